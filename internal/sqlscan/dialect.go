@@ -1,0 +1,48 @@
+package sqlscan
+
+// Dialect is the SQL that a server speaks.
+type Dialect uint8
+
+// The dialects. The zero value is none of them.
+const (
+	PostgreSQL Dialect = iota + 1
+	MySQL              // and MariaDB
+	SQLite
+	ClickHouse
+)
+
+// String is the dialect's name.
+func (d Dialect) String() string {
+	switch d {
+	case PostgreSQL:
+		return "PostgreSQL"
+	case MySQL:
+		return "MySQL"
+	case SQLite:
+		return "SQLite"
+	case ClickHouse:
+		return "ClickHouse"
+	}
+	return "unknown dialect"
+}
+
+// Mode is the session state that changes how a text is read.
+type Mode uint8
+
+const (
+	// ANSIQuotes makes "x" an identifier (MySQL: sql_mode ANSI_QUOTES).
+	ANSIQuotes Mode = 1 << iota
+	// BackslashEscapes makes \ an escape in plain strings (MySQL unless
+	// NO_BACKSLASH_ESCAPES; PostgreSQL with standard_conforming_strings off).
+	BackslashEscapes
+)
+
+// DefaultMode is the state in which a server of this dialect starts a session.
+func (d Dialect) DefaultMode() Mode {
+	switch d {
+	case MySQL, ClickHouse:
+		return BackslashEscapes
+	default:
+		return ANSIQuotes
+	}
+}
