@@ -55,18 +55,18 @@ const (
 type Flags uint16
 
 const (
-	Returning   Flags = 1 << iota // RETURNING: the statement answers with rows
-	IfExists                      // IF EXISTS
-	IfNotExists                   // IF NOT EXISTS
-	OrReplace                     // CREATE OR REPLACE
-	Temporary                     // acts on a temporary object: said so, or created by an earlier statement of the same text
-	Cascade                       // DROP … CASCADE, TRUNCATE … CASCADE
-	UndoneByText                  // a later ROLLBACK of the same text undoes it, and the text itself opened the transaction
-	DoNothing                     // ON CONFLICT DO NOTHING, INSERT IGNORE
-	Multi                         // one of several targets of a joined UPDATE or DELETE (MySQL), or a USING/FROM list is present
-	Parameterised                 // Object is a placeholder or an expression: its value is not in the text
-	View                          // the object is a view, index, function, …: anything but a table, database or schema
-	HasLimit                      // a syntactic LIMIT is present; see Op.Limit
+	Returning     Flags = 1 << iota // RETURNING: the statement answers with rows
+	IfExists                        // IF EXISTS
+	IfNotExists                     // IF NOT EXISTS
+	OrReplace                       // CREATE OR REPLACE
+	Temporary                       // acts on a temporary object: said so, or created by an earlier statement of the same text
+	Cascade                         // DROP … CASCADE, TRUNCATE … CASCADE
+	UndoneByText                    // a later ROLLBACK of the same text undoes it, and the text itself opened the transaction
+	DoNothing                       // ON CONFLICT DO NOTHING, INSERT IGNORE
+	Multi                           // one of several targets of a joined UPDATE or DELETE (MySQL), or a USING/FROM list is present
+	Parameterised                   // Object is a placeholder or an expression: its value is not in the text
+	View                            // the object is a view, index, function, …: anything but a table, database or schema
+	HasLimit                        // a syntactic LIMIT is present; see Op.Limit
 )
 
 // Span is a piece of the text: Source[Start:End].
