@@ -1,5 +1,7 @@
 package sqlscan
 
+import "slices"
+
 // Classify reads the text and fills t: what every statement in it does. What
 // cannot be read with certainty becomes an Unreadable operation, and the
 // operations read before it stay.
@@ -65,13 +67,13 @@ func (p *parser) run(text string, d Dialect, m Mode, skip bool) {
 }
 
 // bothReadings reads a text with an executable comment that some servers run
-// and some do not a second time. Unless both readings are plain reads the
-// text is unreadable: which one holds depends on the server.
+// and some do not a second time. Unless both readings do the same the text is
+// unreadable: which one holds depends on the server.
 func (p *parser) bothReadings(text string, d Dialect, m Mode) {
-	plain, calls, single := p.t.IsRead(), p.t.Calls, p.s.uncertain == 1
+	run, calls, statements := slices.Clone(p.t.Ops), p.t.Calls, p.t.Statements
 	other := parser{t: p.t}
 	other.run(text, d, m, true)
-	if plain && single && p.t.IsRead() {
+	if p.s.uncertain == 1 && statements == p.t.Statements && slices.Equal(run, p.t.Ops) {
 		p.t.Calls = p.t.Calls || calls
 		return
 	}
@@ -96,11 +98,11 @@ func (p *parser) statement() {
 		p.next()
 		p.query()
 	case kwValues, kwShow, kwHelp, kwExists, kwWatch, kwChecksum:
-		p.rest()
+		p.query()
 	case kwTable:
 		p.next()
 		p.name()
-		p.rest()
+		p.query()
 	case kwWith, kwInsert, kwUpdate, kwDelete, kwMerge:
 		p.statementWith()
 	case kwReplace:
@@ -189,7 +191,13 @@ func (p *parser) other() {
 	case kwGrant, kwRevoke, kwReindex, kwCluster, kwRepair, kwCheck, kwFlush, kwPurge, kwChange,
 		kwStop, kwShutdown, kwInstall, kwUninstall, kwCache, kwRestart, kwReassign, kwBackup:
 		p.simple(Maintain)
-	case kwComment, kwSecurity, kwUndrop:
+	case kwUndrop:
+		at := p.tok
+		p.next()
+		p.accept(kwTable)
+		p.addOn(Define, at, p.name(), 0)
+		p.rest()
+	case kwComment, kwSecurity:
 		p.simple(Define)
 	case kwRefresh:
 		p.simple(Maintain)

@@ -17,6 +17,7 @@ type verdict struct {
 	Kind     string   `json:"kind"`
 	Tables   []string `json:"tables"`
 	Modifies bool     `json:"modifies"`
+	Class    string   `json:"class"`
 	Opaque   bool     `json:"opaque"`
 	Ops      []struct {
 		Op    string `json:"op"`
@@ -34,11 +35,11 @@ type verdict struct {
 var kindsOf = map[string][]Kind{
 	"INSERT": {Insert, Replace}, "UPSERT": {Upsert}, "REPLACE": {Replace}, "LOAD DATA": {Insert, Replace},
 	"UPDATE": {Update}, "DELETE": {Delete}, "MERGE": {Merge, Insert}, "TRUNCATE": {Truncate},
-	"CREATE": {Define, Insert, Drop}, "CREATE TABLE AS": {Insert}, "CREATE DATABASE": {CreateDatabase},
+	"CREATE": {Define, Insert, Drop, CreateDatabase}, "CREATE TABLE AS": {Insert}, "CREATE DATABASE": {CreateDatabase},
 	"DROP": {Drop, DropDatabase}, "DROP DATABASE": {DropDatabase}, "DROP SCHEMA": {DropDatabase},
 	"ALTER": {Define, Alter, Drop, Truncate, GuardOff}, "ALTER DELETE": {Delete}, "ALTER UPDATE": {Update},
 	"ALTER ROLE": {Maintain}, "RENAME": {Alter}, "ATTACH": {CreateDatabase, Define}, "DETACH": {Alter, Session},
-	"OPTIMIZE": {Maintain, Delete}, "UNDROP": {Define},
+	"ALTER FUNCTION RENAME": {Alter}, "OPTIMIZE": {Maintain, Delete}, "UNDROP": {Define},
 }
 
 func agrees(op string, k Kind) bool {
@@ -95,6 +96,8 @@ func (s *score) judge(v verdict, t *Text) {
 		} else {
 			s.note("rejected, unreadable", "")
 		}
+	case v.Kind == "?" && v.Class == "Control": // an error of the engine behind its parser
+		s.note("no verdict", "")
 	case v.Modifies && readable && harmless(t):
 		s.note("ESCAPE", "%s: %s %+v", v.Kind, v.SQL, t.Ops)
 	case !readable:
@@ -109,9 +112,14 @@ func (s *score) judge(v verdict, t *Text) {
 // compare matches the operations one by one.
 func (s *score) compare(v verdict, t *Text) {
 	taken := make([]bool, len(t.Ops))
+	upsert := slices.ContainsFunc(t.Ops, func(op Op) bool { return op.Kind == Upsert || op.Kind == Replace })
 	bad := ""
 	for _, want := range v.Ops {
 		if want.Path == "explain" && !v.Modifies || want.Path == "prepare" || strings.HasPrefix(v.Kind, "EXPLAIN") && !v.Modifies {
+			continue
+		}
+		// One reading of ours, two operations of theirs.
+		if upsert && v.Kind == "INSERT" && (want.Op == "INSERT" || want.Op == "DELETE") {
 			continue
 		}
 		where, found := "", false
@@ -128,7 +136,7 @@ func (s *score) compare(v verdict, t *Text) {
 			}
 			break
 		}
-		if !found && !v.Extra.MultiTable {
+		if !found && !v.Extra.MultiTable && v.Kind != "RENAME" {
 			bad = "op " + want.Op + " " + want.Table
 		}
 		if where != "" {
@@ -142,8 +150,12 @@ func (s *score) compare(v verdict, t *Text) {
 	s.note("agrees", "")
 }
 
+// sameTable compares names as the corpus spells them: SQLite's without their
+// schema, ClickHouse's OPTIMIZE with its last words glued on.
 func sameTable(want, got string) bool {
-	return strings.EqualFold(want, got) || strings.HasPrefix(strings.ToLower(want), strings.ToLower(got)+".")
+	want, got = strings.ToLower(want), strings.ToLower(got)
+	return want == got || strings.HasPrefix(want, got+".") || strings.HasSuffix(got, "."+want) ||
+		strings.HasPrefix(want, got+"_final")
 }
 
 func describe(t *Text) string {

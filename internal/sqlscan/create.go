@@ -79,7 +79,9 @@ func (p *parser) create() {
 		p.rest()
 	default:
 		i := p.addOn(Define, at, Span{}, flags|View)
-		p.t.Ops[i].Object = p.optionalName()
+		if class != kwOperator {
+			p.t.Ops[i].Object = p.optionalName()
+		}
 		p.rest()
 	}
 }

@@ -46,7 +46,7 @@ func (p *parser) target() (sp Span) {
 	if p.is('*') && p.s.dialect == PostgreSQL {
 		p.next()
 	}
-	if p.kw == kwPartition && p.s.dialect == MySQL {
+	if t, _ := p.peek(); p.kw == kwPartition && t.Kind == Punct && t.Byte == '(' {
 		p.next()
 		p.paren()
 	}

@@ -17,7 +17,7 @@ func (p *parser) explain() {
 	case run && !p.explainable():
 		p.fail("no statement that can be read")
 	case !p.explainable():
-		p.rest() // the columns of a table, a connection
+		p.query() // the columns of a table, a connection
 	case run || p.kw == kwPragma: // SQLite may run a PRAGMA while it compiles
 		p.executed()
 	default:
@@ -67,6 +67,9 @@ func (p *parser) explainWords() (run bool) {
 			}
 			return run
 		case kwFormat:
+			if p.function() {
+				return run
+			}
 			p.next()
 			if p.is('=') {
 				p.next()
@@ -91,7 +94,14 @@ func (p *parser) explainWords() (run bool) {
 
 // explainable reports that a statement begins here and not the name of a table.
 func (p *parser) explainable() bool {
-	return p.is('(') || setsOf[p.kw]&sStatement != 0
+	return p.is('(') || setsOf[p.kw]&sStatement != 0 && !p.function()
+}
+
+// function reports that the word here is a table function of ClickHouse:
+// DESCRIBE format(…), DESCRIBE merge(…).
+func (p *parser) function() bool {
+	t, _ := p.peek()
+	return p.s.dialect == ClickHouse && p.kw != kwSelect && t.Kind == Punct && t.Byte == '('
 }
 
 // analyze reads ANALYZE: statistics of a table or, in MariaDB, a statement

@@ -149,8 +149,10 @@ func (p *parser) onConflict(i int) {
 		p.next()
 		if p.is('(') {
 			p.paren()
+		} else if p.kw != kwOn && p.kw != kwDo && p.kw != kwWhere {
+			return // a column of that name
 		}
-		p.walk(sDo | sOn | sReturning)
+		p.walk(sDo | sReturning)
 		if !p.accept(kwDo) {
 			return
 		}

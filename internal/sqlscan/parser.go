@@ -180,12 +180,12 @@ func (p *parser) walk(stop set) {
 			if p.kw == 0 {
 				break
 			}
-			if depth == 0 && setsOf[p.kw]&(stop|p.always) != 0 && p.prevKw != kwDistinct {
-				return
-			}
 			if p.kw == kwInto && stop&sInto != 0 {
 				p.into()
 				continue
+			}
+			if depth == 0 && setsOf[p.kw]&(stop|p.always) != 0 && p.prevKw != kwDistinct {
+				return
 			}
 			if setsOf[p.kw]&sWalk != 0 && p.walkWord() {
 				continue
@@ -227,8 +227,7 @@ func (p *parser) walkWord() bool {
 		return true
 	case kwReferences:
 		p.next()
-		p.name()
-		p.noCall = p.is('(')
+		p.optionalName()
 		return true
 	}
 	return false

@@ -64,16 +64,13 @@ func (p *parser) orAction() (f Flags) {
 func (p *parser) updateJoined(at Token, flags Flags) {
 	var refs tableRefs
 	p.tableRefs(&refs)
-	if refs.n == 0 {
-		p.fail("a table is missing behind UPDATE")
-	}
 	if !p.accept(kwSet) {
 		p.fail("SET is missing behind UPDATE")
 		return
 	}
 	first := len(p.t.Ops)
-	if refs.n == 1 {
-		p.addOn(Update, at, refs.at(0).name, flags)
+	if refs.n <= 1 { // none: a derived table alone, which the server refuses
+		p.addOn(Update, at, refs.list[0].name, flags)
 		p.conditions(first, sWhere|sOrder|sLimit|sReturning)
 		return
 	}
