@@ -4,14 +4,14 @@ package sqlscan
 func (p *prover) caseValue() value {
 	p.next()
 	var subject value
-	simple := p.kw != kwWhen
+	simple := p.role != roleWhen
 	if simple {
 		subject = p.argument()
 	}
 	var c choice
-	for p.state == reading && p.take(kwWhen) {
+	for p.state == reading && p.take(roleWhen) {
 		when := p.argument()
-		p.need(kwThen)
+		p.need(roleThen)
 		t := p.truth(when)
 		if simple {
 			t = p.compare(subject, when).is(isEqual)
@@ -21,12 +21,12 @@ func (p *prover) caseValue() value {
 		}
 		c.offer(t, p.argument())
 	}
-	if p.take(kwElse) {
+	if p.take(roleElse) {
 		c.offer(yes, p.argument())
 	} else {
 		c.offer(yes, value{kind: kindNull})
 	}
-	p.need(kwEnd)
+	p.need(roleEnd)
 	return c.result(p)
 }
 

@@ -13,7 +13,7 @@ func (p *prover) cast() value {
 	}
 	outer := p.open()
 	v := p.argument()
-	p.need(kwAs)
+	p.need(roleAs)
 	return p.shut(outer, p.castTo(p.typeName(), v))
 }
 
@@ -29,7 +29,7 @@ func (p *prover) typeName() string {
 		p.skipGroup()
 		return ""
 	}
-	if p.punct('[') || p.punct('.') || p.tok.Kind == Word && p.kw == kwNone {
+	if p.punct('[') || p.punct('.') || p.tok.Kind == Word && p.role == roleNone {
 		p.lose()
 	}
 	return name

@@ -162,7 +162,7 @@ func commonPrefix(a, b string) int {
 // like evaluates v LIKE pattern. Letters that match exactly match under every
 // collation; those that do not match even when folded match under none.
 func (p *prover) like(v, pattern value, neg, fold bool) value {
-	if p.take(kwEscape) {
+	if p.take(roleEscape) {
 		p.quiet(precBitOr)
 		return value{}
 	}

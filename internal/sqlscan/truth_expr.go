@@ -133,17 +133,17 @@ func (p *prover) infix(left value, o op, width int, b prec) value {
 
 // predicate evaluates [NOT] IN, BETWEEN, LIKE and, in SQLite, x NOT NULL.
 func (p *prover) predicate(left value, b prec) value {
-	neg := p.take(kwNot)
-	kw := p.kw
+	neg := p.take(roleNot)
+	role := p.role
 	p.next()
-	switch kw {
-	case kwIn:
+	switch role {
+	case roleIn:
 		return p.in(left, neg)
-	case kwBetween:
+	case roleBetween:
 		return p.between(left, neg, b)
-	case kwLike, kwILike:
-		return p.like(left, p.quiet(b+1), neg, kw == kwILike)
-	case kwNull:
+	case roleLike, roleILike:
+		return p.like(left, p.quiet(b+1), neg, role == roleILike)
+	case roleNull:
 		if p.d == SQLite {
 			return p.isNull(left, true)
 		}
@@ -226,36 +226,36 @@ func (p *prover) signed() value {
 }
 
 func (p *prover) wordOperand(least prec) value {
-	switch p.kw {
-	case kwNone, kwUnknown, kwMod, kwIsNull:
+	switch p.role {
+	case roleNone, roleUnknown, roleMod, roleIsNull:
 		return p.name()
-	case kwNull:
+	case roleNull:
 		p.next()
 		return value{kind: kindNull}
-	case kwTrue, kwFalse:
-		t := triOf(p.kw == kwTrue)
+	case roleTrue, roleFalse:
+		t := triOf(p.role == roleTrue)
 		p.next()
 		return p.boolean(t)
-	case kwNot:
+	case roleNot:
 		if least > precNot {
 			return p.lose()
 		}
 		p.next()
 		return p.not(p.quiet(precNot))
-	case kwCase:
+	case roleCase:
 		return p.caseValue()
-	case kwCast:
+	case roleCast:
 		return p.cast()
-	case kwExists:
+	case roleExists:
 		return p.exists()
-	case kwRow:
+	case roleRow:
 		if p.next(); p.punct('(') {
 			if v := p.bracketed(); v.kind == kindRow {
 				return v
 			}
 			return value{}
 		}
-	case kwInterval:
+	case roleInterval:
 		if p.next(); p.tok.Kind == String {
 			return p.castTo("interval", p.textValue())
 		}
@@ -266,7 +266,7 @@ func (p *prover) wordOperand(least prec) value {
 // bracketed evaluates ( … ): a value, a row or a query.
 func (p *prover) bracketed() value {
 	outer := p.open()
-	if p.kw == kwSelect {
+	if p.role == roleSelect {
 		_, v := p.selectList()
 		return p.shut(outer, v)
 	}

@@ -154,7 +154,7 @@ func (p *prover) selectList() (n int, v value) {
 	p.next()
 	for p.state == reading {
 		switch {
-		case p.tok.Kind == Number, p.tok.Kind == String, p.kw == kwNull, p.kw == kwTrue, p.kw == kwFalse:
+		case p.tok.Kind == Number, p.tok.Kind == String, p.role == roleNull, p.role == roleTrue, p.role == roleFalse:
 			v = p.operand(precTop)
 		default:
 			p.lose()
@@ -185,7 +185,7 @@ func (p *prover) exists() value {
 		return p.lose()
 	}
 	outer := p.open()
-	if p.kw != kwSelect {
+	if p.role != roleSelect {
 		return p.skip(outer)
 	}
 	n, _ := p.selectList()

@@ -139,24 +139,24 @@ func (p *prover) isNull(v value, neg bool) value {
 
 // is evaluates what follows IS.
 func (p *prover) is(left value, b prec) value {
-	neg := p.take(kwNot)
-	switch p.kw {
-	case kwNull:
+	neg := p.take(roleNot)
+	switch p.role {
+	case roleNull:
 		p.next()
 		return p.isNull(left, neg)
-	case kwTrue, kwFalse:
-		want := triOf(p.kw == kwTrue)
+	case roleTrue, roleFalse:
+		want := triOf(p.role == roleTrue)
 		p.next()
 		return p.isTruth(left, want, neg)
-	case kwUnknown:
+	case roleUnknown:
 		if p.d != PostgreSQL && p.d != MySQL {
 			return p.lose()
 		}
 		p.next()
 		return p.isTruth(left, null, neg)
-	case kwDistinct:
+	case roleDistinct:
 		p.next()
-		p.need(kwFrom)
+		p.need(roleFrom)
 		return p.same(left, p.quiet(b+1), !neg)
 	}
 	if p.d != SQLite {
@@ -221,7 +221,7 @@ func (p *prover) comparison(o op, a, b value) value {
 // between evaluates the two bounds behind BETWEEN.
 func (p *prover) between(v value, neg bool, b prec) value {
 	low := p.quiet(precBitOr)
-	p.need(kwAnd)
+	p.need(roleAnd)
 	high := p.quiet(precBitOr)
 	if o, _ := p.operator(); bindings[p.d][o] > b {
 		return p.lose() // the bound goes on, and grammars disagree how far
@@ -246,7 +246,7 @@ func (p *prover) in(v value, neg bool) value {
 		p.next()
 		return p.boolean(triOf(neg))
 	}
-	if v.kind == kindUnknown || p.kw == kwSelect {
+	if v.kind == kindUnknown || p.role == roleSelect {
 		if v.kind == kindUnknown && p.hopeless() {
 			return p.stop()
 		}

@@ -119,7 +119,7 @@ func (d Dialect) chains(b prec) bool {
 // operator is what the current token begins, and how many tokens it takes.
 func (p *prover) operator() (op, int) {
 	switch {
-	case p.kw != kwNone:
+	case p.role != roleNone:
 		return p.wordOperator(), 1
 	case p.tok.Kind != Punct:
 		return opNone, 0
@@ -207,34 +207,34 @@ func markOperator(b byte) op {
 }
 
 func (p *prover) wordOperator() op {
-	switch p.kw {
-	case kwOr:
+	switch p.role {
+	case roleOr:
 		return opOr
-	case kwXor:
+	case roleXor:
 		return opXor
-	case kwAnd:
+	case roleAnd:
 		return opAnd
-	case kwIs:
+	case roleIs:
 		return opIs
-	case kwIsNull:
+	case roleIsNull:
 		return opIsNull
-	case kwNotNull:
+	case roleNotNull:
 		return opNotNull
-	case kwNot:
+	case roleNot:
 		return opNot
-	case kwIn:
+	case roleIn:
 		return opIn
-	case kwBetween:
+	case roleBetween:
 		return opBetween
-	case kwLike, kwILike:
+	case roleLike, roleILike:
 		return opLike
-	case kwDiv:
+	case roleDiv:
 		return opIntDiv
-	case kwMod:
+	case roleMod:
 		return opMod
-	case kwCollate:
+	case roleCollate:
 		return opCollate
-	case kwReserved:
+	case roleReserved:
 		return opOther
 	}
 	return opNone

@@ -14,7 +14,7 @@ type prover struct {
 	cases   int  // CASE without END so far
 	braces  int  // braces open
 	depth   int  // recursion
-	kw      keyword
+	role    role // of tok
 	tok     Token
 	sc      Scanner
 
@@ -38,23 +38,23 @@ const maxDepth = 200
 // next moves on to the next token. Brackets and CASE count as open from
 // behind the token that opens them to behind the one that closes them.
 func (p *prover) next() {
-	before, kw := p.tok, p.kw
+	before, was := p.tok, p.role
 	p.leave()
 	p.tok = p.sc.Scan()
-	p.kw = kwNone
+	p.role = roleNone
 	if p.tok.Kind == Word {
-		p.kw = keywordOf(p.word())
+		p.role = roleOf(p.word())
 	}
-	if p.fatal(before, kw) {
+	if p.fatal(before, was) {
 		p.state = stopped
 	}
 }
 
 func (p *prover) leave() {
 	switch {
-	case p.kw == kwCase:
+	case p.role == roleCase:
 		p.cases++
-	case p.kw == kwEnd:
+	case p.role == roleEnd:
 		p.cases--
 	case p.tok.Kind != Punct:
 	case p.tok.Byte == '(':
@@ -74,9 +74,9 @@ func (p *prover) punct(b byte) bool {
 	return p.tok.Kind == Punct && p.tok.Byte == b && p.tok.End == p.tok.Pos+1
 }
 
-// take consumes the keyword k if it is next.
-func (p *prover) take(k keyword) bool {
-	if p.kw != k {
+// take consumes the word with the role r if it is next.
+func (p *prover) take(r role) bool {
+	if p.role != r {
 		return false
 	}
 	p.next()
@@ -84,8 +84,8 @@ func (p *prover) take(k keyword) bool {
 }
 
 // need is take where nothing else may stand.
-func (p *prover) need(k keyword) {
-	if !p.take(k) {
+func (p *prover) need(r role) {
+	if !p.take(r) {
 		p.lose()
 	}
 }
@@ -155,8 +155,8 @@ func (p *prover) skipDisjunct(nest, cases int) value {
 
 // ends reports that the current token ends a disjunct.
 func (p *prover) ends() bool {
-	switch p.kw {
-	case kwOr, kwWhen, kwThen, kwElse, kwEnd, kwAs:
+	switch p.role {
+	case roleOr, roleWhen, roleThen, roleElse, roleEnd, roleAs:
 		return true
 	}
 	o, _ := p.operator()
@@ -166,14 +166,14 @@ func (p *prover) ends() bool {
 // fatal reports a token that takes everything after it, OR included, as its
 // operand: := and INTERVAL, and the ternary operator of ClickHouse, whose ? is
 // a parameter where no operand stands before it.
-func (p *prover) fatal(before Token, kw keyword) bool {
+func (p *prover) fatal(before Token, was role) bool {
 	switch p.tok.Kind {
 	case Illegal:
 		return true
 	case Word:
-		return p.kw == kwInterval && p.d != PostgreSQL
+		return p.role == roleInterval && p.d != PostgreSQL
 	case Param:
-		return p.d == ClickHouse && p.tok.End == p.tok.Pos+1 && endsOperand(before, kw)
+		return p.d == ClickHouse && p.tok.End == p.tok.Pos+1 && endsOperand(before, was)
 	case Punct:
 		switch p.d {
 		case MySQL:
@@ -186,81 +186,83 @@ func (p *prover) fatal(before Token, kw keyword) bool {
 	return false
 }
 
-func endsOperand(t Token, kw keyword) bool {
+func endsOperand(t Token, r role) bool {
 	switch t.Kind {
 	case EOF:
 		return false
 	case Punct:
 		return t.Byte == ')' || t.Byte == ']' || t.Byte == '}'
 	case Word:
-		return kw == kwNone || kw == kwNull || kw == kwTrue || kw == kwFalse || kw == kwEnd
+		return r == roleNone || r == roleNull || r == roleTrue || r == roleFalse || r == roleEnd
 	}
 	return true
 }
 
-type keyword uint8
+// role is what a word that is no name does in an expression. The classifier's
+// keywords say what it does in a statement.
+type role uint8
 
 const (
-	kwNone keyword = iota
-	kwOr
-	kwXor
-	kwAnd
-	kwNot
-	kwIs
-	kwNull
-	kwTrue
-	kwFalse
-	kwUnknown
-	kwDistinct
-	kwFrom
-	kwIn
-	kwBetween
-	kwLike
-	kwILike
-	kwIsNull
-	kwNotNull
-	kwDiv
-	kwMod
-	kwCase
-	kwWhen
-	kwThen
-	kwElse
-	kwEnd
-	kwCast
-	kwAs
-	kwExists
-	kwRow
-	kwSelect
-	kwCollate
-	kwInterval
-	kwEscape
-	kwReserved // stands in no value: whoever meets it is lost
+	roleNone role = iota
+	roleOr
+	roleXor
+	roleAnd
+	roleNot
+	roleIs
+	roleNull
+	roleTrue
+	roleFalse
+	roleUnknown
+	roleDistinct
+	roleFrom
+	roleIn
+	roleBetween
+	roleLike
+	roleILike
+	roleIsNull
+	roleNotNull
+	roleDiv
+	roleMod
+	roleCase
+	roleWhen
+	roleThen
+	roleElse
+	roleEnd
+	roleCast
+	roleAs
+	roleExists
+	roleRow
+	roleSelect
+	roleCollate
+	roleInterval
+	roleEscape
+	roleReserved // stands in no value: whoever meets it is lost
 )
 
-// keywords are the words that are no names, by length.
-var keywords = [...][]struct {
+// roles are the words that have one, by length.
+var roles = [...][]struct {
 	word string
-	kw   keyword
+	role role
 }{
-	2: {{"or", kwOr}, {"is", kwIs}, {"in", kwIn}, {"as", kwAs}, {"at", kwReserved}},
-	3: {{"and", kwAnd}, {"not", kwNot}, {"xor", kwXor}, {"end", kwEnd}, {"div", kwDiv}, {"mod", kwMod}, {"row", kwRow}, {"any", kwReserved}, {"all", kwReserved}},
-	4: {{"null", kwNull}, {"true", kwTrue}, {"like", kwLike}, {"from", kwFrom}, {"case", kwCase}, {"when", kwWhen}, {"then", kwThen}, {"else", kwElse}, {"cast", kwCast}, {"glob", kwReserved}, {"some", kwReserved}},
-	5: {{"false", kwFalse}, {"ilike", kwILike}, {"rlike", kwReserved}, {"array", kwReserved}, {"match", kwReserved}, {"order", kwReserved}, {"limit", kwReserved}},
-	6: {{"isnull", kwIsNull}, {"exists", kwExists}, {"select", kwSelect}, {"escape", kwEscape}, {"regexp", kwReserved}, {"sounds", kwReserved}, {"binary", kwReserved}, {"member", kwReserved}},
-	7: {{"between", kwBetween}, {"unknown", kwUnknown}, {"notnull", kwNotNull}, {"collate", kwCollate}, {"similar", kwReserved}},
-	8: {{"distinct", kwDistinct}, {"interval", kwInterval}},
+	2: {{"or", roleOr}, {"is", roleIs}, {"in", roleIn}, {"as", roleAs}, {"at", roleReserved}},
+	3: {{"and", roleAnd}, {"not", roleNot}, {"xor", roleXor}, {"end", roleEnd}, {"div", roleDiv}, {"mod", roleMod}, {"row", roleRow}, {"any", roleReserved}, {"all", roleReserved}},
+	4: {{"null", roleNull}, {"true", roleTrue}, {"like", roleLike}, {"from", roleFrom}, {"case", roleCase}, {"when", roleWhen}, {"then", roleThen}, {"else", roleElse}, {"cast", roleCast}, {"glob", roleReserved}, {"some", roleReserved}},
+	5: {{"false", roleFalse}, {"ilike", roleILike}, {"rlike", roleReserved}, {"array", roleReserved}, {"match", roleReserved}, {"order", roleReserved}, {"limit", roleReserved}},
+	6: {{"isnull", roleIsNull}, {"exists", roleExists}, {"select", roleSelect}, {"escape", roleEscape}, {"regexp", roleReserved}, {"sounds", roleReserved}, {"binary", roleReserved}, {"member", roleReserved}},
+	7: {{"between", roleBetween}, {"unknown", roleUnknown}, {"notnull", roleNotNull}, {"collate", roleCollate}, {"similar", roleReserved}},
+	8: {{"distinct", roleDistinct}, {"interval", roleInterval}},
 }
 
-func keywordOf(s string) keyword {
-	if len(s) >= len(keywords) {
-		return kwNone
+func roleOf(s string) role {
+	if len(s) >= len(roles) {
+		return roleNone
 	}
-	for _, k := range keywords[len(s)] {
+	for _, k := range roles[len(s)] {
 		if foldEqual(s, k.word) {
-			return k.kw
+			return k.role
 		}
 	}
-	return kwNone
+	return roleNone
 }
 
 // foldEqual compares s with the lower-case word of the same length.

@@ -99,7 +99,7 @@ func nameEnd(s string, d Dialect) int {
 	for n < len(s) && isNameByte(s[n]) {
 		n++
 	}
-	if keywordOf(s[:n]) != kwNone {
+	if roleOf(s[:n]) != roleNone {
 		return 0
 	}
 	return n
