@@ -51,6 +51,9 @@ const (
 // destroysRows reports whether the verb deletes or changes existing rows.
 func (v Verb) destroysRows() bool { return v >= Delete && v <= Call }
 
+// destroysStructure reports whether the verb loses or reshapes what holds rows.
+func (v Verb) destroysStructure() bool { return v >= Empty && v <= RemoveDatabase || v == Reshape }
+
 // addressesRows reports whether a WHERE says which rows the verb means.
 func (v Verb) addressesRows() bool { return v == Delete || v == Update }
 
@@ -68,9 +71,17 @@ const (
 func (op *Op) String() string {
 	objects := op.objects()
 	if len(objects) == 0 {
-		return op.Name
+		return op.name()
 	}
-	return op.Name + " on " + strings.Join(objects, ", ")
+	return op.name() + " on " + strings.Join(objects, ", ")
+}
+
+// name is the operation's, for messages: what cannot be read has none.
+func (op *Op) name() string {
+	if op.Name == "" {
+		return "statement"
+	}
+	return op.Name
 }
 
 // objects are the distinct names that the operation acts on, in order.
