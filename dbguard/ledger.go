@@ -67,8 +67,8 @@ func tablesOf(op *Op, c Count) []TableRows {
 	if len(c.Tables) > 0 || c.Rows <= 0 {
 		return c.Tables
 	}
-	if objects := op.objects(); len(objects) == 1 {
-		return []TableRows{{Table: objects[0], Rows: c.Rows}}
+	if table := op.onlyObject(); table != "" {
+		return []TableRows{{Table: table, Rows: c.Rows}}
 	}
 	return nil
 }

@@ -102,6 +102,22 @@ next:
 	return names
 }
 
+// onlyObject is the name that the operation acts on, "" for none or several.
+func (op *Op) onlyObject() string {
+	var name string
+	for i := range op.Acts {
+		object := op.Acts[i].Object
+		if object == "" || object == name {
+			continue
+		}
+		if name != "" {
+			return ""
+		}
+		name = object
+	}
+	return name
+}
+
 // Count is the true number of existing rows that an operation deleted or
 // changed, named tables and hidden ones together.
 type Count struct {

@@ -13,14 +13,7 @@ import (
 func (g *Guard) tell(ctx context.Context, s span, e Event) {
 	s.finish(&e)
 	t := g.tracer
-	attrs := []attribute.KeyValue{
-		semconv.DBSystemNameKey.String(e.Op.System),
-		outcomeKey.String(string(e.Outcome)),
-	}
-	if e.Rule != "" {
-		attrs = append(attrs, ruleKey.String(string(e.Rule)))
-	}
-	t.operations.Add(ctx, 1, metric.WithAttributes(attrs...))
+	t.addOperation(ctx, &e)
 	if t.logger != nil && (e.Outcome != OutcomeDone || len(e.Findings) > 0) {
 		t.log(ctx, &e)
 	}
@@ -29,9 +22,24 @@ func (g *Guard) tell(ctx context.Context, s span, e Event) {
 	}
 }
 
+// addOperation counts one operation by outcome and, if it has one, rule.
+func (t *tracer) addOperation(ctx context.Context, e *Event) {
+	if !t.operations.Enabled(ctx) {
+		return
+	}
+	attrs := []attribute.KeyValue{
+		semconv.DBSystemNameKey.String(e.Op.System),
+		outcomeKey.String(string(e.Outcome)),
+	}
+	if e.Rule != "" {
+		attrs = append(attrs, ruleKey.String(string(e.Rule)))
+	}
+	t.operations.Add(ctx, 1, metric.WithAttributes(attrs...))
+}
+
 // addRows counts rows that are changed for good.
 func (t *tracer) addRows(ctx context.Context, system string, rows int64) {
-	if rows > 0 {
+	if rows > 0 && t.rows.Enabled(ctx) {
 		t.rows.Add(ctx, rows, metric.WithAttributes(semconv.DBSystemNameKey.String(system)))
 	}
 }

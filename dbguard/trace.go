@@ -60,11 +60,12 @@ func newTracer(p *Policy) (*tracer, error) {
 // span is one operation's.
 type span struct{ trace.Span }
 
+var asClient = trace.WithSpanKind(trace.SpanKindClient)
+
 // start gives the span its name and attributes at once, as the conventions ask
 // for the sake of samplers.
 func (t *tracer) start(ctx context.Context, op *Op) (context.Context, span) {
-	ctx, s := t.spans.Start(ctx, spanName(op), trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithAttributes(opAttributes(op)...))
+	ctx, s := t.spans.Start(ctx, spanName(op), asClient, trace.WithAttributes(opAttributes(op)...))
 	return ctx, span{s}
 }
 
@@ -90,9 +91,7 @@ func opAttributes(op *Op) []attribute.KeyValue {
 	add(semconv.DBSystemNameKey, op.System)
 	add(semconv.DBNamespaceKey, op.Namespace)
 	add(semconv.DBOperationNameKey, op.Name)
-	if objects := op.objects(); len(objects) == 1 {
-		add(semconv.DBCollectionNameKey, objects[0])
-	}
+	add(semconv.DBCollectionNameKey, op.onlyObject())
 	add(semconv.DBQuerySummaryKey, op.Summary)
 	add(semconv.DBQueryTextKey, op.Text)
 	return attrs
