@@ -28,10 +28,14 @@ type Event struct {
 	Reason   string      // of the grants that it made use of
 	Err      error       // what the caller got
 
-	// Transaction marks the end of a transaction of the caller's that was
-	// rolled back, or whose COMMIT is unconfirmed. Its rows and its acts on
-	// structure were told of before, each in an Event of its own that said done.
-	Transaction bool
+	// Transaction numbers the transaction of the caller's that it was part of;
+	// 0 outside of one.
+	Transaction uint64
+	// TransactionEnd marks the Event that tells that this transaction was rolled
+	// back, or that its COMMIT is unconfirmed: what its other Events said was
+	// done was undone, or may have been. Rows and Tables sum them up. A commit
+	// makes no Event.
+	TransactionEnd bool
 }
 
 // RowsByTable is Tables or, where the engine told nothing and the operation

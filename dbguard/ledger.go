@@ -3,6 +3,7 @@ package dbguard
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 )
 
 // Ledger remembers what one transaction of the caller's has changed, so that a
@@ -10,28 +11,39 @@ import (
 // connection and is not safe for concurrent use. A nil Ledger remembers nothing.
 type Ledger struct {
 	guard     *Guard
-	last      Op    // for the transaction's system and namespace
-	structure []Act // what it did to structure, each time
+	id        uint64
+	last      Op // for the transaction's system and namespace
 	rows      int64
 	uncounted bool // rows is not all
+	reshaped  bool // structure was lost
 	tables    []TableRows
 	charges   map[*budget]int64
 }
 
+// transactions numbers them, so that observers of several guards can tell them apart.
+var transactions atomic.Uint64
+
 // NewLedger starts the account of a transaction.
-func (g *Guard) NewLedger() *Ledger { return &Ledger{guard: g} }
+func (g *Guard) NewLedger() *Ledger { return &Ledger{guard: g, id: transactions.Add(1)} }
+
+// number is the transaction's, 0 outside of one.
+func (l *Ledger) number() uint64 {
+	if l == nil {
+		return 0
+	}
+	return l.id
+}
 
 func (l *Ledger) add(o *Operation) {
 	if l == nil {
 		return
 	}
 	l.last = o.op
-	l.addRows(o)
-	for _, act := range o.op.Acts {
-		if act.Verb.destroysStructure() {
-			l.structure = append(l.structure, Act{Verb: act.Verb, Object: act.Object})
-		}
+	for _, a := range o.op.Acts {
+		l.uncounted = l.uncounted || (o.count.Rows < 0 && a.Verb.MayChangeRows())
+		l.reshaped = l.reshaped || a.Verb.LosesStructure()
 	}
+	l.addRows(o)
 	if o.charged == 0 {
 		return
 	}
@@ -44,10 +56,7 @@ func (l *Ledger) add(o *Operation) {
 }
 
 func (l *Ledger) addRows(o *Operation) {
-	if o.count.Rows < 0 {
-		l.uncounted = l.uncounted || slices.ContainsFunc(o.op.Acts, func(a Act) bool {
-			return a.Verb.destroysRows() || a.Verb == Uncounted || a.Verb == Run
-		})
+	if o.count.Rows <= 0 {
 		return
 	}
 	l.rows += o.count.Rows
@@ -75,7 +84,7 @@ func tablesOf(op *Op, c Count) []TableRows {
 
 // empty reports whether the transaction destroyed nothing.
 func (l *Ledger) empty() bool {
-	return l == nil || (l.rows == 0 && !l.uncounted && len(l.structure) == 0 && len(l.charges) == 0)
+	return l == nil || (l.rows == 0 && !l.uncounted && !l.reshaped && len(l.charges) == 0)
 }
 
 // End closes the transaction's account. effect is what became of it:
@@ -88,7 +97,7 @@ func (l *Ledger) End(ctx context.Context, effect Effect, err error) error {
 		return err
 	}
 	account := *l
-	*l = Ledger{guard: l.guard}
+	*l = *l.guard.NewLedger()
 	if effect == EffectApplied {
 		account.guard.tracer.addRows(ctx, account.last.System, account.rows)
 		return err
@@ -112,7 +121,7 @@ func (l *Ledger) close(ctx context.Context, effect Effect, err error) error {
 		}
 	}
 	e := o.event(effect, err)
-	e.Transaction = true
+	e.Transaction, e.TransactionEnd = l.id, true
 	if effect != EffectUnknown {
 		e.Outcome = OutcomeUndone
 	}
@@ -127,6 +136,6 @@ func (l *Ledger) operation(effect Effect) Op {
 	}
 	return Op{
 		System: l.last.System, Namespace: l.last.Namespace,
-		Name: name, Summary: name, Text: name, Statements: 1, Acts: l.structure,
+		Name: name, Summary: name, Text: name, Statements: 1,
 	}
 }

@@ -19,6 +19,12 @@ func TestRolledBackTransaction(t *testing.T) {
 	require.NoError(t, runIn(ctx, g, deleteFrom("users"), rows(4), l))
 	require.NoError(t, runIn(ctx, g, dropTable("old"), rows(0), l))
 	require.ErrorIs(t, runIn(ctx, g, deleteFrom("users"), rows(4), l), dbguard.OverBudget, "3 are left")
+	number := rec.events[0].Transaction
+	require.NotZero(t, number)
+	for _, e := range rec.events {
+		require.Equal(t, number, e.Transaction)
+		require.False(t, e.TransactionEnd)
+	}
 	rec.events = nil
 
 	require.NoError(t, l.End(ctx, dbguard.EffectUndone, nil))
@@ -26,16 +32,18 @@ func TestRolledBackTransaction(t *testing.T) {
 	e.Site = ""
 	require.Equal(t, dbguard.Event{
 		Op: dbguard.Op{
-			System: "sqlite", Namespace: "shop", Name: "ROLLBACK", Summary: "ROLLBACK", Text: "ROLLBACK",
-			Statements: 1, Acts: []dbguard.Act{{Verb: dbguard.Remove, Object: "old"}},
+			System: "sqlite", Namespace: "shop", Name: "ROLLBACK", Summary: "ROLLBACK", Text: "ROLLBACK", Statements: 1,
 		},
-		Outcome: dbguard.OutcomeUndone, Effect: dbguard.EffectUndone, Transaction: true,
+		Outcome: dbguard.OutcomeUndone, Effect: dbguard.EffectUndone, Transaction: number, TransactionEnd: true,
 		Rows: 7, Tables: []dbguard.TableRows{{Table: "users", Rows: 5}, {Table: "posts", Rows: 2}}, Limit: -1,
 	}, e)
 
 	require.NoError(t, l.End(ctx, dbguard.EffectUndone, nil))
 	rec.none(t)
+	require.NoError(t, runIn(ctx, g, deleteFrom("users"), rows(0), l))
+	require.NotEqual(t, number, rec.only(t).Transaction, "the connection's next transaction is another one")
 	require.NoError(t, run(ctx, g, deleteFrom("users"), rows(10)), "all was given back")
+	require.Zero(t, rec.only(t).Transaction)
 	require.ErrorIs(t, run(ctx, g, deleteFrom("users"), rows(1)), dbguard.OverBudget, "and only once")
 }
 
@@ -67,7 +75,7 @@ func TestUnconfirmedTransaction(t *testing.T) {
 	require.NotErrorIs(t, err, dbguard.ErrRefused)
 	e := rec.only(t)
 	require.Equal(t, dbguard.OutcomeUnknown, e.Outcome)
-	require.True(t, e.Transaction)
+	require.True(t, e.TransactionEnd)
 	require.EqualValues(t, 2, e.Rows)
 	require.Equal(t, dbguard.Unconfirmed, e.Rule)
 	require.ErrorIs(t, run(ctx, g, deleteFrom("users"), rows(1)), dbguard.OverBudget, "what may have happened stays charged")
@@ -99,4 +107,18 @@ func TestUncountedTransaction(t *testing.T) {
 	rec.events = nil
 	require.ErrorIs(t, l.End(ctx, dbguard.EffectUnknown, errors.New("broken pipe")), dbguard.Unconfirmed)
 	require.EqualValues(t, -1, rec.only(t).Rows)
+}
+
+// A table that is dropped in a transaction is there again after its rollback.
+func TestStructureInATransaction(t *testing.T) {
+	rec := &recorder{}
+	g := newGuard(t, dbguard.Policy{Observers: []dbguard.Observer{rec}})
+	ctx := dbguard.Allow(background, "test", dbguard.DropTable("old"))
+	l := g.NewLedger()
+	require.NoError(t, runIn(ctx, g, dropTable("old"), rows(0), l))
+	number := rec.only(t).Transaction
+	require.NoError(t, l.End(ctx, dbguard.EffectUndone, nil))
+	e := rec.only(t)
+	require.True(t, e.TransactionEnd)
+	require.Equal(t, number, e.Transaction)
 }

@@ -51,8 +51,17 @@ const (
 // destroysRows reports whether the verb deletes or changes existing rows.
 func (v Verb) destroysRows() bool { return v >= Delete && v <= Call }
 
-// destroysStructure reports whether the verb loses or reshapes what holds rows.
-func (v Verb) destroysStructure() bool { return v >= Empty && v <= RemoveDatabase || v == Reshape }
+// MayChangeRows reports whether existing rows may be deleted or changed, for
+// all that is known: also by what nobody can read or count.
+func (v Verb) MayChangeRows() bool {
+	return v.destroysRows() || v == Unread || v == Run || v == Uncounted
+}
+
+// LosesStructure reports whether a table or database is dropped, emptied or
+// reshaped.
+func (v Verb) LosesStructure() bool {
+	return v == Empty || v == Remove || v == RemoveDatabase || v == Reshape
+}
 
 // addressesRows reports whether a WHERE says which rows the verb means.
 func (v Verb) addressesRows() bool { return v == Delete || v == Update }

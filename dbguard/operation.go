@@ -185,7 +185,7 @@ func (o *Operation) event(effect Effect, err error) Event {
 	e := Event{
 		Op: o.op, Effect: effect, Rows: o.count.Rows, Tables: o.count.Tables, Limit: o.bound.limit,
 		Findings: o.findings, Site: o.site.String(), Reason: o.reason, Err: err,
-		Outcome: outcome(effect, o.refused, err),
+		Outcome: outcome(effect, o.refused, err), Transaction: o.ledger.number(),
 	}
 	var v *Violation
 	switch {

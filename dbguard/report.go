@@ -49,7 +49,7 @@ func logLevel(e *Event) slog.Level {
 	switch {
 	case e.Outcome == OutcomeUnknown:
 		return slog.LevelError
-	case e.Transaction:
+	case e.TransactionEnd:
 		return slog.LevelInfo
 	}
 	return slog.LevelWarn
