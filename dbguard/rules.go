@@ -16,6 +16,8 @@ type rule struct {
 
 const firstVersion = "0.1.0"
 
+//go:generate go run ../internal/rulespage RULES.md
+
 var rules = concat(structureRules, rowRules, textRules, serverRules)
 
 func concat(groups ...[]*rule) (all []*rule) {
