@@ -1,0 +1,102 @@
+package dbguard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// scope is what a context carries: the nearest bound, every budget and grant.
+// It is immutable; each call below derives a new one from its parent.
+type scope struct {
+	bounded bool
+	exact   bool
+	limit   int64
+	budgets []*budget // innermost last
+	allowed []allowance
+	err     error // a wrong call, told at the first judged statement
+}
+
+type allowance struct {
+	grant  Grant
+	reason string
+}
+
+type scopeKey struct{}
+
+var noScope = &scope{}
+
+func scopeOf(ctx context.Context) *scope {
+	if s, ok := ctx.Value(scopeKey{}).(*scope); ok {
+		return s
+	}
+	return noScope
+}
+
+func (s *scope) in(ctx context.Context) context.Context {
+	return context.WithValue(ctx, scopeKey{}, s)
+}
+
+// AtMost bounds every statement under ctx: each may delete or change at most n
+// existing rows, wherever they are. The nearest AtMost or Exactly holds. A
+// negative n is an error at the first statement under ctx.
+func AtMost(ctx context.Context, n int64) context.Context {
+	return bound(ctx, "AtMost", n, false)
+}
+
+// Exactly is AtMost that also refuses fewer: each statement under ctx deletes
+// or changes n rows of the tables that it names, or nothing.
+func Exactly(ctx context.Context, n int64) context.Context {
+	return bound(ctx, "Exactly", n, true)
+}
+
+func bound(ctx context.Context, call string, n int64, exact bool) context.Context {
+	s := *scopeOf(ctx)
+	s.bounded, s.exact, s.limit = true, exact, n
+	if n < 0 {
+		s.err = errors.Join(s.err, fmt.Errorf("dbguard: %s(ctx, %d): a bound is 0 or more", call, n))
+	}
+	return s.in(ctx)
+}
+
+// Budget bounds all statements under ctx together, across transactions and
+// goroutines: they delete or change at most n existing rows in total. Every
+// enclosing Budget is charged; what a rollback undid is given back. A Budget
+// is a bound: a statement under one needs no AtMost.
+func Budget(ctx context.Context, n int64) context.Context {
+	s := *scopeOf(ctx)
+	s.budgets = append(s.budgets[:len(s.budgets):len(s.budgets)], newBudget(n))
+	if n < 0 {
+		s.err = errors.Join(s.err, fmt.Errorf("dbguard: Budget(ctx, %d): a budget is 0 or more", n))
+	}
+	return s.in(ctx)
+}
+
+// Allow permits, under ctx, what the grants name. The reason ends up in the
+// trace. Grants add up with those of enclosing contexts. An empty reason or a
+// grant without a name is an error at the first statement under ctx.
+func Allow(ctx context.Context, reason string, grants ...Grant) context.Context {
+	s := *scopeOf(ctx)
+	s.allowed = s.allowed[:len(s.allowed):len(s.allowed)]
+	if strings.TrimSpace(reason) == "" {
+		s.err = errors.Join(s.err, errors.New("dbguard: Allow without a reason: say why, it ends up in the trace"))
+	}
+	for _, g := range grants {
+		if err := g.validate(); err != nil {
+			s.err = errors.Join(s.err, err)
+		}
+		s.allowed = append(s.allowed, allowance{g, reason})
+	}
+	return s.in(ctx)
+}
+
+// grant finds the innermost allowance that covers what is needed.
+func (s *scope) grant(need Grant) (reason string, ok bool) {
+	for i := len(s.allowed) - 1; i >= 0; i-- {
+		if s.allowed[i].grant.covers(need) {
+			return s.allowed[i].reason, true
+		}
+	}
+	return "", false
+}

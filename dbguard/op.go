@@ -1,0 +1,109 @@
+package dbguard
+
+import "strings"
+
+// Op is one operation as a door read it, before anything is sent: a statement
+// or a request, and what it does to each object it names. It holds no
+// argument and no literal: Text is masked.
+type Op struct {
+	System     string // db.system.name of the OpenTelemetry conventions: "postgresql", "mariadb", "sqlite"
+	Namespace  string // db.namespace: the database, as far as it is known
+	Name       string // db.operation.name: "DELETE", "DROP TABLE"
+	Summary    string // db.query.summary: "DELETE navigation"
+	Text       string // db.query.text, literals masked
+	Statements int    // how many statements the text holds
+	Acts       []Act
+}
+
+// Act is what an operation does to one object.
+type Act struct {
+	Verb   Verb
+	Object string // table, database, …: the name as the server knows it, qualified as in the text
+	Filter Filter // of Delete and Update
+	Note   string // what a person should know: "foreign_key_checks = 0", "table m is MyISAM"
+}
+
+// Verb says what an act does, in terms that the rules know.
+type Verb uint8
+
+// The verbs. The zero value is Unread, so that forgetting one is refused.
+const (
+	Unread         Verb = iota // what it does could not be read
+	Insert                     // adds rows: no rule asks about it
+	Delete                     // removes rows
+	Update                     // changes rows
+	Merge                      // MERGE: may do either
+	Upsert                     // changes the rows in conflict
+	Replace                    // removes the rows in conflict
+	Call                       // runs code that is elsewhere, counted and undone by the engine: DO, CALL
+	Run                        // runs code that is elsewhere and that nobody can count
+	Empty                      // TRUNCATE
+	Remove                     // DROP
+	RemoveDatabase             // DROP DATABASE, DROP SCHEMA
+	Create                     // CREATE DATABASE, CREATE SCHEMA, opening a file that is not there
+	Reshape                    // ALTER that retypes, removes or renames
+	Unprotect                  // turns a protection of the server off
+	EndTransaction             // COMMIT and kin inside a longer text
+	Uncounted                  // changes rows where the engine can neither count nor undo
+	Pool                       // a connection pool without a limit
+)
+
+// destroysRows reports whether the verb deletes or changes existing rows.
+func (v Verb) destroysRows() bool { return v >= Delete && v <= Call }
+
+// addressesRows reports whether a WHERE says which rows the verb means.
+func (v Verb) addressesRows() bool { return v == Delete || v == Update }
+
+// Filter says which rows of the object an act addresses.
+type Filter uint8
+
+// The filters. The zero value claims nothing.
+const (
+	Filtered  Filter = iota // a condition that may be false
+	Unfilter                // no condition
+	AlwaysMet               // a condition that is true for every row
+)
+
+// String is how a message names the operation: "DELETE on navigation".
+func (op *Op) String() string {
+	objects := op.objects()
+	if len(objects) == 0 {
+		return op.Name
+	}
+	return op.Name + " on " + strings.Join(objects, ", ")
+}
+
+// objects are the distinct names that the operation acts on, in order.
+func (op *Op) objects() []string {
+	var names []string
+next:
+	for _, act := range op.Acts {
+		if act.Object == "" {
+			continue
+		}
+		for _, have := range names {
+			if have == act.Object {
+				continue next
+			}
+		}
+		names = append(names, act.Object)
+	}
+	return names
+}
+
+// Count is the true number of existing rows that an operation deleted or
+// changed, named tables and hidden ones together.
+type Count struct {
+	Rows   int64       // in all; -1 when it is not known
+	Tables []TableRows // where they are, as far as the engine can tell; named tables first
+	// Structure says that the operation, whose text does not show it, dropped,
+	// emptied or altered a table. No bound covers that.
+	Structure bool
+}
+
+// TableRows is a number of rows of one table.
+type TableRows struct {
+	Table string
+	Rows  int64
+	Via   string // how the operation reached it when it did not name it: "ON DELETE CASCADE", "trigger"
+}

@@ -1,0 +1,82 @@
+package dbguard
+
+import "fmt"
+
+// rule is a row of the table beside nothing but its check and its words.
+type rule struct {
+	Rule
+	// check says whether an act breaks the rule. Nil: the rule is told by a
+	// door, not found by judging.
+	check func(*inquiry, *Act) answer
+	say   func(*inquiry, *Act) string
+	fix   func(*inquiry, *Act) string
+	// perOp is set where one finding speaks for all acts of the operation.
+	perOp bool
+}
+
+const firstVersion = "0.1.0"
+
+var rules = concat(structureRules, rowRules, textRules, serverRules)
+
+func concat(groups ...[]*rule) (all []*rule) {
+	for _, g := range groups {
+		all = append(all, g...)
+	}
+	return all
+}
+
+// when turns a condition into an answer.
+func when(broken bool) answer {
+	if broken {
+		return hits
+	}
+	return passes
+}
+
+// ungranted is the check of a rule that one kind of act breaks unless its grant is there.
+func ungranted(verbs ...Verb) func(*inquiry, *Act) answer {
+	return func(q *inquiry, a *Act) answer {
+		for _, v := range verbs {
+			if a.Verb != v {
+				continue
+			}
+			need, _ := a.needs()
+			return when(!q.granted(need))
+		}
+		return passes
+	}
+}
+
+// onObject is a phrase after "DROP TABLE on users", with the door's note if there is one.
+func onObject(phrase string) func(*inquiry, *Act) string {
+	return func(q *inquiry, a *Act) string {
+		text := q.op.Name
+		if a.Object != "" {
+			text += " on " + a.Object
+		}
+		text += " " + phrase
+		if a.Note != "" {
+			text += " (" + a.Note + ")"
+		}
+		return text
+	}
+}
+
+// grantFix tells which grant lifts the rule.
+func grantFix(what string) func(*inquiry, *Act) string {
+	return func(_ *inquiry, a *Act) string {
+		need, _ := a.needs()
+		return allowFix(what, need)
+	}
+}
+
+func fixed(text string) func(*inquiry, *Act) string {
+	return func(*inquiry, *Act) string { return text }
+}
+
+func rows(n int64) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return fmt.Sprintf("%d rows", n)
+}
