@@ -10,11 +10,23 @@ import (
 
 const folderPrefix = "dbguard-servers-"
 
+// parentFolder prefers memory for data that need not last: creating a database
+// takes PostgreSQL 25 ms there and 145 on a disk, thousands of times. TMPDIR
+// overrules.
+func parentFolder(durable bool) string {
+	const memory, enough = "/dev/shm", 2 << 30
+	var fs syscall.Statfs_t
+	if durable || os.Getenv("TMPDIR") != "" || syscall.Statfs(memory, &fs) != nil || fs.Bavail*uint64(fs.Bsize) < enough {
+		return os.TempDir()
+	}
+	return memory
+}
+
 // newFolder makes a temporary folder and holds a lock in it for as long as we
 // live, and removes the folders of those who were killed before they could.
-func newFolder() (dir string, lock *os.File, err error) {
-	sweep()
-	if dir, err = os.MkdirTemp("", folderPrefix); err != nil {
+func newFolder(parent string) (dir string, lock *os.File, err error) {
+	sweep(parent)
+	if dir, err = os.MkdirTemp(parent, folderPrefix); err != nil {
 		return "", nil, err
 	}
 	lock, err = os.OpenFile(lockPath(dir), os.O_CREATE|os.O_RDWR, 0o600)
@@ -32,8 +44,8 @@ func flock(f *os.File) error {
 	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 }
 
-func sweep() {
-	dirs, err := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*"))
+func sweep(parent string) {
+	dirs, err := filepath.Glob(filepath.Join(parent, folderPrefix+"*"))
 	if err != nil {
 		return
 	}

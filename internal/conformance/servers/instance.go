@@ -63,7 +63,7 @@ func launch(ctx context.Context, e Engine, durable bool) (in *instance, err erro
 type errNotInstalled struct{ error }
 
 func (in *instance) makeFolders() (err error) {
-	if in.dir, in.lock, err = newFolder(); err != nil {
+	if in.dir, in.lock, err = newFolder(parentFolder(in.durable)); err != nil {
 		return err
 	}
 	in.data = filepath.Join(in.dir, "data")

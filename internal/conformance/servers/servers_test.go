@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -122,17 +123,18 @@ func TestServersDieWithTheirStarter(t *testing.T) {
 		// Its folder is still there, unlocked: the next start removes it.
 		old := time.Now().Add(-time.Hour)
 		require.NoError(t, os.Chtimes(fields[2], old, old))
-		sweep()
+		sweep(filepath.Dir(fields[2]))
 		assert.NoDirExists(t, fields[2])
 	})
 }
 
 func TestSweepSparesTheLiving(t *testing.T) {
-	dir, lock, err := newFolder()
+	parent := t.TempDir()
+	dir, lock, err := newFolder(parent)
 	require.NoError(t, err)
 	old := time.Now().Add(-time.Hour)
 	require.NoError(t, os.Chtimes(dir, old, old))
-	sweep()
+	sweep(parent)
 	assert.DirExists(t, dir)
 	require.NoError(t, removeFolder(dir, lock))
 	assert.NoDirExists(t, dir)
