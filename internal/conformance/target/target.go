@@ -31,6 +31,9 @@ const (
 	MariaDB  Engine = "mariadb10.11"
 )
 
+// Engines are all engines.
+var Engines = []Engine{SQLite, Postgres, MariaDB}
+
 // A Target is a driver on an engine.
 type Target struct {
 	Engine Engine
