@@ -4,7 +4,6 @@ package arrows
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -18,7 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const module = "github.com/dbguard/dbguard-go"
+const (
+	module = "github.com/dbguard/dbguard-go"
+	root   = "../.."
+)
 
 // never says what a package, and everything in folders under it, may not
 // reach through any number of imports, and why. A name stands for the folders
@@ -205,27 +207,30 @@ func list(t *testing.T, flags ...string) map[string][]string {
 	}
 }
 
-// TestMain looks at every source: go test keeps a result until a file changes
-// that the test itself has seen, and does not know what the go command sees.
-func TestMain(m *testing.M) {
-	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && (strings.HasSuffix(path, ".go") || entry.Name() == "go.mod") {
+// see looks at every folder and source: go test keeps a result until a file
+// changes that the test itself has seen, and does not know what the go command sees.
+func see(t *testing.T) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && entry.Name() == ".git" {
+			return fs.SkipDir
+		}
+		if entry.IsDir() || strings.HasSuffix(path, ".go") || entry.Name() == "go.mod" {
 			_, err = os.Stat(path)
 		}
 		return err
-	})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
+	}))
 }
 
 // run runs the go command in the root module.
 func run(t *testing.T, args ...string) []byte {
 	t.Helper()
+	see(t)
 	cmd := exec.CommandContext(t.Context(), "go", args...)
-	cmd.Dir = "../.."
+	cmd.Dir = root
 	out, err := cmd.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, exit.Stderr)
