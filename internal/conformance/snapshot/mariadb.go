@@ -62,9 +62,11 @@ var mariadbStructure = []struct{ text, schema, more string }{
 		" CONCAT_WS(' ', table_type, engine, row_format, table_collation, create_options) FROM information_schema.tables", "table_schema", ""},
 	{"SELECT CONCAT_WS(' ', 'column', table_schema, table_name, column_name)," +
 		" CONCAT_WS(' ', column_type, is_nullable, column_default, extra, collation_name, generation_expression) FROM information_schema.columns", "table_schema", ""},
-	{"SELECT CONCAT_WS(' ', 'index', table_schema, table_name, index_name)," +
-		" GROUP_CONCAT(CONCAT_WS(' ', column_name, sub_part, non_unique, index_type) ORDER BY seq_in_index) FROM information_schema.statistics",
-		"table_schema", " GROUP BY table_schema, table_name, index_name"},
+	{
+		"SELECT CONCAT_WS(' ', 'index', table_schema, table_name, index_name)," +
+			" GROUP_CONCAT(CONCAT_WS(' ', column_name, sub_part, non_unique, index_type) ORDER BY seq_in_index) FROM information_schema.statistics",
+		"table_schema", " GROUP BY table_schema, table_name, index_name",
+	},
 	{"SELECT CONCAT_WS(' ', 'foreign key', constraint_schema, table_name, constraint_name)," +
 		" CONCAT_WS(' ', referenced_table_name, update_rule, delete_rule) FROM information_schema.referential_constraints", "constraint_schema", ""},
 	{"SELECT CONCAT_WS(' ', 'check', constraint_schema, table_name, constraint_name), check_clause FROM information_schema.check_constraints", "constraint_schema", ""},
@@ -73,7 +75,9 @@ var mariadbStructure = []struct{ text, schema, more string }{
 		" CONCAT_WS(' ', action_timing, event_manipulation, event_object_table, action_statement) FROM information_schema.triggers", "trigger_schema", ""},
 	{"SELECT CONCAT_WS(' ', routine_type, routine_schema, routine_name), routine_definition FROM information_schema.routines", "routine_schema", ""},
 	{"SELECT CONCAT_WS(' ', 'event', event_schema, event_name), CONCAT_WS(' ', status, event_definition) FROM information_schema.events", "event_schema", ""},
-	{"SELECT CONCAT_WS(' ', 'partition', table_schema, table_name, partition_name)," +
-		" CONCAT_WS(' ', partition_method, partition_expression, partition_description) FROM information_schema.partitions",
-		"table_schema", " AND partition_name IS NOT NULL"},
+	{
+		"SELECT CONCAT_WS(' ', 'partition', table_schema, table_name, partition_name)," +
+			" CONCAT_WS(' ', partition_method, partition_expression, partition_description) FROM information_schema.partitions",
+		"table_schema", " AND partition_name IS NOT NULL",
+	},
 }
