@@ -91,6 +91,7 @@ func (p *parser) alterTable(at Token, flags Flags) {
 		p.alterClickHouse(i, at)
 		return
 	}
+	calls := p.t.Calls
 	for !p.failed {
 		kind := p.action(i, at)
 		if worse(kind, p.t.Ops[i].Kind) {
@@ -98,9 +99,12 @@ func (p *parser) alterTable(at Token, flags Flags) {
 		}
 		p.toComma(0)
 		if !p.is(',') {
-			return
+			break
 		}
 		p.next()
+	}
+	if p.s.dialect != PostgreSQL { // only there a default or a USING may call anything
+		p.t.Calls = calls
 	}
 }
 

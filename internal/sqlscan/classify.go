@@ -40,7 +40,8 @@ func (p *parser) run(text string, d Dialect, m Mode, skip bool) {
 		if p.tok.Kind == EOF {
 			break
 		}
-		p.stmt = int32(t.Statements)
+		p.stmt, p.noCall = int32(t.Statements), false
+		begin := len(t.Ops)
 		t.Statements++
 		if p.distrust != "" {
 			p.fail(p.distrust)
@@ -55,15 +56,20 @@ func (p *parser) run(text string, d Dialect, m Mode, skip bool) {
 		if !p.atEnd() {
 			p.fail("unexpected text behind a statement")
 		}
+		if p.failed {
+			t.Ops = t.Ops[:begin]
+		}
 	}
 	if p.failed {
-		if t.Statements == 0 {
-			t.Statements = 1
-		}
-		t.Ops = append(t.Ops, Op{
-			Kind: Unreadable, Stmt: p.stmt, At: Span{int32(t.Pos), int32(t.Pos)}, Rows: -1, Limit: -1,
-		})
+		p.unreadable()
 	}
+}
+
+// unreadable adds the operation that stands for what cannot be read.
+func (p *parser) unreadable() {
+	p.t.Statements = max(p.t.Statements, 1)
+	at := Span{int32(p.t.Pos), int32(p.t.Pos)}
+	p.t.Ops = append(p.t.Ops, Op{Kind: Unreadable, Stmt: p.stmt, At: at, Rows: -1, Limit: -1})
 }
 
 // bothReadings reads a text with an executable comment that some servers run
@@ -77,14 +83,9 @@ func (p *parser) bothReadings(text string, d Dialect, m Mode) {
 		p.t.Calls = p.t.Calls || calls
 		return
 	}
-	p.stmt, p.failed = 0, false
-	p.t.Ops = p.t.Ops[:0]
-	p.fail("a comment that only some servers run")
-	p.t.Pos = 0
-	p.t.Ops = append(p.t.Ops, Op{Kind: Unreadable, Rows: -1, Limit: -1})
-	if p.t.Statements == 0 {
-		p.t.Statements = 1
-	}
+	p.stmt, p.t.Ops = 0, p.t.Ops[:0]
+	p.t.Pos, p.t.Why = 0, "a comment that only some servers run"
+	p.unreadable()
 }
 
 // statement reads one statement up to its end.
@@ -185,7 +186,13 @@ func (p *parser) control() {
 // other reads the statements of which only the kind matters.
 func (p *parser) other() {
 	switch p.kw {
-	case kwUse, kwReset, kwDeallocate, kwFetch, kwMove, kwClose, kwListen, kwUnlisten, kwNotify,
+	case kwReset, kwMove:
+		if p.s.dialect == PostgreSQL {
+			p.simple(Session)
+		} else { // RESET MASTER of MySQL, MOVE USER of ClickHouse
+			p.simple(Maintain)
+		}
+	case kwUse, kwDeallocate, kwFetch, kwClose, kwListen, kwUnlisten, kwNotify,
 		kwLock, kwUnlock, kwKill, kwHandler, kwSignal, kwResignal, kwGet, kwDiscard, kwCheckpoint:
 		p.simple(Session)
 	case kwGrant, kwRevoke, kwReindex, kwCluster, kwRepair, kwCheck, kwFlush, kwPurge, kwChange,

@@ -109,9 +109,11 @@ func (p *parser) createTable(at Token, flags Flags) {
 	if flags&Temporary != 0 {
 		p.temps = true
 	}
-	p.noCall = p.is('(')
+	calls := p.t.Calls
 	for !p.failed {
+		p.noCall = p.is('(')
 		p.walk(sAs | sSelect | sEngine)
+		p.t.Calls = calls // defaults and constraints do not run now
 		switch p.kw {
 		case kwAs:
 			p.next()
@@ -216,11 +218,12 @@ func (p *parser) createView(at Token, flags Flags, materialized bool) {
 // createIndex reads CREATE INDEX: an index is a matter of its table.
 func (p *parser) createIndex(at Token, flags Flags) {
 	i := p.addOn(Define, at, Span{}, flags|View)
+	calls := p.t.Calls
 	p.walk(sOn)
 	if p.accept(kwOn) {
 		p.accept(kwOnly)
 		p.t.Ops[i].Object = p.name()
-		p.noCall = p.is('(')
 	}
 	p.rest()
+	p.t.Calls = calls // what an index calls is immutable
 }

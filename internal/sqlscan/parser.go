@@ -184,7 +184,7 @@ func (p *parser) walk(stop set) {
 				p.into()
 				continue
 			}
-			if depth == 0 && setsOf[p.kw]&(stop|p.always) != 0 && p.prevKw != kwDistinct {
+			if depth == 0 && setsOf[p.kw]&(stop|p.always) != 0 && (p.kw != kwFrom || p.prevKw != kwDistinct) {
 				return
 			}
 			if setsOf[p.kw]&sWalk != 0 && p.walkWord() {
@@ -239,6 +239,7 @@ func (p *parser) paren() {
 		p.fail("a parenthesis is missing")
 		return
 	}
+	p.noCall = false
 	p.next()
 	p.subquery()
 	p.walk(0)
@@ -251,6 +252,14 @@ func (p *parser) subquery() {
 	if setsOf[p.kw]&sModify == 0 || !p.modifies() {
 		return
 	}
+	p.modifying()
+	if !p.is(')') {
+		p.fail("a parenthesis is not closed")
+	}
+}
+
+// modifying reads a statement in parentheses, which the caller has seen.
+func (p *parser) modifying() {
 	path := p.path
 	if path == Top {
 		path = InCTE
@@ -258,9 +267,6 @@ func (p *parser) subquery() {
 	outer := p.enter(path)
 	p.statementWith()
 	p.leave(outer)
-	if !p.is(')') {
-		p.fail("a parenthesis is not closed")
-	}
 }
 
 // enter begins a statement within a statement, leave ends it.

@@ -124,16 +124,34 @@ func (p *parser) compound(op int) {
 			}
 			return
 		case p.is(';'):
-			if depth == 0 {
+			if depth <= 0 {
 				return
 			}
 			start = true
 			continue
-		case p.is(':') && depth >= 0: // behind a label
+		case p.is(':'): // behind a label
 			start = true
 			continue
+		case header && p.is('('): // parameters may be named like keywords
+			p.skipParen()
 		}
 		depth, header, start = p.bodyWord(op, depth, header, start)
+	}
+}
+
+// skipParen reads to the parenthesis that closes the one here.
+func (p *parser) skipParen() {
+	for depth := 0; !p.failed; p.next() {
+		switch {
+		case p.is('('):
+			depth++
+		case p.is(')'):
+			if depth--; depth == 0 {
+				return
+			}
+		case p.atEnd():
+			p.fail("a parenthesis is not closed")
+		}
 	}
 }
 

@@ -2,41 +2,26 @@ package sqlscan
 
 import "strings"
 
+// maxTables is the largest join that MySQL allows.
+const maxTables = 61
+
 // tableRefs are the tables of a MySQL join with their aliases.
 type tableRefs struct {
-	list  [8]tableRef
-	n     int
-	more  []tableRef // beyond the first few
-	plain bool       // nothing but one table
+	list [maxTables]tableRef
+	n    int
 }
 
 type tableRef struct{ name, alias Span }
 
-func (r *tableRefs) add(ref tableRef) {
-	if r.n < len(r.list) {
-		r.list[r.n] = ref
-	} else {
-		r.more = append(r.more, ref)
-	}
-	r.n++
-}
-
-func (r *tableRefs) at(i int) tableRef {
-	if i < len(r.list) {
-		return r.list[i]
-	}
-	return r.more[i-len(r.list)]
-}
-
 // find is the table that a target names: by its alias, or by its own name.
 func (r *tableRefs) find(p *parser, target Span) (Span, bool) {
 	for i := range r.n {
-		if ref := r.at(i); ref.alias != (Span{}) && p.sameName(ref.alias, target) {
+		if ref := r.list[i]; ref.alias != (Span{}) && p.sameName(ref.alias, target) {
 			return ref.name, true
 		}
 	}
 	for i := range r.n {
-		if ref := r.at(i); p.sameName(ref.name, target) || p.sameName(p.lastPart(ref.name), target) {
+		if ref := r.list[i]; p.sameName(ref.name, target) || p.sameName(p.lastPart(ref.name), target) {
 			return ref.name, true
 		}
 	}
@@ -90,7 +75,12 @@ func (p *parser) tableRefs(refs *tableRefs) {
 			expect = true
 		case expect && (p.tok.Kind == Word || p.tok.Kind == QuotedIdent):
 			expect = false
-			refs.add(p.tableRef())
+			if refs.n == maxTables {
+				p.fail("more tables than a join may have")
+				return
+			}
+			refs.list[refs.n] = p.tableRef()
+			refs.n++
 			continue
 		case depth == 0 && setsOf[p.kw]&(sSet|sWhere|sOrder|sLimit|sReturning) != 0:
 			return

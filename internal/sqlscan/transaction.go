@@ -9,6 +9,10 @@ func (p *parser) begin() {
 		return
 	}
 	p.add(Begin, at)
+	p.accept(kwWork)
+	if p.s.dialect == MySQL && !p.atEnd() { // a block of MariaDB's Oracle mode
+		p.fail("a block that is not NOT ATOMIC")
+	}
 	p.rest()
 }
 
@@ -55,7 +59,8 @@ func (p *parser) rollback() {
 	at := p.tok
 	p.next()
 	if p.kw == kwPrepared {
-		p.add(Rollback, at)
+		p.next()
+		p.addOn(Rollback, at, Span{p.tok.Pos, p.tok.End}, 0)
 		p.rest()
 		return
 	}
@@ -100,7 +105,8 @@ func (p *parser) xa() {
 	case kwRollback:
 		kind = Rollback
 	}
-	p.add(kind, at)
+	p.next()
+	p.addOn(kind, at, Span{p.tok.Pos, p.tok.End}, 0)
 	p.rest()
 }
 

@@ -77,7 +77,7 @@ func (p *parser) updateJoined(at Token, flags Flags) {
 	if !p.assigned(&refs, at, flags|Multi) {
 		p.t.Ops = p.t.Ops[:first]
 		for i := range refs.n {
-			p.addOn(Update, at, refs.at(i).name, flags|Multi)
+			p.addOn(Update, at, refs.list[i].name, flags|Multi)
 		}
 	}
 	last := len(p.t.Ops)
