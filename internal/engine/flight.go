@@ -19,6 +19,7 @@ type Flight struct {
 	way     way
 	frame   frame
 	counter counter
+	blind   bool // it can be neither counted nor undone, and the caller knows
 }
 
 // Context is the one to hand to the driver with the caller's statement.
@@ -81,7 +82,10 @@ func (f *Flight) uncountable(note string, err error) error {
 	if err != nil {
 		return err
 	}
-	f.way = watched
+	if note == "" {
+		return nil
+	}
+	f.way, f.blind = watched, true
 	return f.op.Uncountable(note)
 }
 

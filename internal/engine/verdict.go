@@ -19,8 +19,8 @@ func (f *Flight) endWatched(ctx context.Context, affected int64, err error) erro
 	s.moved(ctx, f.st, err)
 	switch {
 	case err == nil:
-		if f.st.changesRows() && affected >= 0 && !f.op.NeedsUndo() {
-			f.op.Settle(dbguard.Count{Rows: affected})
+		if f.st.simple() != nil && affected >= 0 && !f.blind {
+			f.op.Settle(dbguard.Count{Rows: affected}) // nothing bounds it: it is only told
 		}
 		return f.op.End(dbguard.EffectApplied, nil)
 	case s.lose(err):
@@ -41,7 +41,7 @@ func (f *Flight) endObserved(affected int64, err error) error {
 		f.op.End(dbguard.EffectNone, err)
 		return err
 	}
-	if f.st.changesRows() {
+	if f.st.simple() != nil {
 		f.op.Settle(dbguard.Count{Rows: affected})
 	}
 	f.op.End(dbguard.EffectApplied, nil)
