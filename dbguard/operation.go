@@ -75,6 +75,18 @@ func (o *Operation) Settle(c Count) error {
 	}
 }
 
+// Foresee is the verdict on rows that were counted before anything was sent,
+// as many as the operation would change at least: nil, or the *Violation for
+// which the door must not send it. Nothing is charged.
+func (o *Operation) Foresee(c Count) error {
+	o.count = c
+	if v := o.judgeCount(); v != nil {
+		return v
+	}
+	o.count = Count{Rows: -1}
+	return nil
+}
+
 // judgeCount judges once more, knowing the count or that there is none.
 func (o *Operation) judgeCount() *Violation {
 	q := newInquiry(&o.op, &o.guard.policy, o.scope)
