@@ -36,6 +36,7 @@ type fake struct {
 	file    string // the main database's in PRAGMA database_list
 	empty   string // whether sqlite_master is
 	invalid bool
+	failed  bool
 }
 
 func (f *fake) note(format string, args ...any) {
