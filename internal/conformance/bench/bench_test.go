@@ -48,8 +48,10 @@ func (null) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) { retu
 // hooks do nothing, as sqlhooks needs some.
 type hooks struct{}
 
-func (hooks) Before(ctx context.Context, _ string, _ ...any) (context.Context, error) { return ctx, nil }
-func (hooks) After(ctx context.Context, _ string, _ ...any) (context.Context, error)  { return ctx, nil }
+func (hooks) Before(ctx context.Context, _ string, _ ...any) (context.Context, error) {
+	return ctx, nil
+}
+func (hooks) After(ctx context.Context, _ string, _ ...any) (context.Context, error) { return ctx, nil }
 
 // sides are the ways to the null driver, in the order of the table.
 func sides(b *testing.B) []side {
