@@ -1,6 +1,7 @@
 package sqlguard_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -11,6 +12,10 @@ import (
 	"strings"
 	"sync"
 )
+
+// countsNothing is a server that speaks like PostgreSQL but has not its
+// counters: the guard takes the rows that the driver reports.
+const countsNothing = "CockroachDB CCL v24.1.0"
 
 // fake is a driver without a database. It writes down every call that
 // database/sql makes of it, and answers as its script says.
@@ -32,7 +37,7 @@ type fake struct {
 	sets [][][]driver.Value
 	// changed is what RowsAffected says.
 	changed int64
-	version string // what SELECT version() answers
+	version string // what SELECT version() answers; "": countsNothing
 	file    string // the main database's in PRAGMA database_list
 	empty   string // whether sqlite_master is
 	invalid bool
@@ -159,8 +164,8 @@ func (c *fakeConn) answers(text string) [][][]driver.Value {
 		return c.sets
 	}
 	switch {
-	case text == "SELECT version()" && c.version != "":
-		return [][][]driver.Value{{{c.version}}}
+	case text == "SELECT version()" && c.version != "-":
+		return [][][]driver.Value{{{cmp.Or(c.version, countsNothing)}}}
 	case text == "PRAGMA database_list":
 		return [][][]driver.Value{{{int64(0), "main", c.file}, {int64(1), []byte("temp"), ""}}}
 	case strings.Contains(text, "sqlite_master"):

@@ -78,7 +78,7 @@ func TestConnectWrongly(t *testing.T) {
 }
 
 func TestConnectionIsClosedIfItCannotBeGuarded(t *testing.T) {
-	f := &fake{}
+	f := &fake{version: "-"}
 	db := sql.OpenDB(sqlguard.WrapConnector(f, newGuard(t, dbguard.Policy{})))
 	defer db.Close()
 	assert.ErrorContains(t, db.PingContext(context.Background()), `answered "0"`)

@@ -48,7 +48,7 @@ func (c *conn) judgedQuery(ctx context.Context, text string, args int, run func(
 	if err != nil {
 		return nil, flight.End(ctx, -1, err)
 	}
-	if flight.Streams() {
+	if flight.Streams() || c.observing {
 		return c.stream(ctx, base, flight), nil
 	}
 	if err := flight.End(ctx, -1, nil); err != nil {

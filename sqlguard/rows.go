@@ -24,6 +24,7 @@ type rows struct {
 	flight   *engine.Flight
 	count    int64
 	more     bool // the driver has another result set
+	loose    bool // the flight has ended, the rows are as the driver's
 	ended    bool
 	verdict  error // what End said, told once in place of io.EOF or by Close
 	closeErr error // the driver's, told by Close
@@ -53,8 +54,11 @@ func (c *conn) stream(ctx context.Context, base driver.Rows, f *engine.Flight) d
 
 // Next is the driver's next row; at the end it is the verdict, else io.EOF.
 func (r *rows) Next(dest []driver.Value) error {
-	if r.ended {
+	switch {
+	case r.ended:
 		return r.nextHeld(dest)
+	case r.loose:
+		return r.Rows.Next(dest)
 	}
 	return r.counted(r.Rows.Next(dest))
 }
@@ -103,7 +107,10 @@ func (r *rows) tell(verdict error) error {
 // Close reads and counts what is left, and reports the verdict: QueryRow's Scan
 // returns it.
 func (r *rows) Close() error {
-	if !r.ended {
+	switch {
+	case r.loose:
+		return r.Rows.Close()
+	case !r.ended:
 		_ = r.end(r.drain()) // kept as the verdict
 	}
 	err := r.verdict
@@ -158,7 +165,11 @@ var errStreaming = errors.New("sqlguard: the rows of a bounded statement are sti
 // hold reads the rest into memory, as another statement comes before the caller
 // has read it: few drivers allow that, SQLite's do.
 func (r *rows) hold() error {
-	if r.advance != nil {
+	switch {
+	case r.conn.observing: // what is only watched is not waited for
+		r.loose, r.conn.streaming = true, nil
+		return r.flight.End(r.ctx, -1, nil)
+	case r.advance != nil:
 		return errStreaming // the row that the driver is to scan would be lost
 	}
 	width := len(r.Columns())
@@ -191,11 +202,10 @@ func (r *rows) nextHeld(dest []driver.Value) error {
 // HasNextResultSet is false where the driver knows only one. The driver is
 // asked once.
 func (r *rows) HasNextResultSet() bool {
-	if r.ended || r.more {
-		return r.more
+	if !r.ended && !r.more {
+		next, ok := r.Rows.(driver.RowsNextResultSet)
+		r.more = ok && next.HasNextResultSet()
 	}
-	next, ok := r.Rows.(driver.RowsNextResultSet)
-	r.more = ok && next.HasNextResultSet()
 	return r.more
 }
 
@@ -207,10 +217,10 @@ func (r *rows) NextResultSet() error {
 	}
 	r.count, r.more = -1, false
 	err := next.NextResultSet()
-	switch err {
-	case nil:
-		return nil
-	case io.EOF:
+	switch {
+	case err == nil, r.loose:
+		return err
+	case err == io.EOF:
 		return r.tell(r.end(nil))
 	}
 	return r.tell(r.end(err))

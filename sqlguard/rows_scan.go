@@ -23,8 +23,11 @@ func newScannedRows[C any](r *rows, base columnScanner[C]) *scannedRows[C] {
 
 // NextRow is Next without the values.
 func (r *scannedRows[C]) NextRow() error {
-	if r.ended {
+	switch {
+	case r.ended:
 		return r.tell(r.verdict)
+	case r.loose:
+		return r.base.NextRow()
 	}
 	return r.counted(r.base.NextRow())
 }

@@ -145,3 +145,42 @@ func TestStatementBetweenRows(t *testing.T) {
 	assert.ErrorIs(t, rows.Err(), dbguard.OverLimit)
 	require.NoError(t, tx.Commit())
 }
+
+// TestStatementBetweenRowsObserved: what is only watched is not waited for, the
+// driver is called as it would be.
+func TestStatementBetweenRowsObserved(t *testing.T) {
+	var told events
+	f := threeRows()
+	f.changed = 1
+	ctx := dbguard.AtMost(context.Background(), 2)
+	db := guarded(t, f, dbguard.Policy{Mode: dbguard.Observe, Observers: []dbguard.Observer{&told}})
+	tx, err := db.BeginTx(ctx, nil)
+	require.NoError(t, err)
+	rows, err := tx.QueryContext(ctx, returning)
+	require.NoError(t, err)
+	require.True(t, rows.Next())
+	_, err = tx.ExecContext(ctx, "INSERT INTO app VALUES (7)")
+	require.NoError(t, err)
+	n := 1
+	for rows.Next() {
+		n++
+	}
+	assert.Equal(t, 3, n)
+	assert.NoError(t, rows.Err())
+	require.NoError(t, tx.Commit())
+	require.Len(t, told, 1)
+	assert.EqualValues(t, -1, told[0].Rows, "nobody counted them to the end")
+}
+
+func TestObservedRowsAreCounted(t *testing.T) {
+	var told events
+	db := guarded(t, threeRows(), dbguard.Policy{Mode: dbguard.Observe, Observers: []dbguard.Observer{&told}})
+	rows, err := db.QueryContext(dbguard.AtMost(context.Background(), 2), returning)
+	require.NoError(t, err)
+	for rows.Next() {
+	}
+	assert.NoError(t, rows.Err())
+	require.Len(t, told, 1)
+	assert.EqualValues(t, 3, told[0].Rows)
+	assert.Equal(t, dbguard.OverLimit, told[0].Rule, "would have been refused")
+}
