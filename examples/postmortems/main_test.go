@@ -54,7 +54,7 @@ func TestTrace(t *testing.T) {
 	code, stdout, _ := execute(t, dbguard.Policy{}, "-trace")
 	assert.Equal(t, exitKept, code)
 	assert.Contains(t, stdout, "span DELETE navigation  [error]\n")
-	assert.Contains(t, stdout, "dbguard.rule           DG204\n")
+	assert.Contains(t, stdout, ` dbguard.rule="DG204"`)
 
 	code, stdout, stderr := execute(t, dbguard.Policy{}, "-trace", "-json")
 	assert.Equal(t, exitKept, code)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
+	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -29,17 +29,29 @@ func (r *recorder) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan)
 // Shutdown has nothing to flush.
 func (r *recorder) Shutdown(context.Context) error { return nil }
 
-// printSpan writes a span in a few lines: its name and status, then an
-// attribute a line, sorted.
+// printSpan writes a span in a few lines: its name and status, then its
+// attributes, those of a namespace (db, code, dbguard) in one line.
 func printSpan(w io.Writer, indent string, s sdktrace.ReadOnlySpan) {
 	status := ""
 	if s.Status().Code == codes.Error {
 		status = "  [error]"
 	}
-	fmt.Fprintf(w, "%sspan %s%s\n", indent, s.Name(), status)
-	attrs := slices.Clone(s.Attributes())
-	slices.SortFunc(attrs, func(a, b attribute.KeyValue) int { return strings.Compare(string(a.Key), string(b.Key)) })
-	for _, a := range attrs {
-		fmt.Fprintf(w, "%s  %-22s %s\n", indent, a.Key, a.Value.Emit())
+	fmt.Fprintf(w, "%sspan %s%s", indent, s.Name(), status)
+	last := ""
+	for _, a := range s.Attributes() {
+		namespace, _, _ := strings.Cut(string(a.Key), ".")
+		if namespace != last {
+			fmt.Fprintf(w, "\n%s ", indent)
+			last = namespace
+		}
+		fmt.Fprintf(w, " %s=%s", a.Key, quoted(a.Value))
 	}
+	fmt.Fprintln(w)
+}
+
+func quoted(v attribute.Value) string {
+	if v.Type() == attribute.STRING {
+		return strconv.Quote(v.AsString())
+	}
+	return v.Emit()
 }
