@@ -44,7 +44,7 @@ var textRules = []*rule{
 			Fix:   "Where the engine can count what it does, give it a bound; else take the responsibility with dbguard.Opaque.",
 		},
 		check: func(q *inquiry, a *Act) answer {
-			counted := a.Verb == Call && (q.bound.limit >= 0 || q.left >= 0)
+			counted := a.Verb == Call && q.bounded()
 			blind := a.Verb == Run || (a.Verb == Call && !counted)
 			return when((blind || (q.ran && q.count.Structure)) && !q.granted(Opaque()))
 		},
