@@ -76,7 +76,7 @@ func askDialect(ctx context.Context, b *bare, d driver.Driver) (Dialect, error) 
 	if dialect := dialectOfVersion(version); err == nil && dialect != 0 {
 		return dialect, nil
 	}
-	if _, err2 := b.ask(ctx, "SELECT sqlite_version()"); err2 == nil {
+	if v, err := b.ask(ctx, "SELECT sqlite_version()"); err == nil && strings.HasPrefix(v, "3.") {
 		return SQLite, nil
 	}
 	return 0, fmt.Errorf("sqlguard: cannot tell which SQL the server of driver %T speaks"+

@@ -32,7 +32,11 @@ type fake struct {
 	sets [][][]driver.Value
 	// changed is what RowsAffected says.
 	changed int64
+	version string // what SELECT version() answers
+	file    string // the main database's in PRAGMA database_list
+	empty   string // whether sqlite_master is
 	invalid bool
+	failed  bool
 }
 
 func (f *fake) note(format string, args ...any) {
@@ -153,6 +157,14 @@ func (c *fakeConn) query(call, text string, args any) (driver.Rows, error) {
 func (c *fakeConn) answers(text string) [][][]driver.Value {
 	if strings.Contains(text, "app") {
 		return c.sets
+	}
+	switch {
+	case text == "SELECT version()" && c.version != "":
+		return [][][]driver.Value{{{c.version}}}
+	case text == "PRAGMA database_list":
+		return [][][]driver.Value{{{int64(0), "main", c.file}, {int64(1), []byte("temp"), ""}}}
+	case strings.Contains(text, "sqlite_master"):
+		return [][][]driver.Value{{{c.empty}}}
 	}
 	return [][][]driver.Value{{{int64(0)}}}
 }

@@ -22,13 +22,13 @@ func (p *pool) judge(ctx context.Context, g *dbguard.Guard) error {
 		return nil
 	}
 	op, err := g.Begin(ctx, dbguard.Op{
-		Name: "OPEN", Summary: "OPEN connection", Statements: 1,
+		Name: "POOL", Summary: "POOL", Statements: 1,
 		Acts: []dbguard.Act{{Verb: dbguard.Pool, Note: "sql.DB.SetMaxOpenConns was not called"}},
 	}, nil)
 	if err != nil {
 		return err
 	}
-	if p.told.Swap(true) {
+	if len(op.Findings()) == 0 || p.told.Swap(true) {
 		op.Abandon()
 		return nil
 	}
