@@ -40,7 +40,8 @@ func pinToCurrent(ctx context.Context, e *engine, db *sql.DB) error {
 	ctx = dbguard.AtMost(ctx, batchSize)
 	for from := 0; from < devices; from += batchSize {
 		_, err := db.ExecContext(ctx, e.bind(
-			"UPDATE device SET release_id = running_id WHERE release_id IS NULL AND id > ? AND id <= ?"),
+			"UPDATE device SET release_id = running_id WHERE release_id IS NULL AND id > ? AND id <= ?",
+		),
 			from, from+batchSize)
 		if err != nil {
 			return err

@@ -66,7 +66,7 @@ var expected = map[string]struct {
 	says string
 }{
 	"orm-script": {240, dbguard.OverLimit, "DG204 OverLimit: DELETE on navigation would change more than 20 rows"},
-	"orm-loop":   {240, dbguard.OverBudget, "DG206 OverBudget: DELETE on navigation would exceed its budget, of which 0 rows are left"},
+	"orm-loop":   {240, dbguard.OverBudget, "DG206 OverBudget: DELETE on navigation would exceed its budget, 0 rows left"},
 	"rollback":   {500, dbguard.Unfiltered, "DG202 Unfiltered: UPDATE on device has no WHERE"},
 }
 

@@ -53,5 +53,5 @@ func quoted(v attribute.Value) string {
 	if v.Type() == attribute.STRING {
 		return strconv.Quote(v.AsString())
 	}
-	return v.Emit()
+	return v.String()
 }
