@@ -50,18 +50,13 @@ func openMySQL(ctx context.Context, dsn string) (*engine, error) {
 	bare := sql.OpenDB(connector)
 	bare.SetMaxOpenConns(poolSize)
 	closeAll := func() error { return errors.Join(bare.Close(), s.close(), admin.Close()) }
-	var version string
-	if err := bare.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
+	system, version, err := mysqlVersion(ctx, bare)
+	if err != nil {
 		return nil, errors.Join(err, closeAll())
 	}
-	system, product := "mysql", "MySQL "
-	if strings.Contains(version, "MariaDB") {
-		system, product = "mariadb", "MariaDB "
-	}
-	number, _, _ := strings.Cut(version, "-")
 	return &engine{
 		system:  system,
-		version: product + number,
+		version: version,
 		bare:    bare,
 		guard: func(g *dbguard.Guard) (*sql.DB, error) {
 			return sql.OpenDB(sqlguard.WrapConnector(connector, g)), nil
@@ -71,4 +66,17 @@ func openMySQL(ctx context.Context, dsn string) (*engine, error) {
 		tableOptions: " ENGINE=InnoDB", // whatever the server's default is
 		close:        closeAll,
 	}, nil
+}
+
+// mysqlVersion tells MariaDB from MySQL.
+func mysqlVersion(ctx context.Context, db *sql.DB) (system, version string, err error) {
+	var full string
+	if err := db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&full); err != nil {
+		return "", "", err
+	}
+	number, _, _ := strings.Cut(full, "-")
+	if strings.Contains(full, "MariaDB") {
+		return "mariadb", "MariaDB " + number, nil
+	}
+	return "mysql", "MySQL " + number, nil
 }
