@@ -1,0 +1,85 @@
+package sqlscan
+
+// temporaries marks the operations on tables that an earlier statement of the
+// text created as temporary. A name means that table only as long as nothing
+// but rows and structure changes stands between.
+func (p *parser) temporaries() {
+	if !p.temps {
+		return
+	}
+	ops := p.t.Ops
+	for i := range ops {
+		if ops[i].Flags&Temporary == 0 || ops[i].Flags&View != 0 || ops[i].Kind != Define && ops[i].Kind != Insert {
+			continue
+		}
+		for j := i + 1; j < len(ops) && ops[j].Stmt >= ops[i].Stmt; j++ {
+			op := &ops[j]
+			if op.Stmt == ops[i].Stmt {
+				continue
+			}
+			if !keepsTemporaries(op.Kind) {
+				break
+			}
+			if p.sameTemporary(ops[i].Object, op.Object) {
+				op.Flags |= Temporary
+				if op.Kind == Drop || op.Kind == Alter {
+					break
+				}
+			}
+		}
+	}
+}
+
+// keepsTemporaries reports that after an operation of this kind a name still
+// means what it meant before.
+func keepsTemporaries(k Kind) bool {
+	switch k {
+	case Insert, Upsert, Replace, Update, Delete, Merge, Truncate, Define, Drop, Alter, Begin, Savepoint, Release:
+		return true
+	}
+	return false
+}
+
+// sameTemporary reports that an operation on b acts on the temporary table a.
+func (p *parser) sameTemporary(a, b Span) bool {
+	if b == (Span{}) {
+		return false
+	}
+	if p.s.dialect == PostgreSQL {
+		return p.t.Name(p.lastPart(a)) == p.t.Name(b)
+	}
+	return p.sameName(a, b)
+}
+
+// undone marks the operations of a text that opens a transaction first and
+// rolls it back, with nothing between that could end it otherwise.
+func (p *parser) undone() {
+	ops := p.t.Ops
+	if ops[0].Kind != Begin || ops[0].Stmt != 0 || p.t.Source[ops[0].At.Start]|0x20 == 'x' ||
+		p.t.Source[ops[0].At.Start]|0x20 == 's' && equalFold(p.t.Source[ops[0].At.Start:ops[0].At.End], "set") {
+		return
+	}
+	for i := 1; i < len(ops); i++ {
+		switch k := ops[i].Kind; {
+		case k == Rollback && ops[i].Path == Top:
+			for j := 1; j < i; j++ {
+				ops[j].Flags |= UndoneByText
+			}
+			return
+		case !p.undoable(ops[i]):
+			return
+		}
+	}
+}
+
+// undoable reports that a rollback undoes the operation and that it does not
+// end the transaction itself.
+func (p *parser) undoable(op Op) bool {
+	switch op.Kind {
+	case Insert, Upsert, Replace, Update, Delete, Merge, Read:
+		return true
+	case Truncate, Define, Drop, Alter:
+		return p.s.dialect == PostgreSQL || p.s.dialect == SQLite
+	}
+	return false
+}

@@ -1,0 +1,119 @@
+package sqlscan
+
+import "strings"
+
+// tableRefs are the tables of a MySQL join with their aliases.
+type tableRefs struct {
+	list  [8]tableRef
+	n     int
+	more  []tableRef // beyond the first few
+	plain bool       // nothing but one table
+}
+
+type tableRef struct{ name, alias Span }
+
+func (r *tableRefs) add(ref tableRef) {
+	if r.n < len(r.list) {
+		r.list[r.n] = ref
+	} else {
+		r.more = append(r.more, ref)
+	}
+	r.n++
+}
+
+func (r *tableRefs) at(i int) tableRef {
+	if i < len(r.list) {
+		return r.list[i]
+	}
+	return r.more[i-len(r.list)]
+}
+
+// find is the table that a target names: by its alias, or by its own name.
+func (r *tableRefs) find(p *parser, target Span) (Span, bool) {
+	for i := range r.n {
+		if ref := r.at(i); ref.alias != (Span{}) && p.sameName(ref.alias, target) {
+			return ref.name, true
+		}
+	}
+	for i := range r.n {
+		if ref := r.at(i); p.sameName(ref.name, target) || p.sameName(p.lastPart(ref.name), target) {
+			return ref.name, true
+		}
+	}
+	return Span{}, false
+}
+
+// sameName compares two names as written, without regard to case and quotes.
+func (p *parser) sameName(a, b Span) bool {
+	return strings.EqualFold(p.t.Name(a), p.t.Name(b))
+}
+
+// lastPart is the last part of a qualified name.
+func (p *parser) lastPart(sp Span) Span {
+	var s Scanner
+	s.Init(p.s.src[sp.Start:sp.End], p.s.dialect, p.s.mode)
+	last := Token{}
+	for t := s.Scan(); t.Kind != EOF; t = s.Scan() {
+		last = t
+	}
+	return Span{sp.Start + last.Pos, sp.Start + last.End}
+}
+
+// tableRefs reads a list of tables and joins up to the clause behind it. Only
+// the tables outside of derived tables are collected.
+func (p *parser) tableRefs(refs *tableRefs) {
+	expect, depth := true, 0
+	for !p.failed {
+		switch {
+		case p.tok.Kind == EOF, p.is(';'):
+			if depth > 0 {
+				p.fail("a parenthesis is not closed")
+			}
+			return
+		case p.is('('):
+			if t, kw := p.peek(); expect && setsOf[kw]&sQuery == 0 && t.Kind != EOF {
+				depth++ // a join in parentheses
+				p.next()
+				continue
+			}
+			p.callCheck()
+			p.paren()
+			expect = false
+			continue
+		case p.is(')'):
+			if depth--; depth < 0 {
+				return
+			}
+		case p.is(','):
+			expect = true
+		case p.kw == kwJoin || p.kw == kwStraightJoin:
+			expect = true
+		case expect && (p.tok.Kind == Word || p.tok.Kind == QuotedIdent):
+			expect = false
+			refs.add(p.tableRef())
+			continue
+		case depth == 0 && setsOf[p.kw]&(sSet|sWhere|sOrder|sLimit|sReturning) != 0:
+			return
+		}
+		p.next()
+	}
+}
+
+// tableRef reads one table: name, PARTITION (…), alias.
+func (p *parser) tableRef() (ref tableRef) {
+	if p.s.dialect == MySQL && p.kw == kwLateral {
+		p.next()
+		return ref
+	}
+	ref.name = p.name()
+	if p.accept(kwPartition) {
+		p.paren()
+	}
+	named := p.accept(kwAs)
+	if p.tok.Kind == QuotedIdent || p.tok.Kind == Word && (named || setsOf[p.kw]&(sReserved|sClause) == 0) {
+		ref.alias = Span{p.tok.Pos, p.tok.End}
+		p.kw = 0
+		p.next()
+	}
+	return ref
+}
