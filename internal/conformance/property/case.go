@@ -77,8 +77,8 @@ func newCase(seed uint64, e target.Engine) *testcase {
 	if c.Fixed && (c.Method == execArgs) {
 		c.Method = execPlain
 	}
-	if e == target.Postgres && c.Class == "prepared by text" && c.Method == prepared {
-		c.Method = execPlain // PREPARE of an EXECUTE has no type to describe
+	if c.Fixed && c.Method == prepared {
+		c.Method = execPlain // go-sql-driver hangs on a prepared ANALYZE; nobody prepares an EXECUTE
 	}
 	return c
 }
