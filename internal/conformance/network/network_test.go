@@ -1,4 +1,4 @@
-package wire_test
+package network_test
 
 import (
 	"database/sql"
@@ -12,13 +12,13 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/conformance/servers"
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
-	"github.com/dbguard/dbguard-go/internal/conformance/wire"
+	"github.com/dbguard/dbguard-go/internal/conformance/network"
 	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
 func TestMain(m *testing.M) { servers.Main(m) }
 
-// onServers runs f on every driver of an engine with a wire.
+// onServers runs f on every driver of an engine that has one.
 func onServers(t *testing.T, f func(t *testing.T, d *target.Database)) {
 	for _, tg := range target.All() {
 		if tg.Engine != target.SQLite {
@@ -45,7 +45,7 @@ func open(t *testing.T, driver, dsn string, guarded bool) *sql.DB {
 func TestTripsAndDelay(t *testing.T) {
 	onServers(t, func(t *testing.T, d *target.Database) {
 		const far = 20 * time.Millisecond
-		p, dsn := wire.Through(t, d.DSN, far)
+		p, dsn := network.Through(t, d.DSN, far)
 		db := open(t, d.Driver, dsn, false)
 		for range 2 { // pgx pings a connection when it is first used again
 			_, err := db.ExecContext(t.Context(), "SELECT 1")
@@ -97,11 +97,11 @@ func settle(t *testing.T, db *sql.DB) int {
 // has then done everything that it was to do.
 var moments = []struct {
 	name string
-	plan func(p *wire.Proxy, text string)
+	plan func(p *network.Proxy, text string)
 	done bool
 }{
-	{"before it reaches the server", (*wire.Proxy).CutBefore, false},
-	{"after the server has done it", (*wire.Proxy).CutAfter, true},
+	{"before it reaches the server", (*network.Proxy).CutBefore, false},
+	{"after the server has done it", (*network.Proxy).CutAfter, true},
 }
 
 func TestCutAtCommitOfTheCaller(t *testing.T) {
@@ -110,7 +110,7 @@ func TestCutAtCommitOfTheCaller(t *testing.T) {
 			t.Run(m.name, func(t *testing.T) {
 				d := d.Target.Database(t)
 				bare := counter(t, d)
-				p, dsn := wire.Through(t, d.DSN, 0)
+				p, dsn := network.Through(t, d.DSN, 0)
 				db := open(t, d.Driver, dsn, true)
 				tx, err := db.BeginTx(t.Context(), nil)
 				require.NoError(t, err)
@@ -135,7 +135,7 @@ func TestCutAtTheEndOfAStatement(t *testing.T) {
 				t.Run(text+" "+m.name, func(t *testing.T) {
 					d := d.Target.Database(t)
 					bare := counter(t, d)
-					p, dsn := wire.Through(t, d.DSN, 0)
+					p, dsn := network.Through(t, d.DSN, 0)
 					db := open(t, d.Driver, dsn, true)
 					warm(t, db)
 					m.plan(p, text)
@@ -160,7 +160,7 @@ func warm(t *testing.T, db *sql.DB) {
 }
 
 // holdToEffect: whatever was cut, the caller has been told the truth.
-func holdToEffect(t *testing.T, p *wire.Proxy, n int, err error) {
+func holdToEffect(t *testing.T, p *network.Proxy, n int, err error) {
 	t.Helper()
 	var v *dbguard.Violation
 	switch {

@@ -1,7 +1,7 @@
-// Package wire puts a proxy between a client and a database server on
+// Package network puts a proxy between a client and a database server on
 // loopback: it makes the way as long as a network's, counts round trips, and
 // cuts the connection at a chosen moment.
-package wire
+package network
 
 import (
 	"errors"
