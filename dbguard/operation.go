@@ -50,6 +50,10 @@ func (o *Operation) place() callsite.Site {
 // Context is the operation's context: it carries its span.
 func (o *Operation) Context() context.Context { return o.ctx }
 
+// Findings are what the rules have said so far. A door that only asks a
+// question, as whether a pool has a limit, tells nothing when there are none.
+func (o *Operation) Findings() []Finding { return o.findings }
+
 // Limit is the number of existing rows beyond which the operation will be
 // refused, so that an engine can stop early: -1 if any number passes.
 func (o *Operation) Limit() int64 { return o.limit }
@@ -73,6 +77,18 @@ func (o *Operation) Settle(c Count) error {
 			return nil
 		}
 	}
+}
+
+// Foresee is the verdict on rows that were counted before anything was sent,
+// as many as the operation would change at least: nil, or the *Violation for
+// which the door must not send it. Nothing is charged.
+func (o *Operation) Foresee(c Count) error {
+	o.count = c
+	if v := o.judgeCount(); v != nil {
+		return v
+	}
+	o.count = Count{Rows: -1}
+	return nil
 }
 
 // judgeCount judges once more, knowing the count or that there is none.
