@@ -82,10 +82,7 @@ func (p *parser) alterTable(at Token, flags Flags) {
 		p.rest()
 		return
 	}
-	i := p.addOn(Define, at, Span{}, flags)
-	name := p.target()
-	p.t.Ops[i].Object = name
-	p.t.Ops[i].Flags |= p.tempSchema(name)
+	i := p.addOn(Define, at, p.target(), flags)
 	if p.s.dialect == ClickHouse {
 		p.onCluster()
 		p.alterClickHouse(i, at)

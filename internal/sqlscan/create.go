@@ -1,5 +1,7 @@
 package sqlscan
 
+import "strings"
+
 // object reads the words between CREATE, DROP or ALTER and the keyword of the
 // object's class, and steps over that keyword.
 func (p *parser) object() (class keyword, f Flags, materialized bool) {
@@ -105,7 +107,7 @@ func (p *parser) createTable(at Token, flags Flags) {
 	if flags&OrReplace != 0 {
 		kind = Drop
 	}
-	i := p.addOn(kind, at, name, flags|p.tempSchema(name))
+	i := p.addOn(kind, at, name, flags)
 	if flags&Temporary != 0 {
 		p.temps = true
 	}
@@ -160,7 +162,8 @@ func (p *parser) engine(i int) {
 
 // tempSchema is Temporary for a name in the schema of temporary tables.
 func (p *parser) tempSchema(name Span) Flags {
-	if p.s.dialect != PostgreSQL && p.s.dialect != SQLite || name.End-name.Start < 5 {
+	if p.s.dialect != PostgreSQL && p.s.dialect != SQLite ||
+		strings.IndexByte(p.s.src[name.Start:name.End], '.') < 0 {
 		return 0
 	}
 	var s Scanner

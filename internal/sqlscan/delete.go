@@ -112,7 +112,10 @@ func (p *parser) deleteUsing(first int, at Token) {
 // targets reads a list of table names, each of which is a DELETE.
 func (p *parser) targets(at Token) (first int) {
 	first = len(p.t.Ops)
-	for {
+	for !p.failed {
+		if len(p.t.Ops)-first == maxTables {
+			p.fail("more tables than a join may have")
+		}
 		p.addOn(Delete, at, p.name(), 0)
 		p.wildcard()
 		if !p.is(',') {
@@ -120,6 +123,7 @@ func (p *parser) targets(at Token) (first int) {
 		}
 		p.next()
 	}
+	return first
 }
 
 // wildcard steps over the .* of DELETE a.*; name has stopped behind the dot.

@@ -56,6 +56,7 @@ func (p *parser) insertTarget(kind Kind, at Token, flags Flags) int {
 	if p.is('(') && !p.queryInside() {
 		p.paren()
 	}
+	p.noCall = p.is('(')
 	return i
 }
 

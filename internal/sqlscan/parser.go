@@ -157,7 +157,7 @@ func (p *parser) add(k Kind, at Token) int {
 func (p *parser) addOn(k Kind, at Token, object Span, f Flags) int {
 	i := p.add(k, at)
 	p.t.Ops[i].Object = object
-	p.t.Ops[i].Flags = f
+	p.t.Ops[i].Flags = f | p.tempSchema(object)
 	return i
 }
 

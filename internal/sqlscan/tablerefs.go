@@ -61,7 +61,9 @@ func (p *parser) tableRefs(refs *tableRefs) {
 				p.next()
 				continue
 			}
-			p.callCheck()
+			if !expect {
+				p.callCheck()
+			}
 			p.paren()
 			expect = false
 			continue

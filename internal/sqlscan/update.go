@@ -95,7 +95,10 @@ func (p *parser) assigned(refs *tableRefs, at Token, flags Flags) bool {
 	first, all := len(p.t.Ops), true
 	for !p.failed {
 		start := p.tok.Pos
-		p.namePart()
+		if p.is('.') || !p.namePart() {
+			p.fail("a column is missing behind SET")
+			return false
+		}
 		end := p.prev.End
 		qualified := false
 		for p.is('.') {
