@@ -16,7 +16,7 @@ func (p *parser) object() (class keyword, f Flags, materialized bool) {
 		case kwMaterialized:
 			materialized = true
 		}
-		if class = p.kw; setsOf[class]&sObject != 0 {
+		if class = p.kw; keywords[class].sets&sObject != 0 {
 			p.next()
 			switch {
 			case class == kwEvent && p.kw == kwTrigger:
@@ -91,7 +91,7 @@ func (p *parser) create() {
 // optionalName is the name here, if there is one.
 func (p *parser) optionalName() Span {
 	if p.tok.Kind != QuotedIdent && p.tok.Kind != Word && !p.is('{') ||
-		setsOf[p.kw]&sReserved != 0 {
+		keywords[p.kw].sets&sReserved != 0 {
 		return Span{}
 	}
 	sp := p.name()
@@ -121,7 +121,7 @@ func (p *parser) createTable(at Token, flags Flags) {
 			p.next()
 			if p.kw == kwExecute {
 				p.execute()
-			} else if setsOf[p.kw]&sQuery == 0 && !p.is('(') {
+			} else if keywords[p.kw].sets&sQuery == 0 && !p.is('(') {
 				continue // CREATE TABLE a AS b of ClickHouse
 			}
 		case kwEngine, kwUnion, kwConnection:

@@ -60,7 +60,7 @@ func (p *parser) aliasBefore(ends ...keyword) {
 		p.next()
 		return
 	}
-	if p.tok.Kind == QuotedIdent || p.tok.Kind == Word && setsOf[p.kw]&(sReserved|sClause) == 0 {
+	if p.tok.Kind == QuotedIdent || p.tok.Kind == Word && keywords[p.kw].sets&(sReserved|sClause) == 0 {
 		for _, kw := range ends {
 			if p.kw == kw {
 				return
@@ -159,7 +159,7 @@ func (p *parser) joined(first int) {
 func (p *parser) conditions(i int, stop set) {
 	for !p.failed {
 		p.walk(stop)
-		switch setsOf[p.kw] & stop {
+		switch keywords[p.kw].sets & stop {
 		case sWhere:
 			p.where(i, stop&^sWhere)
 			stop &^= sWhere
@@ -182,7 +182,7 @@ func (p *parser) conditions(i int, stop set) {
 func (p *parser) where(i int, stop set) {
 	p.next()
 	begin := p.tok.Pos
-	if p.atEnd() || setsOf[p.kw]&stop != 0 || p.is(')') {
+	if p.atEnd() || keywords[p.kw].sets&stop != 0 || p.is(')') {
 		p.fail("a condition is missing behind WHERE")
 		return
 	}

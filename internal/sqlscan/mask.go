@@ -14,48 +14,65 @@ const (
 // comments, single spaces, one ? for a list behind IN, and … for what is too
 // long or cannot be read.
 func Mask(text string, d Dialect, m Mode) string {
-	var s Scanner
-	s.Init(text, d, m)
-	var b strings.Builder
-	var first, last keyword
-	for prev := (Token{}); ; {
-		t := s.Scan()
-		if t.Kind == EOF {
-			break
-		}
-		if t.Pos > prev.End && b.Len() > 0 {
-			b.WriteByte(' ')
-		}
-		if t.Kind == Illegal || b.Len() > maxMasked {
-			b.WriteString(ellipsis)
-			break
-		}
-		switch t.Kind {
-		case String, Number:
-			b.WriteByte('?')
-		default:
-			b.WriteString(s.Text(t))
-		}
-		if d == ClickHouse && first == kwInsert && last == kwFormat {
-			b.WriteString(" " + ellipsis) // what follows is data
-			break
-		}
-		prev, last = t, 0
-		switch {
-		case t.Kind == Word:
-			last = lookup(s.Text(t))
-			if first == 0 {
-				first = last
-			}
-		case t.Byte == '(' && last == 0 && behindIn(text, t):
-			if list := literalList(s); list > 0 {
-				s.pos = list
-				b.WriteString("?)")
-				prev.End = int32(list)
-			}
-		}
+	k := masker{text: text}
+	k.s.Init(text, d, m)
+	for k.b.Len() <= maxMasked && k.token(k.s.Scan()) {
 	}
-	return cut(strings.ToValidUTF8(b.String(), "?"), maxMasked)
+	return cut(strings.ToValidUTF8(k.b.String(), "?"), maxMasked)
+}
+
+// masker writes the tokens of a text.
+type masker struct {
+	s           Scanner
+	text        string
+	b           strings.Builder
+	end         int32 // of the token before
+	first, last keyword
+}
+
+// token writes one token and reports whether more may follow.
+func (k *masker) token(t Token) bool {
+	if t.Kind == EOF {
+		return false
+	}
+	if t.Pos > k.end && k.b.Len() > 0 {
+		k.b.WriteByte(' ')
+	}
+	k.end = t.End
+	word := keyword(0)
+	switch t.Kind {
+	case Illegal:
+		k.b.WriteString(ellipsis)
+		return false
+	case String, Number:
+		k.b.WriteByte('?')
+	case Word:
+		word = lookup(k.s.Text(t))
+		fallthrough
+	default:
+		k.b.WriteString(k.s.Text(t))
+	}
+	if k.s.dialect == ClickHouse && k.first == kwInsert && k.last == kwFormat {
+		k.b.WriteString(" " + ellipsis) // what follows is data
+		return false
+	}
+	if k.first == 0 {
+		k.first = word
+	}
+	k.last = word
+	if t.Kind == Punct && t.Byte == '(' && behindIn(k.text, t) {
+		k.list()
+	}
+	return true
+}
+
+// list writes a list of literals as one, if that is what begins here.
+func (k *masker) list() {
+	if end := literalList(k.s); end > 0 {
+		k.s.pos = end
+		k.end = int32(end)
+		k.b.WriteString("?)")
+	}
 }
 
 // behindIn reports that the parenthesis t stands behind IN.

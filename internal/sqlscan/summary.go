@@ -61,7 +61,7 @@ func OperationName(t *Text, op Op) string {
 				break
 			}
 			if tok.Kind == Word {
-				if kw := lookup(s.Text(tok)); setsOf[kw]&sObject != 0 {
+				if kw := lookup(s.Text(tok)); keywords[kw].sets&sObject != 0 {
 					return upper(verb) + " " + upper(kw)
 				}
 			}
@@ -85,4 +85,4 @@ func firstWord(text string, t *Text) string {
 	}
 }
 
-func upper(kw keyword) string { return strings.ToUpper(keywordNames[kw]) }
+func upper(kw keyword) string { return strings.ToUpper(keywords[kw].name) }

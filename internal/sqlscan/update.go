@@ -137,7 +137,7 @@ func (p *parser) addTarget(first int, at Token, table Span, flags Flags) {
 // toComma reads an expression up to a comma outside of parentheses, or where
 // walk would stop.
 func (p *parser) toComma(stop set) {
-	for !p.failed && !p.atEnd() && !p.is(',') && !p.is(')') && setsOf[p.kw]&stop == 0 {
+	for !p.failed && !p.atEnd() && !p.is(',') && !p.is(')') && keywords[p.kw].sets&stop == 0 {
 		if p.is('(') {
 			p.callCheck()
 			p.paren()
