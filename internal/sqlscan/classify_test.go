@@ -60,15 +60,15 @@ func spell(t *Text) string {
 	return strings.Join(out, "; ")
 }
 
-// reading is one row of the tables of texts and readings.
-type reading struct {
+// readingRow is one row of the tables of texts and readings.
+type readingRow struct {
 	name    string // what is special
 	dialect Dialect
 	text    string
 	want    string
 }
 
-func checkReadings(t *testing.T, rows []reading) {
+func checkReadings(t *testing.T, rows []readingRow) {
 	t.Helper()
 	seen := map[string]bool{}
 	var text Text

@@ -6,7 +6,7 @@ import "testing"
 // every flag, and what must not be mistaken for it.
 
 func TestRowForms(t *testing.T) {
-	checkReadings(t, []reading{
+	checkReadings(t, []readingRow{
 		{"nothing", PostgreSQL, " ; -- x", ""},
 		{"a read", PostgreSQL, "SELECT a FROM t WHERE b = 1 FOR UPDATE", "read"},
 		{"several statements", PostgreSQL, "SELECT 1; DELETE FROM t; UPDATE u SET a = 1", "Delete t; Update u"},
@@ -43,7 +43,7 @@ func TestRowForms(t *testing.T) {
 }
 
 func TestStructureForms(t *testing.T) {
-	checkReadings(t, []reading{
+	checkReadings(t, []readingRow{
 		{"CREATE TABLE", PostgreSQL, "CREATE UNLOGGED TABLE IF NOT EXISTS t (a int DEFAULT f(1))", "Define t if-not-exists"},
 		{"CREATE TABLE AS", PostgreSQL, "CREATE TABLE t AS SELECT f(1)", "Insert t; calls"},
 		{"CREATE TABLE SELECT", MySQL, "CREATE TABLE t (a INT) IGNORE SELECT 1", "Insert t"},
@@ -90,7 +90,7 @@ func TestStructureForms(t *testing.T) {
 }
 
 func TestSessionForms(t *testing.T) {
-	checkReadings(t, []reading{
+	checkReadings(t, []readingRow{
 		{"transaction", PostgreSQL, "BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT a; RELEASE a; ROLLBACK TO a; COMMIT", "Begin; Savepoint a; Release a; RollbackTo a; Commit"},
 		{"END and ABORT", PostgreSQL, "END; ABORT", "Commit; Rollback"},
 		{"PREPARE TRANSACTION", PostgreSQL, "PREPARE TRANSACTION 'x'; COMMIT PREPARED 'x'", "Commit; Commit"},
