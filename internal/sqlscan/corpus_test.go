@@ -212,3 +212,28 @@ func TestVerdicts(t *testing.T) {
 		})
 	}
 }
+
+// TestNothingIsSwallowed puts a DELETE behind every text of the corpus: a
+// statement whose end is misjudged would hide it.
+func TestNothingIsSwallowed(t *testing.T) {
+	for file, d := range map[string]Dialect{"pg": PostgreSQL, "mysql": MySQL, "sqlite": SQLite, "clickhouse": ClickHouse} {
+		var alone, behind Text
+		for _, v := range readVerdicts(t, file) {
+			Classify(&alone, v.SQL, d, d.DefaultMode())
+			if n := len(alone.Ops); v.Kind == "ERROR" || n > 0 && alone.Ops[n-1].Kind == Unreadable {
+				continue
+			}
+			if d == ClickHouse && strings.Contains(strings.ToUpper(v.SQL), "FORMAT ") {
+				continue // data to the end of the text
+			}
+			Classify(&behind, v.SQL+"\n; DELETE FROM zz", d, d.DefaultMode())
+			last := Op{Kind: Read}
+			if n := len(behind.Ops); n > 0 {
+				last = behind.Ops[n-1]
+			}
+			if last.Kind != Unreadable && (last.Kind != Delete || behind.Name(last.Object) != "zz") {
+				t.Errorf("%v: the DELETE behind %s is lost", d, v.SQL)
+			}
+		}
+	}
+}
