@@ -65,6 +65,8 @@ func TestAlwaysTrue(t *testing.T) {
 		{"a composite may be neither", []Dialect{PostgreSQL}, "x IS NULL OR x IS NOT NULL", false},
 		{"a test and its opposite", everyDialect, "x IS NULL OR NOT x IS NULL", true},
 		{"two columns", everyDialect, "x IS NULL OR NOT y IS NULL", false},
+		{"unknown or false is not false", everyDialect, "NOT (x = 1 OR y = 2 OR 1=0)", false},
+		{"unknown or false may be NULL", everyDialect, "(x = 1 OR 1=0) IS NOT NULL", false},
 		{"with something between", everyDialect, "(x IS NULL OR y = 2) OR NOT (x IS NULL)", true},
 		{"equality that takes NULL", []Dialect{MySQL}, "x <=> x", true},
 		{"equality that takes NULL", []Dialect{SQLite}, "x IS x", true},
