@@ -63,7 +63,7 @@ type score struct {
 
 func (s *score) note(outcome, format string, args ...any) {
 	s.texts[outcome]++
-	if len(s.examples[outcome]) < 400 {
+	if len(s.examples[outcome]) < 25 {
 		s.examples[outcome] = append(s.examples[outcome], fmt.Sprintf(format, args...))
 	}
 }
@@ -136,7 +136,7 @@ func (s *score) compare(v verdict, t *Text) {
 			}
 			break
 		}
-		if !found && !v.Extra.MultiTable && v.Kind != "RENAME" {
+		if !found && !v.Extra.MultiTable && v.Kind != "RENAME" && !strings.HasPrefix(want.Op, "ALTER") {
 			bad = "op " + want.Op + " " + want.Table
 		}
 		if where != "" {
@@ -204,6 +204,10 @@ func TestVerdicts(t *testing.T) {
 			}
 			if n := s.texts["ESCAPE"]; n > 0 {
 				t.Errorf("%d modifying statements are read as harmless", n)
+			}
+			wrong := s.texts["differs"] + s.texts["unreadable"] + s.texts["over-cautious"]
+			if agree := s.texts["agrees"]; wrong*100 > agree {
+				t.Errorf("%d readings differ from the engine's, %d agree", wrong, agree)
 			}
 		})
 	}
