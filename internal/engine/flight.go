@@ -29,6 +29,11 @@ func (f *Flight) Context() context.Context { return f.ctx }
 // counted, before End.
 func (f *Flight) Streams() bool { return f != nil && f.way >= own }
 
+// Moot reports that the statement would find nothing to do, as DROP … IF EXISTS
+// of what is missing. A door that answers it with no rows affected, and does
+// not send it, cannot be overtaken by somebody who creates the object now.
+func (f *Flight) Moot() bool { return f != nil && f.st.moot }
+
 // launch opens the way that the statement is to go.
 func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operation) (*Flight, error) {
 	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op)}
