@@ -168,7 +168,11 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 		return f.endFailed(ctx, err)
 	}
 	count, err := f.counter.count(ctx, affected)
-	if err != nil {
+	switch {
+	case f.s.lose(err): // and with the connection the statement: the server rolls back
+		f.leave(ctx, f.frame.undo)
+		return f.op.End(dbguard.EffectUndone, hide(err))
+	case err != nil:
 		count = dbguard.Count{Rows: -1}
 	}
 	if f.op.Settle(count) != nil {

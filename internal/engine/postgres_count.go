@@ -171,8 +171,10 @@ LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
 // tables says where the rows are: tables that the text names first, then the
 // others with the way in which they were reached.
 func (c *postgresCounter) tables(ctx context.Context, changed []relation) ([]dbguard.TableRows, error) {
+	// A text that runs code elsewhere names nothing: then all of it is meant.
+	code := slices.ContainsFunc(c.f.st.op.Acts, func(a dbguard.Act) bool { return a.Verb == dbguard.Call })
 	named := func(r relation) bool {
-		return slices.ContainsFunc(c.f.st.targets, func(x target) bool { return r.is(x.name) })
+		return code || slices.ContainsFunc(c.f.st.targets, func(x target) bool { return r.is(x.name) })
 	}
 	var tables []dbguard.TableRows
 	var hidden []relation
