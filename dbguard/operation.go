@@ -50,6 +50,10 @@ func (o *Operation) place() callsite.Site {
 // Context is the operation's context: it carries its span.
 func (o *Operation) Context() context.Context { return o.ctx }
 
+// Findings are what the rules have said so far. A door that only asks a
+// question, as whether a pool has a limit, tells nothing when there are none.
+func (o *Operation) Findings() []Finding { return o.findings }
+
 // Limit is the number of existing rows beyond which the operation will be
 // refused, so that an engine can stop early: -1 if any number passes.
 func (o *Operation) Limit() int64 { return o.limit }

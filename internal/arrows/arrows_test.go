@@ -80,6 +80,7 @@ var required = map[string]string{
 	"go.opentelemetry.io/otel":            "traces",
 	"go.opentelemetry.io/otel/metric":     "metrics",
 	"go.opentelemetry.io/otel/trace":      "traces",
+	"go.uber.org/goleak":                  "tests look for goroutines left behind",
 	"go.opentelemetry.io/otel/sdk":        "tests read back the spans",
 	"go.opentelemetry.io/otel/sdk/metric": "tests read back the metrics",
 	"go.opentelemetry.io/otel/log":        "part of the OpenTelemetry API",

@@ -150,7 +150,7 @@ func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count
 	if hidden > 0 {
 		count.Tables = []dbguard.TableRows{
 			{Table: c.f.st.op.Acts[0].Object, Rows: affected},
-			{Table: "other tables", Rows: hidden, Via: "trigger"},
+			{Rows: hidden, Via: "trigger"},
 		}
 		if x.op.Kind == sqlscan.Update {
 			count.Tables[1].Via = "trigger, or rows that stay as they are"

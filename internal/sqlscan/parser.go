@@ -33,14 +33,18 @@ type parser struct {
 
 // next reads the next token.
 func (p *parser) next() {
-	p.prev, p.prevKw, p.prevDot = p.tok, p.kw, p.dot
-	p.dot = p.tok.Kind == Punct && p.tok.Byte == '.'
-	p.tok = p.s.Scan()
+	// Field by field: a copy of the whole would wait for the stores to it.
+	kind, mark := p.tok.Kind, p.tok.Byte
+	p.prev = Token{Kind: kind, Byte: mark, Pos: p.tok.Pos, End: p.tok.End}
+	p.prevKw, p.prevDot = p.kw, p.dot
+	p.dot = kind == Punct && mark == '.'
 	p.kw = 0
-	switch p.tok.Kind {
+	t := p.s.Scan()
+	p.tok = Token{Kind: t.Kind, Byte: t.Byte, Pos: t.Pos, End: t.End}
+	switch t.Kind {
 	case Word:
 		if !p.dot {
-			p.kw = p.keyword()
+			p.kw = p.keyword(t)
 		}
 	case Illegal:
 		p.fail("no server can read this")
@@ -49,12 +53,12 @@ func (p *parser) next() {
 
 // keyword is the keyword that tok may be: none when a dot follows, since then
 // it qualifies a name.
-func (p *parser) keyword() keyword {
-	kw := lookup(p.s.src[p.tok.Pos:p.tok.End])
+func (p *parser) keyword(t Token) keyword {
+	kw := lookup(p.s.src[t.Pos:t.End])
 	if kw == 0 {
 		return 0
 	}
-	if i := int(p.tok.End); p.s.followedBy(i-1, '.') && i+1 < len(p.s.src) {
+	if i := int(t.End); p.s.followedBy(i-1, '.') && i+1 < len(p.s.src) {
 		c := p.s.src[i+1]
 		if c == '"' || c == '`' || c == '[' || p.s.classes[c]&wordByte != 0 &&
 			(!isDigit(c) || p.s.dialect == MySQL) {
