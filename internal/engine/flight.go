@@ -19,6 +19,7 @@ type Flight struct {
 	way     way
 	frame   frame
 	counter counter
+	blind   bool // it can be neither counted nor undone, and the caller knows
 }
 
 // Context is the one to hand to the driver with the caller's statement.
@@ -27,6 +28,11 @@ func (f *Flight) Context() context.Context { return f.ctx }
 // Streams reports that the rows of a Query must be read to their end, and
 // counted, before End.
 func (f *Flight) Streams() bool { return f != nil && f.way >= own }
+
+// Moot reports that the statement would find nothing to do, as DROP … IF EXISTS
+// of what is missing. A door that answers it with no rows affected, and does
+// not send it, cannot be overtaken by somebody who creates the object now.
+func (f *Flight) Moot() bool { return f != nil && f.st.moot }
 
 // launch opens the way that the statement is to go.
 func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operation) (*Flight, error) {
@@ -81,7 +87,10 @@ func (f *Flight) uncountable(note string, err error) error {
 	if err != nil {
 		return err
 	}
-	f.way = watched
+	if note == "" {
+		return nil
+	}
+	f.way, f.blind = watched, true
 	return f.op.Uncountable(note)
 }
 
@@ -159,7 +168,11 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 		return f.endFailed(ctx, err)
 	}
 	count, err := f.counter.count(ctx, affected)
-	if err != nil {
+	switch {
+	case f.s.lose(err): // and with the connection the statement: the server rolls back
+		f.leave(ctx, f.frame.undo)
+		return f.op.End(dbguard.EffectUndone, hide(err))
+	case err != nil:
 		count = dbguard.Count{Rows: -1}
 	}
 	if f.op.Settle(count) != nil {

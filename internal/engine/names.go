@@ -84,15 +84,17 @@ func mask(t *sqlscan.Text) string {
 // quoteString is an SQL string literal that reads the same whatever the
 // session's settings: only for names that the catalogue is asked about.
 func quoteString(d sqlscan.Dialect, s string) string {
-	s = strings.ReplaceAll(s, "'", "''")
+	doubled := "'" + strings.ReplaceAll(s, "'", "''") + "'"
+	if !strings.Contains(s, `\`) {
+		return doubled
+	}
 	switch d {
 	case sqlscan.PostgreSQL:
-		return "E'" + strings.ReplaceAll(s, `\`, `\\`) + "'"
-	case sqlscan.MySQL:
-		// A backslash is an escape or not, as sql_mode says; hex is neither.
-		return hexString(strings.ReplaceAll(s, "''", "'"))
+		return "E" + strings.ReplaceAll(doubled, `\`, `\\`)
+	case sqlscan.MySQL: // an escape or not, as sql_mode says; hexadecimal is neither
+		return hexString(s)
 	}
-	return "'" + s + "'"
+	return doubled
 }
 
 const hexDigits = "0123456789abcdef"

@@ -34,7 +34,7 @@ func (f *Flight) probe(ctx context.Context, at way) error {
 	case err != nil || n[0] <= f.op.Limit():
 		return nil
 	}
-	return f.op.Settle(dbguard.Count{Rows: n[0]})
+	return f.op.Foresee(dbguard.Count{Rows: n[0]})
 }
 
 // probeText counts the rows of the table up to one more than the bound. It is

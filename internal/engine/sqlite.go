@@ -97,8 +97,11 @@ func (q *sqlite) find(ctx context.Context, x *target) (existence, error) {
 	}
 	found := missing
 	err = q.conn.Query(ctx, strings.Join(parts, " UNION ALL "), func(v []any) error {
-		if found = max(found, existing); asBool(v[0]) {
-			found = temporary // which hides the others
+		if found != temporary { // which hides the others
+			found = existing
+		}
+		if asBool(v[0]) {
+			found = temporary
 		}
 		return nil
 	})

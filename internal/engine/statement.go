@@ -19,6 +19,8 @@ type statement struct {
 	// commits says that the server ends an open transaction to run it, as
 	// MySQL does for structure: it must not run in one of ours.
 	commits bool
+	// moot says that it is about structure, and none of it exists.
+	moot bool
 	// elsewhere says that code that is not in the text runs, or that the text
 	// could not be read: what it does to the transaction is not known.
 	elsewhere bool

@@ -1,5 +1,9 @@
 package sqlscan
 
+// maxTemporaries bounds the tables that temporaries follows; operations on
+// others are taken for what they would be without it.
+const maxTemporaries = 32
+
 // temporaries marks the operations on tables that an earlier statement of the
 // text created as temporary. A name means that table only as long as nothing
 // but rows and structure changes stands between.
@@ -8,10 +12,11 @@ func (p *parser) temporaries() {
 		return
 	}
 	ops := p.t.Ops
-	for i := range ops {
+	for i, n := 0, 0; i < len(ops) && n < maxTemporaries; i++ {
 		if ops[i].Flags&Temporary == 0 || ops[i].Flags&View != 0 || ops[i].Kind != Define && ops[i].Kind != Insert {
 			continue
 		}
+		n++
 		for j := i + 1; j < len(ops) && ops[j].Stmt >= ops[i].Stmt; j++ {
 			op := &ops[j]
 			if op.Stmt == ops[i].Stmt {
@@ -55,13 +60,12 @@ func (p *parser) sameTemporary(a, b Span) bool {
 // rolls it back, with nothing between that could end it otherwise.
 func (p *parser) undone() {
 	ops := p.t.Ops
-	if ops[0].Kind != Begin || ops[0].Stmt != 0 || p.t.Source[ops[0].At.Start]|0x20 == 'x' ||
-		p.t.Source[ops[0].At.Start]|0x20 == 's' && equalFold(p.t.Source[ops[0].At.Start:ops[0].At.End], "set") {
+	if p.s.dialect == ClickHouse || ops[0].Kind != Begin || ops[0].Stmt != 0 || p.isWord(ops[0], "xa") || p.isWord(ops[0], "set") {
 		return
 	}
 	for i := 1; i < len(ops); i++ {
 		switch k := ops[i].Kind; {
-		case k == Rollback && ops[i].Path == Top:
+		case k == Rollback && ops[i].Path == Top && ops[i].Object == (Span{}):
 			for j := 1; j < i; j++ {
 				ops[j].Flags |= UndoneByText
 			}
@@ -72,11 +76,18 @@ func (p *parser) undone() {
 	}
 }
 
+// isWord reports that the operation's keyword is this one.
+func (p *parser) isWord(op Op, word string) bool {
+	return equalFold(p.t.Source[op.At.Start:op.At.End], word)
+}
+
 // undoable reports that a rollback undoes the operation and that it does not
 // end the transaction itself.
 func (p *parser) undoable(op Op) bool {
 	switch op.Kind {
-	case Insert, Upsert, Replace, Update, Delete, Merge, Read:
+	case Insert: // CREATE TABLE AS commits in MySQL
+		return p.s.dialect != MySQL || !p.isWord(op, "create")
+	case Upsert, Replace, Update, Delete, Merge:
 		return true
 	case Truncate, Define, Drop, Alter:
 		return p.s.dialect == PostgreSQL || p.s.dialect == SQLite

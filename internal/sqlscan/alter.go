@@ -23,19 +23,24 @@ func (p *parser) alter() {
 		p.add(Maintain, at)
 		p.settings(at)
 		return
-	case kwOperator, kwLarge, kwCast:
-		i := p.addOn(Define, at, Span{}, flags|View)
-		p.alterOther(i)
-		return
-	case kwDatabase, kwSchema:
-	default:
+	}
+	p.alterObject(class, at, flags)
+}
+
+// alterObject reads an ALTER of anything but a table or a role.
+func (p *parser) alterObject(class keyword, at Token, flags Flags) {
+	if class != kwDatabase && class != kwSchema {
 		flags |= View
 	}
 	i := p.addOn(Define, at, Span{}, flags)
+	if class == kwOperator || class == kwLarge || class == kwCast {
+		p.alterOther(i)
+		return
+	}
 	p.t.Ops[i].Object = p.optionalName()
 	switch {
 	case p.s.dialect == MySQL && (class == kwEvent || class == kwProcedure || class == kwFunction):
-		p.compound(i)
+		body{op: i, header: true, start: true}.read(p)
 	case class == kwTrigger || class == kwRule || class == kwPolicy:
 		p.onTable(i, kwOn)
 		p.alterOther(i)
@@ -67,7 +72,7 @@ func (p *parser) alterOther(i int) {
 			p.setAssignments(at)
 			continue
 		default:
-			if setsOf[p.kw]&sAction == 0 {
+			if keywords[p.kw].sets&sAction == 0 {
 				return
 			}
 		}
@@ -82,15 +87,13 @@ func (p *parser) alterTable(at Token, flags Flags) {
 		p.rest()
 		return
 	}
-	i := p.addOn(Define, at, Span{}, flags)
-	name := p.target()
-	p.t.Ops[i].Object = name
-	p.t.Ops[i].Flags |= p.tempSchema(name)
+	i := p.addOn(Define, at, p.target(), flags)
 	if p.s.dialect == ClickHouse {
 		p.onCluster()
 		p.alterClickHouse(i, at)
 		return
 	}
+	calls := p.t.Calls
 	for !p.failed {
 		kind := p.action(i, at)
 		if worse(kind, p.t.Ops[i].Kind) {
@@ -98,9 +101,12 @@ func (p *parser) alterTable(at Token, flags Flags) {
 		}
 		p.toComma(0)
 		if !p.is(',') {
-			return
+			break
 		}
 		p.next()
+	}
+	if p.s.dialect != PostgreSQL { // only there a default or a USING may call anything
+		p.t.Calls = calls
 	}
 }
 
@@ -143,6 +149,13 @@ func (p *parser) action(i int, at Token) Kind {
 		return Define
 	case kwAlter:
 		return p.alterColumn()
+	}
+	return p.rareAction(kw)
+}
+
+// rareAction is the rest of action: what concerns partitions, and nothing.
+func (p *parser) rareAction(kw keyword) Kind {
+	switch kw {
 	case kwDrop, kwDiscard:
 		if p.kw == kwPartition || p.kw == kwTablespace {
 			p.partitionList(kw)

@@ -11,17 +11,20 @@ func (p *parser) callCheck() {
 	}
 	switch p.prev.Kind {
 	case Word:
-		if setsOf[p.prevKw]&sNoCall != 0 {
+		if keywords[p.prevKw].sets&sNoCall != 0 {
 			return
 		}
 	case QuotedIdent:
 	default:
 		return
 	}
-	if p.t.Calls || p.s.dialect == ClickHouse { // its functions cannot write
+	if p.s.dialect == ClickHouse { // its functions cannot write
 		return
 	}
 	name := p.s.src[p.prev.Pos:p.prev.End]
+	if equalFold(name, "set_config") {
+		p.distrust = "an earlier set_config may change how the rest is read"
+	}
 	if p.prev.Kind == QuotedIdent {
 		name = Unquote(name)
 	}

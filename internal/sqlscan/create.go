@@ -1,5 +1,7 @@
 package sqlscan
 
+import "strings"
+
 // object reads the words between CREATE, DROP or ALTER and the keyword of the
 // object's class, and steps over that keyword.
 func (p *parser) object() (class keyword, f Flags, materialized bool) {
@@ -14,7 +16,7 @@ func (p *parser) object() (class keyword, f Flags, materialized bool) {
 		case kwMaterialized:
 			materialized = true
 		}
-		if class = p.kw; setsOf[class]&sObject != 0 {
+		if class = p.kw; keywords[class].sets&sObject != 0 {
 			p.next()
 			switch {
 			case class == kwEvent && p.kw == kwTrigger:
@@ -89,7 +91,7 @@ func (p *parser) create() {
 // optionalName is the name here, if there is one.
 func (p *parser) optionalName() Span {
 	if p.tok.Kind != QuotedIdent && p.tok.Kind != Word && !p.is('{') ||
-		setsOf[p.kw]&sReserved != 0 {
+		keywords[p.kw].sets&sReserved != 0 {
 		return Span{}
 	}
 	sp := p.name()
@@ -105,19 +107,21 @@ func (p *parser) createTable(at Token, flags Flags) {
 	if flags&OrReplace != 0 {
 		kind = Drop
 	}
-	i := p.addOn(kind, at, name, flags|p.tempSchema(name))
+	i := p.addOn(kind, at, name, flags)
 	if flags&Temporary != 0 {
 		p.temps = true
 	}
-	p.noCall = p.is('(')
+	calls := p.t.Calls
 	for !p.failed {
+		p.noCall = p.is('(')
 		p.walk(sAs | sSelect | sEngine)
+		p.t.Calls = calls // defaults and constraints do not run now
 		switch p.kw {
 		case kwAs:
 			p.next()
 			if p.kw == kwExecute {
 				p.execute()
-			} else if setsOf[p.kw]&sQuery == 0 && !p.is('(') {
+			} else if keywords[p.kw].sets&sQuery == 0 && !p.is('(') {
 				continue // CREATE TABLE a AS b of ClickHouse
 			}
 		case kwEngine, kwUnion, kwConnection:
@@ -158,7 +162,8 @@ func (p *parser) engine(i int) {
 
 // tempSchema is Temporary for a name in the schema of temporary tables.
 func (p *parser) tempSchema(name Span) Flags {
-	if p.s.dialect != PostgreSQL && p.s.dialect != SQLite || name.End-name.Start < 5 {
+	if p.s.dialect != PostgreSQL && p.s.dialect != SQLite ||
+		strings.IndexByte(p.s.src[name.Start:name.End], '.') < 0 {
 		return 0
 	}
 	var s Scanner
@@ -216,11 +221,12 @@ func (p *parser) createView(at Token, flags Flags, materialized bool) {
 // createIndex reads CREATE INDEX: an index is a matter of its table.
 func (p *parser) createIndex(at Token, flags Flags) {
 	i := p.addOn(Define, at, Span{}, flags|View)
+	calls := p.t.Calls
 	p.walk(sOn)
 	if p.accept(kwOn) {
 		p.accept(kwOnly)
 		p.t.Ops[i].Object = p.name()
-		p.noCall = p.is('(')
 	}
 	p.rest()
+	p.t.Calls = calls // what an index calls is immutable
 }

@@ -27,7 +27,7 @@ func (p *parser) explain() {
 
 // explainOptions reads the options in parentheses. The last ANALYZE counts.
 func (p *parser) explainOptions() (run bool) {
-	if _, kw := p.peek(); setsOf[kw]&sQuery != 0 {
+	if _, kw := p.peek(); keywords[kw].sets&sQuery != 0 {
 		return false // a query in parentheses
 	}
 	p.next()
@@ -94,7 +94,7 @@ func (p *parser) explainWords() (run bool) {
 
 // explainable reports that a statement begins here and not the name of a table.
 func (p *parser) explainable() bool {
-	return p.is('(') || setsOf[p.kw]&sStatement != 0 && !p.function()
+	return p.is('(') || keywords[p.kw].sets&sStatement != 0 && !p.function()
 }
 
 // function reports that the word here is a table function of ClickHouse:

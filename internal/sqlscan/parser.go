@@ -33,14 +33,18 @@ type parser struct {
 
 // next reads the next token.
 func (p *parser) next() {
-	p.prev, p.prevKw, p.prevDot = p.tok, p.kw, p.dot
-	p.dot = p.tok.Kind == Punct && p.tok.Byte == '.'
-	p.tok = p.s.Scan()
+	// Field by field: a copy of the whole would wait for the stores to it.
+	kind, mark := p.tok.Kind, p.tok.Byte
+	p.prev = Token{Kind: kind, Byte: mark, Pos: p.tok.Pos, End: p.tok.End}
+	p.prevKw, p.prevDot = p.kw, p.dot
+	p.dot = kind == Punct && mark == '.'
 	p.kw = 0
-	switch p.tok.Kind {
+	t := p.s.Scan()
+	p.tok = Token{Kind: t.Kind, Byte: t.Byte, Pos: t.Pos, End: t.End}
+	switch t.Kind {
 	case Word:
 		if !p.dot {
-			p.kw = p.keyword()
+			p.kw = p.keyword(t)
 		}
 	case Illegal:
 		p.fail("no server can read this")
@@ -49,12 +53,12 @@ func (p *parser) next() {
 
 // keyword is the keyword that tok may be: none when a dot follows, since then
 // it qualifies a name.
-func (p *parser) keyword() keyword {
-	kw := lookup(p.s.src[p.tok.Pos:p.tok.End])
+func (p *parser) keyword(t Token) keyword {
+	kw := lookup(p.s.src[t.Pos:t.End])
 	if kw == 0 {
 		return 0
 	}
-	if i := int(p.tok.End); p.s.followedBy(i-1, '.') && i+1 < len(p.s.src) {
+	if i := int(t.End); p.s.followedBy(i-1, '.') && i+1 < len(p.s.src) {
 		c := p.s.src[i+1]
 		if c == '"' || c == '`' || c == '[' || p.s.classes[c]&wordByte != 0 &&
 			(!isDigit(c) || p.s.dialect == MySQL) {
@@ -153,7 +157,7 @@ func (p *parser) add(k Kind, at Token) int {
 func (p *parser) addOn(k Kind, at Token, object Span, f Flags) int {
 	i := p.add(k, at)
 	p.t.Ops[i].Object = object
-	p.t.Ops[i].Flags = f
+	p.t.Ops[i].Flags = f | p.tempSchema(object)
 	return i
 }
 
@@ -177,18 +181,12 @@ func (p *parser) walk(stop set) {
 			}
 			return
 		case Word:
-			if p.kw == 0 {
-				break
-			}
-			if p.kw == kwInto && stop&sInto != 0 {
-				p.into()
+			sets := keywords[p.kw].sets
+			if sets&sWalk != 0 && p.walkWord(stop) {
 				continue
 			}
-			if depth == 0 && setsOf[p.kw]&(stop|p.always) != 0 && p.prevKw != kwDistinct {
+			if depth == 0 && sets&(stop|p.always) != 0 && (p.kw != kwFrom || p.prevKw != kwDistinct) {
 				return
-			}
-			if setsOf[p.kw]&sWalk != 0 && p.walkWord() {
-				continue
 			}
 		case Punct:
 			switch p.tok.Byte {
@@ -215,9 +213,17 @@ func (p *parser) walk(stop set) {
 
 // walkWord handles the keywords that change the reading inside an expression.
 // It reports that it has read past them.
-func (p *parser) walkWord() bool {
+func (p *parser) walkWord(stop set) bool {
 	switch p.kw {
+	case kwInto:
+		if stop&sInto != 0 {
+			p.into()
+			return true
+		}
 	case kwAs: // an alias or a type, whatever word it is
+		if stop&sAs != 0 {
+			return false
+		}
 		p.next()
 		if p.tok.Kind == Word || p.tok.Kind == QuotedIdent {
 			p.kw = 0
@@ -239,6 +245,7 @@ func (p *parser) paren() {
 		p.fail("a parenthesis is missing")
 		return
 	}
+	p.noCall = false
 	p.next()
 	p.subquery()
 	p.walk(0)
@@ -248,9 +255,17 @@ func (p *parser) paren() {
 // subquery reads a statement that begins right behind a parenthesis, if it can
 // modify anything.
 func (p *parser) subquery() {
-	if setsOf[p.kw]&sModify == 0 || !p.modifies() {
+	if keywords[p.kw].sets&sModify == 0 || !p.modifies() {
 		return
 	}
+	p.modifying()
+	if !p.is(')') {
+		p.fail("a parenthesis is not closed")
+	}
+}
+
+// modifying reads a statement in parentheses, which the caller has seen.
+func (p *parser) modifying() {
 	path := p.path
 	if path == Top {
 		path = InCTE
@@ -258,9 +273,6 @@ func (p *parser) subquery() {
 	outer := p.enter(path)
 	p.statementWith()
 	p.leave(outer)
-	if !p.is(')') {
-		p.fail("a parenthesis is not closed")
-	}
 }
 
 // enter begins a statement within a statement, leave ends it.
@@ -289,7 +301,7 @@ func (p *parser) modifies() bool {
 	case kwInsert, kwMerge, kwReplace:
 		return kw == kwInto
 	case kwUpdate:
-		return t.Kind == QuotedIdent || t.Kind == Word && setsOf[kw]&sOperator == 0
+		return t.Kind == QuotedIdent || t.Kind == Word && keywords[kw].sets&sOperator == 0
 	}
 	return false
 }

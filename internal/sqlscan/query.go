@@ -66,13 +66,24 @@ func (p *parser) commonTables() {
 			return
 		}
 		p.skipAny(kwNot, kwMaterialized)
-		p.paren()
+		p.commonTable()
 		p.searchAndCycle()
 		if !p.is(',') {
 			return
 		}
 		p.next()
 	}
+}
+
+// commonTable reads the statement in parentheses behind AS.
+func (p *parser) commonTable() {
+	p.expect('(')
+	if keywords[p.kw].sets&sModify != 0 {
+		p.modifying()
+	} else {
+		p.walk(0)
+	}
+	p.expect(')')
 }
 
 // searchAndCycle reads the SEARCH and CYCLE clauses of PostgreSQL and MariaDB.
@@ -86,7 +97,7 @@ func (p *parser) searchAndCycle() {
 		return
 	}
 	p.next()
-	for p.tok.Kind == Word && setsOf[p.kw]&(sSet|sSelect|sDML) == 0 || p.tok.Kind == QuotedIdent || p.is(',') {
+	for p.tok.Kind == Word && keywords[p.kw].sets&(sSet|sSelect|sDML) == 0 || p.tok.Kind == QuotedIdent || p.is(',') {
 		p.next()
 	}
 	if !p.accept(kwSet) {
@@ -108,6 +119,7 @@ func (p *parser) into() {
 	case p.tok.Kind == Var:
 	default:
 		flags := p.temporary()
+		p.temps = p.temps || flags != 0
 		p.skipAny(kwUnlogged, kwTable)
 		p.addOn(Insert, at, p.name(), flags)
 	}

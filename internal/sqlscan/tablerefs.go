@@ -2,41 +2,26 @@ package sqlscan
 
 import "strings"
 
+// maxTables is the largest join that MySQL allows.
+const maxTables = 61
+
 // tableRefs are the tables of a MySQL join with their aliases.
 type tableRefs struct {
-	list  [8]tableRef
-	n     int
-	more  []tableRef // beyond the first few
-	plain bool       // nothing but one table
+	list [maxTables]tableRef
+	n    int
 }
 
 type tableRef struct{ name, alias Span }
 
-func (r *tableRefs) add(ref tableRef) {
-	if r.n < len(r.list) {
-		r.list[r.n] = ref
-	} else {
-		r.more = append(r.more, ref)
-	}
-	r.n++
-}
-
-func (r *tableRefs) at(i int) tableRef {
-	if i < len(r.list) {
-		return r.list[i]
-	}
-	return r.more[i-len(r.list)]
-}
-
 // find is the table that a target names: by its alias, or by its own name.
 func (r *tableRefs) find(p *parser, target Span) (Span, bool) {
 	for i := range r.n {
-		if ref := r.at(i); ref.alias != (Span{}) && p.sameName(ref.alias, target) {
+		if ref := r.list[i]; ref.alias != (Span{}) && p.sameName(ref.alias, target) {
 			return ref.name, true
 		}
 	}
 	for i := range r.n {
-		if ref := r.at(i); p.sameName(ref.name, target) || p.sameName(p.lastPart(ref.name), target) {
+		if ref := r.list[i]; p.sameName(ref.name, target) || p.sameName(p.lastPart(ref.name), target) {
 			return ref.name, true
 		}
 	}
@@ -65,18 +50,19 @@ func (p *parser) tableRefs(refs *tableRefs) {
 	expect, depth := true, 0
 	for !p.failed {
 		switch {
-		case p.tok.Kind == EOF, p.is(';'):
-			if depth > 0 {
-				p.fail("a parenthesis is not closed")
-			}
+		case p.atEnd() && depth > 0:
+			p.fail("a parenthesis is not closed")
+		case p.atEnd():
 			return
 		case p.is('('):
-			if t, kw := p.peek(); expect && setsOf[kw]&sQuery == 0 && t.Kind != EOF {
+			if t, kw := p.peek(); expect && keywords[kw].sets&sQuery == 0 && t.Kind != EOF {
 				depth++ // a join in parentheses
 				p.next()
 				continue
 			}
-			p.callCheck()
+			if !expect {
+				p.callCheck()
+			}
 			p.paren()
 			expect = false
 			continue
@@ -90,13 +76,23 @@ func (p *parser) tableRefs(refs *tableRefs) {
 			expect = true
 		case expect && (p.tok.Kind == Word || p.tok.Kind == QuotedIdent):
 			expect = false
-			refs.add(p.tableRef())
+			p.addRef(refs)
 			continue
-		case depth == 0 && setsOf[p.kw]&(sSet|sWhere|sOrder|sLimit|sReturning) != 0:
+		case depth == 0 && keywords[p.kw].sets&(sSet|sWhere|sOrder|sLimit|sReturning) != 0:
 			return
 		}
 		p.next()
 	}
+}
+
+// addRef reads one table and adds it.
+func (p *parser) addRef(refs *tableRefs) {
+	if refs.n == maxTables {
+		p.fail("more tables than a join may have")
+		return
+	}
+	refs.list[refs.n] = p.tableRef()
+	refs.n++
 }
 
 // tableRef reads one table: name, PARTITION (…), alias.
@@ -110,7 +106,7 @@ func (p *parser) tableRef() (ref tableRef) {
 		p.paren()
 	}
 	named := p.accept(kwAs)
-	if p.tok.Kind == QuotedIdent || p.tok.Kind == Word && (named || setsOf[p.kw]&(sReserved|sClause) == 0) {
+	if p.tok.Kind == QuotedIdent || p.tok.Kind == Word && (named || keywords[p.kw].sets&(sReserved|sClause) == 0) {
 		ref.alias = Span{p.tok.Pos, p.tok.End}
 		p.kw = 0
 		p.next()

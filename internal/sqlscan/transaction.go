@@ -9,6 +9,10 @@ func (p *parser) begin() {
 		return
 	}
 	p.add(Begin, at)
+	p.accept(kwWork)
+	if p.s.dialect == MySQL && !p.atEnd() { // a block of MariaDB's Oracle mode
+		p.fail("a block that is not NOT ATOMIC")
+	}
 	p.rest()
 }
 
@@ -28,26 +32,9 @@ func (p *parser) start() {
 // number of times, so what it does is not in the text.
 func (p *parser) block(at Token) {
 	p.add(Opaque, at)
-	depth, start := 1, true
-	if p.kw == kwNot {
-		p.next()
-		p.next()
-	}
-	for ; !p.failed; p.next() {
-		switch {
-		case p.tok.Kind == EOF:
-			if depth > 0 {
-				p.fail("a body is not closed")
-			}
-			return
-		case p.is(';') && depth <= 0:
-			return
-		case p.is(';'), p.is(':'):
-			start = true
-			continue
-		}
-		depth, _, start = p.bodyWord(0, depth, false, start)
-	}
+	p.next()
+	p.next()
+	body{op: -1, depth: 1, start: true}.read(p)
 }
 
 // rollback reads ROLLBACK and ROLLBACK TO.
@@ -55,7 +42,8 @@ func (p *parser) rollback() {
 	at := p.tok
 	p.next()
 	if p.kw == kwPrepared {
-		p.add(Rollback, at)
+		p.next()
+		p.addOn(Rollback, at, Span{p.tok.Pos, p.tok.End}, 0)
 		p.rest()
 		return
 	}
@@ -100,7 +88,8 @@ func (p *parser) xa() {
 	case kwRollback:
 		kind = Rollback
 	}
-	p.add(kind, at)
+	p.next()
+	p.addOn(kind, at, Span{p.tok.Pos, p.tok.End}, 0)
 	p.rest()
 }
 
