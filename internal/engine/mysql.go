@@ -36,11 +36,10 @@ func (m *mysql) learn(ctx context.Context) error {
 func (m *mysql) forget() { m.autocommit, m.locked = false, false }
 
 func (m *mysql) touched(st *statement, _ bool) {
-	text := strings.ToUpper(st.op.Text[:min(len(st.op.Text), len("UNLOCK TABLES"))])
 	switch {
-	case strings.HasPrefix(text, "LOCK TABLE"):
+	case st.verb == "LOCK":
 		m.locked = true
-	case strings.HasPrefix(text, "UNLOCK"), st.control == controlBegins:
+	case st.verb == "UNLOCK", st.control == controlBegins:
 		m.locked = false
 	}
 }

@@ -54,33 +54,6 @@ func tokens(t *sqlscan.Text, from, to int32) iter.Seq[sqlscan.Token] {
 	}
 }
 
-// maxText is the longest masked text that is kept for traces.
-const maxText = 2 << 10
-
-// mask is the text without literals, comments and superfluous space: what a
-// trace may show. Arguments are not in it to begin with.
-func mask(t *sqlscan.Text) string {
-	var b strings.Builder
-	end := int32(0)
-	for tok := range tokens(t, 0, int32(min(len(t.Source), 1<<30))) {
-		if b.Len() > maxText {
-			b.WriteString("…")
-			break
-		}
-		if tok.Pos > end && b.Len() > 0 {
-			b.WriteByte(' ')
-		}
-		end = tok.End
-		switch tok.Kind {
-		case sqlscan.String, sqlscan.Number, sqlscan.Illegal:
-			b.WriteByte('?')
-		default:
-			b.WriteString(t.Source[tok.Pos:tok.End])
-		}
-	}
-	return b.String()
-}
-
 // quoteString is an SQL string literal that reads the same whatever the
 // session's settings: only for names that the catalogue is asked about.
 func quoteString(d sqlscan.Dialect, s string) string {
