@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/network"
 	"github.com/dbguard/dbguard-go/internal/conformance/servers"
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
-	"github.com/dbguard/dbguard-go/internal/conformance/network"
 	"github.com/dbguard/dbguard-go/sqlguard"
 )
 

@@ -77,9 +77,6 @@ func (a *arena) fresh() error {
 	return errors.Join(a.bare.close(), a.guarded.close())
 }
 
-// errSetup marks a case that does not say anything: its own script fails.
-type errSetup struct{ error }
-
 // prepare empties both databases and makes the schema of the case.
 func (a *arena) prepare(ctx context.Context, c *testcase) error {
 	if len(a.since) >= lifetime {
@@ -102,15 +99,18 @@ func (s *side) prepare(ctx context.Context, setup []string) error {
 			return err
 		}
 	}
+	drop, err := s.dropAll(ctx)
+	if err != nil {
+		return err
+	}
 	reset := map[target.Engine][2]string{
 		target.SQLite:   {"BEGIN; ", "; COMMIT"},
 		target.Postgres: {"DROP SCHEMA public CASCADE; CREATE SCHEMA public; SET search_path TO public; ", ""},
-		target.MariaDB:  {"SET foreign_key_checks = 0; " + s.dropAll(ctx) + "SET foreign_key_checks = 1; ", ""},
+		target.MariaDB:  {"SET foreign_key_checks = 0; " + drop + "SET foreign_key_checks = 1; ", ""},
 	}[s.Engine]
 	if _, err := s.admin.ExecContext(ctx, reset[0]+strings.Join(setup, ";\n")+reset[1]); err != nil {
-		return errSetup{err}
+		return errors.Join(err, s.close())
 	}
-	var err error
 	s.reading, err = s.readingText(ctx)
 	if err != nil || s.db != nil {
 		return err
@@ -146,23 +146,24 @@ func (s *side) openPlayer() (*sql.DB, error) {
 
 // dropAll empties a MariaDB database: DROP DATABASE takes three times as long,
 // and takes the connection's choice of it away.
-func (s *side) dropAll(ctx context.Context) (text string) {
+func (s *side) dropAll(ctx context.Context) (text string, err error) {
 	if s.Engine != target.MariaDB {
-		return ""
+		return "", nil
 	}
 	rows, err := s.admin.QueryContext(ctx, `SELECT CONCAT('DROP ', IF(table_type = 'VIEW', 'VIEW', 'TABLE'), ' ', table_name) FROM information_schema.tables WHERE table_schema = DATABASE()
 UNION ALL SELECT CONCAT('DROP ', routine_type, ' ', routine_name) FROM information_schema.routines WHERE routine_schema = DATABASE()`)
 	if err != nil {
-		return ""
+		return "", err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var drop string
-		if rows.Scan(&drop) == nil {
-			text += drop + "; "
+		if err := rows.Scan(&drop); err != nil {
+			return "", err
 		}
+		text += drop + "; "
 	}
-	return text
+	return text, rows.Err()
 }
 
 // connectionID also shows that the connection works.

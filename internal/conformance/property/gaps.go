@@ -63,18 +63,10 @@ var gaps = []gap{
 			"CREATE CONSTRAINT TRIGGER trg AFTER DELETE ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f()"),
 	},
 	{
-		name: "rows that a trigger inserts count as changed", on: lite, failing: overStrict,
+		name: "rows that a trigger inserts count as changed, where a trigger also changes some", on: lite, failing: overStrict,
 		explains: func(c *testcase, v *verdict) bool { return v.Rows-int64(v.added()) <= int64(c.Bound.N) },
 		example: example("delete", "DELETE FROM t WHERE id = 1", makeT, fillT,
-			"CREATE TRIGGER trg AFTER DELETE ON t BEGIN INSERT INTO log VALUES ('gone', OLD.id); END"),
-	},
-	{
-		name: "a row that moves between partitions counts twice", on: maria, failing: overStrict,
-		explains: func(c *testcase, _ *verdict) bool {
-			return strings.Contains(strings.Join(c.Setup, ";"), "PARTITION BY")
-		},
-		example: example("update", "UPDATE t SET a = 5 WHERE id = 1",
-			"CREATE TABLE t (id INT, a INT) PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (3), PARTITION p1 VALUES LESS THAN MAXVALUE)", fillT),
+			"CREATE TRIGGER trg AFTER DELETE ON t BEGIN INSERT INTO log VALUES ('gone', OLD.id); DELETE FROM log WHERE n < 0; END"),
 	},
 	{
 		name: "REPLACE counts more than it removes", on: lite, failing: overStrict,
