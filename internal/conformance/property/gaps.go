@@ -12,8 +12,8 @@ import (
 // as the gap is there: a test says when the row can go.
 type gap struct {
 	name     string
-	on       string // the engines
-	driver   string // the driver, "" for all of them
+	on       string  // the engines
+	driver   string  // the driver, "" for all of them
 	failing  failing // of the example
 	also     failing // what it looks like elsewhere
 	explains func(c *testcase, v *verdict) bool

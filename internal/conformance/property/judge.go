@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -53,19 +54,29 @@ func (a *arena) try(ctx context.Context, c *testcase) verdict {
 	if err := a.prepare(ctx, c); err != nil {
 		return verdict{}.fails(invalid, "setup: %v", err)
 	}
-	var first error
-	start := a.bare.look(ctx, a.bare.admin, &first)
-	bare := a.bare.run(ctx, c)
-	bare.final = a.bare.look(ctx, a.bare.admin, &first)
-	if err := errors.Join(first, bare.prelude); err != nil {
-		return verdict{}.fails(invalid, "bare: %v", err)
-	}
-	guarded := a.guarded.run(ctx, c)
-	guarded.final = a.guarded.look(ctx, a.guarded.admin, &first)
-	if first != nil {
-		return verdict{}.fails(invalid, "guarded: %v", first)
+	var start *snapshot.Snapshot
+	var bare, guarded outcome
+	var bareErr, guardedErr error
+	both(func() {
+		start = a.bare.look(ctx, a.bare.admin, &bareErr)
+		bare = a.bare.run(ctx, c)
+		bare.final = a.bare.look(ctx, a.bare.admin, &bareErr)
+	}, func() {
+		guarded = a.guarded.run(ctx, c)
+		guarded.final = a.guarded.look(ctx, a.guarded.admin, &guardedErr)
+	})
+	if err := errors.Join(bareErr, bare.prelude, guardedErr); err != nil {
+		return verdict{}.fails(invalid, "%v", err)
 	}
 	return c.judge(start, &bare, &guarded)
+}
+
+// both runs two things that have nothing in common at the same time.
+func both(one, other func()) {
+	var running sync.WaitGroup
+	running.Go(one)
+	other()
+	running.Wait()
 }
 
 // judge holds a guarded run to the bare one.
