@@ -81,6 +81,7 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	var changed []relation
 	blind := false
 	err := c.read(ctx, countText(p.canFlush()), func(r *relation) {
+		c.leave(r)
 		switch r.rows -= c.before[r.oid]; {
 		case r.oid == 0: // the answer's head: track_counts is off
 			blind = true
@@ -104,6 +105,19 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	p.flushes(c.f.way)
 	count.Tables, err = c.tables(ctx, changed)
 	return count, err
+}
+
+// leave remembers what a relation's counters hold. If the statement is undone,
+// alone or by a ROLLBACK TO of the caller's, the lock by which the next baseline
+// would find the relation is gone, and the counts are not.
+func (c *postgresCounter) leave(r *relation) {
+	if c.f.way == own {
+		return
+	}
+	if c.p.pending == nil {
+		c.p.pending = map[int64]int64{}
+	}
+	c.p.pending[r.oid] = r.rows
 }
 
 // flushes notes that the counters will be flushed when the transaction ends.
