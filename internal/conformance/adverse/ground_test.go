@@ -108,6 +108,5 @@ func (g *ground) works(t *testing.T) {
 var (
 	everywhere = target.Engines
 	onServers  = []target.Engine{target.Postgres, target.MariaDB}
-	onPostgres = []target.Engine{target.Postgres}
 	onMariaDB  = []target.Engine{target.MariaDB}
 )
