@@ -94,6 +94,12 @@ var gaps = []gap{
 			"CREATE TRIGGER trg AFTER DELETE ON u FOR EACH ROW BEGIN DELETE FROM t WHERE a > OLD.a; END").atMost(2),
 	},
 	{
+		name: "a DELETE of several tables, one of them partitioned, counts too little", on: maria, failing: escape,
+		explains: func(c *testcase, _ *verdict) bool { return c.partitioned() && strings.Contains(c.Text, "x, y") },
+		example: example("delete joined", "DELETE x, y FROM u x JOIN t y ON x.id = y.id WHERE x.a < 6", makeT, "INSERT INTO t VALUES (1, 1), (2, 2)",
+			"CREATE TABLE u "+parted, "INSERT INTO u VALUES (1, 0, NULL), (2, 4, NULL)").atMost(3),
+	},
+	{
 		name: "REPLACE counts more than it removes", on: lite, failing: overStrict,
 		explains: func(c *testcase, _ *verdict) bool { return replaces(c.Text) },
 		example: example("replace", "REPLACE INTO t VALUES (1, 50, NULL)",
