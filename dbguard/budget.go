@@ -10,21 +10,11 @@ type budget struct {
 
 func newBudget(n int64) *budget { return &budget{total: n} }
 
+// left is what may still be spent, never less than 0.
 func (b *budget) left() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.total - b.used
-}
-
-// charge takes rows from the budget, or none if they are not there.
-func (b *budget) charge(rows int64) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if rows > b.total-b.used {
-		return false
-	}
-	b.used += rows
-	return true
+	return max(b.total-b.used, 0)
 }
 
 func (b *budget) refund(rows int64) {
@@ -33,16 +23,26 @@ func (b *budget) refund(rows int64) {
 	b.used -= rows
 }
 
-// chargeAll takes rows from every budget, or from none: then it returns the
-// first that cannot pay.
-func chargeAll(budgets []*budget, rows int64) *budget {
-	for i, b := range budgets {
-		if !b.charge(rows) {
-			refundAll(budgets[:i], rows)
-			return b
+// chargeAll takes rows from every budget or, if one of them cannot pay and the
+// charge is not forced, from none. All are locked meanwhile, so that nobody
+// sees a charge that does not last; an enclosing budget always comes before
+// the ones within it, so that the locks are taken in one order.
+func chargeAll(budgets []*budget, rows int64, force bool) bool {
+	for _, b := range budgets {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+	}
+	if !force {
+		for _, b := range budgets {
+			if rows > b.total-b.used {
+				return false
+			}
 		}
 	}
-	return nil
+	for _, b := range budgets {
+		b.used += rows
+	}
+	return true
 }
 
 func refundAll(budgets []*budget, rows int64) {

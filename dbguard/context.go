@@ -8,15 +8,26 @@ import (
 )
 
 // scope is what a context carries: the nearest bound, every budget and grant.
-// It is immutable; each call below derives a new one from its parent.
+// It is immutable; each call below derives a new one from its parent. A wrong
+// call adds nothing but its error.
 type scope struct {
-	bounded bool
-	exact   bool
-	limit   int64
+	bound   bound
 	budgets []*budget // innermost last
 	allowed []allowance
 	err     error // a wrong call, told at the first judged statement
 }
+
+// bound is the number of existing rows that one statement may delete or change.
+type bound struct {
+	limit int64 // -1: none
+	exact bool
+	raise string // what to write to let more rows pass
+}
+
+var noBound = bound{limit: -1}
+
+// set reports whether there is a bound at all.
+func (b bound) set() bool { return b.limit >= 0 }
 
 type allowance struct {
 	grant  Grant
@@ -25,7 +36,7 @@ type allowance struct {
 
 type scopeKey struct{}
 
-var noScope = &scope{}
+var noScope = &scope{bound: noBound}
 
 func scopeOf(ctx context.Context) *scope {
 	if s, ok := ctx.Value(scopeKey{}).(*scope); ok {
@@ -38,24 +49,30 @@ func (s *scope) in(ctx context.Context) context.Context {
 	return context.WithValue(ctx, scopeKey{}, s)
 }
 
+func (s *scope) wrong(format string, args ...any) {
+	s.err = errors.Join(s.err, fmt.Errorf("dbguard: "+format, args...))
+}
+
 // AtMost bounds every statement under ctx: each may delete or change at most n
 // existing rows, wherever they are. The nearest AtMost or Exactly holds. A
 // negative n is an error at the first statement under ctx.
 func AtMost(ctx context.Context, n int64) context.Context {
-	return bound(ctx, "AtMost", n, false)
+	return withBound(ctx, "AtMost", n, false)
 }
 
-// Exactly is AtMost that also refuses fewer: each statement under ctx deletes
-// or changes n rows of the tables that it names, or nothing.
+// Exactly is AtMost that refuses fewer, too: each statement under ctx deletes
+// or changes n rows of the tables that it names and none anywhere else, or it
+// is undone. Where rows go by cascade or trigger, use AtMost.
 func Exactly(ctx context.Context, n int64) context.Context {
-	return bound(ctx, "Exactly", n, true)
+	return withBound(ctx, "Exactly", n, true)
 }
 
-func bound(ctx context.Context, call string, n int64, exact bool) context.Context {
+func withBound(ctx context.Context, call string, n int64, exact bool) context.Context {
 	s := *scopeOf(ctx)
-	s.bounded, s.exact, s.limit = true, exact, n
 	if n < 0 {
-		s.err = errors.Join(s.err, fmt.Errorf("dbguard: %s(ctx, %d): a bound is 0 or more", call, n))
+		s.wrong("%s(ctx, %d): a bound is 0 or more", call, n)
+	} else {
+		s.bound = bound{limit: n, exact: exact, raise: "dbguard.AtMost(ctx, n)"}
 	}
 	return s.in(ctx)
 }
@@ -63,12 +80,14 @@ func bound(ctx context.Context, call string, n int64, exact bool) context.Contex
 // Budget bounds all statements under ctx together, across transactions and
 // goroutines: they delete or change at most n existing rows in total. Every
 // enclosing Budget is charged; what a rollback undid is given back. A Budget
-// is a bound: a statement under one needs no AtMost.
+// is a bound: a statement under one needs no AtMost. A negative n is an error
+// at the first statement under ctx.
 func Budget(ctx context.Context, n int64) context.Context {
 	s := *scopeOf(ctx)
-	s.budgets = append(s.budgets[:len(s.budgets):len(s.budgets)], newBudget(n))
 	if n < 0 {
-		s.err = errors.Join(s.err, fmt.Errorf("dbguard: Budget(ctx, %d): a budget is 0 or more", n))
+		s.wrong("Budget(ctx, %d): a budget is 0 or more", n)
+	} else {
+		s.budgets = append(s.budgets[:len(s.budgets):len(s.budgets)], newBudget(n))
 	}
 	return s.in(ctx)
 }
@@ -78,13 +97,15 @@ func Budget(ctx context.Context, n int64) context.Context {
 // grant without a name is an error at the first statement under ctx.
 func Allow(ctx context.Context, reason string, grants ...Grant) context.Context {
 	s := *scopeOf(ctx)
-	s.allowed = s.allowed[:len(s.allowed):len(s.allowed)]
 	if strings.TrimSpace(reason) == "" {
-		s.err = errors.Join(s.err, errors.New("dbguard: Allow without a reason: say why, it ends up in the trace"))
+		s.wrong("Allow without a reason: say why, it ends up in the trace")
+		return s.in(ctx)
 	}
+	s.allowed = s.allowed[:len(s.allowed):len(s.allowed)]
 	for _, g := range grants {
 		if err := g.validate(); err != nil {
 			s.err = errors.Join(s.err, err)
+			continue
 		}
 		s.allowed = append(s.allowed, allowance{g, reason})
 	}

@@ -6,8 +6,8 @@ import "context"
 type Outcome string
 
 const (
-	OutcomeDone    Outcome = "done"    // it ran, within its bounds
-	OutcomeRefused Outcome = "refused" // it was not sent
+	OutcomeDone    Outcome = "done"    // it ran, and what it changed stands or will when the caller commits
+	OutcomeRefused Outcome = "refused" // it was not sent, or stopped before it changed a row
 	OutcomeUndone  Outcome = "undone"  // it ran, went over, and was rolled back; or the caller's transaction was
 	OutcomeFailed  Outcome = "failed"  // the database or the driver returned an error
 	OutcomeUnknown Outcome = "unknown" // a reply was lost when it mattered
@@ -20,13 +20,28 @@ type Event struct {
 	Outcome  Outcome
 	Effect   Effect
 	Rows     int64       // existing rows deleted or changed; -1 when unknown
-	Tables   []TableRows // where they are, as far as it is known
+	Tables   []TableRows // where they are, as far as the engine can tell
 	Limit    int64       // the bound that held; -1 without one
-	Rule     RuleID      // the first finding's rule: why it was refused or, with OutcomeDone, what was warned of or only observed
+	Rule     RuleID      // why it was refused or, with OutcomeDone, what was warned of or only observed
 	Findings []Finding   // all of them
 	Site     string      // the caller's file:line
 	Reason   string      // of the grants that it made use of
 	Err      error       // what the caller got
+
+	// Transaction numbers the transaction of the caller's that it was part of;
+	// 0 outside of one.
+	Transaction uint64
+	// TransactionEnd marks the Event that tells that this transaction was rolled
+	// back, or that its COMMIT is unconfirmed: what its other Events said was
+	// done was undone, or may have been. Rows and Tables sum them up. A commit
+	// makes no Event.
+	TransactionEnd bool
+}
+
+// RowsByTable is Tables or, where the engine told nothing and the operation
+// names a single table, that table with all the rows.
+func (e *Event) RowsByTable() []TableRows {
+	return tablesOf(&e.Op, Count{Rows: e.Rows, Tables: e.Tables})
 }
 
 // Observer is told of every Event. It is called on the goroutine of the

@@ -25,21 +25,26 @@ func New(p Policy) (*Guard, error) {
 	return &Guard{policy: p, tracer: tracer}, nil
 }
 
-// errNilGuard tells the caller of a door which call was wrong.
-var errNilGuard = errors.New("dbguard: the Guard is nil: make one with dbguard.New")
+var (
+	errNilGuard   = errors.New("dbguard: the Guard is nil: make one with dbguard.New")
+	errEmptyGuard = errors.New("dbguard: the Guard is empty: make one with dbguard.New")
+)
 
-// Check reports the error of a Guard that cannot be used: a nil one. Doors call
-// it where a Guard is handed to them.
+// Check reports the error of a Guard that cannot be used: one that is nil or
+// was not made by New. Doors call it where a Guard is handed to them.
 func (g *Guard) Check() error {
-	if g == nil {
+	switch {
+	case g == nil:
 		return errNilGuard
+	case g.tracer == nil:
+		return errEmptyGuard
 	}
 	return nil
 }
 
 // Observing reports whether the Guard only watches: a door then runs every
 // operation as if it were not there.
-func (g *Guard) Observing() bool { return g.policy.Mode == Observe }
+func (g *Guard) Observing() bool { return g != nil && g.policy.Mode == Observe }
 
 // Begin judges an operation before it is sent. It is for doors: code that
 // stands between an application and a database.
@@ -47,25 +52,28 @@ func (g *Guard) Observing() bool { return g.policy.Mode == Observe }
 // It returns a *Violation, after telling traces and observers of it, if a rule
 // refuses the operation whatever it affects; else an Operation that the door
 // settles with the true count and ends. ledger is that of the caller's
-// transaction, nil outside of one.
+// transaction, nil outside of one. An Op without Acts is taken for unreadable.
+//
+// A wrong AtMost, Exactly, Budget or Allow in the context is an error here.
+// Where the Guard only observes, it is as if that call were not there.
 func (g *Guard) Begin(ctx context.Context, op Op, ledger *Ledger) (*Operation, error) {
 	if err := g.Check(); err != nil {
 		return nil, err
 	}
-	scope := scopeOf(ctx)
-	if scope.err != nil {
-		return nil, scope.err
+	if len(op.Acts) == 0 {
+		op.Acts = []Act{{Verb: Unread}}
 	}
-	o := &Operation{guard: g, op: op, scope: scope, ledger: ledger, count: Count{Rows: -1}}
-	q := newInquiry(&o.op, &g.policy, scope)
-	findings, pending := q.judge()
-	o.bound, o.limit = q.bound, -1
-	o.reason = q.reasons()
+	o := &Operation{guard: g, op: op, scope: scopeOf(ctx), ledger: ledger, bound: noBound, limit: -1, count: Count{Rows: -1}}
 	o.open(ctx)
-	denied := firstAt(findings, Deny) != nil && !g.Observing()
-	if denied {
-		o.findings = append(findings, pending...)
-		o.violation = o.newViolation()
+	if err := o.scope.err; err != nil && !g.Observing() {
+		o.refused = true
+		return nil, o.End(EffectNone, err)
+	}
+	q := newInquiry(&o.op, &g.policy, o.scope)
+	findings, pending := q.judge()
+	o.bound, o.reason = q.bound, q.reasons()
+	if denies(findings) && !g.Observing() {
+		o.refuse(merge(findings, pending))
 		return nil, o.End(EffectNone, nil)
 	}
 	o.findings = findings
@@ -85,16 +93,19 @@ func (g *Guard) earlyStop(q *inquiry, pending []Finding) int64 {
 			limit = n
 		}
 	}
-	if g.denies(OverLimit) {
+	if g.enforces(OverLimit) {
 		lower(q.bound.limit)
 	}
-	if g.denies(OverBudget) {
+	if g.enforces(OverBudget) {
 		lower(q.left)
 	}
-	if firstAt(pending, Deny) != nil {
+	if denies(pending) {
 		lower(0)
 	}
 	return limit
 }
 
-func (g *Guard) denies(id RuleID) bool { return g.policy.level(ruleByID(id)) == Deny }
+// enforces reports whether a finding of the rule refuses.
+func (g *Guard) enforces(id RuleID) bool {
+	return !g.Observing() && g.policy.level(ruleByID(id)) == Deny
+}

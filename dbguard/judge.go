@@ -1,7 +1,9 @@
 package dbguard
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -9,6 +11,7 @@ import (
 type Finding struct {
 	Rule    RuleID
 	Level   Level
+	Object  string // the table or database that it is about, "" for the operation as a whole
 	Message string // "DELETE on navigation has no bound"
 	Fix     string // the next step
 }
@@ -18,10 +21,12 @@ type inquiry struct {
 	op     *Op
 	policy *Policy
 	scope  *scope
-	bound  limitation
+	bound  bound
 	left   int64 // the smallest enclosing budget's rest; -1 without one
 	ran    bool  // the operation has run and count is what it did
+	blind  bool  // the engine can neither count nor undo it
 	count  Count
+	used   []string // the reasons of the grants that made a difference
 }
 
 // answer is what a rule says of an act.
@@ -30,44 +35,46 @@ type answer uint8
 const (
 	passes    answer = iota
 	hits             // a finding, whatever the rows
-	hitsIfAny        // a finding as soon as a single existing row is affected
+	hitsIfAny        // a finding unless it is certain that no existing row is affected
 )
 
-// limitation is the number of rows that one statement may change.
-type limitation struct {
-	limit int64 // -1: none
-	exact bool
-	from  string // where it was set, for messages
-}
-
 func newInquiry(op *Op, p *Policy, s *scope) *inquiry {
-	q := &inquiry{op: op, policy: p, scope: s, left: -1, count: Count{Rows: -1}}
-	for _, b := range s.budgets {
-		if left := b.left(); q.left < 0 || left < q.left {
-			q.left = max(left, 0)
-		}
-	}
+	q := &inquiry{op: op, policy: p, scope: s, count: Count{Rows: -1}}
 	q.bound = q.findBound()
+	q.left = q.findLeft()
 	return q
 }
 
 // findBound is the bound in the context, else the smallest standing limit of
 // the tables that lose or change rows.
-func (q *inquiry) findBound() limitation {
-	if q.scope.bounded {
-		return limitation{q.scope.limit, q.scope.exact, "the context"}
+func (q *inquiry) findBound() bound {
+	if q.scope.bound.set() {
+		return q.scope.bound
 	}
-	b := limitation{limit: -1}
+	b := noBound
 	for _, act := range q.op.Acts {
 		if !act.Verb.destroysRows() {
 			continue
 		}
-		if n, ok := q.policy.limit(act.Object); ok && (b.limit < 0 || n < b.limit) {
-			b = limitation{limit: n, from: "Policy.Limits"}
+		if key, n, ok := q.policy.limit(act.Object); ok && (!b.set() || n < b.limit) {
+			b = bound{limit: n, raise: fmt.Sprintf("dbguard.AtMost(ctx, n), or Policy.Limits[%q]", key)}
 		}
 	}
 	return b
 }
+
+func (q *inquiry) findLeft() int64 {
+	left := int64(-1)
+	for _, b := range q.scope.budgets {
+		if n := b.left(); left < 0 || n < left {
+			left = n
+		}
+	}
+	return left
+}
+
+// bounded reports whether anything limits the rows.
+func (q *inquiry) bounded() bool { return q.bound.set() || q.left >= 0 }
 
 // judge asks every rule about every act and reports all findings; pending are
 // those that hold only if the operation affects a row at all. It changes
@@ -84,9 +91,12 @@ func (q *inquiry) judge() (findings, pending []Finding) {
 			if answer == passes {
 				continue
 			}
-			f := Finding{r.ID, level, r.say(q, act), r.fix(q, act)}
+			f := Finding{Rule: r.ID, Level: level, Message: r.say(q, act), Fix: r.fix(q, act)}
+			if !r.perOp {
+				f.Object = act.Object
+			}
 			switch {
-			case answer == hits, q.count.Rows > 0:
+			case answer == hits, q.ran && q.count.Rows != 0:
 				findings = append(findings, f)
 			case !q.ran:
 				pending = append(pending, f)
@@ -99,63 +109,49 @@ func (q *inquiry) judge() (findings, pending []Finding) {
 	return findings, pending
 }
 
-// granted reports whether the context holds the grant that an act needs.
+// merge puts findings in the order of their rules.
+func merge(findings, pending []Finding) []Finding {
+	all := slices.Concat(findings, pending)
+	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Compare(a.Rule, b.Rule) })
+	return all
+}
+
+// granted reports whether the context holds the grant, and remembers its reason.
 func (q *inquiry) granted(need Grant) bool {
-	_, ok := q.scope.grant(need)
+	reason, ok := q.scope.grant(need)
+	if ok && !slices.Contains(q.used, reason) {
+		q.used = append(q.used, reason)
+	}
 	return ok
 }
 
-// reasons are those of the grants that the operation made use of.
-func (q *inquiry) reasons() string {
-	var list []string
-	for i := range q.op.Acts {
-		need, ok := q.op.Acts[i].needs()
-		if !ok {
-			continue
-		}
-		reason, ok := q.scope.grant(need)
-		if !ok || (len(list) > 0 && list[len(list)-1] == reason) {
-			continue
-		}
-		list = append(list, reason)
-	}
-	return strings.Join(list, "; ")
-}
+// reasons are those of the grants that made a difference.
+func (q *inquiry) reasons() string { return strings.Join(q.used, "; ") }
 
 // needs is the grant without which the act is refused.
-func (a *Act) needs() (Grant, bool) {
+func (a *Act) needs() Grant {
 	switch a.Verb {
 	case Create:
-		return CreateDatabase(a.Object), true
+		return CreateDatabase(a.Object)
 	case Remove:
-		return DropTable(a.Object), true
+		return DropTable(a.Object)
 	case RemoveDatabase:
-		return DropDatabase(a.Object), true
+		return DropDatabase(a.Object)
 	case Empty:
-		return Truncate(a.Object), true
+		return Truncate(a.Object)
 	case Reshape:
-		return AlterTable(a.Object), true
+		return AlterTable(a.Object)
 	case Delete, Update:
-		if a.Filter == Filtered {
-			return Grant{}, false
-		}
-		return AllRows(a.Object), true
-	case Unread, Run, Call, EndTransaction, Uncounted, Unprotect:
-		return Opaque(), true
+		return AllRows(a.Object)
 	}
-	return Grant{}, false
+	return Opaque()
 }
 
 func allowFix(what string, g Grant) string {
 	return fmt.Sprintf("%s: dbguard.Allow(ctx, reason, dbguard.%s)", what, g)
 }
 
-// firstAt is the first finding of a level.
-func firstAt(findings []Finding, level Level) *Finding {
-	for i := range findings {
-		if findings[i].Level == level {
-			return &findings[i]
-		}
-	}
-	return nil
+// denies reports whether one of the findings refuses.
+func denies(findings []Finding) bool {
+	return slices.ContainsFunc(findings, func(f Finding) bool { return f.Level == Deny })
 }

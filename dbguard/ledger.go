@@ -3,31 +3,47 @@ package dbguard
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 )
 
 // Ledger remembers what one transaction of the caller's has changed, so that a
 // rollback gives budgets back and tells observers. It belongs to one
 // connection and is not safe for concurrent use. A nil Ledger remembers nothing.
 type Ledger struct {
-	guard   *Guard
-	last    Op // the transaction's own operation: system and namespace
-	rows    int64
-	tables  []TableRows
-	charges map[*budget]int64
+	guard     *Guard
+	id        uint64
+	last      Op // for the transaction's system and namespace
+	rows      int64
+	uncounted bool // rows is not all
+	reshaped  bool // structure was lost
+	tables    []TableRows
+	charges   map[*budget]int64
 }
 
+// transactions numbers them, so that observers of several guards can tell them apart.
+var transactions atomic.Uint64
+
 // NewLedger starts the account of a transaction.
-func (g *Guard) NewLedger() *Ledger { return &Ledger{guard: g} }
+func (g *Guard) NewLedger() *Ledger { return &Ledger{guard: g, id: transactions.Add(1)} }
+
+// number is the transaction's, 0 outside of one.
+func (l *Ledger) number() uint64 {
+	if l == nil {
+		return 0
+	}
+	return l.id
+}
 
 func (l *Ledger) add(o *Operation) {
 	if l == nil {
 		return
 	}
 	l.last = o.op
-	if o.count.Rows > 0 {
-		l.rows += o.count.Rows
-		l.addTables(o.count)
+	for _, a := range o.op.Acts {
+		l.uncounted = l.uncounted || (o.count.Rows < 0 && a.Verb.MayChangeRows())
+		l.reshaped = l.reshaped || a.Verb.LosesStructure()
 	}
+	l.addRows(o)
 	if o.charged == 0 {
 		return
 	}
@@ -39,8 +55,12 @@ func (l *Ledger) add(o *Operation) {
 	}
 }
 
-func (l *Ledger) addTables(c Count) {
-	for _, t := range c.Tables {
+func (l *Ledger) addRows(o *Operation) {
+	if o.count.Rows <= 0 {
+		return
+	}
+	l.rows += o.count.Rows
+	for _, t := range tablesOf(&o.op, o.count) {
 		i := slices.IndexFunc(l.tables, func(have TableRows) bool { return have.Table == t.Table })
 		if i < 0 {
 			l.tables = append(l.tables, TableRows{Table: t.Table})
@@ -50,37 +70,72 @@ func (l *Ledger) addTables(c Count) {
 	}
 }
 
-// empty reports whether the transaction destroyed nothing that is known of.
-func (l *Ledger) empty() bool { return l == nil || (l.rows == 0 && len(l.charges) == 0) }
+// tablesOf is where the rows are. Without word from the engine they are the
+// named table's, if there is but one.
+func tablesOf(op *Op, c Count) []TableRows {
+	if len(c.Tables) > 0 || c.Rows <= 0 {
+		return c.Tables
+	}
+	if table := op.onlyObject(); table != "" {
+		return []TableRows{{Table: table, Rows: c.Rows}}
+	}
+	return nil
+}
+
+// empty reports whether the transaction destroyed nothing.
+func (l *Ledger) empty() bool {
+	return l == nil || (l.rows == 0 && !l.uncounted && !l.reshaped && len(l.charges) == 0)
+}
 
 // End closes the transaction's account. effect is what became of it:
 // EffectApplied, EffectUndone or, when the reply to its COMMIT was lost,
 // EffectUnknown; err is what ended it. It returns the error that the caller
 // must see: a *Violation of rule Unconfirmed if rows may or may not have
-// changed, else err itself.
+// changed, else err itself. The Ledger is empty afterwards.
 func (l *Ledger) End(ctx context.Context, effect Effect, err error) error {
-	if l.empty() || effect == EffectApplied {
+	if l.empty() {
 		return err
 	}
-	o := &Operation{guard: l.guard, op: l.operation(effect), scope: noScope, bound: limitation{limit: -1}}
+	account := *l
+	*l = *l.guard.NewLedger()
+	if effect == EffectApplied {
+		account.guard.tracer.addRows(ctx, account.last.System, account.rows)
+		return err
+	}
+	return account.close(ctx, effect, err)
+}
+
+// close tells of a transaction that did not, or may not, stand.
+func (l *Ledger) close(ctx context.Context, effect Effect, err error) error {
+	o := &Operation{guard: l.guard, op: l.operation(effect), scope: noScope, bound: noBound}
 	o.count = Count{Rows: l.rows, Tables: l.tables}
+	if l.uncounted {
+		o.count.Rows = -1
+	}
 	o.open(ctx)
 	if effect == EffectUnknown {
-		return o.End(effect, err)
-	}
-	for b, n := range l.charges {
-		b.refund(n)
+		err = o.unconfirmed(err)
+	} else {
+		for b, n := range l.charges {
+			b.refund(n)
+		}
 	}
 	e := o.event(effect, err)
-	e.Outcome = OutcomeUndone
+	e.Transaction, e.TransactionEnd = l.id, true
+	if effect != EffectUnknown {
+		e.Outcome = OutcomeUndone
+	}
 	o.guard.tell(o.ctx, o.span, e)
 	return err
 }
 
 func (l *Ledger) operation(effect Effect) Op {
-	op := Op{System: l.last.System, Namespace: l.last.Namespace, Name: "ROLLBACK", Summary: "ROLLBACK", Text: "ROLLBACK", Statements: 1}
+	name := "ROLLBACK"
 	if effect == EffectUnknown {
-		op.Name, op.Summary, op.Text = "COMMIT", "COMMIT", "COMMIT"
+		name = "COMMIT"
 	}
-	return op
+	return Op{
+		System: l.last.System, Namespace: l.last.Namespace,
+		Name: name, Summary: name, Text: name, Statements: 1,
+	}
 }

@@ -52,6 +52,18 @@ const (
 // destroysRows reports whether the verb deletes or changes existing rows.
 func (v Verb) destroysRows() bool { return v >= Delete && v <= Call }
 
+// MayChangeRows reports whether existing rows may be deleted or changed, for
+// all that is known: also by what nobody can read or count.
+func (v Verb) MayChangeRows() bool {
+	return v.destroysRows() || v == Unread || v == Run || v == Uncounted
+}
+
+// LosesStructure reports whether a table or database is dropped, emptied or
+// reshaped.
+func (v Verb) LosesStructure() bool {
+	return v == Empty || v == Remove || v == RemoveDatabase || v == Reshape
+}
+
 // addressesRows reports whether a WHERE says which rows the verb means.
 func (v Verb) addressesRows() bool { return v == Delete || v == Update }
 
@@ -69,9 +81,17 @@ const (
 func (op *Op) String() string {
 	objects := op.objects()
 	if len(objects) == 0 {
-		return op.Name
+		return op.name()
 	}
-	return op.Name + " on " + strings.Join(objects, ", ")
+	return op.name() + " on " + strings.Join(objects, ", ")
+}
+
+// name is the operation's, for messages: what cannot be read has none.
+func (op *Op) name() string {
+	if op.Name == "" {
+		return "statement"
+	}
+	return op.Name
 }
 
 // objects are the distinct names that the operation acts on, in order.
@@ -90,6 +110,22 @@ next:
 		names = append(names, act.Object)
 	}
 	return names
+}
+
+// onlyObject is the name that the operation acts on, "" for none or several.
+func (op *Op) onlyObject() string {
+	var name string
+	for i := range op.Acts {
+		object := op.Acts[i].Object
+		if object == "" || object == name {
+			continue
+		}
+		if name != "" {
+			return ""
+		}
+		name = object
+	}
+	return name
 }
 
 // Count is the true number of existing rows that an operation deleted or

@@ -2,6 +2,8 @@ package dbguard
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/dbguard/dbguard-go/internal/callsite"
 )
@@ -16,24 +18,41 @@ type Operation struct {
 	ctx       context.Context
 	span      span
 	site      callsite.Site
-	bound     limitation
+	placed    bool // site has been looked for
+	bound     bound
 	limit     int64
 	count     Count
 	charged   int64
 	findings  []Finding
-	violation *Violation
+	blind     bool // the engine can neither count nor undo it
+	refused   bool
+	violation *Violation // of a refusal by rule
 	reason    string
 }
 
 // open starts the span and, if somebody listens, finds the caller.
 func (o *Operation) open(ctx context.Context) {
-	o.ctx, o.span = o.guard.tracer.start(ctx, &o.op)
-	o.site = callsite.Find()
-	o.span.place(o.site)
+	t := o.guard.tracer
+	o.ctx, o.span = t.start(ctx, &o.op)
+	if o.span.IsRecording() || t.logger != nil || len(t.observers) > 0 {
+		o.span.place(o.place())
+	}
+}
+
+// place looks for the caller once: walking the stack costs more than judging.
+func (o *Operation) place() callsite.Site {
+	if !o.placed {
+		o.site, o.placed = callsite.Find(), true
+	}
+	return o.site
 }
 
 // Context is the operation's context: it carries its span.
 func (o *Operation) Context() context.Context { return o.ctx }
+
+// Findings are what the rules have said so far. A door that only asks a
+// question, as whether a pool has a limit, tells nothing when there are none.
+func (o *Operation) Findings() []Finding { return o.findings }
 
 // Limit is the number of existing rows beyond which the operation will be
 // refused, so that an engine can stop early: -1 if any number passes.
@@ -42,7 +61,7 @@ func (o *Operation) Limit() int64 { return o.limit }
 // NeedsUndo reports whether a count can still refuse the operation, so that it
 // must run where it can be undone.
 func (o *Operation) NeedsUndo() bool {
-	return !o.guard.Observing() && (o.limit >= 0 || o.bound.exact)
+	return o.limit >= 0 || (o.bound.exact && o.guard.enforces(UnderLimit))
 }
 
 // Settle is the verdict on the true count, before anything is final: nil if it
@@ -50,55 +69,72 @@ func (o *Operation) NeedsUndo() bool {
 // charged here, once.
 func (o *Operation) Settle(c Count) error {
 	o.count = c
-	q := newInquiry(&o.op, &o.guard.policy, o.scope)
-	q.ran, q.count = true, c
 	for {
-		o.findings, _ = q.judge()
-		if firstAt(o.findings, Deny) != nil && !o.guard.Observing() {
-			o.violation = o.newViolation()
-			return o.violation
+		if v := o.judgeCount(); v != nil {
+			return v
 		}
-		if c.Rows <= 0 || o.charge(q) {
+		if c.Rows <= 0 || o.charge() {
 			return nil
 		}
 	}
 }
 
-// charge takes the rows from every budget. It fails only if another goroutine
-// was faster and the rule says no; then the inquiry is brought up to date.
-func (o *Operation) charge(q *inquiry) bool {
-	short := chargeAll(o.scope.budgets, o.count.Rows)
-	if short == nil {
+// Foresee is the verdict on rows that were counted before anything was sent,
+// as many as the operation would change at least: nil, or the *Violation for
+// which the door must not send it. Nothing is charged.
+func (o *Operation) Foresee(c Count) error {
+	o.count = c
+	if v := o.judgeCount(); v != nil {
+		return v
+	}
+	o.count = Count{Rows: -1}
+	return nil
+}
+
+// judgeCount judges once more, knowing the count or that there is none.
+func (o *Operation) judgeCount() *Violation {
+	q := newInquiry(&o.op, &o.guard.policy, o.scope)
+	q.ran, q.blind, q.count = true, o.blind, o.count
+	o.findings, _ = q.judge()
+	o.reason = q.reasons()
+	if denies(o.findings) && !o.guard.Observing() {
+		return o.refuse(o.findings)
+	}
+	return nil
+}
+
+// charge takes the rows from every budget. It fails if another goroutine was
+// faster since the judgement, which must then be made again. Where going over
+// is only warned of, the rows are taken all the same: they are gone. Where the
+// Guard observes, what would have been refused is not taken.
+func (o *Operation) charge() bool {
+	force := !o.guard.Observing() && !o.guard.enforces(OverBudget)
+	switch {
+	case chargeAll(o.scope.budgets, o.count.Rows, force):
 		o.charged = o.count.Rows
 		return true
-	}
-	if o.guard.Observing() || !o.guard.denies(OverBudget) {
+	case o.guard.Observing():
 		return true
 	}
-	q.left = max(short.left(), 0)
-	return q.count.Rows <= q.left // given back in between: judge again
+	return false
 }
 
 // Uncountable tells the operation that the engine found a reason, before
 // anything was sent, why what it changes can be neither counted nor undone. It
-// returns the *Violation, or nil if the caller took the responsibility.
+// returns the *Violation, or nil if the caller took the responsibility or
+// nothing bounds the operation.
 func (o *Operation) Uncountable(note string) error {
-	o.op.Acts = append([]Act(nil), o.op.Acts...)
+	o.op.Acts = slices.Clone(o.op.Acts)
 	for i := range o.op.Acts {
 		if o.op.Acts[i].Verb.destroysRows() {
-			o.op.Acts[i].Verb, o.op.Acts[i].Note = Uncounted, note
+			o.op.Acts[i].Note = note
 		}
 	}
-	q := newInquiry(&o.op, &o.guard.policy, o.scope)
-	findings, pending := q.judge()
-	o.reason = q.reasons()
-	o.limit = -1
-	if firstAt(findings, Deny) == nil || o.guard.Observing() {
-		return nil
+	o.blind, o.limit = true, -1
+	if v := o.judgeCount(); v != nil {
+		return v
 	}
-	o.findings = append(findings, pending...)
-	o.violation = o.newViolation()
-	return o.violation
+	return nil
 }
 
 // End closes the operation, tells traces and observers, and returns the error
@@ -122,36 +158,42 @@ func (o *Operation) End(effect Effect, err error) error {
 		refundAll(o.scope.budgets, o.charged)
 		o.charged = 0
 	}
-	e := o.event(effect, err)
-	o.guard.tell(o.ctx, o.span, e)
+	if effect == EffectApplied && o.ledger == nil {
+		o.guard.tracer.addRows(o.ctx, o.op.System, o.count.Rows)
+	}
+	o.guard.tell(o.ctx, o.span, o.event(effect, err))
 	return err
 }
 
 // Abandon closes an operation that did not happen and will come again: the
-// driver asked for another way (driver.ErrSkip). Nobody is told.
-func (o *Operation) Abandon() { o.span.discard() }
+// driver asked for another way (driver.ErrSkip). Nobody is told: a span that
+// is not ended is not exported.
+func (o *Operation) Abandon() {}
 
-func (o *Operation) unconfirmed(cause error) error {
-	r := ruleByID(Unconfirmed)
-	q := &inquiry{op: &o.op}
-	f := Finding{r.ID, Deny, r.say(q, nil), r.fix(q, nil)}
-	o.findings = append(o.findings, f)
-	return &Violation{
-		Rule: f.Rule, Op: o.op, Limit: o.bound.limit, Rows: o.count.Rows, Effect: EffectUnknown,
-		Site: o.site.String(), Fix: f.Fix, Err: cause, Findings: []Finding{f},
-	}
+// refuse makes the violation of findings that deny.
+func (o *Operation) refuse(findings []Finding) *Violation {
+	denied := slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool { return f.Level != Deny })
+	o.findings, o.refused = findings, true
+	o.violation = o.newViolation(denied)
+	return o.violation
 }
 
-func (o *Operation) newViolation() *Violation {
-	var denied []Finding
-	for _, f := range o.findings {
-		if f.Level == Deny {
-			denied = append(denied, f)
-		}
-	}
+// unconfirmed is the error of a lost reply. No Level lifts it: it is a fact,
+// not a verdict.
+func (o *Operation) unconfirmed(cause error) *Violation {
+	r := ruleByID(Unconfirmed)
+	q := &inquiry{op: &o.op}
+	f := Finding{Rule: r.ID, Level: Deny, Message: r.say(q, nil), Fix: r.fix(q, nil)}
+	o.findings = append(o.findings, f)
+	v := o.newViolation([]Finding{f})
+	v.Effect, v.Err = EffectUnknown, cause
+	return v
+}
+
+func (o *Operation) newViolation(denied []Finding) *Violation {
 	return &Violation{
 		Rule: denied[0].Rule, Op: o.op, Limit: o.bound.limit, Rows: o.count.Rows,
-		Site: o.site.String(), Fix: denied[0].Fix, Findings: denied,
+		Site: o.place().String(), Fix: denied[0].Fix, Findings: denied,
 	}
 }
 
@@ -159,26 +201,27 @@ func (o *Operation) event(effect Effect, err error) Event {
 	e := Event{
 		Op: o.op, Effect: effect, Rows: o.count.Rows, Tables: o.count.Tables, Limit: o.bound.limit,
 		Findings: o.findings, Site: o.site.String(), Reason: o.reason, Err: err,
-		Outcome: outcome(effect, o.violation != nil, err),
+		Outcome: outcome(effect, o.refused, err), Transaction: o.ledger.number(),
 	}
-	if len(o.findings) > 0 {
+	var v *Violation
+	switch {
+	case errors.As(err, &v):
+		e.Rule = v.Rule
+	case len(o.findings) > 0:
 		e.Rule = o.findings[0].Rule
-	}
-	if o.violation != nil {
-		e.Rule = o.violation.Rule
 	}
 	return e
 }
 
-func outcome(effect Effect, violated bool, err error) Outcome {
+func outcome(effect Effect, refused bool, err error) Outcome {
 	switch {
 	case effect == EffectUnknown:
 		return OutcomeUnknown
-	case violated && effect == EffectNone:
+	case refused && effect == EffectNone:
 		return OutcomeRefused
-	case violated:
+	case refused && effect == EffectUndone:
 		return OutcomeUndone
-	case err != nil:
+	case !refused && err != nil:
 		return OutcomeFailed
 	}
 	return OutcomeDone

@@ -66,28 +66,53 @@ func (l Level) String() string {
 	return fmt.Sprintf("Level(%d)", uint8(l))
 }
 
+// everyTable is the key in Limits of all tables that are not named.
+const everyTable = "*"
+
 func (p *Policy) validate() error {
 	var errs []error
 	if p.Mode > Observe {
 		errs = append(errs, fmt.Errorf("dbguard: Policy.Mode %d is neither Enforce nor Observe", p.Mode))
 	}
+	errs = append(errs, p.validateLevels()...)
+	errs = append(errs, p.validateLimits()...)
+	if slices.Contains(p.Observers, nil) {
+		errs = append(errs, errors.New("dbguard: Policy.Observers holds a nil Observer"))
+	}
+	return errors.Join(errs...)
+}
+
+func (p *Policy) validateLevels() (errs []error) {
 	for _, id := range slices.Sorted(maps.Keys(p.Levels)) {
-		if ruleByID(id) == nil {
+		r := ruleByID(id)
+		if r == nil {
 			errs = append(errs, fmt.Errorf("dbguard: Policy.Levels names %q, which is no rule", string(id)))
+		} else if r.check == nil {
+			errs = append(errs, fmt.Errorf("dbguard: Policy.Levels names %s, which is a fact and no verdict: it has no level", id.Error()))
 		}
 		if l := p.Levels[id]; l < Deny || l > Off {
 			errs = append(errs, fmt.Errorf("dbguard: Policy.Levels[%q] is neither Deny, Warn nor Off", string(id)))
 		}
 	}
+	return errs
+}
+
+func (p *Policy) validateLimits() (errs []error) {
+	keys := make(map[string]string, len(p.Limits))
 	for _, table := range slices.Sorted(maps.Keys(p.Limits)) {
 		if p.Limits[table] < 0 {
 			errs = append(errs, fmt.Errorf("dbguard: Policy.Limits[%q] is %d: a bound is 0 or more", table, p.Limits[table]))
 		}
+		if strings.TrimSpace(table) == "" {
+			errs = append(errs, fmt.Errorf("dbguard: Policy.Limits[%q] names no table: use %q for all others", table, everyTable))
+		}
+		key := strings.ToLower(table)
+		if other, ok := keys[key]; ok {
+			errs = append(errs, fmt.Errorf("dbguard: Policy.Limits names one table twice: %q and %q", other, table))
+		}
+		keys[key] = table
 	}
-	if slices.Contains(p.Observers, nil) {
-		errs = append(errs, errors.New("dbguard: Policy.Observers holds a nil Observer"))
-	}
-	return errors.Join(errs...)
+	return errs
 }
 
 // clone is a copy that the caller cannot reach; names of Limits are folded.
@@ -109,11 +134,12 @@ func (p *Policy) level(r *rule) Level {
 	return r.Default
 }
 
-// limit is the standing bound of a table.
-func (p *Policy) limit(table string) (int64, bool) {
-	if n, ok := p.Limits[strings.ToLower(table)]; ok {
-		return n, true
+// limit is the standing bound of a table and its key.
+func (p *Policy) limit(table string) (key string, n int64, ok bool) {
+	key = strings.ToLower(table)
+	if n, ok = p.Limits[key]; ok {
+		return key, n, true
 	}
-	n, ok := p.Limits["*"]
-	return n, ok
+	n, ok = p.Limits[everyTable]
+	return everyTable, n, ok
 }

@@ -16,6 +16,8 @@ type rule struct {
 
 const firstVersion = "0.1.0"
 
+//go:generate go run ../internal/rulespage RULES.md
+
 var rules = concat(structureRules, rowRules, textRules, serverRules)
 
 func concat(groups ...[]*rule) (all []*rule) {
@@ -40,8 +42,7 @@ func ungranted(verbs ...Verb) func(*inquiry, *Act) answer {
 			if a.Verb != v {
 				continue
 			}
-			need, _ := a.needs()
-			return when(!q.granted(need))
+			return when(!q.granted(a.needs()))
 		}
 		return passes
 	}
@@ -50,7 +51,7 @@ func ungranted(verbs ...Verb) func(*inquiry, *Act) answer {
 // onObject is a phrase after "DROP TABLE on users", with the door's note if there is one.
 func onObject(phrase string) func(*inquiry, *Act) string {
 	return func(q *inquiry, a *Act) string {
-		text := q.op.Name
+		text := q.op.name()
 		if a.Object != "" {
 			text += " on " + a.Object
 		}
@@ -65,8 +66,7 @@ func onObject(phrase string) func(*inquiry, *Act) string {
 // grantFix tells which grant lifts the rule.
 func grantFix(what string) func(*inquiry, *Act) string {
 	return func(_ *inquiry, a *Act) string {
-		need, _ := a.needs()
-		return allowFix(what, need)
+		return allowFix(what, a.needs())
 	}
 }
 

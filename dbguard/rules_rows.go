@@ -17,7 +17,7 @@ var rowRules = []*rule{
 			Fix:   "Say how many rows it may change: dbguard.AtMost(ctx, n).",
 		},
 		check: func(q *inquiry, a *Act) answer {
-			return when(a.Verb.destroysRows() && a.Verb != Call && q.bound.limit < 0 && q.left < 0)
+			return when(a.Verb.destroysRows() && a.Verb != Call && !q.bounded())
 		},
 		say:   onOp("has no bound"),
 		fix:   fixed("Say how many rows it may change: dbguard.AtMost(ctx, n)"),
@@ -59,12 +59,12 @@ var rowRules = []*rule{
 			Fix:   "Raise the bound, dbguard.AtMost(ctx, n), or narrow the condition.",
 		},
 		check: func(q *inquiry, _ *Act) answer {
-			return when(q.ran && q.bound.limit >= 0 && q.count.Rows > q.bound.limit)
+			return when(q.ran && q.bound.set() && q.count.Rows > q.bound.limit)
 		},
 		say: func(q *inquiry, a *Act) string {
 			return onOp("would change more than "+rows(q.bound.limit))(q, a) + hidden(q.count)
 		},
-		fix:   fixed("Raise the bound: dbguard.AtMost(ctx, n)"),
+		fix:   func(q *inquiry, _ *Act) string { return "Raise the bound: " + q.bound.raise },
 		perOp: true,
 	},
 	{
@@ -98,7 +98,7 @@ var rowRules = []*rule{
 			return when(q.ran && q.left >= 0 && q.count.Rows > q.left)
 		},
 		say: func(q *inquiry, a *Act) string {
-			return onOp("would exceed its budget, of which "+rows(q.left)+" are left")(q, a) + hidden(q.count)
+			return onOp("would exceed its budget, "+rows(q.left)+" left")(q, a) + hidden(q.count)
 		},
 		fix:   fixed("Raise the budget: dbguard.Budget(ctx, n)"),
 		perOp: true,
@@ -113,7 +113,8 @@ var rowRules = []*rule{
 			Fix:   "Move the table to a transactional engine, or take the responsibility with dbguard.Opaque.",
 		},
 		check: func(q *inquiry, a *Act) answer {
-			lost := q.ran && q.count.Rows < 0 && a.Verb.destroysRows()
+			blind := q.blind || (q.ran && q.count.Rows < 0)
+			lost := blind && a.Verb.destroysRows() && q.bounded()
 			return when((a.Verb == Uncounted || lost) && !q.granted(Opaque()))
 		},
 		say: onObject("cannot be counted or undone"),
@@ -128,7 +129,7 @@ var rowRules = []*rule{
 			Why:   "A connection that dies during COMMIT looks like a failure; the statement run again changes the rows twice.",
 			Fix:   "Look at the rows before running the statement again.",
 		},
-		say:   onOp("was sent, and the reply to its COMMIT was lost"),
+		say:   func(q *inquiry, _ *Act) string { return "the reply to " + q.op.String() + " was lost" },
 		fix:   fixed("Look at the rows before running it again"),
 		perOp: true,
 	},

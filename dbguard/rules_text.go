@@ -7,7 +7,7 @@ var textRules = []*rule{
 			ID: Unreadable, Name: "Unreadable", Since: firstVersion, Default: Deny,
 			Title: "the text cannot be read with certainty",
 			Why:   "A guard that takes what it cannot read for harmless is passed by whoever writes what it cannot read.",
-			Bad:   `db.ExecContext(ctx, "DELETE FROM users WHERE name = 'x")`,
+			Bad:   `db.ExecContext(dbguard.AtMost(ctx, 1), "DELETE FROM users WHERE name = 'x")`,
 			Good:  `db.ExecContext(dbguard.AtMost(ctx, 1), "DELETE FROM users WHERE name = 'x'")`,
 			Fix:   "Correct the text, or take the responsibility with dbguard.Opaque.",
 		},
@@ -44,7 +44,7 @@ var textRules = []*rule{
 			Fix:   "Where the engine can count what it does, give it a bound; else take the responsibility with dbguard.Opaque.",
 		},
 		check: func(q *inquiry, a *Act) answer {
-			counted := a.Verb == Call && (q.bound.limit >= 0 || q.left >= 0)
+			counted := a.Verb == Call && q.bounded()
 			blind := a.Verb == Run || (a.Verb == Call && !counted)
 			return when((blind || (q.ran && q.count.Structure)) && !q.granted(Opaque()))
 		},
@@ -66,8 +66,8 @@ var textRules = []*rule{
 			ID: TransactionControl, Name: "TransactionControl", Since: firstVersion, Default: Deny,
 			Title: "COMMIT or its kin stands inside a longer text",
 			Why:   "It ends the transaction in which the statement would have been counted and undone.",
-			Bad:   `db.ExecContext(ctx, "INSERT INTO users (id) VALUES (9); COMMIT")`,
-			Good:  `db.ExecContext(ctx, "INSERT INTO users (id) VALUES (9)")`,
+			Bad:   `db.ExecContext(ctx, "INSERT INTO users (id) VALUES (10); COMMIT")`,
+			Good:  `db.ExecContext(ctx, "INSERT INTO users (id) VALUES (10)")`,
 			Fix:   "Use sql.Tx, or send BEGIN, the statements and COMMIT one by one on one sql.Conn.",
 		},
 		check: ungranted(EndTransaction),

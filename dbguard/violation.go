@@ -2,8 +2,10 @@ package dbguard
 
 import (
 	"errors"
-	"strconv"
+	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // ErrRefused is what every refusal is, whatever its rule:
@@ -38,9 +40,9 @@ func (e Effect) sentence() string {
 	case EffectNone, EffectUndone:
 		return "nothing was changed"
 	case EffectApplied:
-		return "it was changed all the same"
+		return "it was done all the same"
 	}
-	return "whether it was changed is unknown"
+	return "whether anything was changed is unknown"
 }
 
 // Violation is the error of an operation that was refused, undone, or whose
@@ -76,10 +78,13 @@ func (v *Violation) Error() string {
 		b.WriteString(" (" + v.Err.Error() + ")")
 	}
 	if v.Fix != "" {
-		b.WriteString(". " + v.Fix)
+		b.WriteString(". " + v.Fix + ".")
 	}
 	return b.String()
 }
+
+// ErrorType is the rule's ID: error.type in spans and metrics of OpenTelemetry.
+func (v *Violation) ErrorType() string { return string(v.Rule) }
 
 // Detail is Error in labelled lines: every finding, the masked statement with
 // a caret under the object, the counts and the reason of the rule.
@@ -87,16 +92,21 @@ func (v *Violation) Detail() string {
 	var b strings.Builder
 	line := func(label, text string) {
 		if text != "" {
-			b.WriteString(label + strings.Repeat(" ", 11-len(label)) + text + "\n")
+			fmt.Fprintf(&b, "%-11s%s\n", label, text)
 		}
 	}
+	label := "refused:"
+	if v.Rule == Unconfirmed {
+		label = "unknown:"
+	}
 	for _, f := range v.Findings {
-		line("refused:", f.Rule.Error()+": "+f.Message)
+		line(label, f.Rule.Error()+": "+f.Message)
 		line("fix:", f.Fix)
 	}
 	line("site:", v.Site)
-	line("statement:", v.Op.Text)
-	line("", v.caret())
+	text := strings.Join(strings.Fields(v.Op.Text), " ") // one line, so that the caret finds its place
+	line("statement:", text)
+	line("", caret(text, v.objects()))
 	if v.Limit >= 0 {
 		line("bound:", rows(v.Limit))
 	}
@@ -113,15 +123,46 @@ func (v *Violation) Detail() string {
 	return b.String()
 }
 
-// caret marks the first object in the masked text.
-func (v *Violation) caret() string {
-	for _, object := range v.Op.objects() {
-		if i := strings.Index(v.Op.Text, object); i >= 0 {
-			return strings.Repeat(" ", len([]rune(v.Op.Text[:i]))) + "^"
+// objects are those of the findings or, where they are about the operation as
+// a whole, all.
+func (v *Violation) objects() []string {
+	for _, f := range v.Findings {
+		if f.Object != "" {
+			return []string{f.Object}
+		}
+	}
+	return v.Op.objects()
+}
+
+// caret marks the first object that stands in the text as a word.
+func caret(text string, objects []string) string {
+	for _, object := range objects {
+		for from := 0; ; {
+			i := strings.Index(text[from:], object)
+			if i < 0 {
+				break
+			}
+			at, end := from+i, from+i+len(object)
+			if !endsInWord(text[:at]) && !startsWithWord(text[end:]) {
+				return strings.Repeat(" ", utf8.RuneCountInString(text[:at])) + "^"
+			}
+			from = end
 		}
 	}
 	return ""
 }
+
+func endsInWord(s string) bool {
+	r, _ := utf8.DecodeLastRuneInString(s)
+	return isWord(r)
+}
+
+func startsWithWord(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return isWord(r)
+}
+
+func isWord(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // Is reports whether target is ErrRefused or the ID of one of the rules that refused.
 func (v *Violation) Is(target error) bool {
@@ -142,11 +183,3 @@ func (v *Violation) Is(target error) bool {
 
 // Unwrap is the cause.
 func (v *Violation) Unwrap() error { return v.Err }
-
-// limitText is a bound for messages and attributes.
-func limitText(n int64) string {
-	if n < 0 {
-		return "none"
-	}
-	return strconv.FormatInt(n, 10)
-}

@@ -1,5 +1,5 @@
 // Package callsite finds the line of the application that a database call came
-// from: past this library, database/sql and the ORMs.
+// from: past this library, database/sql, the ORMs and other wrappers.
 package callsite
 
 import (
@@ -25,37 +25,63 @@ func (s Site) String() string {
 }
 
 // passed are the packages between an application and its database, as prefixes
-// of the functions' names.
+// of the functions' names. Code that an ORM generates into the application's
+// own packages is the application's.
 var passed = []string{
+	// this library
 	"github.com/dbguard/dbguard-go/dbguard.",
 	"github.com/dbguard/dbguard-go/sqlguard",
 	"github.com/dbguard/dbguard-go/couch",
 	"github.com/dbguard/dbguard-go/internal/engine.",
-	"github.com/dbguard/dbguard-go/internal/callsite.Find",
-	"database/sql.",
-	"runtime.",
+	"github.com/dbguard/dbguard-go/internal/callsite.",
+	// what calls on its behalf
+	"database/sql.", "io.", "net/http.", "reflect.", "runtime.", "sync.",
+	// ORMs, query builders, migration tools
 	"entgo.io/ent/",
 	"github.com/Masterminds/squirrel",
+	"github.com/aarondl/sqlboiler/",
+	"github.com/doug-martin/goqu/",
+	"github.com/georgysavva/scany/",
 	"github.com/go-gorm/",
+	"github.com/go-gorp/gorp",
+	"github.com/go-jet/jet/",
 	"github.com/go-kivik/kivik/",
+	"github.com/gocraft/dbr",
+	"github.com/golang-migrate/migrate/",
 	"github.com/jackc/pgx/",
 	"github.com/jmoiron/sqlx",
+	"github.com/pressly/goose/",
+	"github.com/stephenafamo/bob",
+	"github.com/upper/db/",
 	"github.com/uptrace/bun",
 	"github.com/volatiletech/sqlboiler/",
 	"gorm.io/",
-	"net/http.",
 	"xorm.io/",
+	// other wrappers of drivers
+	"github.com/DataDog/dd-trace-go/",
+	"github.com/XSAM/otelsql",
+	"github.com/ngrok/sqlmw",
+	"github.com/qustavo/sqlhooks/",
+	"github.com/uptrace/opentelemetry-go-extra/",
+	"go.nhat.io/otelsql",
+	"gopkg.in/DataDog/dd-trace-go",
 }
+
+// depth is how many frames may lie between: GORM with plugins puts some thirty.
+const depth = 96
 
 // Find is the innermost frame of the calling goroutine that belongs to none of
 // the passed packages.
 func Find() Site {
-	var pcs [48]uintptr
+	var pcs [depth]uintptr
 	n := runtime.Callers(2, pcs[:])
+	if n == 0 {
+		return Site{}
+	}
 	frames := runtime.CallersFrames(pcs[:n])
 	for {
 		frame, more := frames.Next()
-		if frame.Function != "" && !isPassed(&frame) {
+		if frame.Function != "" && !isPassed(frame.Function, frame.File) {
 			return Site{frame.File, frame.Line, frame.Function}
 		}
 		if !more {
@@ -64,11 +90,11 @@ func Find() Site {
 	}
 }
 
-// isPassed keeps test files of the passed packages: they are applications.
-func isPassed(f *runtime.Frame) bool {
+// isPassed keeps the test files of the passed packages: they are applications.
+func isPassed(function, file string) bool {
 	for _, prefix := range passed {
-		if strings.HasPrefix(f.Function, prefix) {
-			return !strings.HasSuffix(f.File, "_test.go")
+		if strings.HasPrefix(function, prefix) {
+			return !strings.HasSuffix(file, "_test.go")
 		}
 	}
 	return false

@@ -35,6 +35,9 @@ const (
 	// BackslashEscapes makes \ an escape in plain strings (MySQL unless
 	// NO_BACKSLASH_ESCAPES; PostgreSQL with standard_conforming_strings off).
 	BackslashEscapes
+	// PipesAsConcat makes || concatenation instead of OR (MySQL: sql_mode
+	// PIPES_AS_CONCAT, which ANSI and ORACLE include).
+	PipesAsConcat
 )
 
 // DefaultMode is the state in which a server of this dialect starts a session.

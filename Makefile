@@ -1,0 +1,55 @@
+# make test        all tests, on PostgreSQL and MariaDB too where they are installed or may be
+# make test-short  the root module alone: no server, no driver, seconds
+# make lint        gofumpt, vet, staticcheck
+# make tidy        go.mod and go.sum are what `go mod tidy` would write
+# make fuzz        every fuzz target for FUZZTIME
+# make bench       every benchmark
+# make generate    what is generated from tables in the code
+# make results     run the statement corpus and write its table anew
+
+SHELL := bash -euo pipefail
+FUZZTIME ?= 10s
+BENCH ?= .
+# Folders with a go.mod whose tests count; internal/tools holds programs alone.
+MODULES := . internal/conformance $(patsubst %/go.mod,%,$(wildcard examples/go.mod))
+RACE ?= -race
+
+.PHONY: test test-short lint tidy fuzz bench generate results servers
+
+test: test-short servers bin/withservers
+	bin/withservers bash -euo pipefail -c 'for m in $(filter-out .,$(MODULES)); do go test -C $$m $(RACE) -count=1 -timeout 15m ./...; done'
+	@echo; sed -n '/^## /,$$p' internal/conformance/RESULTS.md
+
+test-short:
+	go test $(RACE) ./...
+
+servers:
+	.ci/servers
+
+# Needed to see whether it is out of date: the go command itself.
+.PHONY: bin/withservers
+bin/withservers:
+	go build -o $@ ./internal/conformance/cmd/withservers
+
+bin/staticcheck bin/gofumpt &: internal/tools/go.mod internal/tools/go.sum
+	GOWORK=off GOBIN=$(CURDIR)/bin go -C internal/tools install tool
+
+# Each module by itself, as its users get it, and not in the workspace.
+lint: bin/staticcheck bin/gofumpt
+	@unformatted=$$(bin/gofumpt -extra -l .); if [ -n "$$unformatted" ]; then echo "gofumpt -extra -w $$unformatted"; exit 1; fi
+	for m in $(MODULES); do (cd $$m && export GOWORK=off && go vet ./... && $(CURDIR)/bin/staticcheck -checks all ./...); done
+
+tidy:
+	for m in $(MODULES) internal/tools; do GOWORK=off go -C $$m mod tidy -diff; done
+
+fuzz:
+	FUZZTIME=$(FUZZTIME) .ci/fuzz $(MODULES)
+
+bench: servers bin/withservers
+	bin/withservers bash -euo pipefail -c 'for m in $(MODULES); do go test -C $$m -run "^$$" -bench "$(BENCH)" -benchmem ./...; done'
+
+generate:
+	for m in $(MODULES); do go generate -C $$m ./...; done
+
+results: servers bin/withservers
+	bin/withservers go test -count=1 ./internal/conformance/corpus -update

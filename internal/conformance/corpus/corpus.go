@@ -1,0 +1,77 @@
+// Package corpus runs collected statements, dangerous and harmless, on every
+// engine they apply to, bare and guarded with a bound of one row, and compares
+// the whole database with what it was.
+package corpus
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
+)
+
+// An Entry is a statement with the tables it runs on. testdata/statements.jsonl
+// holds them one per line.
+type Entry struct {
+	ID        string          `json:"id"`
+	Category  string          `json:"category"` // harmless, evasion, incident, ordinary
+	Setup     string          `json:"setup"`
+	Statement string          `json:"statement"`
+	RowsHit   *int            `json:"rows_hit"`   // existing rows deleted or changed when it runs bare
+	BoundedOK bool            `json:"bounded_ok"` // whether a bound of one row may let it commit
+	AppliesTo []target.Engine `json:"applies_to"`
+	Note      string          `json:"note"`
+}
+
+// Load reads the entries of a file.
+func Load(path string) ([]Entry, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var entries []Entry
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	lines.Buffer(nil, len(text)+1)
+	for n := 1; lines.Scan(); n++ {
+		var e Entry
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
+		}
+		entries = append(entries, e)
+	}
+	return entries, lines.Err()
+}
+
+// For keeps the entries that an engine runs.
+func For(entries []Entry, engine target.Engine) (kept []Entry) {
+	for _, e := range entries {
+		if slices.Contains(e.AppliesTo, engine) {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// onlyInTx names the entries that do nothing outside a transaction, and why.
+var onlyInTx = map[string]string{
+	"eva-134": "COMMIT AND CHAIN is an error in autocommit, which undoes the DELETE before it",
+}
+
+// options asks for the session that the entry was written for.
+func (e Entry) options() (opts []target.Option) {
+	if strings.Contains(e.Note, "ANSI_QUOTES") {
+		opts = append(opts, target.ANSIQuotes)
+	}
+	return opts
+}
+
+// repeatable reports whether two runs return the same text: plans hold timings.
+func (e Entry) repeatable() bool {
+	upper := strings.ToUpper(e.Statement)
+	return !strings.Contains(upper, "EXPLAIN") && !strings.Contains(upper, "ANALYZE")
+}

@@ -1,0 +1,197 @@
+package servers
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib" // to look after the server; suites choose their own driver
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// A Server is a running database server that tests make databases on.
+type Server struct {
+	Engine Engine
+	// DSN reaches the maintenance database as a superuser.
+	DSN string
+
+	admin *sql.DB
+	own   *instance // nil: somebody else started it
+}
+
+// Shared returns the server that all tests of the binary use, or skips the test.
+func Shared(tb testing.TB, e Engine) *Server {
+	tb.Helper()
+	s, err := shared.get(e)
+	skipOrFail(tb, e, err)
+	return s
+}
+
+// Start runs a server for this test alone: one to be killed and restarted.
+func Start(tb testing.TB, e Engine, opts ...Option) *Server {
+	tb.Helper()
+	s, err := run(tb.Context(), e, opts...)
+	skipOrFail(tb, e, err)
+	tb.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
+// Run starts a server for a caller that is no test, who must call Stop.
+func Run(ctx context.Context, e Engine, opts ...Option) (*Server, error) { return run(ctx, e, opts...) }
+
+// NotInstalled reports whether err says that the engine is not on this machine.
+func NotInstalled(err error) bool {
+	_, ok := errors.AsType[errNotInstalled](err)
+	return ok
+}
+
+// An Option changes how a server is started.
+type Option func(*options)
+
+type options struct{ durable bool }
+
+// Durable lets the server wait for the disk, as in production. Tests of what a
+// killed server remembers do not need it: the operating system lives on.
+func Durable() Option { return func(o *options) { o.durable = true } }
+
+func run(ctx context.Context, e Engine, opts ...Option) (*Server, error) {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	in, err := launch(ctx, e, o.durable)
+	if err != nil {
+		return nil, err
+	}
+	return newServer(e, e.ops().dsn(in.port), in)
+}
+
+func newServer(e Engine, dsn string, own *instance) (*Server, error) {
+	admin, err := open(e, dsn)
+	if err != nil {
+		return nil, err
+	}
+	// No connection is kept: it would hold a goroutine that leak checks find.
+	admin.SetMaxIdleConns(-1)
+	return &Server{Engine: e, DSN: dsn, admin: admin, own: own}, nil
+}
+
+// Stop ends the server if it is ours.
+func (s *Server) Stop() error {
+	err := s.admin.Close()
+	if s.own != nil {
+		err = errors.Join(err, s.own.stop())
+	}
+	return err
+}
+
+// Kill ends the server and its children with SIGKILL.
+func (s *Server) Kill(tb testing.TB) {
+	tb.Helper()
+	require.NotNil(tb, s.own, "only a server of Start may be killed")
+	require.NoError(tb, s.own.proc.kill())
+}
+
+// Restart runs the killed server again, on the same data and port.
+func (s *Server) Restart(tb testing.TB) {
+	tb.Helper()
+	require.NoError(tb, s.own.start(tb.Context()))
+}
+
+// Version is what the server says it is.
+func (s *Server) Version(ctx context.Context) (v string, err error) {
+	err = s.admin.QueryRowContext(ctx, "SELECT version()").Scan(&v)
+	return v, err
+}
+
+func open(e Engine, dsn string) (*sql.DB, error) {
+	if e == MariaDB {
+		cfg, err := mysql.ParseDSN(dsn)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Logger = &mysql.NopLogger{} // it reports every attempt to reach a starting server
+		c, err := mysql.NewConnector(cfg)
+		if err != nil {
+			return nil, err
+		}
+		return sql.OpenDB(c), nil
+	}
+	return sql.Open("pgx", dsn)
+}
+
+func skipOrFail(tb testing.TB, e Engine, err error) {
+	tb.Helper()
+	switch {
+	case err == nil:
+	case NotInstalled(err) && !Required():
+		tb.Skipf("no %s server: %s is not set, and %v", e, e.Env(), err)
+	default:
+		tb.Fatalf("no %s server: %v", e, err)
+	}
+}
+
+// pool holds the servers of a test binary: each is found or started when the
+// first test asks for it, and the answer stays, a failure too.
+type pool struct {
+	mu    sync.Mutex
+	known [engines]*answer
+}
+
+type answer struct {
+	server *Server
+	err    error
+}
+
+var shared pool
+
+func (p *pool) get(e Engine) (*Server, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known[e] == nil {
+		a := new(answer)
+		if dsn := os.Getenv(e.Env()); dsn != "" {
+			a.server, a.err = newServer(e, dsn, nil)
+		} else {
+			a.server, a.err = run(context.Background(), e)
+		}
+		p.known[e] = a
+	}
+	return p.known[e].server, p.known[e].err
+}
+
+func (p *pool) stop() (err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, a := range p.known {
+		if a != nil && a.server != nil {
+			err = errors.Join(err, a.server.Stop())
+		}
+	}
+	return err
+}
+
+// Main runs a test binary's tests, stops the shared servers and fails the
+// binary if a goroutine is left over.
+func Main(m *testing.M) {
+	code := m.Run()
+	err := shared.stop()
+	if err == nil && code == 0 {
+		err = goleak.Find()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}

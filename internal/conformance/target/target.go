@@ -1,0 +1,132 @@
+// Package target lists what the suites run on: every driver on every engine
+// that it reaches. A suite ranges over [All] and asks each for a database.
+package target
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	// The drivers.
+	_ "github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/lib/pq"
+	_ "github.com/mattn/go-sqlite3"
+	_ "modernc.org/sqlite"
+
+	"github.com/dbguard/dbguard-go/internal/conformance/servers"
+	"github.com/dbguard/dbguard-go/internal/conformance/snapshot"
+)
+
+// An Engine is a database system, by the name that the corpus gives it.
+type Engine string
+
+// The engines.
+const (
+	SQLite   Engine = "sqlite"
+	Postgres Engine = "postgres15"
+	MariaDB  Engine = "mariadb10.11"
+)
+
+// Engines are all engines.
+var Engines = []Engine{SQLite, Postgres, MariaDB}
+
+// A Target is a driver on an engine.
+type Target struct {
+	Engine Engine
+	// Name is the driver's import path, or enough of it to know it by.
+	Name string
+	// Driver is the name it is registered under.
+	Driver string
+}
+
+// All are the targets, engine by engine.
+func All() []Target {
+	return []Target{
+		{SQLite, "modernc", "sqlite"},
+		{SQLite, "mattn", "sqlite3"},
+		{Postgres, "pgx", "pgx"},
+		{Postgres, "libpq", "postgres"},
+		{MariaDB, "go-sql-driver", "mysql"},
+	}
+}
+
+// String is a name for subtests and tables.
+func (t Target) String() string { return string(t.Engine) + " " + t.Name }
+
+// A Database is a fresh, empty database, reached through one driver.
+type Database struct {
+	Target
+	DSN string
+
+	file   string            // of SQLite
+	server *servers.Database // of the others
+}
+
+// Option asks for a connection that is not the usual one.
+type Option int
+
+// ANSIQuotes makes "x" an identifier in MariaDB, as it is everywhere else.
+const ANSIQuotes Option = iota
+
+// Database makes a database for this test, or skips it for want of a server.
+// Foreign keys are enforced and several statements in one text are allowed,
+// on every target.
+func (t Target) Database(tb testing.TB, opts ...Option) *Database {
+	tb.Helper()
+	d := &Database{Target: t}
+	switch t.Engine {
+	case SQLite:
+		// In a folder of its own: what else is created shows there.
+		d.file = filepath.Join(tb.TempDir(), "main.db")
+		d.DSN = "file:" + d.file + map[string]string{
+			"sqlite":  "?_pragma=foreign_keys(1)&_pragma=synchronous(0)&_pragma=busy_timeout(5000)",
+			"sqlite3": "?_foreign_keys=1&_synchronous=0&_busy_timeout=5000",
+		}[t.Driver]
+	case Postgres:
+		d.server = servers.Shared(tb, servers.Postgres).Database(tb)
+		d.DSN = d.server.DSN()
+	case MariaDB:
+		params := []string{"multiStatements=true"}
+		if len(opts) > 0 {
+			params = append(params, "sql_mode=CONCAT(@@sql_mode,',ANSI_QUOTES')")
+		}
+		d.server = servers.Shared(tb, servers.MariaDB).Database(tb)
+		d.DSN = d.server.DSN(params...)
+	}
+	return d
+}
+
+// Dir is the folder of an SQLite database.
+func (d *Database) Dir() string { return filepath.Dir(d.file) }
+
+// Name is the database's name on its server, "" for SQLite.
+func (d *Database) Name() string {
+	if d.server == nil {
+		return ""
+	}
+	return d.server.Name
+}
+
+// Bare opens the database without a guard, with one connection. The caller closes it.
+func (d *Database) Bare(tb testing.TB) *sql.DB {
+	tb.Helper()
+	db, err := sql.Open(d.Driver, d.DSN)
+	require.NoError(tb, err)
+	db.SetMaxOpenConns(1)
+	return db
+}
+
+// Snapshot reads the whole database over db.
+func (d *Database) Snapshot(ctx context.Context, db *sql.DB) (*snapshot.Snapshot, error) {
+	switch d.Engine {
+	case SQLite:
+		return snapshot.SQLite(ctx, db, d.file)
+	case Postgres:
+		return snapshot.Postgres(ctx, db, servers.NamePrefix)
+	}
+	return snapshot.MariaDB(ctx, db, servers.NamePrefix)
+}

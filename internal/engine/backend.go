@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// backend is what differs between the engines.
+type backend interface {
+	transactions
+	catalogue
+
+	// system is db.system.name of the OpenTelemetry conventions.
+	system() string
+	// learn asks, once, what kind of server it is.
+	learn(ctx context.Context) error
+	// mode asks for the session state that changes how texts are read.
+	mode(ctx context.Context) (sqlscan.Mode, error)
+	// knock finds out whether the connection is alive.
+	knock(ctx context.Context) error
+	// counter makes what counts the statement of a flight.
+	counter(f *Flight) counter
+	// touched notes what a text may have changed of the session: settings,
+	// counters. outside says that no transaction of the caller's is open.
+	touched(st *statement, outside bool)
+	// forget drops what was learnt of the session.
+	forget()
+}
+
+// transactions says how an engine opens, keeps and undoes.
+type transactions interface {
+	// state asks whether a transaction is open.
+	state(ctx context.Context) (txState, error)
+	// frame is what surrounds the flight's statement, given its way.
+	frame(f *Flight) frame
+	// gone reports that err says that there is no such transaction or savepoint.
+	gone(err error) bool
+	// aborted reports that err says that the transaction takes nothing but a ROLLBACK.
+	aborted(err error) bool
+	// endsTransaction reports that err is that of code which tried to.
+	endsTransaction(err error) bool
+	// rest notes that the caller's transaction has ended, and returns the state
+	// that this leaves.
+	rest() txState
+}
+
+// catalogue answers what a name in a statement about structure stands for.
+type catalogue interface {
+	// find says what the target is now. It never fails a transaction: what
+	// cannot be found out is existing.
+	find(ctx context.Context, x *target) (existence, error)
+}
+
+// existence is what a name stands for.
+type existence uint8
+
+const (
+	existing  existence = iota // something that is there, or nobody knows
+	missing                    // nothing
+	temporary                  // something that only this session sees
+)
+
+// counter counts the existing rows that one statement deletes or changes.
+type counter interface {
+	// survey looks at things before anything is opened, baseline right after.
+	// A note says why the statement cannot be counted or undone.
+	survey(ctx context.Context) (note string, err error)
+	baseline(ctx context.Context) (note string, err error)
+	// count is the true count, asked before the transaction is closed.
+	count(ctx context.Context, affected int64) (dbguard.Count, error)
+}
+
+// errUnknownServer is told where no dialect was given and none is recognised.
+var errUnknownServer = errors.New("dbguard: the server's SQL dialect is not known: name it with WithDialect")
+
+// askDialect finds out what the server speaks.
+func askDialect(ctx context.Context, conn Conn) (sqlscan.Dialect, error) {
+	version, err := askText(ctx, conn, "SELECT version()")
+	if err == nil {
+		return dialectOf(version), nil
+	}
+	if _, other := askText(ctx, conn, "SELECT sqlite_version()"); other == nil {
+		return sqlscan.SQLite, nil
+	}
+	return 0, err
+}

@@ -1,0 +1,237 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// txState is what the session knows of the connection's transaction. One that
+// the guard opened for a statement is no state: the flight knows of it.
+type txState uint8
+
+const (
+	txIdle    txState = iota // none is open
+	txCaller                 // the caller opened one, by whatever means: it is never committed by us
+	txUnknown                // the server must be asked
+)
+
+// control is what a text does to the transaction.
+type control uint8
+
+const (
+	controlNone     control = iota
+	controlBegins           // opens the caller's
+	controlEnds             // COMMIT
+	controlUndoes           // ROLLBACK
+	controlMay              // nobody can tell: ask afterwards
+	controlCloses           // opens its own and closes it
+	controlReleases         // RELEASE in SQLite: COMMIT, if it is the outermost
+)
+
+// readControl finds out what a text does to the transaction, and reports
+// whether it opens one by itself and closes it, while none is open.
+func (s *Session) readControl(t *sqlscan.Text, st *statement) (closed bool) {
+	first, last, n := -1, -1, 0
+	for i := range t.Ops {
+		if isControl(&t.Ops[i], s.dialect) {
+			if first < 0 {
+				first = i
+			}
+			last = i
+			n++
+		}
+	}
+	switch {
+	case n == 0:
+		return false
+	case t.Statements == 1:
+		st.control = s.single(t, &t.Ops[first])
+		return false
+	}
+	begin, end := &t.Ops[first], &t.Ops[last]
+	closed = n == 2 && s.tx == txIdle && begin.Kind == sqlscan.Begin && begin.Stmt == 0 &&
+		(end.Kind == sqlscan.Commit || end.Kind == sqlscan.Rollback) && int(end.Stmt) == t.Statements-1 &&
+		!chained(t, end)
+	st.control = controlMay
+	if closed {
+		st.control = controlCloses
+	}
+	return closed
+}
+
+// isControl reports that the operation opens or ends a transaction.
+func isControl(op *sqlscan.Op, d sqlscan.Dialect) bool {
+	switch op.Kind {
+	case sqlscan.Begin, sqlscan.Commit, sqlscan.Rollback:
+		return true
+	case sqlscan.Savepoint, sqlscan.Release:
+		return d == sqlscan.SQLite // which opens and ends one by them
+	}
+	return false
+}
+
+// single is what one statement of control does.
+func (s *Session) single(t *sqlscan.Text, op *sqlscan.Op) control {
+	if chained(t, op) || keyword(t, op) == "SET" || keyword(t, op) == "XA" {
+		return controlMay
+	}
+	switch op.Kind {
+	case sqlscan.Begin, sqlscan.Savepoint:
+		return controlBegins
+	case sqlscan.Commit:
+		return controlEnds
+	case sqlscan.Release:
+		return controlReleases
+	}
+	return controlUndoes
+}
+
+// chained reports COMMIT AND CHAIN and kin: the next transaction is open at
+// once, or the connection is gone.
+func chained(t *sqlscan.Text, op *sqlscan.Op) bool {
+	for word := range words(t, op.At.End, int32(len(t.Source))) {
+		if containsFold(word, "chain") || containsFold(word, "release") && t.Dialect == sqlscan.MySQL {
+			return true
+		}
+	}
+	return false
+}
+
+// endsTransaction reports that an operation of control stands where it would
+// end a transaction behind somebody's back: in a longer text.
+func (st *statement) endsTransaction(s *Session, op *sqlscan.Op) bool {
+	if st.op.Statements == 1 || st.control == controlCloses {
+		return false
+	}
+	switch op.Kind {
+	case sqlscan.Commit, sqlscan.Rollback:
+		return true
+	case sqlscan.Release:
+		return s.dialect == sqlscan.SQLite
+	case sqlscan.Begin:
+		return s.dialect == sqlscan.MySQL && s.tx != txIdle // where it commits the open one
+	}
+	return false
+}
+
+// findState asks the server for what a verdict or its way depends on: what it
+// is, and whether a transaction is open, where that is unknown.
+func (s *Session) findState(ctx context.Context, t *sqlscan.Text) error {
+	if s.guard.Observing() || !dependsOnState(t) {
+		return nil
+	}
+	if err := s.backend.learn(ctx); err != nil || s.tx != txUnknown {
+		return err
+	}
+	state, err := s.backend.state(ctx)
+	if err != nil {
+		return err
+	}
+	s.tx = state
+	if state == txCaller && s.ledger == nil {
+		s.ledger = s.guard.NewLedger()
+	}
+	return nil
+}
+
+func dependsOnState(t *sqlscan.Text) bool {
+	for i := range t.Ops {
+		switch t.Ops[i].Kind {
+		case sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete, sqlscan.Merge, sqlscan.Opaque:
+			return true
+		case sqlscan.Begin, sqlscan.Commit, sqlscan.Rollback:
+			if t.Statements > 1 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TxBegan tells that BeginTx has succeeded.
+func (s *Session) TxBegan() { s.began() }
+
+// began starts the caller's transaction. One that was open has been committed
+// by it, where that is possible at all.
+func (s *Session) began() {
+	s.endLedger(context.Background(), dbguard.EffectApplied, nil)
+	s.tx, s.lost = txCaller, false
+	s.ledger = s.guard.NewLedger()
+}
+
+// TxEnded tells that the driver's Commit or Rollback returned err, and returns
+// the error that the caller must see: err itself, unless it hides that rows
+// may or may not have changed, or that the transaction was gone before.
+func (s *Session) TxEnded(ctx context.Context, committed bool, err error) error {
+	if s.flight != nil { // its rows were never closed: no verdict fell
+		s.broken = true
+	}
+	if !committed {
+		return s.rolledBack(ctx, err)
+	}
+	return s.committed(ctx, err)
+}
+
+func (s *Session) rolledBack(ctx context.Context, err error) error {
+	if err != nil && s.lose(err) {
+		s.broken = true // the server rolls back on its own
+	}
+	s.lost = false
+	if s.rest(); err != nil {
+		s.tx = txUnknown
+	}
+	return s.endLedger(ctx, dbguard.EffectUndone, err)
+}
+
+func (s *Session) committed(ctx context.Context, err error) error {
+	gone := s.lost
+	s.lost = false
+	s.rest()
+	switch {
+	case gone:
+		s.tx = txUnknown
+		if err == nil {
+			err = errTxLost
+		}
+		return s.endLedger(ctx, dbguard.EffectUndone, hide(err))
+	case err == nil:
+		return s.endLedger(ctx, dbguard.EffectApplied, nil)
+	case s.lose(err):
+		s.tx, s.broken = txUnknown, true
+		return s.endLedger(ctx, dbguard.EffectUnknown, err)
+	case s.dialect == sqlscan.SQLite: // refused, and still open
+		s.tx = txUnknown
+		s.endLedger(ctx, dbguard.EffectApplied, nil)
+		return err
+	}
+	s.tx = txUnknown
+	return s.endLedger(ctx, dbguard.EffectUndone, err)
+}
+
+// rest notes that the caller's transaction has ended.
+func (s *Session) rest() {
+	s.tx = txIdle
+	if s.backend != nil {
+		s.tx = s.backend.rest()
+	}
+}
+
+// endLedger closes the account of the caller's transaction. Where rows may or
+// may not have changed, err never says that the statement may be run again.
+func (s *Session) endLedger(ctx context.Context, effect dbguard.Effect, err error) error {
+	ledger := s.ledger
+	s.ledger = nil
+	if ledger == nil {
+		return err
+	}
+	told := err
+	if effect == dbguard.EffectUnknown {
+		told = hide(err)
+	}
+	if seen := ledger.End(ctx, effect, told); seen != told {
+		return seen
+	}
+	return err
+}

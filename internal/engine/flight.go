@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// Flight is one statement between its judgement and its verdict. The nil
+// Flight is a statement that nobody guards.
+type Flight struct {
+	s       *Session
+	st      *statement
+	op      *dbguard.Operation // nil: followed
+	ctx     context.Context
+	way     way
+	frame   frame
+	counter counter
+	blind   bool // it can be neither counted nor undone, and the caller knows
+}
+
+// Context is the one to hand to the driver with the caller's statement.
+func (f *Flight) Context() context.Context { return f.ctx }
+
+// Streams reports that the rows of a Query must be read to their end, and
+// counted, before End.
+func (f *Flight) Streams() bool { return f != nil && f.way >= own }
+
+// launch opens the way that the statement is to go.
+func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operation) (*Flight, error) {
+	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op)}
+	var err error
+	switch {
+	case f.way >= own:
+		err = f.open(ctx)
+	case !s.guard.Observing():
+		// It cannot be taken back, and database/sql must not run it twice. So
+		// a connection that died in the pool is found out before it is sent.
+		err = s.backend.knock(ctx)
+	}
+	if err != nil {
+		return nil, f.refused(ctx, err)
+	}
+	s.flight = f
+	return f, nil
+}
+
+// open sends what comes before the statement. It may change the way: the
+// caller's transaction may turn out to be gone, or the tables to be such that
+// nothing can be undone.
+func (f *Flight) open(ctx context.Context) error {
+	s := f.s
+	f.counter = s.backend.counter(f)
+	if note, err := f.counter.survey(ctx); err != nil || note != "" {
+		return f.uncountable(note, err)
+	}
+	if err := f.probe(ctx, own); err != nil {
+		return err
+	}
+	if err := f.enter(ctx); err != nil || f.way == watched {
+		return err
+	}
+	note, err := f.counter.baseline(ctx)
+	if err == nil && note == "" {
+		err = f.probe(ctx, nested)
+	}
+	if err != nil || note != "" {
+		if undo := f.leave(ctx, f.frame.undo); undo != nil && err == nil {
+			err = undo
+		}
+		return f.uncountable(note, err)
+	}
+	return nil
+}
+
+// uncountable turns a note into a refusal or, where the caller took the
+// responsibility, lets the statement run as it is.
+func (f *Flight) uncountable(note string, err error) error {
+	if err != nil {
+		return err
+	}
+	if note == "" {
+		return nil
+	}
+	f.way, f.blind = watched, true
+	return f.op.Uncountable(note)
+}
+
+// enter opens the transaction or the savepoint.
+func (f *Flight) enter(ctx context.Context) error {
+	s := f.s
+	for {
+		f.frame = s.backend.frame(f)
+		err := s.exec(ctx, f.frame.open)
+		switch {
+		case err == nil:
+			return nil
+		case f.way == nested && s.backend.aborted(err):
+			f.way = watched // the server refuses everything up to the caller's ROLLBACK
+			return nil
+		case f.way == nested && s.backend.gone(err):
+			s.endLedger(ctx, dbguard.EffectApplied, nil) // ended behind our back: nothing is given back
+			s.tx, f.way = txIdle, own
+		default:
+			f.stayOut(ctx, err)
+			return err
+		}
+	}
+}
+
+// stayOut makes sure that a frame whose opening failed is not open.
+func (f *Flight) stayOut(ctx context.Context, err error) {
+	s := f.s
+	switch {
+	case s.lose(err):
+		s.broken = true
+	case s.dialect == sqlscan.SQLite: // a cancelled context may be told after the fact
+		ctx, cancel := outlive(ctx)
+		defer cancel()
+		if err := s.exec(ctx, f.frame.undo); err != nil && !s.backend.gone(err) {
+			s.broken = true
+		}
+	}
+}
+
+// refused ends the operation of a flight that never started.
+func (f *Flight) refused(ctx context.Context, err error) error {
+	if errors.Is(err, driver.ErrBadConn) {
+		f.s.broken = true
+		f.op.Abandon() // nothing has happened, and it will come again
+		return driver.ErrBadConn
+	}
+	var v *dbguard.Violation
+	if errors.As(err, &v) {
+		err = v.Err
+	}
+	return f.op.End(dbguard.EffectNone, err)
+}
+
+// End counts what the statement did, asks for the verdict, keeps or undoes,
+// and returns what the caller must see. affected is the driver's count of rows,
+// or the number of rows that were streamed; -1 if neither is known. err is the
+// statement's own error.
+func (f *Flight) End(ctx context.Context, affected int64, err error) error {
+	if f == nil {
+		return err
+	}
+	if f.s.flight == f {
+		f.s.flight = nil
+	}
+	ctx, cancel := outlive(ctx)
+	defer cancel()
+	f.s.backend.touched(f.st, f.way == own || f.s.tx != txCaller)
+	switch {
+	case f.way == followed:
+		return f.s.moved(ctx, f.st, err)
+	case f.way == watched:
+		return f.endWatched(ctx, affected, err)
+	case err != nil:
+		return f.endFailed(ctx, err)
+	}
+	count, err := f.counter.count(ctx, affected)
+	if err != nil {
+		count = dbguard.Count{Rows: -1}
+	}
+	if f.op.Settle(count) != nil {
+		return f.takeBack(ctx, err)
+	}
+	return f.keep(ctx)
+}
+
+// Skip closes a flight whose statement the driver declined with
+// driver.ErrSkip: it comes again in another form. Nobody is told.
+func (f *Flight) Skip(ctx context.Context) error {
+	if f == nil {
+		return nil
+	}
+	f.s.flight = nil
+	if f.op == nil {
+		return nil
+	}
+	f.op.Abandon()
+	if f.way < own {
+		return nil
+	}
+	ctx, cancel := outlive(ctx)
+	defer cancel()
+	if err := f.leave(ctx, f.frame.undo); err != nil {
+		return driver.ErrBadConn
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package engine
+
+import (
+	"context"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// mysql is MySQL or MariaDB. Structure changes commit whatever is open, and so
+// do BEGIN and a deadlock: what the session knows of a transaction is asked
+// again wherever it matters.
+type mysql struct {
+	conn       Conn
+	version    string
+	autocommit bool // known to be on
+	locked     bool // LOCK TABLES: BEGIN would release them
+}
+
+func (m *mysql) system() string {
+	if containsFold(m.version, "mariadb") {
+		return "mariadb"
+	}
+	return "mysql"
+}
+
+func (m *mysql) learn(ctx context.Context) error {
+	if m.version != "" {
+		return nil
+	}
+	var err error
+	m.version, err = askText(ctx, m.conn, "SELECT version()")
+	return err
+}
+
+func (m *mysql) forget() { m.autocommit, m.locked = false, false }
+
+func (m *mysql) touched(st *statement, _ bool) {
+	text := strings.ToUpper(st.op.Text[:min(len(st.op.Text), len("UNLOCK TABLES"))])
+	switch {
+	case strings.HasPrefix(text, "LOCK TABLE"):
+		m.locked = true
+	case strings.HasPrefix(text, "UNLOCK"), st.control == controlBegins:
+		m.locked = false
+	}
+}
+
+func (m *mysql) knock(ctx context.Context) error {
+	_, err := askInts(ctx, m.conn, "SELECT 1")
+	return err
+}
+
+func (m *mysql) mode(ctx context.Context) (sqlscan.Mode, error) {
+	text, err := askText(ctx, m.conn, "SELECT @@sql_mode")
+	mode := sqlscan.MySQL.DefaultMode()
+	if strings.Contains(text, "ANSI_QUOTES") {
+		mode |= sqlscan.ANSIQuotes
+	}
+	if strings.Contains(text, "NO_BACKSLASH_ESCAPES") {
+		mode &^= sqlscan.BackslashEscapes
+	}
+	return mode, err
+}
+
+// state asks by a savepoint: outside of a transaction it leaves no trace, and
+// there is none to go back to.
+func (m *mysql) state(ctx context.Context) (txState, error) {
+	on, err := askInts(ctx, m.conn, "SELECT @@autocommit")
+	if err != nil {
+		return txUnknown, err
+	}
+	if m.autocommit = on[0] != 0; !m.autocommit {
+		return txCaller, nil
+	}
+	for _, text := range m.nested().open {
+		_, err = m.conn.Exec(ctx, text)
+		switch {
+		case err != nil && m.gone(err):
+			return txIdle, nil
+		case err != nil:
+			return txUnknown, err
+		}
+	}
+	_, err = m.conn.Exec(ctx, underSavepoint.keep[0])
+	return txCaller, err
+}
+
+// nested goes back to the savepoint at once: that fails, harmlessly, if a
+// deadlock or a structure change has ended the transaction unseen.
+func (m *mysql) nested() frame {
+	f := underSavepoint
+	f.open = []string{f.open[0], f.undo[0]}
+	return f
+}
+
+func (m *mysql) frame(f *Flight) frame {
+	switch {
+	case f.way == nested:
+		return m.nested()
+	case m.locked:
+		return frame{
+			open: []string{"SET autocommit = 0"},
+			keep: []string{"SET autocommit = 1"}, // commits
+			undo: []string{"ROLLBACK", "SET autocommit = 1"},
+			fail: []string{"ROLLBACK", "SET autocommit = 1"},
+		}
+	}
+	return ownTransaction
+}
+
+// gone knows ER_SP_DOES_NOT_EXIST by the number that the driver prints: the
+// text is in the server's language.
+func (m *mysql) gone(err error) bool { return strings.Contains(err.Error(), "1305") }
+
+func (m *mysql) aborted(error) bool { return false }
+
+func (m *mysql) endsTransaction(error) bool { return false }
+
+func (m *mysql) rest() txState {
+	if m.autocommit {
+		return txIdle
+	}
+	return txUnknown
+}
+
+func (m *mysql) counter(f *Flight) counter { return &mysqlCounter{m: m, f: f} }
+
+// find sees no temporary tables: MariaDB before 11.2 does not list them. What
+// is missing may be one of them.
+func (m *mysql) find(ctx context.Context, x *target) (existence, error) {
+	var text string
+	switch x.class {
+	case "DATABASE", "SCHEMA":
+		text = "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = " + quoteString(sqlscan.MySQL, x.name[0])
+	case "", "TABLE", "VIEW":
+		text = "SELECT 1 FROM information_schema.TABLES t WHERE " + m.tableIs(x.name)
+	default:
+		return existing, nil
+	}
+	found := missing
+	err := m.conn.Query(ctx, text, func([]any) error { found = existing; return nil })
+	if err != nil {
+		return existing, err
+	}
+	return found, nil
+}
+
+// tableIs is the condition that a row of information_schema.TABLES is a table.
+func (m *mysql) tableIs(name []string) string {
+	schema := "DATABASE()"
+	if len(name) > 1 {
+		schema = quoteString(sqlscan.MySQL, name[len(name)-2])
+	}
+	return "t.TABLE_SCHEMA = " + schema + " AND t.TABLE_NAME = " + quoteString(sqlscan.MySQL, name[len(name)-1])
+}

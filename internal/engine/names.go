@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"iter"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// nameParts is a name as the server knows it, qualifiers first: unquoted, and
+// folded where the dialect folds.
+func nameParts(t *sqlscan.Text, sp sqlscan.Span) []string {
+	if sp.Start == sp.End {
+		return nil
+	}
+	var parts []string
+	start := sp.Start
+	for tok := range tokens(t, sp.Start, sp.End) {
+		if tok.Kind == sqlscan.Punct && tok.Byte == '.' {
+			parts = append(parts, t.Name(sqlscan.Span{Start: start, End: tok.Pos}))
+			start = tok.End
+		}
+	}
+	return append(parts, t.Name(sqlscan.Span{Start: start, End: sp.End}))
+}
+
+// words are the bare words between two positions of the text.
+func words(t *sqlscan.Text, from, to int32) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for tok := range tokens(t, from, to) {
+			if tok.Kind == sqlscan.Word && !yield(t.Source[tok.Pos:tok.End]) {
+				return
+			}
+		}
+	}
+}
+
+// tokens are those between two positions of the text; the first must be the
+// begin of a token. Positions are the text's.
+func tokens(t *sqlscan.Text, from, to int32) iter.Seq[sqlscan.Token] {
+	return func(yield func(sqlscan.Token) bool) {
+		if from >= to {
+			return
+		}
+		var sc sqlscan.Scanner
+		sc.Init(t.Source[from:to], t.Dialect, t.Mode)
+		for tok := sc.Scan(); tok.Kind != sqlscan.EOF; tok = sc.Scan() {
+			tok.Pos += from
+			tok.End += from
+			if !yield(tok) || tok.Kind == sqlscan.Illegal {
+				return
+			}
+		}
+	}
+}
+
+// maxText is the longest masked text that is kept for traces.
+const maxText = 2 << 10
+
+// mask is the text without literals, comments and superfluous space: what a
+// trace may show. Arguments are not in it to begin with.
+func mask(t *sqlscan.Text) string {
+	var b strings.Builder
+	end := int32(0)
+	for tok := range tokens(t, 0, int32(min(len(t.Source), 1<<30))) {
+		if b.Len() > maxText {
+			b.WriteString("…")
+			break
+		}
+		if tok.Pos > end && b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		end = tok.End
+		switch tok.Kind {
+		case sqlscan.String, sqlscan.Number, sqlscan.Illegal:
+			b.WriteByte('?')
+		default:
+			b.WriteString(t.Source[tok.Pos:tok.End])
+		}
+	}
+	return b.String()
+}
+
+// quoteString is an SQL string literal that reads the same whatever the
+// session's settings: only for names that the catalogue is asked about.
+func quoteString(d sqlscan.Dialect, s string) string {
+	s = strings.ReplaceAll(s, "'", "''")
+	switch d {
+	case sqlscan.PostgreSQL:
+		return "E'" + strings.ReplaceAll(s, `\`, `\\`) + "'"
+	case sqlscan.MySQL:
+		// A backslash is an escape or not, as sql_mode says; hex is neither.
+		return hexString(strings.ReplaceAll(s, "''", "'"))
+	}
+	return "'" + s + "'"
+}
+
+const hexDigits = "0123456789abcdef"
+
+// hexString is MySQL's x'…' as text.
+func hexString(s string) string {
+	b := make([]byte, 0, 2*len(s)+24)
+	b = append(b, "CONVERT(x'"...)
+	for i := range len(s) {
+		b = append(b, hexDigits[s[i]>>4], hexDigits[s[i]&15])
+	}
+	return string(append(b, "' USING utf8mb4)"...))
+}

@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// postgres is PostgreSQL. It counts rows itself, per transaction and relation:
+// see postgres_count.go.
+type postgres struct {
+	conn  Conn
+	major int // of the version; 0 until asked; -1 for a server that only speaks like it
+
+	// stale says that the counters may still hold what earlier transactions
+	// changed. The server flushes them at the end of a transaction, but only
+	// once a second unless it is told to.
+	stale bool
+	// flushing says that it has been told to, in the caller's transaction.
+	flushing bool
+	// pending are the counts that earlier transactions left, while one of the
+	// caller's is open.
+	pending map[int64]int64
+}
+
+func (*postgres) system() string { return "postgresql" }
+
+func (p *postgres) forget() { p.stale, p.flushing, p.pending = true, false, nil }
+
+func (p *postgres) touched(_ *statement, outside bool) {
+	if outside {
+		p.stale = true
+	}
+}
+
+func (p *postgres) knock(ctx context.Context) error {
+	_, err := askInts(ctx, p.conn, "SELECT 1")
+	return err
+}
+
+func (p *postgres) mode(ctx context.Context) (sqlscan.Mode, error) {
+	conforming, err := askText(ctx, p.conn, "SHOW standard_conforming_strings")
+	mode := sqlscan.PostgreSQL.DefaultMode()
+	if conforming == "off" {
+		mode |= sqlscan.BackslashEscapes
+	}
+	return mode, err
+}
+
+// state asks by a savepoint: it is refused outside of a transaction, and that
+// harms nothing.
+func (p *postgres) state(ctx context.Context) (txState, error) {
+	_, err := p.conn.Exec(ctx, underSavepoint.open[0])
+	switch {
+	case err == nil:
+		_, err = p.conn.Exec(ctx, underSavepoint.keep[0])
+		return txCaller, err
+	case p.aborted(err):
+		return txCaller, nil
+	case p.gone(err):
+		return txIdle, nil
+	}
+	return txUnknown, err
+}
+
+func (p *postgres) frame(f *Flight) frame {
+	if f.way == own {
+		return ownTransaction
+	}
+	// A statement's own error leaves the caller's transaction aborted, as it
+	// would be without a guard.
+	nested := underSavepoint
+	nested.fail = nil
+	return nested
+}
+
+func (p *postgres) gone(err error) bool {
+	state := sqlState(err) // no_active_sql_transaction, invalid_savepoint_specification
+	return state == "25P01" || state == "3B001"
+}
+
+func (p *postgres) aborted(err error) bool { return sqlState(err) == "25P02" }
+
+func (p *postgres) endsTransaction(err error) bool {
+	return sqlState(err) == "2D000" // invalid_transaction_termination
+}
+
+func (p *postgres) rest() txState {
+	p.stale = !p.flushing
+	p.flushing, p.pending = false, nil
+	return txIdle
+}
+
+func (p *postgres) counter(f *Flight) counter { return &postgresCounter{p: p, f: f} }
+
+// learn asks for the version, once. What only speaks like PostgreSQL does not
+// count like it.
+func (p *postgres) learn(ctx context.Context) error {
+	if p.major != 0 {
+		return nil
+	}
+	version, err := askText(ctx, p.conn, "SELECT version()")
+	if err != nil {
+		return err
+	}
+	p.major = -1
+	if rest, ok := strings.CutPrefix(version, "PostgreSQL "); ok && !strings.Contains(version, "-YB-") {
+		digits := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
+		if n, err := strconv.Atoi(rest[:max(digits, 0)]); err == nil && n >= 10 {
+			p.major = n
+		}
+	}
+	return nil
+}
+
+// canFlush reports that the server can be told to flush its counters.
+func (p *postgres) canFlush() bool { return p.major >= 15 }
+
+// find looks the name up without any question that could fail: an error would
+// abort the caller's transaction.
+func (p *postgres) find(ctx context.Context, x *target) (existence, error) {
+	text := p.findText(x)
+	if text == "" {
+		return existing, nil
+	}
+	found := missing
+	err := p.conn.Query(ctx, text, func(values []any) error {
+		found = existing
+		if asBool(values[0]) {
+			found = temporary
+		}
+		return nil
+	})
+	if err != nil {
+		return existing, err
+	}
+	return found, nil
+}
+
+func (p *postgres) findText(x *target) string {
+	name := x.name[len(x.name)-1]
+	quoted := quoteString(sqlscan.PostgreSQL, name)
+	switch x.class {
+	case "SCHEMA":
+		return "SELECT false FROM pg_catalog.pg_namespace WHERE nspname = " + quoted
+	case "DATABASE":
+		return "SELECT false FROM pg_catalog.pg_database WHERE datname = " + quoted
+	case "", "TABLE", "VIEW", "MATERIALIZED VIEW", "INDEX", "SEQUENCE", "FOREIGN TABLE":
+	default:
+		return ""
+	}
+	text := `SELECT c.relpersistence = 't' FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = ` + quoted
+	switch len(x.name) {
+	case 1:
+		return text + " AND pg_catalog.pg_table_is_visible(c.oid)"
+	case 2:
+		return text + " AND n.nspname = " + quoteString(sqlscan.PostgreSQL, x.name[0])
+	}
+	return ""
+}

@@ -1,0 +1,279 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// postgresCounter reads the counters that the server keeps per transaction and
+// relation (pg_stat_get_xact_tuples_*). They hold rows deleted and changed in
+// whatever way: by cascade, trigger, rule, function, EXECUTE, partition move.
+// Which relations to ask about is seen from the locks: whoever deletes or
+// changes a row of a relation holds its RowExclusiveLock to the end of the
+// transaction. An AccessExclusiveLock is the mark of DROP, TRUNCATE and ALTER.
+//
+// The counters are never reset, only flushed, and a rolled-back savepoint stays
+// in them: what counts is the difference.
+type postgresCounter struct {
+	p      *postgres
+	f      *Flight
+	before map[int64]int64
+	locked map[int64]bool // AccessExclusive
+	plain  affectedCounter
+}
+
+// relation is one that the transaction has changed or locked.
+type relation struct {
+	oid          int64
+	schema, name string
+	kind         string // pg_class.relkind
+	temporary    bool
+	rows         int64
+	exclusive    bool // dropped, emptied or altered, and not created here
+}
+
+func (c *postgresCounter) survey(ctx context.Context) (string, error) {
+	if c.p.major < 0 {
+		return affectedCounter{c.f.st}.survey(ctx)
+	}
+	if c.f.way == own && c.p.stale && c.p.canFlush() {
+		if _, err := c.p.conn.Exec(ctx, "SELECT pg_catalog.pg_stat_force_next_flush()"); err != nil {
+			return "", err
+		}
+		c.p.stale = false
+	}
+	return "", nil
+}
+
+// baseline is what the counters hold already. A transaction of ours has
+// nothing in them once they are flushed.
+func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
+	p := c.p
+	if p.major < 0 || c.f.way == own && !p.stale {
+		return "", nil
+	}
+	if p.stale && p.pending == nil {
+		p.pending = map[int64]int64{}
+		if err := c.read(ctx, allCounts, func(r *relation) { p.pending[r.oid] = r.rows }); err != nil {
+			p.pending = nil
+			return "", err
+		}
+	}
+	c.before, c.locked = map[int64]int64{}, map[int64]bool{}
+	for oid, n := range p.pending {
+		c.before[oid] = n
+	}
+	return "", c.read(ctx, countText(false), func(r *relation) {
+		c.before[r.oid] = r.rows
+		c.locked[r.oid] = r.exclusive
+	})
+}
+
+func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Count, error) {
+	p := c.p
+	if p.major < 0 {
+		return dbguard.Count{Rows: affected}, nil
+	}
+	var count dbguard.Count
+	var changed []relation
+	blind := false
+	err := c.read(ctx, countText(p.canFlush()), func(r *relation) {
+		switch r.rows -= c.before[r.oid]; {
+		case r.oid == 0: // the answer's head: track_counts is off
+			blind = true
+		case r.temporary:
+		case r.kind == "f":
+			blind = true // what a foreign server changes is not counted here
+		case r.rows > 0 && (r.kind == "r" || r.kind == "m"):
+			count.Rows += r.rows
+			changed = append(changed, *r)
+		}
+		if r.exclusive && !r.temporary && !c.locked[r.oid] {
+			count.Structure = true
+		}
+	})
+	if err != nil {
+		return count, err
+	}
+	if p.flushed(c.f.way) && blind {
+		count.Rows = -1
+	}
+	count.Tables, err = c.tables(ctx, changed)
+	return count, err
+}
+
+// flushed notes that the counters will be flushed when the transaction ends.
+func (p *postgres) flushed(w way) bool {
+	if p.canFlush() {
+		p.stale = w != own && p.stale
+		p.flushing = w != own
+	}
+	return true
+}
+
+// read asks for relations.
+func (c *postgresCounter) read(ctx context.Context, text string, each func(*relation)) error {
+	return c.p.conn.Query(ctx, text, func(v []any) error {
+		var r relation
+		var err error
+		if r.oid, err = asInt(v[0]); err != nil {
+			return err
+		}
+		if r.rows, err = asInt(v[1]); err != nil {
+			return err
+		}
+		r.schema, r.name, r.kind = asText(v[2]), asText(v[3]), asText(v[4])
+		r.temporary, r.exclusive = asBool(v[5]), asBool(v[6])
+		each(&r)
+		return nil
+	})
+}
+
+const changes = `pg_catalog.pg_stat_get_xact_tuples_updated(c.oid) + pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)`
+
+// allCounts are the counts of every relation: slow where there are thousands,
+// but asked only where something before the caller's transaction was unguarded.
+const allCounts = `SELECT c.oid::int8, ` + changes + `, ''::text, ''::text, c.relkind::text, false, false
+FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND ` + changes + ` > 0`
+
+// countText asks for the relations that this transaction has changed or
+// exclusively locked. Relations below 16384 are the system's own. One that the
+// transaction itself created is known by its ctid column: ALTER never writes
+// that row of pg_attribute again. One that is gone has no row in pg_class.
+//
+// A head with oid 0 is there if the server does not count. flush makes the
+// server flush its counters at the end of the transaction.
+func countText(flush bool) string {
+	call := ""
+	if flush {
+		call = " OR pg_catalog.pg_stat_force_next_flush() IS NULL" // void: called for each head, never NULL
+	}
+	return `SELECT 0::int8, 0::int8, ''::text, ''::text, ''::text, false, false
+WHERE pg_catalog.current_setting('track_counts') = 'off'` + call + `
+UNION ALL
+SELECT l.relation::int8, COALESCE(` + changes + `, 0), COALESCE(n.nspname::text, ''), COALESCE(c.relname::text, ''),
+  COALESCE(c.relkind::text, ''), COALESCE(c.relpersistence = 't', false),
+  l.exclusive AND NOT COALESCE((SELECT pg_catalog.age(a.xmin) <= pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::xid)
+    FROM pg_catalog.pg_attribute a WHERE a.attrelid = l.relation AND a.attnum = -1), false)
+FROM (SELECT relation, bool_or(mode = 'AccessExclusiveLock') AS exclusive FROM pg_catalog.pg_locks
+  WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND granted AND relation >= 16384
+    AND mode IN ('RowExclusiveLock', 'AccessExclusiveLock') GROUP BY relation) l
+LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
+LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
+}
+
+// tables says where the rows are: tables that the text names first, then the
+// others with the way in which they were reached.
+func (c *postgresCounter) tables(ctx context.Context, changed []relation) ([]dbguard.TableRows, error) {
+	named := func(r relation) bool {
+		return slices.ContainsFunc(c.f.st.targets, func(x target) bool { return r.is(x.name) })
+	}
+	var tables []dbguard.TableRows
+	var hidden []relation
+	for _, r := range changed {
+		if named(r) {
+			tables = append(tables, dbguard.TableRows{Table: r.display(), Rows: r.rows})
+		} else {
+			hidden = append(hidden, r)
+		}
+	}
+	if len(hidden) == 0 {
+		return tables, nil
+	}
+	via, err := c.routes(ctx, hidden)
+	for _, r := range hidden {
+		tables = append(tables, dbguard.TableRows{Table: r.display(), Rows: r.rows, Via: via[r.oid]})
+	}
+	slices.SortStableFunc(tables, func(a, b dbguard.TableRows) int { return min(len(a.Via), 1) - min(len(b.Via), 1) })
+	return tables, err
+}
+
+// is reports that a name of the text can only mean, or may mean, the relation.
+func (r *relation) is(name []string) bool {
+	switch len(name) {
+	case 0:
+		return false
+	case 1:
+		return r.name == name[0]
+	}
+	return r.name == name[len(name)-1] && r.schema == name[len(name)-2]
+}
+
+func (r *relation) display() string {
+	if r.schema == "public" {
+		return r.name
+	}
+	return r.schema + "." + r.name
+}
+
+// viaCode is how rows are reached that neither the text nor a foreign key names.
+const viaCode = "trigger, rule or function"
+
+// routes finds out how the hidden relations hang together with the named ones:
+// as partitions, children or tables behind a view, which is to say by name, or
+// through foreign keys.
+func (c *postgresCounter) routes(ctx context.Context, hidden []relation) (map[int64]string, error) {
+	via := make(map[int64]string, len(hidden))
+	for _, r := range hidden {
+		via[r.oid] = viaCode
+	}
+	err := c.p.conn.Query(ctx, routesText(c.f.st), func(v []any) error {
+		oid, err := asInt(v[0])
+		if _, ok := via[oid]; err != nil || !ok {
+			return err
+		}
+		if text := asText(v[1]); text == "" || via[oid] == viaCode {
+			via[oid] = text
+		}
+		return nil
+	})
+	return via, err
+}
+
+// routesText asks for everything that is reached from the named relations.
+func routesText(st *statement) string {
+	var conds []string
+	action, when := "confdeltype", "DELETE"
+	for i := range st.targets {
+		x := &st.targets[i]
+		if len(x.name) == 0 {
+			continue
+		}
+		cond := "c.relname = " + quoteString(sqlscan.PostgreSQL, x.name[len(x.name)-1])
+		if len(x.name) > 1 {
+			cond += " AND n.nspname = " + quoteString(sqlscan.PostgreSQL, x.name[len(x.name)-2])
+		} else {
+			cond += " AND pg_catalog.pg_table_is_visible(c.oid)"
+		}
+		conds = append(conds, cond)
+		if x.op.Kind == sqlscan.Update {
+			action, when = "confupdtype", "UPDATE"
+		}
+	}
+	if len(conds) == 0 {
+		conds = []string{"false"}
+	}
+	return `WITH RECURSIVE same(oid) AS (
+  SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE ` + strings.Join(conds, " OR ") + `
+  UNION
+  SELECT x.oid FROM same, LATERAL (
+    SELECT i.inhrelid AS oid FROM pg_catalog.pg_inherits i WHERE i.inhparent = same.oid
+    UNION ALL
+    SELECT d.refobjid FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d
+      ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
+      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    WHERE r.ev_class = same.oid AND r.rulename = '_RETURN' AND d.refobjid <> same.oid) x
+), reached(oid, action) AS (
+  SELECT oid, ''::text FROM same
+  UNION
+  SELECT x.oid, x.action FROM reached, LATERAL (
+    SELECT k.conrelid AS oid, 'ON ` + when + ` ' || CASE k.` + action + ` WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END AS action
+    FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = reached.oid AND k.` + action + ` IN ('c', 'n', 'd')
+    UNION ALL
+    SELECT i.inhrelid, reached.action FROM pg_catalog.pg_inherits i WHERE i.inhparent = reached.oid) x
+) SELECT oid::int8, action FROM reached`
+}

@@ -1,0 +1,59 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// maxProbe is the largest bound for which a table is probed.
+const maxProbe = 100_000
+
+// probe refuses a statement without a condition before it is sent, if its
+// table holds more rows than it may touch: running and undoing it would take
+// the time and the locks of the whole table. at is the way for which this is
+// the moment. It decides nothing else: a statement that passes is counted.
+func (f *Flight) probe(ctx context.Context, at way) error {
+	if f.way != at {
+		return nil
+	}
+	text := f.probeText()
+	if text == "" {
+		return nil
+	}
+	n, err := askInts(ctx, f.s.conn, text)
+	switch {
+	case err != nil && f.s.lose(err):
+		return err
+	case err != nil && f.way == nested:
+		// The statement will fail in the same way: let it, and tell.
+		return f.s.exec(ctx, f.frame.undo[:1])
+	case err != nil || n[0] <= f.op.Limit():
+		return nil
+	}
+	return f.op.Foresee(dbguard.Count{Rows: n[0]})
+}
+
+// probeText counts the rows of the table up to one more than the bound. It is
+// empty where the statement names no single table that it means all of.
+func (f *Flight) probeText() string {
+	x, limit := f.st.simple(), f.op.Limit()
+	if x == nil || limit < 0 || limit > maxProbe || f.st.op.Acts[0].Filter == dbguard.Filtered ||
+		x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0 || x.raw == "" {
+		return ""
+	}
+	if x.op.Kind == sqlscan.Update && limit > 0 {
+		return "" // not every row that is addressed need change
+	}
+	only := ""
+	if x.only {
+		only = "ONLY "
+	}
+	if strings.ContainsAny(x.raw, "\x00;") || f.s.dialect == sqlscan.MySQL && containsFold(f.st.op.Text, "partition") {
+		return ""
+	}
+	return fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s%s LIMIT %d) AS dbguard", only, x.raw, limit+1)
+}

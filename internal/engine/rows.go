@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// asInt is a number as any driver returns it.
+func asInt(v any) (int64, error) {
+	switch v := v.(type) {
+	case int64:
+		return v, nil
+	case int:
+		return int64(v), nil
+	case uint64:
+		return int64(v), nil
+	case float64:
+		return int64(v), nil
+	case bool:
+		if v {
+			return 1, nil
+		}
+		return 0, nil
+	case []byte:
+		return strconv.ParseInt(string(v), 10, 64)
+	case string:
+		return strconv.ParseInt(v, 10, 64)
+	}
+	return 0, fmt.Errorf("dbguard: the server answered %T where a number was expected", v)
+}
+
+// asText is a text as any driver returns it; NULL is empty.
+func asText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	}
+	return fmt.Sprint(v)
+}
+
+// asBool is a truth value as any driver returns it.
+func asBool(v any) bool {
+	switch v := v.(type) {
+	case bool:
+		return v
+	case nil:
+		return false
+	}
+	s := asText(v)
+	return s == "t" || s == "true" || s == "1"
+}
+
+// errNoRow is told where a question of ours had no answer.
+var errNoRow = errors.New("dbguard: the server did not answer")
+
+// askText is the first value of the first row.
+func askText(ctx context.Context, conn Conn, text string) (string, error) {
+	answer, found := "", false
+	err := conn.Query(ctx, text, func(values []any) error {
+		if !found && len(values) > 0 {
+			answer, found = asText(values[0]), true
+		}
+		return nil
+	})
+	if err == nil && !found {
+		err = errNoRow
+	}
+	return answer, err
+}
+
+// askInts are the numbers of the first row.
+func askInts(ctx context.Context, conn Conn, text string) ([]int64, error) {
+	var numbers []int64
+	err := conn.Query(ctx, text, func(values []any) error {
+		if numbers != nil {
+			return nil
+		}
+		for _, v := range values {
+			n, err := asInt(v)
+			if err != nil {
+				return err
+			}
+			numbers = append(numbers, n)
+		}
+		return nil
+	})
+	if err == nil && len(numbers) == 0 {
+		err = errNoRow
+	}
+	return numbers, err
+}
+
+// dialectOf recognises what SELECT version() answers.
+func dialectOf(version string) sqlscan.Dialect {
+	switch {
+	case strings.HasPrefix(version, "PostgreSQL"), strings.HasPrefix(version, "CockroachDB"):
+		return sqlscan.PostgreSQL
+	case strings.Count(version, ".") >= 3: // 26.7.1.1
+		return sqlscan.ClickHouse
+	}
+	return sqlscan.MySQL // 8.4.0, 10.11.6-MariaDB
+}
+
+// affectedCounter trusts the driver's count of rows, for servers without
+// anything better: only one DELETE or UPDATE of one table is counted so.
+type affectedCounter struct{ st *statement }
+
+func (c affectedCounter) survey(context.Context) (string, error) {
+	if c.st.simple() == nil {
+		return "this server does not count what such a statement changes", nil
+	}
+	return "", nil
+}
+
+func (affectedCounter) baseline(context.Context) (string, error) { return "", nil }
+
+func (affectedCounter) count(_ context.Context, affected int64) (dbguard.Count, error) {
+	return dbguard.Count{Rows: affected}, nil
+}

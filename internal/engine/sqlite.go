@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// sqlite is SQLite. A savepoint opens a transaction where none is open, so it
+// serves everywhere, and nobody need know which it is. It is deferred: nothing
+// is read or locked before the caller's statement, which waits for a lock as
+// long as it would by itself.
+type sqlite struct {
+	conn    Conn
+	journal bool // there is one: looked up
+}
+
+func (*sqlite) system() string { return "sqlite" }
+
+func (*sqlite) learn(context.Context) error { return nil }
+
+func (q *sqlite) forget() { q.journal = false }
+
+// touched: PRAGMA journal_mode and ATTACH change what can be undone.
+func (q *sqlite) touched(st *statement, _ bool) {
+	for _, kind := range st.kinds {
+		switch kind {
+		case sqlscan.Session, sqlscan.GuardOff, sqlscan.CreateDatabase, sqlscan.Unreadable:
+			q.journal = false
+		}
+	}
+}
+
+func (*sqlite) knock(context.Context) error { return nil }
+
+func (*sqlite) mode(context.Context) (sqlscan.Mode, error) { return sqlscan.SQLite.DefaultMode(), nil }
+
+func (*sqlite) state(context.Context) (txState, error) { return txUnknown, nil }
+
+// immediate takes the lock before anything is read: a transaction that reads
+// first cannot wait for it.
+var immediate = frame{
+	open: []string{"BEGIN IMMEDIATE"},
+	keep: []string{"COMMIT"},
+	undo: []string{"ROLLBACK"},
+	fail: []string{"ROLLBACK"},
+}
+
+func (q *sqlite) frame(f *Flight) frame {
+	if c, ok := f.counter.(*sqliteCounter); ok && c.reads && f.way == own {
+		return immediate
+	}
+	return underSavepoint
+}
+
+func (q *sqlite) gone(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "no such savepoint") || strings.Contains(text, "no transaction is active")
+}
+
+func (*sqlite) aborted(error) bool { return false }
+
+func (*sqlite) endsTransaction(error) bool { return false }
+
+func (*sqlite) rest() txState { return txIdle }
+
+func (q *sqlite) counter(f *Flight) counter { return &sqliteCounter{q: q, f: f} }
+
+// schemas are main, temp and what is attached.
+func (q *sqlite) schemas(ctx context.Context) ([]string, error) {
+	var names []string
+	err := q.conn.Query(ctx, "PRAGMA database_list", func(v []any) error {
+		names = append(names, asText(v[1]))
+		return nil
+	})
+	return names, err
+}
+
+func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+func (q *sqlite) find(ctx context.Context, x *target) (existence, error) {
+	schemas, err := q.schemas(ctx)
+	if err != nil {
+		return existing, err
+	}
+	var parts []string
+	for _, schema := range schemas {
+		if len(x.name) == 1 || strings.EqualFold(schema, x.name[0]) {
+			parts = append(parts, fmt.Sprintf("SELECT %t FROM %s.sqlite_master WHERE name = %s COLLATE NOCASE",
+				strings.EqualFold(schema, "temp"), quoteName(schema), quoteString(sqlscan.SQLite, x.name[len(x.name)-1])))
+		}
+	}
+	if len(parts) == 0 {
+		return missing, nil
+	}
+	found := missing
+	err = q.conn.Query(ctx, strings.Join(parts, " UNION ALL "), func(v []any) error {
+		if found != temporary { // which hides the others
+			found = existing
+		}
+		if asBool(v[0]) {
+			found = temporary
+		}
+		return nil
+	})
+	if err != nil {
+		return existing, err
+	}
+	return found, nil
+}

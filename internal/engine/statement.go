@@ -1,0 +1,228 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// statement is a text as a session treats it. It holds no part of the reading
+// that it was made from: the next text overwrites that.
+type statement struct {
+	op      dbguard.Op
+	targets []target // of op.Acts, one each
+	kinds   []sqlscan.Kind
+	control control
+	// commits says that the server ends an open transaction to run it, as
+	// MySQL does for structure: it must not run in one of ours.
+	commits bool
+	// elsewhere says that code that is not in the text runs, or that the text
+	// could not be read: what it does to the transaction is not known.
+	elsewhere bool
+}
+
+// target is what one act is aimed at.
+type target struct {
+	op       sqlscan.Op
+	name     []string // parts of the name as the server knows them
+	raw      string   // the name as written
+	only     bool     // ONLY narrows it down
+	class    string   // what is dropped or altered: "TABLE", "MATERIALIZED VIEW"
+	how      string   // keyword: "DELETE", "ATTACH"
+	replaces bool     // UPDATE OR REPLACE removes rows in conflict
+}
+
+// understand makes the statement of a text.
+func (s *Session) understand(t *sqlscan.Text) *statement {
+	st := &statement{op: dbguard.Op{
+		System: s.backend.system(), Namespace: s.name,
+		Text: mask(t), Statements: t.Statements,
+	}}
+	closed := s.readControl(t, st)
+	for i := range t.Ops {
+		op := &t.Ops[i]
+		st.kinds = append(st.kinds, op.Kind)
+		verb, ok := s.verb(t, op, st)
+		if !ok || op.Flags&sqlscan.Temporary != 0 {
+			continue
+		}
+		if op.Flags&sqlscan.UndoneByText != 0 && closed && !st.commits {
+			continue
+		}
+		st.add(t, op, verb)
+	}
+	st.describe(t)
+	return st
+}
+
+// verb is what an operation means to the rules; not ok, if they do not ask.
+func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.Verb, bool) {
+	if s.dialect == sqlscan.MySQL && commitsImplicitly(op) {
+		st.commits = true
+	}
+	switch op.Kind {
+	case sqlscan.Read, sqlscan.Insert, sqlscan.Define, sqlscan.Session, sqlscan.Maintain,
+		sqlscan.Prepare, sqlscan.Savepoint, sqlscan.RollbackTo:
+		return 0, false
+	case sqlscan.Begin, sqlscan.Commit, sqlscan.Rollback, sqlscan.Release:
+		return dbguard.EndTransaction, st.endsTransaction(s, op)
+	case sqlscan.Opaque:
+		st.elsewhere = true
+		if s.dialect == sqlscan.PostgreSQL && runsInServer(keyword(t, op)) {
+			return dbguard.Call, true
+		}
+		return dbguard.Run, true
+	case sqlscan.Unreadable:
+		st.elsewhere = true
+	}
+	verb := verbs[op.Kind]
+	if s.dialect == sqlscan.ClickHouse && changesRows(verb) {
+		verb = dbguard.Uncounted
+	}
+	return verb, true
+}
+
+// verbs are those of the kinds that always have one.
+var verbs = [...]dbguard.Verb{
+	sqlscan.Unreadable:     dbguard.Unread,
+	sqlscan.Upsert:         dbguard.Upsert,
+	sqlscan.Replace:        dbguard.Replace,
+	sqlscan.Update:         dbguard.Update,
+	sqlscan.Delete:         dbguard.Delete,
+	sqlscan.Merge:          dbguard.Merge,
+	sqlscan.Truncate:       dbguard.Empty,
+	sqlscan.CreateDatabase: dbguard.Create,
+	sqlscan.Drop:           dbguard.Remove,
+	sqlscan.DropDatabase:   dbguard.RemoveDatabase,
+	sqlscan.Alter:          dbguard.Reshape,
+	sqlscan.GuardOff:       dbguard.Unprotect,
+	sqlscan.RollbackTo:     dbguard.Unread, // the last: a kind without a verb stays unread
+}
+
+// runsInServer reports that the keyword runs code inside the server, where
+// PostgreSQL counts. COPY … PROGRAM runs it outside.
+func runsInServer(keyword string) bool {
+	return keyword == "DO" || keyword == "CALL" || keyword == "EXECUTE"
+}
+
+// commitsImplicitly reports that MySQL ends an open transaction to run this.
+func commitsImplicitly(op *sqlscan.Op) bool {
+	switch op.Kind {
+	case sqlscan.Define, sqlscan.CreateDatabase, sqlscan.Drop, sqlscan.DropDatabase,
+		sqlscan.Truncate, sqlscan.Alter, sqlscan.Maintain:
+		return op.Flags&sqlscan.Temporary == 0
+	case sqlscan.Opaque, sqlscan.Unreadable:
+		return true // it may
+	}
+	return false
+}
+
+// add gives the statement an act and its target.
+func (st *statement) add(t *sqlscan.Text, op *sqlscan.Op, verb dbguard.Verb) {
+	act := dbguard.Act{Verb: verb, Object: t.Name(op.Object), Filter: filter(op)}
+	switch op.Kind {
+	case sqlscan.Unreadable:
+		act.Note = fmt.Sprintf("%s, at position %d", t.Why, t.Pos)
+	case sqlscan.GuardOff:
+		act.Note = st.op.Text
+	}
+	if verb == dbguard.Uncounted {
+		act.Note = "mutations run on their own time and are not undone"
+	}
+	st.op.Acts = append(st.op.Acts, act)
+	st.targets = append(st.targets, newTarget(t, op))
+}
+
+// filter says which rows are addressed. A constant LIMIT is a bound that the
+// text itself sets: such a statement does not mean every row.
+func filter(op *sqlscan.Op) dbguard.Filter {
+	limited := op.Flags&sqlscan.HasLimit != 0 && op.Limit >= 0
+	switch {
+	case op.Filter == sqlscan.Filtered, limited:
+		return dbguard.Filtered
+	case op.Filter == sqlscan.AlwaysTrue:
+		return dbguard.AlwaysMet
+	}
+	return dbguard.Unfilter
+}
+
+// describe names the statement after its first act, else its first operation.
+func (st *statement) describe(t *sqlscan.Text) {
+	if len(st.targets) == 0 {
+		return
+	}
+	first := &st.targets[0]
+	st.op.Name = first.how
+	if first.class != "" {
+		st.op.Name += " " + first.class
+	}
+	st.op.Summary = st.op.Name
+	var named []string
+	for _, act := range st.op.Acts {
+		if act.Object != "" && !slices.Contains(named, act.Object) && len(named) < 4 {
+			named = append(named, act.Object)
+			st.op.Summary += " " + act.Object
+		}
+	}
+}
+
+// changesRows reports that the verb deletes or changes rows that can be counted.
+func changesRows(v dbguard.Verb) bool {
+	switch v {
+	case dbguard.Delete, dbguard.Update, dbguard.Merge, dbguard.Upsert, dbguard.Replace, dbguard.Call:
+		return true
+	}
+	return false
+}
+
+// changesRows reports that an act deletes or changes rows that can be counted.
+func (st *statement) changesRows() bool {
+	return slices.ContainsFunc(st.op.Acts, func(a dbguard.Act) bool { return changesRows(a.Verb) })
+}
+
+// simple is the target of a text that is one DELETE or UPDATE of one table.
+func (st *statement) simple() *target {
+	if st.op.Statements != 1 || len(st.targets) != 1 || st.targets[0].op.Path != sqlscan.Top {
+		return nil
+	}
+	switch st.targets[0].op.Kind {
+	case sqlscan.Delete, sqlscan.Update:
+		return &st.targets[0]
+	}
+	return nil
+}
+
+// newTarget cuts an operation's object out of its text.
+func newTarget(t *sqlscan.Text, op *sqlscan.Op) target {
+	x := target{op: *op, raw: t.Source[op.Object.Start:op.Object.End], how: keyword(t, op)}
+	x.name = nameParts(t, op.Object)
+	structural := false
+	switch op.Kind {
+	case sqlscan.Drop, sqlscan.DropDatabase, sqlscan.Alter, sqlscan.Truncate, sqlscan.CreateDatabase:
+		structural = true
+	}
+	var class []string
+	for word := range words(t, op.At.End, op.Object.Start) {
+		switch word = strings.ToUpper(word); word {
+		case "ONLY":
+			x.only = true
+		case "REPLACE":
+			x.replaces = true
+		case "IF", "NOT", "EXISTS", "CONCURRENTLY", "TEMPORARY", "TEMP", "ONLINE", "IGNORE", "OR":
+		default:
+			if structural && len(class) < 2 {
+				class = append(class, word)
+			}
+		}
+	}
+	x.class = strings.Join(class, " ")
+	return x
+}
+
+// keyword is what makes an operation what it is, in capitals: "DELETE".
+func keyword(t *sqlscan.Text, op *sqlscan.Op) string {
+	return strings.ToUpper(t.Source[op.At.Start:op.At.End])
+}

@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// endWatched ends a statement that ran as it is. Its effect is what the
+// server said, and unknown if the answer was lost.
+func (f *Flight) endWatched(ctx context.Context, affected int64, err error) error {
+	s := f.s
+	if s.guard.Observing() {
+		return f.endObserved(affected, err)
+	}
+	s.moved(ctx, f.st, err)
+	switch {
+	case err == nil:
+		if f.st.simple() != nil && affected >= 0 && !f.blind {
+			f.op.Settle(dbguard.Count{Rows: affected}) // nothing bounds it: it is only told
+		}
+		return f.op.End(dbguard.EffectApplied, nil)
+	case s.lose(err):
+		s.broken = true
+		return f.op.End(dbguard.EffectUnknown, hide(err))
+	}
+	return f.op.End(dbguard.EffectNone, err)
+}
+
+// endObserved changes nothing of what the caller would see without a guard,
+// driver.ErrBadConn included: database/sql then sends the statement again.
+func (f *Flight) endObserved(affected int64, err error) error {
+	if errors.Is(err, driver.ErrBadConn) {
+		f.op.Abandon()
+		return err
+	}
+	if err != nil {
+		f.op.End(dbguard.EffectNone, err)
+		return err
+	}
+	if f.st.simple() != nil {
+		f.op.Settle(dbguard.Count{Rows: affected})
+	}
+	f.op.End(dbguard.EffectApplied, nil)
+	return nil
+}
+
+// endFailed ends a statement that the driver or the server rejected: what it
+// had done is undone, where the server has not done so itself.
+func (f *Flight) endFailed(ctx context.Context, err error) error {
+	commits := f.s.backend.endsTransaction(err)
+	undo := f.leave(ctx, f.frame.fail)
+	if commits && undo == nil {
+		// A procedure that commits cannot be counted or undone, which is why it
+		// was run where it could not: say so, not "invalid termination".
+		f.op.Uncountable("it ends the transaction that it is called in")
+	}
+	return f.op.End(dbguard.EffectUndone, hide(err))
+}
+
+// takeBack undoes a statement that its count refused.
+func (f *Flight) takeBack(ctx context.Context, cause error) error {
+	effect := dbguard.EffectUndone
+	if err := f.leave(ctx, f.frame.undo); err != nil {
+		cause = err
+		if !f.s.lose(err) || f.s.backend.gone(err) {
+			effect = dbguard.EffectUnknown
+		}
+	}
+	return f.op.End(effect, hide(cause))
+}
+
+// keep lets a statement stand.
+func (f *Flight) keep(ctx context.Context) error {
+	s := f.s
+	err := s.exec(ctx, f.frame.keep)
+	if err == nil {
+		return f.op.End(dbguard.EffectApplied, nil)
+	}
+	undo := f.leave(ctx, f.frame.undo)
+	switch {
+	case f.way == nested: // the caller's transaction fails or is gone: the statement with it
+		return f.op.End(dbguard.EffectUndone, hide(err))
+	case s.lose(err), undo != nil:
+		s.broken = true
+		return f.op.End(dbguard.EffectUnknown, hide(err))
+	}
+	return f.op.End(dbguard.EffectUndone, err)
+}
+
+// leave closes the frame by these texts. Where that fails the connection is
+// given up: the server then rolls back what was open.
+func (f *Flight) leave(ctx context.Context, texts []string) error {
+	ctx, cancel := outlive(ctx)
+	defer cancel()
+	s := f.s
+	err := s.exec(ctx, texts)
+	switch {
+	case err == nil:
+		return nil
+	case f.way == own && s.backend.gone(err): // the engine has rolled back on its own
+		return nil
+	case s.backend.gone(err):
+		s.endLedger(ctx, dbguard.EffectUndone, nil)
+		s.tx = txUnknown
+		return err
+	}
+	s.broken = true
+	s.lost = f.way == nested
+	return err
+}
+
+// follow returns the flight of a text that needs no verdict but may move the
+// transaction, or nil.
+func (s *Session) follow(ctx context.Context, st *statement) *Flight {
+	moves := st.control != controlNone || (st.commits && s.tx != txIdle)
+	if !moves {
+		s.backend.touched(st, s.tx != txCaller)
+		return nil
+	}
+	f := &Flight{s: s, st: st, ctx: ctx, way: followed}
+	s.flight = f
+	return f
+}
+
+// moved notes what a text that has run did to the transaction, and returns the
+// error that the caller must see.
+func (s *Session) moved(ctx context.Context, st *statement, err error) error {
+	switch {
+	case st.control == controlEnds:
+		return s.committed(ctx, err)
+	case st.control == controlUndoes:
+		return s.rolledBack(ctx, err)
+	case st.control == controlBegins && err == nil:
+		if s.tx != txCaller || s.dialect == sqlscan.MySQL {
+			s.began()
+		}
+	case st.control == controlCloses && err == nil:
+		s.rest()
+	case st.control == controlReleases:
+		s.endLedger(ctx, dbguard.EffectApplied, nil)
+		s.tx = txUnknown
+	case st.commits && s.tx != txIdle, st.elsewhere, st.control != controlNone:
+		if s.tx == txCaller {
+			s.endLedger(ctx, dbguard.EffectApplied, nil)
+		}
+		s.tx = txUnknown
+	}
+	return err
+}

@@ -1,0 +1,85 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// way is how a statement is run.
+type way uint8
+
+const (
+	followed way = iota // control of transactions: not judged, but its outcome matters
+	watched             // as it is: it cannot be undone, or need not be
+	own                 // in a transaction of the guard's
+	nested              // under a savepoint in the caller's transaction
+)
+
+// choose picks the way of a judged statement.
+func (s *Session) choose(st *statement, op *dbguard.Operation) way {
+	switch {
+	case s.guard.Observing(), !op.NeedsUndo(), !st.changesRows():
+		return watched
+	case st.control != controlNone, st.commits, s.dialect == sqlscan.ClickHouse:
+		return watched // a transaction of ours would not survive it
+	case s.tx == txIdle:
+		return own
+	}
+	return nested
+}
+
+// frame is what is sent around a statement.
+type frame struct {
+	open []string
+	keep []string
+	undo []string
+	// fail is sent instead of undo where the statement itself failed, and the
+	// caller is to find its transaction as that left it.
+	fail []string
+}
+
+// savepoint is the name of ours. Savepoints of one name nest, or replace each
+// other; one of ours is open at a time.
+const savepoint = "dbguard"
+
+var (
+	ownTransaction = frame{
+		open: []string{"BEGIN"},
+		keep: []string{"COMMIT"},
+		undo: []string{"ROLLBACK"},
+		fail: []string{"ROLLBACK"},
+	}
+	underSavepoint = frame{
+		open: []string{"SAVEPOINT " + savepoint},
+		keep: []string{"RELEASE SAVEPOINT " + savepoint},
+		undo: []string{"ROLLBACK TO SAVEPOINT " + savepoint, "RELEASE SAVEPOINT " + savepoint},
+		fail: []string{"ROLLBACK TO SAVEPOINT " + savepoint, "RELEASE SAVEPOINT " + savepoint},
+	}
+)
+
+// grace is how long the session goes on for after the caller gave up, so that
+// a statement can be undone and a COMMIT can be confirmed.
+const grace = 5 * time.Second
+
+// outlive is a context that ends a grace period after its parent does.
+func outlive(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
+	stop := context.AfterFunc(parent, func() {
+		timer := time.AfterFunc(grace, cancel)
+		context.AfterFunc(ctx, func() { timer.Stop() })
+	})
+	return ctx, func() { stop(); cancel() }
+}
+
+// exec sends texts one after the other, and stops at the first error.
+func (s *Session) exec(ctx context.Context, texts []string) error {
+	for _, text := range texts {
+		if _, err := s.conn.Exec(ctx, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}

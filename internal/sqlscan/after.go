@@ -1,0 +1,96 @@
+package sqlscan
+
+// maxTemporaries bounds the tables that temporaries follows; operations on
+// others are taken for what they would be without it.
+const maxTemporaries = 32
+
+// temporaries marks the operations on tables that an earlier statement of the
+// text created as temporary. A name means that table only as long as nothing
+// but rows and structure changes stands between.
+func (p *parser) temporaries() {
+	if !p.temps {
+		return
+	}
+	ops := p.t.Ops
+	for i, n := 0, 0; i < len(ops) && n < maxTemporaries; i++ {
+		if ops[i].Flags&Temporary == 0 || ops[i].Flags&View != 0 || ops[i].Kind != Define && ops[i].Kind != Insert {
+			continue
+		}
+		n++
+		for j := i + 1; j < len(ops) && ops[j].Stmt >= ops[i].Stmt; j++ {
+			op := &ops[j]
+			if op.Stmt == ops[i].Stmt {
+				continue
+			}
+			if !keepsTemporaries(op.Kind) {
+				break
+			}
+			if p.sameTemporary(ops[i].Object, op.Object) {
+				op.Flags |= Temporary
+				if op.Kind == Drop || op.Kind == Alter {
+					break
+				}
+			}
+		}
+	}
+}
+
+// keepsTemporaries reports that after an operation of this kind a name still
+// means what it meant before.
+func keepsTemporaries(k Kind) bool {
+	switch k {
+	case Insert, Upsert, Replace, Update, Delete, Merge, Truncate, Define, Drop, Alter, Begin, Savepoint, Release:
+		return true
+	}
+	return false
+}
+
+// sameTemporary reports that an operation on b acts on the temporary table a.
+func (p *parser) sameTemporary(a, b Span) bool {
+	if b == (Span{}) {
+		return false
+	}
+	if p.s.dialect == PostgreSQL {
+		return p.t.Name(p.lastPart(a)) == p.t.Name(b)
+	}
+	return p.sameName(a, b)
+}
+
+// undone marks the operations of a text that opens a transaction first and
+// rolls it back, with nothing between that could end it otherwise.
+func (p *parser) undone() {
+	ops := p.t.Ops
+	if p.s.dialect == ClickHouse || ops[0].Kind != Begin || ops[0].Stmt != 0 || p.isWord(ops[0], "xa") || p.isWord(ops[0], "set") {
+		return
+	}
+	for i := 1; i < len(ops); i++ {
+		switch k := ops[i].Kind; {
+		case k == Rollback && ops[i].Path == Top && ops[i].Object == (Span{}):
+			for j := 1; j < i; j++ {
+				ops[j].Flags |= UndoneByText
+			}
+			return
+		case !p.undoable(ops[i]):
+			return
+		}
+	}
+}
+
+// isWord reports that the operation's keyword is this one.
+func (p *parser) isWord(op Op, word string) bool {
+	return equalFold(p.t.Source[op.At.Start:op.At.End], word)
+}
+
+// undoable reports that a rollback undoes the operation and that it does not
+// end the transaction itself.
+func (p *parser) undoable(op Op) bool {
+	switch op.Kind {
+	case Insert: // CREATE TABLE AS commits in MySQL
+		return p.s.dialect != MySQL || !p.isWord(op, "create")
+	case Upsert, Replace, Update, Delete, Merge:
+		return true
+	case Truncate, Define, Drop, Alter:
+		return p.s.dialect == PostgreSQL || p.s.dialect == SQLite
+	}
+	return false
+}

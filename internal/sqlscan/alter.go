@@ -1,0 +1,214 @@
+package sqlscan
+
+// alter reads ALTER. One operation stands for all its actions, of the worst
+// kind among them; what turns a trigger off is one of its own.
+func (p *parser) alter() {
+	at := p.tok
+	p.next()
+	if p.kw == kwDefault || p.kw == kwSystem {
+		p.add(Maintain, at)
+		p.settings(at)
+		return
+	}
+	class, flags, _ := p.object()
+	if p.failed {
+		return
+	}
+	flags |= p.ifExists()
+	switch class {
+	case kwTable:
+		p.alterTable(at, flags)
+		return
+	case kwUser, kwRole, kwGroup, kwQuota, kwProfile, kwWorkload, kwResource, kwMapping:
+		p.add(Maintain, at)
+		p.settings(at)
+		return
+	case kwOperator, kwLarge, kwCast:
+		i := p.addOn(Define, at, Span{}, flags|View)
+		p.alterOther(i)
+		return
+	case kwDatabase, kwSchema:
+	default:
+		flags |= View
+	}
+	i := p.addOn(Define, at, Span{}, flags)
+	p.t.Ops[i].Object = p.optionalName()
+	switch {
+	case p.s.dialect == MySQL && (class == kwEvent || class == kwProcedure || class == kwFunction):
+		p.compound(i)
+	case class == kwTrigger || class == kwRule || class == kwPolicy:
+		p.onTable(i, kwOn)
+		p.alterOther(i)
+	default:
+		p.alterOther(i)
+	}
+}
+
+// alterOther reads the rest of an ALTER of anything but a table.
+func (p *parser) alterOther(i int) {
+	at := Token{Kind: Word, Pos: p.t.Ops[i].At.Start, End: p.t.Ops[i].At.End}
+	for !p.failed {
+		p.walk(sAction | sSet | sAs)
+		switch p.kw {
+		case kwAs: // ALTER VIEW v AS …
+			p.next()
+			p.rest()
+			return
+		case kwRename, kwType:
+			p.t.Ops[i].Kind = Alter
+		case kwDrop:
+			if _, kw := p.peek(); kw != kwDefault && kw != kwNot {
+				p.t.Ops[i].Kind = Alter
+			}
+		case kwSet:
+			if _, kw := p.peek(); kw == kwSchema {
+				p.t.Ops[i].Kind = Alter
+			}
+			p.setAssignments(at)
+			continue
+		default:
+			if setsOf[p.kw]&sAction == 0 {
+				return
+			}
+		}
+		p.next()
+	}
+}
+
+// alterTable reads the actions of ALTER TABLE.
+func (p *parser) alterTable(at Token, flags Flags) {
+	if p.kw == kwAll && p.s.dialect == PostgreSQL { // ALL IN TABLESPACE a SET TABLESPACE b
+		p.addOn(Define, at, Span{}, flags)
+		p.rest()
+		return
+	}
+	i := p.addOn(Define, at, Span{}, flags)
+	name := p.target()
+	p.t.Ops[i].Object = name
+	p.t.Ops[i].Flags |= p.tempSchema(name)
+	if p.s.dialect == ClickHouse {
+		p.onCluster()
+		p.alterClickHouse(i, at)
+		return
+	}
+	calls := p.t.Calls
+	for !p.failed {
+		kind := p.action(i, at)
+		if worse(kind, p.t.Ops[i].Kind) {
+			p.t.Ops[i].Kind = kind
+		}
+		p.toComma(0)
+		if !p.is(',') {
+			break
+		}
+		p.next()
+	}
+	if p.s.dialect != PostgreSQL { // only there a default or a USING may call anything
+		p.t.Calls = calls
+	}
+}
+
+// worse orders what the actions of one ALTER do by what they lose.
+func worse(a, b Kind) bool {
+	rank := func(k Kind) int {
+		switch k {
+		case Define:
+			return 0
+		case Alter:
+			return 1
+		case Truncate:
+			return 2
+		}
+		return 3 // Drop
+	}
+	return rank(a) > rank(b)
+}
+
+// action is what the action of an ALTER TABLE that begins here does. One that
+// is not known is taken for an Alter.
+func (p *parser) action(i int, at Token) Kind {
+	kw := p.kw
+	p.next()
+	switch kw {
+	case kwAdd, kwOwner, kwComment, kwValidate, kwAttach, kwInherit, kwNo, kwReplica, kwOf, kwNot,
+		kwReset, kwOptions, kwCluster, kwLogged, kwForce, kwLock, kwAlgorithm, kwCollate, kwDefault,
+		kwCharset, kwAnalyze, kwCheck, kwOptimize, kwRebuild, kwRepair, kwAutoIncrement, kwTablespace,
+		kwRowFormat, kwStatsPersistent, kwWith, kwWithout, kwWait, kwNowait, kwKeyBlockSize, kwCharacter,
+		kwChecksum, kwMaxRows, kwMinRows, kwPackKeys, kwDelayKeyWrite, kwAvgRowLength:
+		p.partitionList(kw)
+		return Define
+	case kwEnable, kwDisable:
+		p.firing(kw, i, at)
+		return Define
+	case kwSet:
+		if p.kw == kwSchema || p.kw == kwUnlogged {
+			return Alter
+		}
+		return Define
+	case kwAlter:
+		return p.alterColumn()
+	case kwDrop, kwDiscard:
+		if p.kw == kwPartition || p.kw == kwTablespace {
+			p.partitionList(kw)
+			return Drop
+		}
+	case kwTruncate:
+		p.partitionList(kw)
+		return Truncate
+	case kwOrder:
+		p.rest()
+		return Define
+	case kwPartition, kwReorganize, kwExchange, kwCoalesce:
+		p.rest()
+	case 0:
+		if p.prev.Kind == EOF || p.prev.Kind == Punct && p.prev.Byte == ';' {
+			return Define
+		}
+	}
+	return Alter
+}
+
+// partitionList reads the names behind DROP PARTITION and its kin, which stand
+// between commas as actions do.
+func (p *parser) partitionList(kw keyword) {
+	if p.kw == kwPartition && kw != kwAdd && kw != kwAttach {
+		p.rest()
+	}
+}
+
+// firing reads ENABLE and DISABLE. A trigger or rule that does not fire in an
+// ordinary session protects nothing.
+func (p *parser) firing(kw keyword, i int, at Token) {
+	if kw == kwEnable && p.kw != kwReplica {
+		return
+	}
+	p.accept(kwReplica)
+	if p.kw == kwTrigger || p.kw == kwRule {
+		object := p.t.Ops[i].Object
+		p.addOn(GuardOff, at, object, 0)
+	}
+}
+
+// alterColumn reads ALTER [COLUMN] c …: only a new type or expression loses
+// anything.
+func (p *parser) alterColumn() Kind {
+	if p.kw == kwConstraint || p.kw == kwIndex || p.kw == kwCheck || p.kw == kwKey {
+		return Define
+	}
+	if p.kw == kwColumn || p.kw == kwAttribute {
+		p.next()
+	}
+	p.ifExists()
+	p.kw = 0 // the column, whatever word it is
+	p.next()
+	if p.kw == kwSet {
+		p.next()
+		if p.kw == kwData || p.kw == kwExpression {
+			return Alter
+		}
+	}
+	if p.kw == kwType {
+		return Alter
+	}
+	return Define
+}

@@ -1,0 +1,71 @@
+package sqlscan
+
+import "sort"
+
+// callCheck looks at the parenthesis here: if it belongs to a function that is
+// not known to be harmless, the text calls something that may do anything.
+func (p *parser) callCheck() {
+	if p.noCall {
+		p.noCall = false
+		return
+	}
+	switch p.prev.Kind {
+	case Word:
+		if setsOf[p.prevKw]&sNoCall != 0 {
+			return
+		}
+	case QuotedIdent:
+	default:
+		return
+	}
+	if p.s.dialect == ClickHouse { // its functions cannot write
+		return
+	}
+	name := p.s.src[p.prev.Pos:p.prev.End]
+	if equalFold(name, "set_config") {
+		p.distrust = "an earlier set_config may change how the rest is read"
+	}
+	if p.prev.Kind == QuotedIdent {
+		name = Unquote(name)
+	}
+	if p.prevDot && !p.catalog() || !known(name, p.s.dialect) {
+		p.t.Calls = true
+	}
+}
+
+// catalog reports that the name before the parenthesis is qualified with
+// PostgreSQL's own schema.
+func (p *parser) catalog() bool {
+	const schema = "pg_catalog."
+	i := int(p.prev.Pos) - len(schema)
+	return p.s.dialect == PostgreSQL && i >= 0 && equalFold(p.s.src[i:p.prev.Pos], schema)
+}
+
+// known reports that the word before a parenthesis is a function or type of
+// the dialect that changes nothing.
+func known(name string, d Dialect) bool {
+	return inList(commonFunctions[:], name) || inList(functionsOf[d], name)
+}
+
+// inList finds a word in a sorted list of words in lower case.
+func inList(list []string, word string) bool {
+	i := sort.Search(len(list), func(i int) bool { return !lessFold(list[i], word) })
+	return i < len(list) && equalFold(list[i], word)
+}
+
+// lessFold orders a word in lower case before one in any case.
+func lessFold(a, b string) bool {
+	for i := range min(len(a), len(b)) {
+		if c := fold(b[i]); a[i] != c {
+			return a[i] < c
+		}
+	}
+	return len(a) < len(b)
+}
+
+func fold(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c | 0x20
+	}
+	return c
+}

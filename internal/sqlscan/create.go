@@ -1,0 +1,229 @@
+package sqlscan
+
+// object reads the words between CREATE, DROP or ALTER and the keyword of the
+// object's class, and steps over that keyword.
+func (p *parser) object() (class keyword, f Flags, materialized bool) {
+	for n := 0; n < 24 && !p.atEnd(); n++ {
+		switch p.kw {
+		case kwTemp, kwTemporary:
+			f |= Temporary
+		case kwReplace:
+			if p.prevKw == kwOr {
+				f |= OrReplace
+			}
+		case kwMaterialized:
+			materialized = true
+		}
+		if class = p.kw; setsOf[class]&sObject != 0 {
+			p.next()
+			switch {
+			case class == kwEvent && p.kw == kwTrigger:
+				p.next()
+			case class == kwUser && p.kw == kwMapping, class == kwAggregate && p.kw == kwFunction:
+				continue
+			}
+			return class, f, materialized
+		}
+		p.next()
+	}
+	p.fail("unknown object")
+	return 0, 0, false
+}
+
+// ifExists steps over IF EXISTS, IF NOT EXISTS and IF EMPTY.
+func (p *parser) ifExists() (f Flags) {
+	if p.kw != kwIf {
+		return 0
+	}
+	switch _, kw := p.peek(); kw {
+	case kwExists:
+		f = IfExists
+	case kwNot:
+		f = IfNotExists
+		p.next()
+	case kwEmpty:
+	default:
+		return 0
+	}
+	p.next()
+	p.next()
+	return f
+}
+
+// create reads CREATE.
+func (p *parser) create() {
+	at := p.tok
+	p.next()
+	class, flags, materialized := p.object()
+	if p.failed {
+		return
+	}
+	flags |= p.ifExists()
+	if p.kw == kwOr && p.s.dialect == ClickHouse { // CREATE USER OR REPLACE x
+		p.next()
+		p.next()
+	}
+	switch class {
+	case kwTable:
+		p.createTable(at, flags)
+	case kwDatabase, kwSchema:
+		p.createDatabase(at, flags)
+	case kwView:
+		p.createView(at, flags, materialized)
+	case kwIndex:
+		p.createIndex(at, flags)
+	case kwFunction, kwProcedure, kwTrigger, kwEvent, kwRule, kwPolicy, kwPackage:
+		p.createRoutine(at, flags, class)
+	case kwUser, kwRole, kwGroup, kwQuota, kwProfile, kwWorkload, kwResource, kwMapping:
+		p.add(Maintain, at)
+		p.rest()
+	default:
+		i := p.addOn(Define, at, Span{}, flags|View)
+		if class != kwOperator {
+			p.t.Ops[i].Object = p.optionalName()
+		}
+		p.rest()
+	}
+}
+
+// optionalName is the name here, if there is one.
+func (p *parser) optionalName() Span {
+	if p.tok.Kind != QuotedIdent && p.tok.Kind != Word && !p.is('{') ||
+		setsOf[p.kw]&sReserved != 0 {
+		return Span{}
+	}
+	sp := p.name()
+	p.noCall = p.is('(')
+	return sp
+}
+
+// createTable reads CREATE TABLE. With a query it is an Insert into a new
+// table; OR REPLACE drops the one that was there.
+func (p *parser) createTable(at Token, flags Flags) {
+	name := p.name()
+	kind := Define
+	if flags&OrReplace != 0 {
+		kind = Drop
+	}
+	i := p.addOn(kind, at, name, flags|p.tempSchema(name))
+	if flags&Temporary != 0 {
+		p.temps = true
+	}
+	calls := p.t.Calls
+	for !p.failed {
+		p.noCall = p.is('(')
+		p.walk(sAs | sSelect | sEngine)
+		p.t.Calls = calls // defaults and constraints do not run now
+		switch p.kw {
+		case kwAs:
+			p.next()
+			if p.kw == kwExecute {
+				p.execute()
+			} else if setsOf[p.kw]&sQuery == 0 && !p.is('(') {
+				continue // CREATE TABLE a AS b of ClickHouse
+			}
+		case kwEngine, kwUnion, kwConnection:
+			p.engine(i)
+			continue
+		case kwSelect:
+		default:
+			return
+		}
+		if kind == Define && !p.failed {
+			p.t.Ops[i].Kind = Insert
+		}
+		if !p.atEnd() {
+			p.statementWith()
+		}
+		return
+	}
+}
+
+// engine reads ENGINE = x. A table in an engine that keeps its rows elsewhere
+// (MERGE, FEDERATED, CONNECT, …) is not temporary, whatever the text says.
+func (p *parser) engine(i int) {
+	p.next()
+	if p.is('=') {
+		p.next()
+	}
+	switch p.kw {
+	case kwInnodb, kwMyisam, kwAria, kwMemory, kwHeap:
+	default:
+		if p.s.dialect == MySQL {
+			p.t.Ops[i].Flags &^= Temporary
+		}
+	}
+	if !p.atEnd() && p.tok.Kind != Punct {
+		p.next()
+	}
+}
+
+// tempSchema is Temporary for a name in the schema of temporary tables.
+func (p *parser) tempSchema(name Span) Flags {
+	if p.s.dialect != PostgreSQL && p.s.dialect != SQLite || name.End-name.Start < 5 {
+		return 0
+	}
+	var s Scanner
+	s.Init(p.s.src[name.Start:name.End], p.s.dialect, p.s.mode)
+	t := s.Scan()
+	if dot := s.Scan(); dot.Kind != Punct {
+		return 0
+	}
+	want := "temp"
+	if p.s.dialect == PostgreSQL {
+		want = "pg_temp"
+	}
+	if equalFold(Unquote(s.Text(t)), want) {
+		return Temporary
+	}
+	return 0
+}
+
+// createDatabase reads CREATE DATABASE and CREATE SCHEMA. MariaDB's OR REPLACE
+// drops the one that was there.
+func (p *parser) createDatabase(at Token, flags Flags) {
+	name := Span{}
+	if p.kw != kwAuthorization {
+		name = p.name()
+	} else {
+		p.next()
+		name = p.name()
+	}
+	if flags&OrReplace != 0 {
+		p.addOn(DropDatabase, at, name, flags)
+	}
+	p.addOn(CreateDatabase, at, name, flags)
+	p.rest()
+}
+
+// createView reads CREATE VIEW. Only a materialized view runs its query, and
+// only that one has rows to lose.
+func (p *parser) createView(at Token, flags Flags, materialized bool) {
+	kind := Define
+	if materialized && flags&OrReplace != 0 {
+		kind = Drop
+	}
+	p.addOn(kind, at, p.name(), flags|View)
+	calls := p.t.Calls
+	p.noCall = p.is('(')
+	p.walk(sAs)
+	if p.accept(kwAs) {
+		p.rest()
+	}
+	if !materialized {
+		p.t.Calls = calls
+	}
+}
+
+// createIndex reads CREATE INDEX: an index is a matter of its table.
+func (p *parser) createIndex(at Token, flags Flags) {
+	i := p.addOn(Define, at, Span{}, flags|View)
+	calls := p.t.Calls
+	p.walk(sOn)
+	if p.accept(kwOn) {
+		p.accept(kwOnly)
+		p.t.Ops[i].Object = p.name()
+	}
+	p.rest()
+	p.t.Calls = calls // what an index calls is immutable
+}

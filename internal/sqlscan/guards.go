@@ -1,0 +1,131 @@
+package sqlscan
+
+import "strings"
+
+// guard is a setting that protects rows, with the values that end it.
+type guard struct {
+	name string
+	off  func(value string) bool
+}
+
+// guards are the settings whose change leaves a session or server with less
+// protection than it had. A value that cannot be told is taken for the worst.
+var guards = [...]guard{
+	// MySQL and MariaDB
+	{"foreign_key_checks", isNotOn},
+	{"unique_checks", isNotOn},
+	{"sql_safe_updates", isNotOn},
+	{"safe_updates", isNotOn},
+	{"check_constraint_checks", isNotOn},
+	{"sql_log_bin", isNotOn},
+	// PostgreSQL
+	{"session_replication_role", isReplica},
+	{"track_counts", isNotOn},
+	{"safeupdate.enabled", isNotOn},
+	// SQLite
+	{"foreign_keys", isNotOn},
+	{"ignore_check_constraints", isNotOff},
+	{"writable_schema", isNotOff},
+	{"journal_mode", func(v string) bool { return equalFold(v, "off") }},
+	{"schema_version", func(v string) bool { return v != "" }},
+	// ClickHouse
+	{"max_table_size_to_drop", func(string) bool { return true }},
+	{"max_partition_size_to_drop", func(string) bool { return true }},
+	{"force_drop_table", isNotOff},
+	{"force_primary_key", isNotOn},
+	{"force_index_by_date", isNotOn},
+	{"readonly", isNotOn},
+}
+
+// guardsOff reports that giving the setting this value turns protection off.
+// Of an extension's settings, x.bypass on and x.enabled off do.
+func guardsOff(name, value string) bool {
+	for _, g := range guards {
+		if equalFold(g.name, name) {
+			return g.off(value)
+		}
+	}
+	dot := strings.LastIndexByte(name, '.')
+	if dot < 0 {
+		return false
+	}
+	switch last := name[dot+1:]; {
+	case equalFold(last, "bypass"):
+		return isNotOff(value)
+	case equalFold(last, "enabled"):
+		return isNotOn(value)
+	}
+	return false
+}
+
+func isOff(v string) bool {
+	return v == "0" || equalFold(v, "off") || equalFold(v, "false") || equalFold(v, "no")
+}
+
+func isOn(v string) bool {
+	return v == "1" || v == "2" || equalFold(v, "on") || equalFold(v, "true") || equalFold(v, "yes") ||
+		equalFold(v, "default")
+}
+
+func isNotOn(v string) bool { return !isOn(v) }
+
+func isNotOff(v string) bool { return !isOff(v) && !equalFold(v, "default") }
+
+// isReplica reports any value but origin: local switches ordinary triggers
+// neither off, but rules and triggers marked REPLICA on.
+func isReplica(v string) bool {
+	return !equalFold(v, "origin") && !equalFold(v, "local") && !equalFold(v, "default")
+}
+
+// equalFold compares ASCII without regard to case.
+func equalFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if a[i]|0x20 != b[i]|0x20 {
+			return false
+		}
+	}
+	return true
+}
+
+// pragma reads SQLite's PRAGMA. A setting without a value asks for it.
+func (p *parser) pragma() {
+	at := p.tok
+	p.next()
+	sp := p.name()
+	name := p.t.Source[sp.Start:sp.End]
+	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
+		name = name[dot+1:]
+	}
+	name = Unquote(name)
+	given := p.is('=') || p.is('(')
+	if given {
+		p.next()
+	}
+	kind := Session
+	switch {
+	case given && guardsOff(name, p.valueText()):
+		kind = GuardOff
+	case given && pragmaWrites(name), equalFold(name, "wal_checkpoint"),
+		equalFold(name, "incremental_vacuum"), equalFold(name, "optimize"), equalFold(name, "journal_mode"):
+		kind = Maintain
+	}
+	p.addOn(kind, at, sp, 0)
+	for !p.failed && !p.atEnd() {
+		p.next()
+	}
+}
+
+// pragmaWrites reports the settings that are kept in the database file.
+func pragmaWrites(name string) bool {
+	for _, n := range [...]string{
+		"application_id", "auto_vacuum", "default_cache_size", "encoding", "page_size", "user_version",
+	} {
+		if equalFold(name, n) {
+			return true
+		}
+	}
+	return false
+}

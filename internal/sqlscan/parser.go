@@ -1,0 +1,311 @@
+package sqlscan
+
+// maxNesting bounds statements within statements, the only recursion here.
+const maxNesting = 100
+
+// parser walks the tokens of a text once and adds operations to it. After a
+// failure it stands at the end of the text, so that every loop ends.
+type parser struct {
+	s      Scanner
+	t      *Text
+	tok    Token
+	kw     keyword // of tok: a word that may be a keyword
+	dot    bool    // tok stands behind a dot
+	path   Path
+	failed bool
+	nested int   // statements around this one
+	stmt   int32 // index of the statement
+
+	prev    Token
+	prevKw  keyword
+	prevDot bool
+
+	// distrust says why the rest of the text cannot be read: an earlier
+	// statement of it changes how it is cut into tokens.
+	distrust string
+	// noCall says that the parenthesis here belongs to the name before it and
+	// calls nothing: the columns of an alias, the length of a type.
+	noCall bool
+	always set // keywords that end every walk
+	// temps says that a statement of the text created a temporary table.
+	temps bool
+}
+
+// next reads the next token.
+func (p *parser) next() {
+	// Field by field: a copy of the whole would wait for the stores to it.
+	kind, mark := p.tok.Kind, p.tok.Byte
+	p.prev = Token{Kind: kind, Byte: mark, Pos: p.tok.Pos, End: p.tok.End}
+	p.prevKw, p.prevDot = p.kw, p.dot
+	p.dot = kind == Punct && mark == '.'
+	p.kw = 0
+	t := p.s.Scan()
+	p.tok = Token{Kind: t.Kind, Byte: t.Byte, Pos: t.Pos, End: t.End}
+	switch t.Kind {
+	case Word:
+		if !p.dot {
+			p.kw = p.keyword(t)
+		}
+	case Illegal:
+		p.fail("no server can read this")
+	}
+}
+
+// keyword is the keyword that tok may be: none when a dot follows, since then
+// it qualifies a name.
+func (p *parser) keyword(t Token) keyword {
+	kw := lookup(p.s.src[t.Pos:t.End])
+	if kw == 0 {
+		return 0
+	}
+	if i := int(t.End); p.s.followedBy(i-1, '.') && i+1 < len(p.s.src) {
+		c := p.s.src[i+1]
+		if c == '"' || c == '`' || c == '[' || p.s.classes[c]&wordByte != 0 &&
+			(!isDigit(c) || p.s.dialect == MySQL) {
+			return 0
+		}
+	}
+	return kw
+}
+
+// skim reads on to the next token that can matter in an expression: a word, a
+// parenthesis, a semicolon or the end.
+func (p *parser) skim() {
+	for {
+		p.next()
+		switch p.tok.Kind {
+		case Word, EOF:
+			return
+		case Punct:
+			switch p.tok.Byte {
+			case '(', ')', ';':
+				return
+			}
+		}
+	}
+}
+
+// fail ends the reading: the text is unreadable from here.
+func (p *parser) fail(why string) {
+	if p.failed {
+		return
+	}
+	p.failed = true
+	p.t.Pos, p.t.Why = int(p.tok.Pos), why
+	p.s.pos = len(p.s.src)
+	p.s.inExec = false
+	p.tok = Token{Pos: int32(len(p.s.src)), End: int32(len(p.s.src))}
+	p.kw = 0
+}
+
+func (p *parser) is(b byte) bool { return p.tok.Kind == Punct && p.tok.Byte == b }
+
+// accept steps over the keyword if it is here.
+func (p *parser) accept(kw keyword) bool {
+	if p.kw != kw {
+		return false
+	}
+	p.next()
+	return true
+}
+
+// skipAny steps over any of these keywords, in any order and number.
+func (p *parser) skipAny(kws ...keyword) {
+	for p.kw != 0 {
+		found := false
+		for _, kw := range kws {
+			found = found || p.kw == kw
+		}
+		if !found {
+			return
+		}
+		p.next()
+	}
+}
+
+// expect steps over the mark or fails.
+func (p *parser) expect(b byte) {
+	if !p.is(b) {
+		p.fail("unexpected text")
+		return
+	}
+	p.next()
+}
+
+// peek is the token after this one, with its keyword.
+func (p *parser) peek() (Token, keyword) {
+	ahead := p.s
+	t := ahead.Scan()
+	if t.Kind == Word {
+		return t, lookup(p.s.src[t.Pos:t.End])
+	}
+	return t, 0
+}
+
+// atEnd reports that the statement ends here.
+func (p *parser) atEnd() bool { return p.tok.Kind == EOF || p.is(';') }
+
+// add appends an operation of this kind and returns its index.
+func (p *parser) add(k Kind, at Token) int {
+	p.t.Ops = append(p.t.Ops, Op{
+		Kind: k, Path: p.path, Stmt: p.stmt, At: Span{at.Pos, at.End}, Rows: -1, Limit: -1,
+	})
+	return len(p.t.Ops) - 1
+}
+
+// addOn appends an operation on an object.
+func (p *parser) addOn(k Kind, at Token, object Span, f Flags) int {
+	i := p.add(k, at)
+	p.t.Ops[i].Object = object
+	p.t.Ops[i].Flags = f
+	return i
+}
+
+// mark sets flags on the operations from index i.
+func (p *parser) mark(i int, f Flags) {
+	for ; i < len(p.t.Ops); i++ {
+		p.t.Ops[i].Flags |= f
+	}
+}
+
+// walk reads an expression or a query, up to a keyword of stop outside of any
+// parenthesis of its own, to a parenthesis that it does not open, or to the
+// end of the statement. Statements inside are read where they modify.
+func (p *parser) walk(stop set) {
+	depth := 0
+	for {
+		switch p.tok.Kind {
+		case EOF:
+			if depth > 0 {
+				p.fail("a parenthesis is not closed")
+			}
+			return
+		case Word:
+			if p.kw == 0 {
+				break
+			}
+			if p.kw == kwInto && stop&sInto != 0 {
+				p.into()
+				continue
+			}
+			if depth == 0 && setsOf[p.kw]&(stop|p.always) != 0 && (p.kw != kwFrom || p.prevKw != kwDistinct) {
+				return
+			}
+			if setsOf[p.kw]&sWalk != 0 && p.walkWord() {
+				continue
+			}
+		case Punct:
+			switch p.tok.Byte {
+			case '(':
+				depth++
+				p.callCheck()
+				p.next()
+				p.subquery()
+				continue
+			case ')':
+				if depth--; depth < 0 {
+					return
+				}
+			case ';':
+				if depth > 0 {
+					p.fail("a parenthesis is not closed")
+				}
+				return
+			}
+		}
+		p.skim()
+	}
+}
+
+// walkWord handles the keywords that change the reading inside an expression.
+// It reports that it has read past them.
+func (p *parser) walkWord() bool {
+	switch p.kw {
+	case kwAs: // an alias or a type, whatever word it is
+		p.next()
+		if p.tok.Kind == Word || p.tok.Kind == QuotedIdent {
+			p.kw = 0
+			p.next()
+			p.noCall = p.is('(')
+		}
+		return true
+	case kwReferences:
+		p.next()
+		p.optionalName()
+		return true
+	}
+	return false
+}
+
+// paren reads from an opening parenthesis past the one that closes it.
+func (p *parser) paren() {
+	if !p.is('(') {
+		p.fail("a parenthesis is missing")
+		return
+	}
+	p.noCall = false
+	p.next()
+	p.subquery()
+	p.walk(0)
+	p.expect(')')
+}
+
+// subquery reads a statement that begins right behind a parenthesis, if it can
+// modify anything.
+func (p *parser) subquery() {
+	if setsOf[p.kw]&sModify == 0 || !p.modifies() {
+		return
+	}
+	p.modifying()
+	if !p.is(')') {
+		p.fail("a parenthesis is not closed")
+	}
+}
+
+// modifying reads a statement in parentheses, which the caller has seen.
+func (p *parser) modifying() {
+	path := p.path
+	if path == Top {
+		path = InCTE
+	}
+	outer := p.enter(path)
+	p.statementWith()
+	p.leave(outer)
+}
+
+// enter begins a statement within a statement, leave ends it.
+func (p *parser) enter(path Path) (outer Path) {
+	if p.nested++; p.nested > maxNesting {
+		p.fail("nested too deeply")
+	}
+	outer, p.path = p.path, path
+	return outer
+}
+
+func (p *parser) leave(outer Path) {
+	p.nested--
+	p.path = outer
+}
+
+// modifies reports that the keyword behind a parenthesis begins a statement
+// and is no column or function of that name.
+func (p *parser) modifies() bool {
+	t, kw := p.peek()
+	switch p.kw {
+	case kwWith:
+		return true
+	case kwDelete:
+		return kw == kwFrom
+	case kwInsert, kwMerge, kwReplace:
+		return kw == kwInto
+	case kwUpdate:
+		return t.Kind == QuotedIdent || t.Kind == Word && setsOf[kw]&sOperator == 0
+	}
+	return false
+}
+
+// rest reads to the end of a statement.
+func (p *parser) rest() { p.walk(0) }
+
+// query reads to the end of a SELECT, which may have an INTO.
+func (p *parser) query() { p.walk(sInto) }

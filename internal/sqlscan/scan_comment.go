@@ -1,0 +1,155 @@
+package sqlscan
+
+import "strings"
+
+// dashComment reports that the - at i begins a comment.
+func (s *Scanner) dashComment(i int) bool {
+	if !s.followedBy(i, '-') {
+		return false
+	}
+	if !s.traits.dashNeedsSpace || i+2 == len(s.src) {
+		return true
+	}
+	c := s.src[i+2]
+	return c <= ' ' || c == 0x7f
+}
+
+// hashComment reports that the # at i begins a comment.
+func (s *Scanner) hashComment(i int) bool {
+	return !s.traits.hashNeedsMark || s.followedBy(i, ' ') || s.followedBy(i, '!')
+}
+
+// skipLine skips a comment up to the end of its line. A NUL in it is illegal:
+// MySQL's lexer ends the comment there.
+func (s *Scanner) skipLine(start int) Token {
+	rest := s.src[start:]
+	end := strings.IndexByte(rest, '\n')
+	if end < 0 {
+		end = len(rest)
+	}
+	if s.traits.dashEndsAtCR {
+		if cr := strings.IndexByte(rest[:end], '\r'); cr >= 0 {
+			end = cr
+		}
+	}
+	if strings.IndexByte(rest[:end], 0) >= 0 {
+		return s.illegal(start, len(s.src))
+	}
+	s.pos = start + end
+	return Token{}
+}
+
+// skipBlock skips the comment that begins with the /* at start, or steps into
+// it when the server would run it.
+func (s *Scanner) skipBlock(start int) Token {
+	if s.traits.execComments {
+		if body, run := s.executable(start); run {
+			if s.inExec { // MySQL closes both at the first */
+				return s.illegal(start, body)
+			}
+			s.inExec = true
+			s.pos = body
+			return Token{}
+		}
+	}
+	end := s.blockEnd(start+2, s.nesting(start))
+	switch {
+	case end > 0 && strings.IndexByte(s.src[start:end], 0) < 0:
+		s.pos = end
+	case end < 0 && s.traits.openComment && start+2 < len(s.src):
+		s.pos = len(s.src)
+	default:
+		return s.illegal(start, len(s.src))
+	}
+	return Token{}
+}
+
+// blockEnd is the end of the comment whose body begins at i, or -1. It may
+// hold comments down to a depth of most.
+func (s *Scanner) blockEnd(i, most int) int {
+	depth, from := 1, i // the bytes before from belong to a mark already read
+	for {
+		n := strings.IndexByte(s.src[i:], '*')
+		if n < 0 {
+			return -1
+		}
+		i += n
+		switch {
+		case depth < most && i > from && s.src[i-1] == '/':
+			depth++
+			i++
+			from = i
+		case s.followedBy(i, '/'):
+			i += 2
+			from = i
+			if depth--; depth == 0 {
+				return i
+			}
+		default:
+			i++
+		}
+	}
+}
+
+// nesting is how deep the comment at i may nest. An executable comment of
+// MySQL that is not run may hold a comment of its own, but no deeper.
+func (s *Scanner) nesting(i int) int {
+	switch {
+	case s.traits.nestedComments:
+		return len(s.src)
+	case s.traits.execComments && (s.followedBy(i+1, '!') || strings.HasPrefix(s.src[i+2:], "M!")):
+		return 2
+	}
+	return 1
+}
+
+// The versions that every supported server runs end before MySQL 5.7, and
+// MariaDB skips the comments of MySQL 5.7 and later. 99999 is the marker of a
+// comment that no server runs.
+const (
+	firstUncertainVersion = 50700
+	neverVersion          = 99999
+)
+
+// executable reports where the code begins in the executable comment at
+// start, and whether it is to be read as code. What only some servers run is
+// counted as uncertain.
+func (s *Scanner) executable(start int) (body int, run bool) {
+	body = start + 3
+	mariaOnly := strings.HasPrefix(s.src[start+2:], "M!")
+	if mariaOnly {
+		body++
+	} else if !s.followedBy(start+1, '!') {
+		return 0, false
+	}
+	version, digits := 0, 0
+	for digits < 6 && body+digits < len(s.src) && s.src[body+digits]-'0' <= 9 {
+		if digits < 5 {
+			version = version*10 + int(s.src[body+digits]-'0')
+		}
+		digits++
+	}
+	switch {
+	case digits < 5 && !mariaOnly:
+		return body, true // unconditional; the digits are code
+	case digits == 5 && !mariaOnly && version < firstUncertainVersion:
+		return body + digits, true
+	case version == neverVersion && !mariaOnly:
+		return 0, false
+	}
+	s.countUncertain(body)
+	if digits >= 5 {
+		body += digits
+	}
+	return body, !s.skipExec
+}
+
+// countUncertain notes an executable comment that some servers run and some
+// do not. With a comment inside there are more than two readings.
+func (s *Scanner) countUncertain(body int) {
+	s.uncertain++
+	end := strings.Index(s.src[body:], "*/")
+	if end >= 0 && strings.Contains(s.src[body:body+end], "/*") {
+		s.uncertain++
+	}
+}

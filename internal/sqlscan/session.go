@@ -1,0 +1,181 @@
+package sqlscan
+
+import "strings"
+
+// set reads SET in all its forms.
+func (p *parser) set() {
+	at := p.tok
+	p.next()
+	switch p.kw {
+	case kwStatement: // SET STATEMENT a = b FOR … of MariaDB
+		p.setStatement(at)
+		return
+	case kwPassword, kwDefault, kwResource:
+		p.add(Maintain, at)
+		p.rest()
+		return
+	case kwTransaction, kwConstraints:
+		p.add(Session, at)
+		p.rest()
+		return
+	case kwNames:
+		p.next()
+		p.charset()
+		p.add(Session, at)
+		p.rest()
+		return
+	case kwCharacter, kwCharset:
+		p.next()
+		p.accept(kwSet)
+		p.charset()
+		p.add(Session, at)
+		p.rest()
+		return
+	}
+	n := len(p.t.Ops)
+	p.assignments(at)
+	if len(p.t.Ops) == n {
+		p.add(Session, at)
+	}
+}
+
+// setStatement reads SET STATEMENT assignments FOR statement.
+func (p *parser) setStatement(at Token) {
+	p.next()
+	n := len(p.t.Ops)
+	p.assignments(at)
+	if !p.accept(kwFor) {
+		p.fail("FOR is missing in SET STATEMENT")
+		return
+	}
+	if len(p.t.Ops) == n {
+		p.add(Session, at)
+	}
+	if p.distrust != "" {
+		p.fail(p.distrust)
+		return
+	}
+	p.executed()
+}
+
+// executed reads a statement that another one runs.
+func (p *parser) executed() {
+	outer := p.enter(Executed)
+	p.statement()
+	p.leave(outer)
+}
+
+// settings reads to the end of a statement that may hold SET name = value.
+func (p *parser) settings(at Token) {
+	for !p.failed {
+		p.walk(sSet)
+		if p.kw != kwSet {
+			return
+		}
+		p.setAssignments(at)
+	}
+}
+
+func (p *parser) setAssignments(at Token) {
+	p.next()
+	p.assignments(at)
+}
+
+// assignments reads name = value, …, and adds an operation for every one that
+// says more than a setting: GuardOff, Begin, Commit.
+func (p *parser) assignments(at Token) {
+	for !p.failed {
+		p.skipAny(kwGlobal, kwSession, kwLocal, kwPersist, kwPersistOnly)
+		name, sp := p.setting()
+		if p.is('=') || p.is(':') {
+			p.next()
+			if p.is('=') {
+				p.next()
+			}
+		} else {
+			p.accept(kwTo)
+		}
+		p.assign(name, sp, at)
+		p.toComma(sFor)
+		if !p.is(',') {
+			return
+		}
+		p.next()
+		if name != "" && p.s.dialect == PostgreSQL { // a list of values
+			p.rest()
+			return
+		}
+	}
+}
+
+// setting steps over the name of a setting and returns it and its place: without
+// @@global. and quotes.
+func (p *parser) setting() (string, Span) {
+	start := p.tok.Pos
+	if p.tok.Kind == Var {
+		p.next()
+	} else if p.tok.Kind == Word || p.tok.Kind == QuotedIdent {
+		p.next()
+	} else {
+		return "", Span{}
+	}
+	for p.is('.') {
+		p.next()
+		p.next()
+	}
+	sp := Span{start, p.prev.End}
+	name := p.s.src[sp.Start:sp.End]
+	if strings.HasPrefix(name, "@@") {
+		name = name[2:]
+		if i := strings.LastIndexByte(name, '.'); i >= 0 {
+			name = name[i+1:]
+		}
+	}
+	return Unquote(name), sp
+}
+
+// assign notes what setting the name to the value here means.
+func (p *parser) assign(name string, sp Span, at Token) {
+	value := p.valueText()
+	switch {
+	case equalFold(name, "autocommit") && p.s.dialect == MySQL:
+		switch {
+		case isOff(value):
+			p.add(Begin, at)
+		default: // also an expression: it may be 1
+			p.add(Commit, at)
+		}
+	case equalFold(name, "sql_mode"), equalFold(name, "standard_conforming_strings"),
+		equalFold(name, "backslash_quote"):
+		p.distrust = "an earlier SET changes how the rest is read"
+	case equalFold(name, "character_set_client"), equalFold(name, "client_encoding"):
+		p.charset()
+	case guardsOff(name, value):
+		p.addOn(GuardOff, at, sp, 0)
+	}
+}
+
+// valueText is the value here as written, without quotes.
+func (p *parser) valueText() string {
+	if p.atEnd() {
+		return ""
+	}
+	text := p.s.Text(p.tok)
+	if p.is('-') {
+		t, _ := p.peek()
+		return "-" + p.s.Text(t)
+	}
+	return Unquote(text)
+}
+
+// charset notes a character set in which a backslash or a quote may be the
+// second byte of a letter: what follows cannot be cut into tokens.
+func (p *parser) charset() {
+	v := p.valueText()
+	for _, safe := range [...]string{"utf8", "utf8mb3", "utf8mb4", "utf-8", "unicode", "latin1", "ascii", "binary", "default", "sql_ascii"} {
+		if equalFold(v, safe) {
+			return
+		}
+	}
+	p.distrust = "an earlier SET changes how the rest is read"
+}

@@ -1,0 +1,109 @@
+package sqlscan
+
+import "strings"
+
+// maxTables is the largest join that MySQL allows.
+const maxTables = 61
+
+// tableRefs are the tables of a MySQL join with their aliases.
+type tableRefs struct {
+	list [maxTables]tableRef
+	n    int
+}
+
+type tableRef struct{ name, alias Span }
+
+// find is the table that a target names: by its alias, or by its own name.
+func (r *tableRefs) find(p *parser, target Span) (Span, bool) {
+	for i := range r.n {
+		if ref := r.list[i]; ref.alias != (Span{}) && p.sameName(ref.alias, target) {
+			return ref.name, true
+		}
+	}
+	for i := range r.n {
+		if ref := r.list[i]; p.sameName(ref.name, target) || p.sameName(p.lastPart(ref.name), target) {
+			return ref.name, true
+		}
+	}
+	return Span{}, false
+}
+
+// sameName compares two names as written, without regard to case and quotes.
+func (p *parser) sameName(a, b Span) bool {
+	return strings.EqualFold(p.t.Name(a), p.t.Name(b))
+}
+
+// lastPart is the last part of a qualified name.
+func (p *parser) lastPart(sp Span) Span {
+	var s Scanner
+	s.Init(p.s.src[sp.Start:sp.End], p.s.dialect, p.s.mode)
+	last := Token{}
+	for t := s.Scan(); t.Kind != EOF; t = s.Scan() {
+		last = t
+	}
+	return Span{sp.Start + last.Pos, sp.Start + last.End}
+}
+
+// tableRefs reads a list of tables and joins up to the clause behind it. Only
+// the tables outside of derived tables are collected.
+func (p *parser) tableRefs(refs *tableRefs) {
+	expect, depth := true, 0
+	for !p.failed {
+		switch {
+		case p.tok.Kind == EOF, p.is(';'):
+			if depth > 0 {
+				p.fail("a parenthesis is not closed")
+			}
+			return
+		case p.is('('):
+			if t, kw := p.peek(); expect && setsOf[kw]&sQuery == 0 && t.Kind != EOF {
+				depth++ // a join in parentheses
+				p.next()
+				continue
+			}
+			p.callCheck()
+			p.paren()
+			expect = false
+			continue
+		case p.is(')'):
+			if depth--; depth < 0 {
+				return
+			}
+		case p.is(','):
+			expect = true
+		case p.kw == kwJoin || p.kw == kwStraightJoin:
+			expect = true
+		case expect && (p.tok.Kind == Word || p.tok.Kind == QuotedIdent):
+			expect = false
+			if refs.n == maxTables {
+				p.fail("more tables than a join may have")
+				return
+			}
+			refs.list[refs.n] = p.tableRef()
+			refs.n++
+			continue
+		case depth == 0 && setsOf[p.kw]&(sSet|sWhere|sOrder|sLimit|sReturning) != 0:
+			return
+		}
+		p.next()
+	}
+}
+
+// tableRef reads one table: name, PARTITION (…), alias.
+func (p *parser) tableRef() (ref tableRef) {
+	if p.s.dialect == MySQL && p.kw == kwLateral {
+		p.next()
+		return ref
+	}
+	ref.name = p.name()
+	if p.accept(kwPartition) {
+		p.paren()
+	}
+	named := p.accept(kwAs)
+	if p.tok.Kind == QuotedIdent || p.tok.Kind == Word && (named || setsOf[p.kw]&(sReserved|sClause) == 0) {
+		ref.alias = Span{p.tok.Pos, p.tok.End}
+		p.kw = 0
+		p.next()
+	}
+	return ref
+}

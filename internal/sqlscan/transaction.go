@@ -1,0 +1,144 @@
+package sqlscan
+
+// begin reads BEGIN, the statement, and BEGIN NOT ATOMIC, the block.
+func (p *parser) begin() {
+	at := p.tok
+	p.next()
+	if p.kw == kwNot && p.s.dialect == MySQL {
+		p.block(at)
+		return
+	}
+	p.add(Begin, at)
+	p.accept(kwWork)
+	if p.s.dialect == MySQL && !p.atEnd() { // a block of MariaDB's Oracle mode
+		p.fail("a block that is not NOT ATOMIC")
+	}
+	p.rest()
+}
+
+// start reads START TRANSACTION and the START of replication.
+func (p *parser) start() {
+	at := p.tok
+	p.next()
+	if p.kw == kwTransaction {
+		p.add(Begin, at)
+	} else {
+		p.add(Maintain, at)
+	}
+	p.rest()
+}
+
+// block skips a compound statement that runs now. Its statements may run any
+// number of times, so what it does is not in the text.
+func (p *parser) block(at Token) {
+	p.add(Opaque, at)
+	depth, start := 1, true
+	if p.kw == kwNot {
+		p.next()
+		p.next()
+	}
+	for ; !p.failed; p.next() {
+		switch {
+		case p.tok.Kind == EOF:
+			if depth > 0 {
+				p.fail("a body is not closed")
+			}
+			return
+		case p.is(';') && depth <= 0:
+			return
+		case p.is(';'), p.is(':'):
+			start = true
+			continue
+		}
+		depth, _, start = p.bodyWord(0, depth, false, start)
+	}
+}
+
+// rollback reads ROLLBACK and ROLLBACK TO.
+func (p *parser) rollback() {
+	at := p.tok
+	p.next()
+	if p.kw == kwPrepared {
+		p.next()
+		p.addOn(Rollback, at, Span{p.tok.Pos, p.tok.End}, 0)
+		p.rest()
+		return
+	}
+	p.skipAny(kwWork, kwTransaction)
+	if p.accept(kwTo) {
+		p.accept(kwSavepoint)
+		p.point(RollbackTo, at)
+		return
+	}
+	p.add(Rollback, at)
+	p.rest()
+}
+
+// point reads the name of a savepoint.
+func (p *parser) point(kind Kind, at Token) {
+	p.addOn(kind, at, p.name(), 0)
+	p.rest()
+}
+
+// release reads RELEASE [SAVEPOINT] a.
+func (p *parser) release() {
+	at := p.tok
+	p.next()
+	if _, kw := p.peek(); p.kw == kwSavepoint && kw == 0 {
+		if t, _ := p.peek(); t.Kind == Word || t.Kind == QuotedIdent || t.Kind == String {
+			p.next()
+		}
+	}
+	p.point(Release, at)
+}
+
+// xa reads the XA statements of MySQL.
+func (p *parser) xa() {
+	at := p.tok
+	p.next()
+	kind := Session // END, RECOVER
+	switch p.kw {
+	case kwStart, kwBegin:
+		kind = Begin
+	case kwCommit, kwPrepare:
+		kind = Commit
+	case kwRollback:
+		kind = Rollback
+	}
+	p.next()
+	p.addOn(kind, at, Span{p.tok.Pos, p.tok.End}, 0)
+	p.rest()
+}
+
+// prepare reads PREPARE of a statement, which runs nothing, and PREPARE
+// TRANSACTION, which is half a commit.
+func (p *parser) prepare() {
+	at := p.tok
+	p.next()
+	if t, _ := p.peek(); p.kw == kwTransaction && t.Kind == String {
+		p.add(Commit, at)
+		p.rest()
+		return
+	}
+	p.addOn(Prepare, at, p.name(), 0)
+	if p.s.dialect != PostgreSQL {
+		p.rest()
+		return
+	}
+	if p.is('(') {
+		p.paren()
+	}
+	if !p.accept(kwAs) {
+		p.fail("AS is missing behind PREPARE")
+		return
+	}
+	p.unrun()
+}
+
+// unrun reads a statement that does not run now: only its end matters.
+func (p *parser) unrun() {
+	n, calls, temps, distrust := len(p.t.Ops), p.t.Calls, p.temps, p.distrust
+	p.executed()
+	p.t.Ops = p.t.Ops[:n]
+	p.t.Calls, p.temps, p.distrust = calls, temps, distrust
+}

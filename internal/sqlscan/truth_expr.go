@@ -1,0 +1,354 @@
+package sqlscan
+
+// disjunction evaluates a chain of OR, the weakest operator of all.
+func (p *prover) disjunction() value {
+	nest, cases, plain := p.nest, p.cases, p.plain
+	v := p.disjunct(nest, cases)
+	for p.state == reading {
+		o, width := p.operator()
+		if o != opOr {
+			break
+		}
+		if p.truth(v) == yes {
+			if plain && nest == 0 && !p.skipped && p.d != ClickHouse {
+				p.won = true
+				return p.stop()
+			}
+			p.plain = false // the others change nothing, and must not stop us
+		}
+		p.advance(width)
+		v = p.or(v, p.disjunct(nest, cases))
+	}
+	p.plain = plain
+	return v
+}
+
+// disjunct evaluates one operand of OR. One that cannot be read is unknown and
+// leaves the others readable.
+func (p *prover) disjunct(nest, cases int) value {
+	v := p.expr(precXor)
+	if p.state == lost {
+		return p.skipDisjunct(nest, cases)
+	}
+	return v
+}
+
+// expr evaluates operators that bind at least as closely as least.
+func (p *prover) expr(least prec) value {
+	if p.depth++; p.depth > maxDepth {
+		p.depth--
+		return p.lose()
+	}
+	v := p.operand(least)
+	last := precTop
+	for p.state == reading {
+		o, width := p.operator()
+		b := bindings[p.d][o]
+		if b < least || o == opNone {
+			break
+		}
+		if o == opOther || b > last || b == last && !p.d.chains(b) || p.d == ClickHouse && o == opBetween && last == precCmp {
+			p.lose()
+			break
+		}
+		if p.pointless(v, o) {
+			p.stop()
+			break
+		}
+		v = p.infix(v, o, width, b)
+		last = b
+	}
+	p.depth--
+	return v
+}
+
+// pointless reports that the condition can no longer be true for every row,
+// whatever follows the operator.
+func (p *prover) pointless(v value, o op) bool {
+	switch o {
+	case opAnd:
+		return p.truth(v) != yes && p.hopeless()
+	case opIs, opIsNull, opNotNull, opNullSafe:
+		return false
+	case opIn, opNot:
+		return p.d != SQLite && v.kind == kindUnknown && p.hopeless()
+	}
+	return v.kind == kindUnknown && p.hopeless()
+}
+
+func (p *prover) advance(width int) {
+	for range width {
+		p.next()
+	}
+}
+
+// quiet evaluates an operand whose truth is not that of the condition.
+func (p *prover) quiet(least prec) value {
+	plain := p.plain
+	p.plain = false
+	v := p.expr(least)
+	p.plain = plain
+	return v
+}
+
+// argument evaluates a whole expression whose truth is not that of the condition.
+func (p *prover) argument() value {
+	plain := p.plain
+	p.plain = false
+	v := p.disjunction()
+	p.plain = plain
+	return v
+}
+
+// infix evaluates an operator and what stands behind it.
+func (p *prover) infix(left value, o op, width int, b prec) value {
+	switch o {
+	case opNot, opIn, opBetween, opLike:
+		return p.predicate(left, b)
+	}
+	p.advance(width)
+	switch o {
+	case opAnd:
+		return p.and(left, p.expr(b+1))
+	case opXor:
+		return p.boolean(p.truth(left).xor(p.truth(p.quiet(b + 1))))
+	case opIs:
+		return p.is(left, b)
+	case opIsNull, opNotNull:
+		return p.isNull(left, o == opNotNull)
+	case opCast:
+		return p.castTo(p.typeName(), left)
+	case opIndex:
+		return p.skipBrackets()
+	case opCollate:
+		p.next()
+		return value{kind: kindOfCollated(left)}
+	}
+	right := p.quiet(b + 1)
+	if o >= opEq && o <= opNullSafe {
+		return p.comparison(o, left, right)
+	}
+	return p.arithmetic(o, left, right)
+}
+
+// predicate evaluates [NOT] IN, BETWEEN, LIKE and, in SQLite, x NOT NULL.
+func (p *prover) predicate(left value, b prec) value {
+	neg := p.take(roleNot)
+	role := p.role
+	p.next()
+	switch role {
+	case roleIn:
+		return p.in(left, neg)
+	case roleBetween:
+		return p.between(left, neg, b)
+	case roleLike, roleILike:
+		return p.like(left, p.quiet(b+1), neg, role == roleILike)
+	case roleNull:
+		if p.d == SQLite {
+			return p.isNull(left, true)
+		}
+	}
+	return p.lose()
+}
+
+// kindOfCollated is what remains known of a value whose collation is not.
+func kindOfCollated(v value) kind {
+	if v.kind == kindText {
+		return kindOpaque
+	}
+	return kindUnknown
+}
+
+// operand evaluates what stands before an infix operator.
+func (p *prover) operand(least prec) value {
+	switch p.tok.Kind {
+	case Number:
+		v := p.numberValue(p.word())
+		p.next()
+		return v
+	case String:
+		return p.textValue()
+	case Param, Var:
+		p.next()
+		return value{}
+	case QuotedIdent:
+		return p.name()
+	case Word:
+		return p.wordOperand(least)
+	case Punct:
+		return p.markOperand(least)
+	}
+	return p.lose()
+}
+
+func (p *prover) markOperand(least prec) value {
+	switch p.tok.Byte {
+	case '(':
+		return p.bracketed()
+	case '[':
+		p.next()
+		p.skipBrackets()
+		return value{kind: kindOpaque}
+	case '{':
+		return p.substitution()
+	case '!':
+		if p.d != MySQL {
+			return p.lose()
+		}
+		p.next()
+		return p.not(p.quiet(precUnary))
+	case '+', '-', '~':
+		return p.signed()
+	}
+	return p.lose()
+}
+
+// signed evaluates a unary operator. ClickHouse reads -1::T as (-1)::T, the
+// others as -(1::T).
+func (p *prover) signed() value {
+	sign := p.tok.Byte
+	if p.d == PostgreSQL && (sign == '~' || isOperatorByte(p.at(1))) {
+		return p.lose()
+	}
+	p.next()
+	least := precUnary
+	if p.d == ClickHouse {
+		least = precTop
+	}
+	v := p.quiet(least)
+	switch sign {
+	case '+':
+		return p.plus(v)
+	case '-':
+		return p.negative(v)
+	}
+	return value{}
+}
+
+func (p *prover) wordOperand(least prec) value {
+	switch p.role {
+	case roleNone, roleUnknown, roleMod, roleIsNull:
+		return p.name()
+	case roleNull:
+		p.next()
+		return value{kind: kindNull}
+	case roleTrue, roleFalse:
+		t := triOf(p.role == roleTrue)
+		p.next()
+		return p.boolean(t)
+	case roleNot:
+		if least > precNot {
+			return p.lose()
+		}
+		p.next()
+		return p.not(p.quiet(precNot))
+	case roleCase:
+		return p.caseValue()
+	case roleCast:
+		return p.cast()
+	case roleExists:
+		return p.exists()
+	case roleRow:
+		if p.next(); p.punct('(') {
+			if v := p.bracketed(); v.kind == kindRow {
+				return v
+			}
+			return value{}
+		}
+	case roleInterval:
+		if p.next(); p.tok.Kind == String {
+			return p.castTo("interval", p.textValue())
+		}
+	}
+	return p.lose()
+}
+
+// bracketed evaluates ( … ): a value, a row or a query.
+func (p *prover) bracketed() value {
+	outer := p.open()
+	if p.role == roleSelect {
+		_, v := p.selectList()
+		return p.shut(outer, v)
+	}
+	v := p.disjunction()
+	if p.state == reading && p.punct(',') {
+		v = p.row(v)
+	}
+	return p.shut(outer, v)
+}
+
+// row evaluates the rest of a row value behind its first member.
+func (p *prover) row(first value) value {
+	var members [4]value
+	members[0] = first
+	n := 1
+	for p.state == reading && p.punct(',') {
+		p.next()
+		v := p.argument()
+		if n < len(members) {
+			members[n] = v
+		}
+		n++
+	}
+	if n > len(members) || p.used+n > len(p.rows) {
+		return value{}
+	}
+	at := p.used
+	p.used += copy(p.rows[at:], members[:n])
+	return value{kind: kindRow, n: int64(at), scale: uint8(n)}
+}
+
+// skipBrackets leaves the square brackets that were just opened.
+func (p *prover) skipBrackets() value {
+	nest := p.nest
+	for open := 1; p.state == reading && p.tok.Kind != EOF && p.nest >= nest; p.next() {
+		if p.tok.Kind != Punct {
+			continue
+		}
+		switch p.tok.Byte {
+		case '[':
+			open++
+		case ']':
+			if open--; open == 0 {
+				p.next()
+				return value{}
+			}
+		}
+	}
+	return p.lose()
+}
+
+// substitution leaves a {name:Type} parameter of ClickHouse.
+func (p *prover) substitution() value {
+	for p.state == reading && p.tok.Kind != EOF && !p.punct('}') {
+		p.next()
+	}
+	p.next()
+	return value{}
+}
+
+// name evaluates what begins with a name: a column, a call, a typed literal or
+// a text with a character set.
+func (p *prover) name() value {
+	start, word := p.tok.Pos, p.word()
+	bare := p.tok.Kind == Word
+	end := p.tok.End
+	p.next()
+	for p.punct('.') {
+		bare = false
+		if p.next(); p.tok.Kind != Word && p.tok.Kind != QuotedIdent && !p.punct('*') {
+			return p.lose()
+		}
+		end = p.tok.End
+		p.next()
+	}
+	switch {
+	case p.punct('(') && bare:
+		return p.call(word)
+	case p.punct('('):
+		return p.skipGroup()
+	case p.tok.Kind == String && bare:
+		return p.introduced(word)
+	}
+	return value{kind: kindUnknown, flags: flagColumn, s: p.text[start:end]}
+}

@@ -1,0 +1,103 @@
+package sqlguard
+
+import (
+	"net/url"
+	"strings"
+)
+
+// namespace is the database that a DSN names, for traces; "" where it does not
+// show. Nothing else of a DSN is ever told: it holds passwords.
+func namespace(d Dialect, dsn string) string {
+	switch d {
+	case SQLite:
+		name, _ := sqliteName(dsn)
+		return name
+	case MySQL:
+		// user:password@net(address)/name?params, where a password may hold a /
+		_, after, _ := cutLast(dsn, "/")
+		name, _, _ := strings.Cut(after, "?")
+		return name
+	}
+	if u, err := url.Parse(dsn); err == nil && u.Scheme != "" {
+		if name := strings.TrimPrefix(u.Path, "/"); name != "" {
+			return name
+		}
+		return u.Query().Get("database")
+	}
+	return keyword(dsn, "dbname")
+}
+
+// keyword is a value of libpq's "key=value key='quoted value'" form; values
+// with a quote inside are left alone.
+func keyword(dsn, key string) string {
+	for _, field := range strings.Fields(dsn) {
+		if value, ok := strings.CutPrefix(field, key+"="); ok {
+			return strings.Trim(value, "'")
+		}
+	}
+	return ""
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// sqliteName is the name of the file that an SQLite DSN opens, as the DSN has
+// it: without "file:" and parameters. path is where the file is; it is empty
+// where none would be made: in memory, a temporary one, read only, or in
+// another virtual file system.
+//
+// The forms are those of modernc.org/sqlite and mattn/go-sqlite3, which cut the
+// parameters off a plain name and leave those of a URI to SQLite
+// (sqlite.org/uri.html).
+func sqliteName(dsn string) (name, path string) {
+	rest, isURI := strings.CutPrefix(dsn, "file:")
+	if isURI {
+		rest, _, _ = strings.Cut(rest, "#")
+	}
+	name, query := rest, ""
+	if i := strings.Index(rest, "?"); i >= 1 || (i == 0 && isURI) {
+		name, query = rest[:i], rest[i+1:]
+	}
+	if vfs := param(query, "vfs"); vfs != "" && !strings.HasPrefix(vfs, "unix") && !strings.HasPrefix(vfs, "win32") {
+		return name, ""
+	}
+	path = name
+	if isURI {
+		switch param(query, "mode") {
+		case "memory", "ro", "rw":
+			return name, ""
+		}
+		path = uriPath(name)
+	}
+	if path == ":memory:" {
+		return name, ""
+	}
+	return name, path
+}
+
+// uriPath is the file system's path of a URI's: //authority/path, %XX.
+func uriPath(name string) string {
+	path := name
+	if after, ok := strings.CutPrefix(path, "//"); ok {
+		_, rest, _ := strings.Cut(after, "/") // SQLite accepts only "" and localhost
+		path = "/" + rest
+	}
+	if decoded, err := url.PathUnescape(path); err == nil {
+		return decoded
+	}
+	return path
+}
+
+// param is the value of the last parameter of that name.
+func param(query, key string) (value string) {
+	for _, pair := range strings.Split(query, "&") {
+		if v, ok := strings.CutPrefix(pair, key+"="); ok {
+			value = v
+		}
+	}
+	return value
+}

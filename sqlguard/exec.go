@@ -1,0 +1,83 @@
+package sqlguard
+
+import (
+	"context"
+	"database/sql/driver"
+
+	"github.com/dbguard/dbguard-go/internal/engine"
+)
+
+// execer is a connection whose driver runs a text without preparing it.
+type execer struct{ c *conn }
+
+var _ driver.ExecerContext = execer{}
+
+// ExecContext runs a text within its bounds.
+func (e execer) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
+	c := e.c
+	if c.session.Broken() {
+		return nil, driver.ErrBadConn
+	}
+	if c.session.IsRead(text) {
+		res, err := c.bare.exec(ctx, text, args)
+		c.execSkips.note(len(args), err)
+		return res, err
+	}
+	if c.execSkips.always(len(args)) {
+		return nil, driver.ErrSkip
+	}
+	return c.judgedExec(ctx, text, len(args), func(ctx context.Context) (driver.Result, error) {
+		res, err := c.bare.exec(ctx, text, args)
+		c.execSkips.note(len(args), err)
+		return res, err
+	})
+}
+
+// judgedExec runs, once, what is not a read: of a text or of a prepared statement.
+func (c *conn) judgedExec(ctx context.Context, text string, args int, run func(context.Context) (driver.Result, error)) (driver.Result, error) {
+	flight, err := c.start(ctx, text, args)
+	if err != nil {
+		return nil, err
+	}
+	if flight == nil {
+		return run(ctx)
+	}
+	res, err := run(flight.Context())
+	if err == driver.ErrSkip {
+		return nil, skipped(ctx, flight)
+	}
+	n := int64(-1)
+	if err == nil {
+		n = affected(res)
+	}
+	if err := flight.End(ctx, n, err); err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+// skipped closes a flight that the driver declined: the same statement comes
+// again, prepared. It returns ErrSkip itself, which database/sql compares.
+func skipped(ctx context.Context, f *engine.Flight) error {
+	if err := f.Skip(ctx); err != nil {
+		return err
+	}
+	return driver.ErrSkip
+}
+
+// skips remembers whether the driver declines every text with arguments, as
+// go-sql-driver/mysql does: then nothing need be opened and closed to find out.
+// One that has ever taken such a text decides from case to case, and is asked.
+type skips struct{ declined, taken bool }
+
+func (s *skips) always(args int) bool { return args > 0 && s.declined && !s.taken }
+
+func (s *skips) note(args int, err error) {
+	switch {
+	case args == 0:
+	case err == driver.ErrSkip:
+		s.declined = true
+	case err == nil:
+		s.taken = true
+	}
+}

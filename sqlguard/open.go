@@ -1,0 +1,183 @@
+package sqlguard
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// Open is sql.Open behind a guard: the driver is one that the program imports,
+// the DSN is the driver's own. Like sql.Open it may not connect yet. A nil
+// Guard, an unknown driver and a wrong option are errors here; a dialect that
+// can neither be told from the driver nor asked of the server is one when the
+// first connection is opened.
+func Open(driverName, dsn string, g *dbguard.Guard, opts ...Option) (*sql.DB, error) {
+	s, err := newSettings(g, opts)
+	if err != nil {
+		return nil, err
+	}
+	base, err := driverNamed(driverName, dsn)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newConnectorDSN(base, dsn, s)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(c)
+	c.pool.db = db
+	return db, nil
+}
+
+// OpenX is Open for users of sqlx.
+func OpenX(driverName, dsn string, g *dbguard.Guard, opts ...Option) (*sqlx.DB, error) {
+	db, err := Open(driverName, dsn, g, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return sqlx.NewDb(db, driverName), nil
+}
+
+// WrapConnector guards a connector that the program made itself, to be opened
+// with sql.OpenDB. What is wrong with the arguments is told by Connect, as this
+// call returns no error.
+//
+// The DSN is hidden here: a missing SQLite file is noticed only once the driver
+// has made it, empty, and the pool's limit (rule DG404) is not seen at all.
+// Where there is a DSN, Open sees more.
+func WrapConnector(base driver.Connector, g *dbguard.Guard, opts ...Option) driver.Connector {
+	s, err := newSettings(g, opts)
+	switch {
+	case err != nil:
+	case base == nil:
+		err = errors.New("sqlguard: WrapConnector of a nil driver.Connector")
+	default:
+		err = unguarded(base.Driver())
+	}
+	if err != nil {
+		return refusal{base, err}
+	}
+	return &connector{base: base, settings: s}
+}
+
+// Register makes a guarded driver known to database/sql under a name of its
+// own, for code that opens its database by driver name and DSN. base is the
+// driver's value, for instance &sqlite.Driver{}. Unlike sql.Register it returns
+// an error where it cannot: a nil Guard or driver, a name that is taken.
+func Register(name string, base driver.Driver, g *dbguard.Guard, opts ...Option) error {
+	s, err := newSettings(g, opts)
+	if err != nil {
+		return err
+	}
+	if err := unguarded(base); err != nil {
+		return err
+	}
+	if slices.Contains(sql.Drivers(), name) {
+		return fmt.Errorf("sqlguard: Register: a driver %q is registered already: choose another name", name)
+	}
+	sql.Register(name, &guardedDriver{base, s})
+	return nil
+}
+
+// Option adjusts how a door opens a database.
+type Option func(*settings) error
+
+// WithDialect says which SQL the server speaks where it can be neither told
+// from the driver's type nor asked of the server, and spares the question.
+func WithDialect(d Dialect) Option {
+	return func(s *settings) error {
+		if d < PostgreSQL || d > ClickHouse {
+			return fmt.Errorf("sqlguard: WithDialect(%d) is none of PostgreSQL, MySQL, SQLite and ClickHouse", d)
+		}
+		s.dialect = d
+		return nil
+	}
+}
+
+// settings are what a door was opened with.
+type settings struct {
+	guard   *dbguard.Guard
+	dialect Dialect // 0: find out
+}
+
+func newSettings(g *dbguard.Guard, opts []Option) (settings, error) {
+	s := settings{guard: g}
+	if err := g.Check(); err != nil {
+		return s, err
+	}
+	for _, o := range opts {
+		if o == nil {
+			return s, errors.New("sqlguard: a nil Option")
+		}
+		if err := o(&s); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// driverNamed finds a registered driver. database/sql shows one only through a
+// DB; the DSN is the real one, as a driver may refuse an empty one.
+func driverNamed(name, dsn string) (driver.Driver, error) {
+	db, err := sql.Open(name, dsn)
+	if err != nil {
+		return nil, err
+	}
+	base := db.Driver()
+	if err := db.Close(); err != nil {
+		return nil, err
+	}
+	return base, unguarded(base)
+}
+
+// unguarded reports a driver that cannot be guarded: none, or one that is
+// already; two guards would count everything twice.
+func unguarded(d driver.Driver) error {
+	if d == nil {
+		return errors.New("sqlguard: the driver is nil")
+	}
+	if _, ok := d.(*guardedDriver); ok {
+		return errors.New("sqlguard: the driver is guarded already: open it with sql.Open")
+	}
+	return nil
+}
+
+// guardedDriver is what Register registers.
+type guardedDriver struct {
+	base driver.Driver
+	settings
+}
+
+var (
+	_ driver.Driver        = (*guardedDriver)(nil)
+	_ driver.DriverContext = (*guardedDriver)(nil)
+)
+
+// Open opens a connection without a context: nothing can be granted to it.
+// database/sql calls OpenConnector.
+func (d *guardedDriver) Open(dsn string) (driver.Conn, error) {
+	c, err := d.OpenConnector(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return c.Connect(context.Background())
+}
+
+// OpenConnector is there even if the base driver has none, because only a
+// connector is given the context with its grants. A base driver without it is
+// handed the DSN when it connects, as database/sql would do.
+func (d *guardedDriver) OpenConnector(dsn string) (driver.Connector, error) {
+	c, err := newConnectorDSN(d.base, dsn, d.settings)
+	if err != nil {
+		return nil, err
+	}
+	c.shown = d
+	return c, nil
+}

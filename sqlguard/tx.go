@@ -1,0 +1,40 @@
+package sqlguard
+
+import (
+	"context"
+	"database/sql/driver"
+)
+
+// tx is the caller's transaction. The guard never ends it; it has to know how
+// it ended: a rollback gives budgets back, a lost reply to COMMIT is told.
+type tx struct {
+	base driver.Tx
+	conn *conn
+	ctx  context.Context //nolint:containedctx // Commit and Rollback are given none
+}
+
+var _ driver.Tx = (*tx)(nil)
+
+// BeginTx begins the caller's transaction.
+func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	if c.session.Broken() {
+		return nil, driver.ErrBadConn
+	}
+	if err := c.settle(); err != nil {
+		return nil, err
+	}
+	base, err := c.bare.begin(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	c.session.TxBegan()
+	return &tx{base, c, context.WithoutCancel(ctx)}, nil
+}
+
+func (t *tx) Commit() error {
+	return t.conn.session.TxEnded(t.ctx, true, t.base.Commit())
+}
+
+func (t *tx) Rollback() error {
+	return t.conn.session.TxEnded(t.ctx, false, t.base.Rollback())
+}
