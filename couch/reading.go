@@ -40,12 +40,13 @@ func (r *reading) locate() {
 	}
 }
 
-// misread is why a proxy on the way may make another request of this one: its
-// path decoded once more, or its dots resolved, leads to another row.
+// misread is why a proxy on the way may make something worse of the request:
+// its path decoded once more, or its dots resolved, leads to another row that
+// is not about one document. A database with a slash in its name, and a
+// document with one, lead to an attachment, which is none the worse.
 func (r *reading) misread() string {
 	for _, path := range readings(r.path) {
-		other := find(r.method, normal(path))
-		if other != r.row && !(other.ofDocument() && r.row.ofDocument()) {
+		if other := find(r.method, normal(path)); other != nil && other != r.row && !other.ofDocument() {
 			return "its path reads differently when it is decoded twice, or without its dots"
 		}
 	}
@@ -55,7 +56,7 @@ func (r *reading) misread() string {
 // ofDocument reports whether a row is one of those that are about one
 // document, attachments included: a slash more or less changes nothing.
 func (e *endpoint) ofDocument() bool {
-	return e != nil && len(e.parts) > 1 && e.parts[1] == "{doc}"
+	return len(e.parts) > 1 && e.parts[1] == "{doc}"
 }
 
 func (r *reading) inspect(ctx context.Context, b *body) error {
