@@ -50,8 +50,8 @@ type Case struct {
 	Rows int64
 	// Pass lets it through; nil if nothing needs to.
 	Pass Pass
-	// Answered says that PouchDB Server does what CouchDB does here.
-	Answered bool
+	// PerUser says that the rule refuses it only where couch_peruser is on.
+	PerUser bool
 }
 
 // Form is how a body travels.
