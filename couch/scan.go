@@ -248,11 +248,8 @@ func (s *scanner) skipString() error {
 		if c == '"' {
 			return nil
 		}
-		if c == '\\' { // what is escaped may be a quote
-			if s.pos == s.end && !s.fill() {
-				return s.broken("a string does not end")
-			}
-			s.pos++
+		if err := s.escape(); err != nil {
+			return err
 		}
 	}
 }
