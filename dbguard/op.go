@@ -140,7 +140,20 @@ type Count struct {
 
 // TableRows is a number of rows of one table.
 type TableRows struct {
-	Table string
+	Table string // "" where the engine knows that it is another one, or several, and not which
 	Rows  int64
 	Via   string // how the operation reached it when it did not name it: "ON DELETE CASCADE", "trigger"
+}
+
+// String is "2 rows of posts (ON DELETE CASCADE)".
+func (t TableRows) String() string {
+	table := t.Table
+	if table == "" {
+		table = "other tables"
+	}
+	text := rows(t.Rows) + " of " + table
+	if t.Via != "" {
+		text += " (" + t.Via + ")"
+	}
+	return text
 }

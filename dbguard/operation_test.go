@@ -213,3 +213,42 @@ func TestSiteWithoutListeners(t *testing.T) {
 	require.ErrorAs(t, run(atMost(1), g, deleteFrom("users"), rows(2)), &v)
 	require.True(t, strings.HasPrefix(v.Site, "door_test.go:"), v.Site)
 }
+
+// What a door counts beforehand refuses without being charged, and does not
+// stand for the count to come.
+func TestForesee(t *testing.T) {
+	rec := &recorder{}
+	g := newGuard(t, dbguard.Policy{Observers: []dbguard.Observer{rec}})
+	ctx := dbguard.Budget(atMost(5), 3)
+	o, err := g.Begin(ctx, deleteFrom("users"), nil)
+	require.NoError(t, err)
+	require.Error(t, o.Foresee(rows(4)))
+	err = o.End(dbguard.EffectNone, nil)
+	require.ErrorIs(t, err, dbguard.OverBudget)
+	e := rec.only(t)
+	require.Equal(t, dbguard.OutcomeRefused, e.Outcome)
+	require.EqualValues(t, 4, e.Rows)
+
+	o, err = g.Begin(ctx, deleteFrom("users"), nil)
+	require.NoError(t, err)
+	require.NoError(t, o.Foresee(rows(3)))
+	require.NoError(t, o.End(dbguard.EffectApplied, nil))
+	require.EqualValues(t, -1, rec.only(t).Rows, "what was foreseen was not counted")
+	require.NoError(t, run(ctx, g, deleteFrom("users"), rows(3)), "nothing was charged")
+}
+
+func TestFindingsSoFar(t *testing.T) {
+	g := newGuard(t, dbguard.Policy{})
+	o, err := g.Begin(atMost(1), op("OPEN", "shop", "", dbguard.Act{Verb: dbguard.Pool}), nil)
+	require.NoError(t, err)
+	require.Equal(t, []dbguard.RuleID{dbguard.UnboundedPool}, rulesOf(o.Findings()))
+	o, err = g.Begin(atMost(1), deleteAll("users"), nil)
+	require.NoError(t, err)
+	require.Empty(t, o.Findings(), "whether a row is there is not known yet")
+}
+
+func TestTableRowsString(t *testing.T) {
+	require.Equal(t, "1 row of users", dbguard.TableRows{Table: "users", Rows: 1}.String())
+	require.Equal(t, "2 rows of posts (ON DELETE CASCADE)", dbguard.TableRows{Table: "posts", Rows: 2, Via: "ON DELETE CASCADE"}.String())
+	require.Equal(t, "2 rows of other tables (trigger)", dbguard.TableRows{Rows: 2, Via: "trigger"}.String())
+}

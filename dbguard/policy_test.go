@@ -27,7 +27,8 @@ func TestPolicyMistakesAreNamed(t *testing.T) {
 		{"level zero", dbguard.Policy{Levels: levels{dbguard.Drop: 0}}, `dbguard: Policy.Levels["DG102"] is neither Deny, Warn nor Off`},
 		{"level too high", dbguard.Policy{Levels: levels{dbguard.Drop: 4}}, `dbguard: Policy.Levels["DG102"] is neither Deny, Warn nor Off`},
 		{
-			"level of a fact", dbguard.Policy{Levels: levels{dbguard.Unconfirmed: dbguard.Off}},
+			"level of a fact",
+			dbguard.Policy{Levels: levels{dbguard.Unconfirmed: dbguard.Off}},
 			"dbguard: Policy.Levels names DG208 Unconfirmed, which is a fact and no verdict: it has no level",
 		},
 		{"negative limit", dbguard.Policy{Limits: limits{"users": -1}}, `dbguard: Policy.Limits["users"] is -1: a bound is 0 or more`},

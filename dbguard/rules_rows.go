@@ -165,12 +165,8 @@ func hidden(c Count) string {
 	var parts []string
 	indirect := false
 	for _, t := range c.Tables {
-		part := rows(t.Rows) + " of " + t.Table
-		if t.Via != "" {
-			indirect = true
-			part += " (" + t.Via + ")"
-		}
-		parts = append(parts, part)
+		indirect = indirect || t.Via != ""
+		parts = append(parts, t.String())
 	}
 	if !indirect {
 		return ""

@@ -212,6 +212,18 @@ func scenarios() []scenario {
 				"  done     DELETE on users, posts  3           door_test.go:N",
 		},
 		{
+			name:  "its own rows beside those of tables that the engine cannot name",
+			do:    do(deletion("users"), dbguard.Count{Rows: 3, Tables: []dbguard.TableRows{{Table: "users", Rows: 2}, {Rows: 1, Via: "trigger"}}}),
+			users: 2, destroyed: something,
+		},
+		{
+			name: "among tables that the engine cannot name", destroyed: something,
+			do: do(deletion("posts"), dbguard.Count{Rows: 3, Tables: []dbguard.TableRows{{Table: "posts", Rows: 2}, {Rows: 1, Via: "trigger"}}}),
+			changed: "AssertChanged: nobody counted how many rows of users changed, want 0\nrecorded:\n" +
+				"  OUTCOME  OPERATION        ROWS                              RULE  SITE\n" +
+				"  done     DELETE on posts  3: 2 of posts, 1 of other tables        door_test.go:N",
+		},
+		{
 			name: "rolled back", do: inTx(dbguard.EffectUndone, func(g *dbguard.Guard, l *dbguard.Ledger) {
 				_ = perform(permissive, g, deletion("users"), rows(5), l)
 				_ = perform(permissive, g, deletion("posts"), cascade, l)

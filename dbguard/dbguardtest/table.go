@@ -38,9 +38,16 @@ func rowsCell(e *dbguard.Event) string {
 	}
 	parts := make([]string, len(e.Tables))
 	for i, t := range e.Tables {
-		parts[i] = fmt.Sprintf("%d of %s", t.Rows, t.Table)
+		parts[i] = fmt.Sprintf("%d of %s", t.Rows, nameOf(t))
 	}
 	return cell + ": " + strings.Join(parts, ", ")
+}
+
+func nameOf(t dbguard.TableRows) string {
+	if t.Table == "" {
+		return "other tables"
+	}
+	return t.Table
 }
 
 func ruleCell(e *dbguard.Event) string {

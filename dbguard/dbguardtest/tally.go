@@ -1,6 +1,7 @@
 package dbguardtest
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -8,10 +9,11 @@ import (
 
 // tally is what stands after all events.
 type tally struct {
-	rows    map[string]int64 // by table, names folded
-	blind   map[string]bool  // tables of which nobody knows how many rows changed; "" for operations that name none
-	lost    bool             // structure was dropped, emptied or altered
-	unknown bool             // a reply was lost
+	rows    map[string]int64  // by table, names folded
+	others  []map[string]bool // for each operation that reached tables nobody can name, those that it named
+	blind   map[string]bool   // tables of which nobody knows how many rows changed; "" for operations that name none
+	lost    bool              // structure was dropped, emptied or altered
+	unknown bool              // a reply was lost
 }
 
 func count(events []dbguard.Event) *tally {
@@ -35,10 +37,15 @@ func count(events []dbguard.Event) *tally {
 
 // add adds what an event did.
 func (t *tally) add(e *dbguard.Event) {
-	located := int64(0)
+	located, hidden, named := int64(0), false, map[string]bool{}
 	for _, r := range e.RowsByTable() {
 		t.rows[fold(r.Table)] += r.Rows
 		located += r.Rows
+		named[fold(r.Table)] = r.Table != ""
+		hidden = hidden || (r.Table == "" && r.Rows > 0)
+	}
+	if hidden {
+		t.others = append(t.others, named)
 	}
 	for _, a := range e.Op.Acts {
 		t.lost = t.lost || a.Verb.LosesStructure()
@@ -50,7 +57,11 @@ func (t *tally) add(e *dbguard.Event) {
 
 // uncounted reports whether rows of the table may have changed that nobody
 // counted, or counted together with another table's.
-func (t *tally) uncounted(table string) bool { return t.blind[fold(table)] || t.blind[""] }
+func (t *tally) uncounted(table string) bool {
+	return t.blind[fold(table)] || t.blind[""] || slices.ContainsFunc(t.others, func(named map[string]bool) bool {
+		return !named[fold(table)]
+	})
+}
 
 // nothing reports whether no row and no structure is other than it was.
 func (t *tally) nothing() bool {

@@ -3,7 +3,9 @@ package orms
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -74,9 +76,15 @@ func TestSQLX(t *testing.T) {
 	check(t, bare, named("DELETE FROM users WHERE id = :id"), named("DELETE FROM users WHERE id > :id"))
 }
 
+// A name can be registered once in a process, and tests may run twice.
+var registered = sync.OnceValue(func() error {
+	g, err := dbguard.New(dbguard.Policy{})
+	return errors.Join(err, RegisterDriver(g))
+})
+
 func TestRegisterDriver(t *testing.T) {
 	dsn, bare := database(t)
-	require.NoError(t, RegisterDriver(guard(t)))
+	require.NoError(t, registered())
 	db, err := sql.Open(GuardedDriver, dsn)
 	require.NoError(t, err)
 	defer db.Close()

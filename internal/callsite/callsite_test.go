@@ -14,7 +14,7 @@ func here() int {
 	return line
 }
 
-type repository[T any] struct{ zero T }
+type repository[T any] struct{}
 
 func (repository[T]) delete() (Site, int) { return Find(), here() }
 

@@ -133,7 +133,7 @@ func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count
 	if hidden := count.Rows - affected; affected >= 0 && hidden > 0 {
 		count.Tables = []dbguard.TableRows{
 			{Table: c.f.st.op.Acts[0].Object, Rows: affected},
-			{Table: "other tables", Rows: hidden, Via: "trigger"},
+			{Rows: hidden, Via: "trigger"},
 		}
 	}
 	return count, nil

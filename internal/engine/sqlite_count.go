@@ -120,7 +120,7 @@ func (c *sqliteCounter) count(ctx context.Context, _ int64) (dbguard.Count, erro
 	if hidden > 0 && len(c.f.st.targets) == 1 {
 		count.Tables = []dbguard.TableRows{
 			{Table: c.f.st.op.Acts[0].Object, Rows: direct},
-			{Table: "other tables", Rows: hidden, Via: "trigger or foreign key"},
+			{Rows: hidden, Via: "trigger or foreign key"},
 		}
 	}
 	return count, nil
