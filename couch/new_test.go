@@ -244,7 +244,9 @@ func TestNewComposes(t *testing.T) {
 		server := &http.Server{Handler: newLog()} //nolint:gosec // a test's
 		go server.Serve(listener)                 //nolint:errcheck // it ends with the test
 		defer server.Close()
-		dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return (&net.Dialer{}).DialContext(ctx, "unix", path) }
+		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		}
 		create(t, newClient(t, "http://couch", g, couchdb.OptionHTTPClient(&http.Client{Transport: &http.Transport{DialContext: dial}})))
 	})
 	t.Run("proxy", func(t *testing.T) {
