@@ -156,7 +156,8 @@ func firstPart(src io.Reader, types []string) (io.Reader, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case len(types) > 1, media != "multipart/related", params["boundary"] == "":
+	// CouchDB compares as it is written, and takes anything else for JSON.
+	case len(types) > 1, media != "multipart/related", !strings.HasPrefix(types[0], "multipart/related;"), params["boundary"] == "":
 		return nil, fmt.Errorf("its type is %s", strings.Join(types, ", "))
 	}
 	part, err := multipart.NewReader(src, params["boundary"]).NextRawPart()

@@ -50,6 +50,7 @@ var endpoints = parse([]endpoint{
 	{methods: "POST", path: "/{db}/_partition/{partition}/_all_docs", name: "_all_docs"},
 	{methods: "POST", path: "/{db}/_partition/{partition}/_find", name: "_find"},
 	{methods: "POST", path: "/{db}/_partition/{partition}/_explain", name: "_explain"},
+	{methods: "POST", path: "/{db}/_partition/{partition}/_index", name: "_index"},
 	{methods: "POST", path: "/{db}/_partition/{partition}/_design/{ddoc}/_view/…", name: "_view"},
 	{methods: "POST", path: "/{db}/_index", name: "_index"},
 	{methods: "POST", path: "/{db}/_index/_bulk_delete", name: "_index/_bulk_delete", judge: dropsIndexes},
@@ -64,13 +65,13 @@ var endpoints = parse([]endpoint{
 	{methods: "PUT", path: "/{db}/_auto_purge", name: "PUT _auto_purge", judge: reshapes("deleted documents are forgotten")},
 	{methods: "PUT DELETE", path: "/{db}/_security", name: "_security", judge: unprotects("who may do what changes")},
 
-	// Functions of design documents.
+	// Functions of design documents. CouchDB runs update functions for GET, too.
 	{methods: "POST", path: "/{db}/_design/{ddoc}/_view/…", name: "_view"},
 	{methods: "POST", path: "/{db}/_design/{ddoc}/_show/…", name: "_show"},
 	{methods: "POST", path: "/{db}/_design/{ddoc}/_list/…", name: "_list"},
 	{methods: "POST", path: "/{db}/_design/{ddoc}/_search/{index}", name: "_search"},
 	{methods: "POST", path: "/{db}/_design/{ddoc}/_nouveau/{index}", name: "_nouveau"},
-	{methods: "*", path: "/{db}/_design/{ddoc}/_update/…", name: "_update", judge: runs("an update function decides what is written")},
+	{methods: "* GET HEAD OPTIONS", path: "/{db}/_design/{ddoc}/_update/…", name: "_update", judge: runs("an update function decides what is written")},
 	{methods: "* GET HEAD OPTIONS", path: "/{db}/_design/{ddoc}/_rewrite/…", name: "_rewrite", judge: runs("a rewrite decides what is requested")},
 
 	// A document.

@@ -27,10 +27,11 @@ func safe(method string) bool {
 }
 
 // plainlySafe reports, without allocating, that a request only reads: it is by
-// far the most frequent answer. A path with _rewrite is code of the database's,
-// which may send a request on with another method.
+// far the most frequent answer. _rewrite and _update are code of the
+// database's, which a GET runs as well.
 func plainlySafe(req *http.Request) bool {
-	if !safe(req.Method) || req.URL.Opaque != "" || strings.Contains(req.URL.Path, "_rewrite") {
+	path := req.URL.Path
+	if !safe(req.Method) || req.URL.Opaque != "" || strings.Contains(path, "_rewrite") || strings.Contains(path, "_update") {
 		return false
 	}
 	for name := range req.Header {

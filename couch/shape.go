@@ -47,6 +47,7 @@ func (r *reader) open() error {
 const (
 	keyID uint = 1 << iota
 	keyRev
+	keyRevisions
 	keyDeleted
 	keyCreateTarget
 	keyCancel
@@ -81,6 +82,9 @@ func (r *reader) entry(closely bool) (e entry, err error) {
 		case "_rev":
 			e.rev = true
 			return keyRev, r.unread()
+		case "_revisions": // a history, whose newest revision is what _rev would say
+			e.rev = true
+			return keyRevisions, r.unread()
 		case "_deleted":
 			v, err := r.read()
 			e.deleted = v.truthy()

@@ -15,6 +15,7 @@ func bulks() []Case {
 		{Name: "bulk, changed", Method: post, Path: "/tenants/_bulk_docs", Body: `{"docs":[{"_id":"x",` + rev + `},{"_id":"new"}]}`, Rule: unbounded, Rows: 1, Pass: one},
 		{Name: "bulk, deleted", Method: post, Path: "/tenants/_bulk_docs", Body: `{"docs":[{"_id":"x",` + rev + `,"_deleted":true}]}`, Rule: unbounded, Rows: 1, Pass: one},
 		{Name: "bulk, deleted and changed", Method: post, Path: "/tenants/_bulk_docs", Body: `{"docs":[{"_id":"x",` + rev + `,"_deleted":true},{"_id":"y","_rev":"1-x"}]}`, Rule: unbounded, Rows: 2, Pass: two},
+		{Name: "bulk, changed by a history", Method: post, Path: "/tenants/_bulk_docs", Body: `{"docs":[{"_id":"x","_revisions":{"start":1,"ids":["cafe"]}}]}`, Rule: unbounded, Rows: 1, Pass: one},
 		{Name: "bulk, unknown ids deleted", Method: post, Path: "/tenants/_bulk_docs", Body: `{"docs":[{"_id":"q","_deleted":true}]}`, Rule: unbounded, Rows: 1, Pass: one},
 		{Name: "bulk, as it is", Method: post, Path: "/tenants/_bulk_docs", Body: `{"new_edits":false,"docs":[{"_id":"x","_rev":"7-a","_deleted":true}]}`, Rule: unbounded, Rows: 1, Pass: one},
 		{Name: "bulk, as it is, said last", Method: post, Path: "/tenants/_bulk_docs", Body: `{"docs":[{"_id":"x"},{"_id":"y"}],"new_edits":false}`, Rule: unbounded, Rows: 2, Pass: two},
@@ -72,6 +73,9 @@ func special() []Case {
 		{Name: "indexes, deleted", Method: post, Path: "/tenants/_index/_bulk_delete", Body: `{"docids":["_design/d"]}`, Rule: drop, Pass: allowed(dbguard.DropTable("tenants/_index"))},
 		{Name: "update function", Method: put, Path: "/tenants/_design/d/_update/u/x", Body: `{}`, Rule: opaque, Pass: sure},
 		{Name: "update function, posted", Method: post, Path: "/tenants/_design/d/_update/u", Body: `{}`, Rule: opaque, Pass: sure},
+		{Name: "update function, by GET", Method: get, Path: "/tenants/_design/d/_update/u/x", Rule: opaque, Pass: sure},
+		{Name: "update function, by HEAD, escaped", Method: head, Path: "/tenants/_design%2Fd/%5Fupdate/u", Rule: opaque, Pass: sure},
+		{Name: "an attachment named as one, read", Method: get, Path: "/tenants/x/_update"},
 		{Name: "rewrite", Method: put, Path: "/tenants/_design/d/_rewrite/any", Body: `{}`, Rule: opaque, Pass: sure},
 		{Name: "rewrite, read", Method: get, Path: "/tenants/_design/d/_rewrite/any", Rule: opaque, Pass: sure},
 		{Name: "rewrite, escaped", Method: get, Path: "/tenants/_design%2Fd/%5Frewrite/any", Rule: opaque, Pass: sure},
@@ -105,6 +109,7 @@ func reads() []Case {
 		{Name: "revs diff", Method: post, Path: "/tenants/_revs_diff", Body: `{"x":["7-a"]}`},
 		{Name: "missing revs", Method: post, Path: "/tenants/_missing_revs", Body: `{"x":["7-a"]}`},
 		{Name: "partition", Method: post, Path: "/tenants/_partition/p/_find", Body: `{"selector":{}}`},
+		{Name: "partition's index", Method: post, Path: "/tenants/_partition/p/_index", Body: `{"index":{"fields":["n"]}}`},
 		{Name: "partition's view", Method: post, Path: "/tenants/_partition/p/_design/d/_view/v", Body: `{"keys":[]}`},
 		{Name: "show", Method: post, Path: "/tenants/_design/d/_show/s/x", Body: `{}`},
 		{Name: "list", Method: post, Path: "/tenants/_design/d/_list/l/v", Body: `{"keys":[]}`},
@@ -141,6 +146,7 @@ func unusual() []Case {
 		{Name: "document, empty", Method: put, Path: "/tenants/new"},
 		{Name: "document, two", Method: put, Path: "/tenants/new", Body: `{} {"_deleted":true}`, Rule: unread, Pass: sure},
 		{Name: "multipart without a boundary", Method: put, Path: "/tenants/new", Header: http.Header{"Content-Type": {"multipart/related"}}, Form: Chunked, Body: `{}`, Rule: unread, Pass: sure},
+		{Name: "multipart written otherwise", Method: put, Path: "/tenants/new", Header: http.Header{"Content-Type": {"Multipart/Related; boundary=b"}}, Form: Chunked, Body: "--b\r\nContent-Type: application/json\r\n\r\n{}\r\n--b--", Rule: unread, Pass: sure},
 		{Name: "multipart of another kind", Method: put, Path: "/tenants/new", Header: http.Header{"Content-Type": {"multipart/mixed; boundary=b"}}, Form: Chunked, Body: `{}`, Rule: unread, Pass: sure},
 	}
 }

@@ -110,6 +110,7 @@ func documents() []Case {
 		{Name: "new, _deleted in a text", Method: put, Path: "/tenants/new", Body: `{"a":"\",\"_deleted\":true"}`},
 		{Name: "changed", Method: put, Path: "/tenants/x", Body: `{` + x + `,"n":2}`, Rule: unbounded, Rows: 1, Pass: one},
 		{Name: "changed, key escaped", Method: put, Path: "/tenants/x", Body: `{"\u005frev":"` + Rev + `"}`, Rule: unbounded, Rows: 1, Pass: one},
+		{Name: "changed, by its history", Method: put, Path: "/tenants/x", Body: `{"_revisions":{"start":1,"ids":["0000000000000000000000000000cafe"]}}`, Rule: unbounded, Rows: 1, Pass: one},
 		{Name: "changed, posted", Method: post, Path: "/tenants", Body: `{"_id":"x",` + x + `}`, Rule: unbounded, Rows: 1, Pass: one},
 		{Name: "changed, revision in the query", Method: put, Path: "/tenants/x?rev=" + Rev, Body: `{"n":2}`, Rule: unbounded, Rows: 1, Pass: one},
 		{Name: "changed, revision after a semicolon", Method: put, Path: "/tenants/x?a=1;rev=" + Rev, Body: `{"n":2}`, Rule: unbounded, Rows: 1, Pass: one},
