@@ -29,6 +29,11 @@ func (f *Flight) Context() context.Context { return f.ctx }
 // counted, before End.
 func (f *Flight) Streams() bool { return f != nil && f.way >= own }
 
+// Moot reports that the statement would find nothing to do, as DROP … IF EXISTS
+// of what is missing. A door that answers it with no rows affected, and does
+// not send it, cannot be overtaken by somebody who creates the object now.
+func (f *Flight) Moot() bool { return f != nil && f.st.moot }
+
 // launch opens the way that the statement is to go.
 func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operation) (*Flight, error) {
 	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op)}
@@ -163,7 +168,11 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 		return f.endFailed(ctx, err)
 	}
 	count, err := f.counter.count(ctx, affected)
-	if err != nil {
+	switch {
+	case f.s.lose(err): // and with the connection the statement: the server rolls back
+		f.leave(ctx, f.frame.undo)
+		return f.op.End(dbguard.EffectUndone, hide(err))
+	case err != nil:
 		count = dbguard.Count{Rows: -1}
 	}
 	if f.op.Settle(count) != nil {

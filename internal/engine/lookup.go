@@ -19,12 +19,14 @@ func (s *Session) lookUp(ctx context.Context, st *statement) error {
 		return nil
 	}
 	acts, targets := st.op.Acts[:0], st.targets[:0]
+	st.moot = len(st.targets) > 0 && st.op.Statements == 1
 	for i := range st.targets {
-		moot, err := s.moot(ctx, st.op.Acts[i].Verb, &st.targets[i])
+		found, err := s.concerns(ctx, st.op.Acts[i].Verb, &st.targets[i])
 		if err != nil {
 			return err
 		}
-		if !moot {
+		st.moot = st.moot && found == missing
+		if found == existing {
 			acts, targets = append(acts, st.op.Acts[i]), append(targets, st.targets[i])
 		}
 	}
@@ -32,27 +34,40 @@ func (s *Session) lookUp(ctx context.Context, st *statement) error {
 	return nil
 }
 
-// moot reports that the act touches nothing that exists or, for what it
-// creates, that it exists already.
-func (s *Session) moot(ctx context.Context, verb dbguard.Verb, x *target) (bool, error) {
+// concerns says what the act is about: something existing, for what it creates
+// something that does not exist yet, or else nothing that the rules ask about.
+func (s *Session) concerns(ctx context.Context, verb dbguard.Verb, x *target) (existence, error) {
 	if x.op.Flags&sqlscan.Parameterised != 0 || len(x.name) == 0 {
-		return false, nil
+		return existing, nil
 	}
 	switch verb {
 	case dbguard.Create:
-		if s.dialect == sqlscan.SQLite {
-			return x.how == "ATTACH" && opensExisting(x.name[len(x.name)-1]), nil
-		}
-		if x.op.Flags&sqlscan.IfNotExists == 0 {
-			return false, nil
-		}
-		found, err := s.backend.find(ctx, x)
-		return found == existing && s.canFind(x), err
+		return s.creates(ctx, x)
 	case dbguard.Remove, dbguard.RemoveDatabase, dbguard.Empty, dbguard.Reshape:
 		found, err := s.backend.find(ctx, x)
-		return found == temporary || found == missing && x.op.Flags&sqlscan.IfExists != 0, err
+		if found == missing && x.op.Flags&sqlscan.IfExists == 0 {
+			found = existing // the server will say that it is not; nothing depends on us
+		}
+		return found, err
 	}
-	return false, nil
+	return existing, nil
+}
+
+// creates is temporary where a CREATE would find that its object is there.
+func (s *Session) creates(ctx context.Context, x *target) (existence, error) {
+	switch {
+	case s.dialect == sqlscan.SQLite:
+		if x.how == "ATTACH" && opensExisting(x.name[len(x.name)-1]) {
+			return temporary, nil
+		}
+	case x.op.Flags&sqlscan.IfNotExists != 0 && s.canFind(x):
+		found, err := s.backend.find(ctx, x)
+		if found == existing && err == nil {
+			return temporary, nil
+		}
+		return existing, err
+	}
+	return existing, nil
 }
 
 // canFind reports that existing is an answer and not the lack of one.

@@ -36,11 +36,10 @@ func (m *mysql) learn(ctx context.Context) error {
 func (m *mysql) forget() { m.autocommit, m.locked = false, false }
 
 func (m *mysql) touched(st *statement, _ bool) {
-	text := strings.ToUpper(st.op.Text[:min(len(st.op.Text), len("UNLOCK TABLES"))])
 	switch {
-	case strings.HasPrefix(text, "LOCK TABLE"):
+	case st.verb == "LOCK":
 		m.locked = true
-	case strings.HasPrefix(text, "UNLOCK"), st.control == controlBegins:
+	case st.verb == "UNLOCK", st.control == controlBegins:
 		m.locked = false
 	}
 }
@@ -125,24 +124,35 @@ func (m *mysql) rest() txState {
 
 func (m *mysql) counter(f *Flight) counter { return &mysqlCounter{m: m, f: f} }
 
-// find sees no temporary tables: MariaDB before 11.2 does not list them. What
-// is missing may be one of them.
+// find asks for a table by SHOW CREATE TABLE, which says whether it is one of
+// the session's temporary tables; information_schema does not list them before
+// MariaDB 11.2.
 func (m *mysql) find(ctx context.Context, x *target) (existence, error) {
-	var text string
+	found := missing
 	switch x.class {
 	case "DATABASE", "SCHEMA":
-		text = "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = " + quoteString(sqlscan.MySQL, x.name[0])
+		text := "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = " + quoteString(sqlscan.MySQL, x.name[0])
+		err := m.conn.Query(ctx, text, func([]any) error { found = existing; return nil })
+		if err != nil {
+			return existing, err
+		}
+		return found, nil
 	case "", "TABLE", "VIEW":
-		text = "SELECT 1 FROM information_schema.TABLES t WHERE " + m.tableIs(x.name)
-	default:
-		return existing, nil
+		err := m.conn.Query(ctx, "SHOW CREATE TABLE "+x.raw, func(v []any) error {
+			found = existing
+			if len(v) > 1 && strings.HasPrefix(asText(v[1]), "CREATE TEMPORARY TABLE") {
+				found = temporary
+			}
+			return nil
+		})
+		switch {
+		case err == nil:
+			return found, nil
+		case strings.Contains(err.Error(), "1146"): // ER_NO_SUCH_TABLE
+			return missing, nil
+		}
 	}
-	found := missing
-	err := m.conn.Query(ctx, text, func([]any) error { found = existing; return nil })
-	if err != nil {
-		return existing, err
-	}
-	return found, nil
+	return existing, nil
 }
 
 // tableIs is the condition that a row of information_schema.TABLES is a table.

@@ -8,29 +8,38 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// mysqlCounter counts what the session's handlers did: Handler_update and
-// Handler_delete count each row that a statement, or a trigger that it fired,
-// changed or removed in a table. Rows that InnoDB changes on its own, along
-// foreign keys, are not among them.
+// mysqlCounter counts by two numbers. The driver's affected rows are those of
+// the table that a DELETE or UPDATE names. The session's Handler_update and
+// Handler_delete also count what its triggers do and what upserts and REPLACE
+// find; but two for each row of a partitioned table, and rows that an UPDATE
+// leaves as they are. Rows that InnoDB changes along foreign keys are in neither.
 //
-// They are undone only in tables of a transactional engine, which is looked up
-// for each table in the statement's own transaction.
+// What was counted is undone only in tables of a transactional engine. The
+// engine is looked up by a query that opens the tables: their metadata is
+// locked from then on, and no ALTER TABLE can come in between.
 type mysqlCounter struct {
-	m      *mysql
-	f      *Flight
-	before int64
+	m           *mysql
+	f           *Flight
+	before      int64
+	partitioned bool
 }
 
 func (c *mysqlCounter) survey(context.Context) (string, error) { return "", nil }
 
 func (c *mysqlCounter) baseline(ctx context.Context) (string, error) {
 	var names [][]string
+	open := ""
 	for i, x := range c.f.st.targets {
-		if changesRows(c.f.st.op.Acts[i].Verb) && len(x.name) > 0 {
+		if changesRows(c.f.st.op.Acts[i].Verb) && len(x.name) > 0 && x.op.Flags&sqlscan.Parameterised == 0 {
 			names = append(names, x.name)
+			open += " AND (SELECT COUNT(*) FROM (SELECT 1 FROM " + x.raw + " LIMIT 0) dbguard) = 0"
 		}
 	}
-	note, err := c.engines(ctx, names, 0)
+	note, err := c.engines(ctx, names, open, 0)
+	if err != nil && !c.f.s.lose(err) {
+		// It may not be read, or does not exist: the statement will tell.
+		note, err = c.engines(ctx, names, "", 0)
+	}
 	if err != nil || note != "" {
 		return note, err
 	}
@@ -41,8 +50,9 @@ func (c *mysqlCounter) baseline(ctx context.Context) (string, error) {
 // maxViews is how deep views are followed into views.
 const maxViews = 16
 
-// engines reports a table whose engine cannot undo, looking through views.
-func (c *mysqlCounter) engines(ctx context.Context, names [][]string, depth int) (note string, err error) {
+// engines reports a table whose engine cannot undo, looking through views. open
+// are conditions that open the tables.
+func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open string, depth int) (note string, err error) {
 	if len(names) == 0 {
 		return "", nil
 	}
@@ -51,8 +61,9 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, depth int)
 		conds[i] = "(" + c.m.tableIs(name) + ")"
 	}
 	var views [][]string
-	text := "SELECT t.TABLE_SCHEMA, t.TABLE_NAME, t.TABLE_TYPE, t.ENGINE, e.TRANSACTIONS FROM information_schema.TABLES t" +
-		" LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE WHERE " + strings.Join(conds, " OR ")
+	text := "SELECT t.TABLE_SCHEMA, t.TABLE_NAME, t.TABLE_TYPE, t.ENGINE, e.TRANSACTIONS, t.CREATE_OPTIONS" +
+		" FROM information_schema.TABLES t LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE" +
+		" WHERE (" + strings.Join(conds, " OR ") + ")" + open
 	err = c.m.conn.Query(ctx, text, func(v []any) error {
 		schema, table, engine := asText(v[0]), asText(v[1]), asText(v[3])
 		switch {
@@ -60,6 +71,8 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, depth int)
 			views = append(views, []string{schema, table})
 		case engine != "" && asText(v[4]) != "YES":
 			note = "table " + table + " is " + engine
+		case strings.Contains(asText(v[5]), "partitioned"):
+			c.partitioned = true
 		}
 		return nil
 	})
@@ -77,7 +90,7 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, depth int)
 		}
 		behind = append(behind, tables...)
 	}
-	return c.engines(ctx, behind, depth+1)
+	return c.engines(ctx, behind, "", depth+1)
 }
 
 // behind are the tables that a view's definition names; the server qualifies
@@ -122,19 +135,49 @@ func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count
 	if err != nil {
 		return dbguard.Count{}, err
 	}
-	count := dbguard.Count{Rows: after - c.before}
+	handled := after - c.before
 	x := c.f.st.simple()
-	if x == nil {
-		return count, nil
+	if x == nil || affected < 0 {
+		return dbguard.Count{Rows: c.halved(handled)}, nil
 	}
-	if x.op.Kind == sqlscan.Delete {
-		count.Rows = max(count.Rows, affected) // a table may be emptied at one blow
+	hidden := max(handled-affected, 0)
+	if c.partitioned {
+		if hidden, err = c.behindPartitions(ctx, handled, affected); err != nil {
+			return dbguard.Count{}, err
+		}
 	}
-	if hidden := count.Rows - affected; affected >= 0 && hidden > 0 {
+	count := dbguard.Count{Rows: affected + hidden}
+	if hidden > 0 {
 		count.Tables = []dbguard.TableRows{
 			{Table: c.f.st.op.Acts[0].Object, Rows: affected},
 			{Rows: hidden, Via: "trigger"},
 		}
+		if x.op.Kind == sqlscan.Update {
+			count.Tables[1].Via = "trigger, or rows that stay as they are"
+		}
 	}
 	return count, nil
+}
+
+// halved are the rows behind a number of handler calls.
+func (c *mysqlCounter) halved(handled int64) int64 {
+	if c.partitioned {
+		return (handled + 1) / 2
+	}
+	return handled
+}
+
+// behindPartitions are the rows that a statement on a partitioned table has
+// changed elsewhere, which takes a trigger.
+func (c *mysqlCounter) behindPartitions(ctx context.Context, handled, affected int64) (int64, error) {
+	x := c.f.st.targets[0]
+	is := strings.NewReplacer("t.TABLE_SCHEMA", "EVENT_OBJECT_SCHEMA", "t.TABLE_NAME", "EVENT_OBJECT_TABLE").Replace(c.m.tableIs(x.name))
+	n, err := askInts(ctx, c.m.conn, "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE "+is)
+	if err != nil {
+		return 0, err
+	}
+	if n[0] == 0 {
+		return max(c.halved(handled)-affected, 0), nil
+	}
+	return max(handled-2*affected, 0), nil
 }

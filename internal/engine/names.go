@@ -54,45 +54,20 @@ func tokens(t *sqlscan.Text, from, to int32) iter.Seq[sqlscan.Token] {
 	}
 }
 
-// maxText is the longest masked text that is kept for traces.
-const maxText = 2 << 10
-
-// mask is the text without literals, comments and superfluous space: what a
-// trace may show. Arguments are not in it to begin with.
-func mask(t *sqlscan.Text) string {
-	var b strings.Builder
-	end := int32(0)
-	for tok := range tokens(t, 0, int32(min(len(t.Source), 1<<30))) {
-		if b.Len() > maxText {
-			b.WriteString("…")
-			break
-		}
-		if tok.Pos > end && b.Len() > 0 {
-			b.WriteByte(' ')
-		}
-		end = tok.End
-		switch tok.Kind {
-		case sqlscan.String, sqlscan.Number, sqlscan.Illegal:
-			b.WriteByte('?')
-		default:
-			b.WriteString(t.Source[tok.Pos:tok.End])
-		}
-	}
-	return b.String()
-}
-
 // quoteString is an SQL string literal that reads the same whatever the
 // session's settings: only for names that the catalogue is asked about.
 func quoteString(d sqlscan.Dialect, s string) string {
-	s = strings.ReplaceAll(s, "'", "''")
+	doubled := "'" + strings.ReplaceAll(s, "'", "''") + "'"
+	if !strings.Contains(s, `\`) {
+		return doubled
+	}
 	switch d {
 	case sqlscan.PostgreSQL:
-		return "E'" + strings.ReplaceAll(s, `\`, `\\`) + "'"
-	case sqlscan.MySQL:
-		// A backslash is an escape or not, as sql_mode says; hex is neither.
-		return hexString(strings.ReplaceAll(s, "''", "'"))
+		return "E" + strings.ReplaceAll(doubled, `\`, `\\`)
+	case sqlscan.MySQL: // an escape or not, as sql_mode says; hexadecimal is neither
+		return hexString(s)
 	}
-	return "'" + s + "'"
+	return doubled
 }
 
 const hexDigits = "0123456789abcdef"

@@ -23,7 +23,6 @@ type postgresCounter struct {
 	f      *Flight
 	before map[int64]int64
 	locked map[int64]bool // AccessExclusive
-	plain  affectedCounter
 }
 
 // relation is one that the transaction has changed or locked.
@@ -82,6 +81,7 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	var changed []relation
 	blind := false
 	err := c.read(ctx, countText(p.canFlush()), func(r *relation) {
+		c.leave(r)
 		switch r.rows -= c.before[r.oid]; {
 		case r.oid == 0: // the answer's head: track_counts is off
 			blind = true
@@ -99,20 +99,36 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	if err != nil {
 		return count, err
 	}
-	if p.flushed(c.f.way) && blind {
+	if blind {
 		count.Rows = -1
 	}
+	p.flushes(c.f.way)
 	count.Tables, err = c.tables(ctx, changed)
 	return count, err
 }
 
-// flushed notes that the counters will be flushed when the transaction ends.
-func (p *postgres) flushed(w way) bool {
-	if p.canFlush() {
-		p.stale = w != own && p.stale
-		p.flushing = w != own
+// leave remembers what a relation's counters hold. If the statement is undone,
+// alone or by a ROLLBACK TO of the caller's, the lock by which the next baseline
+// would find the relation is gone, and the counts are not.
+func (c *postgresCounter) leave(r *relation) {
+	if c.f.way == own {
+		return
 	}
-	return true
+	if c.p.pending == nil {
+		c.p.pending = map[int64]int64{}
+	}
+	c.p.pending[r.oid] = r.rows
+}
+
+// flushes notes that the counters will be flushed when the transaction ends.
+func (p *postgres) flushes(w way) {
+	switch {
+	case !p.canFlush():
+	case w == own:
+		p.stale = false
+	default:
+		p.flushing = true
+	}
 }
 
 // read asks for relations.
@@ -169,8 +185,10 @@ LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
 // tables says where the rows are: tables that the text names first, then the
 // others with the way in which they were reached.
 func (c *postgresCounter) tables(ctx context.Context, changed []relation) ([]dbguard.TableRows, error) {
+	// A text that runs code elsewhere names nothing: then all of it is meant.
+	code := slices.ContainsFunc(c.f.st.op.Acts, func(a dbguard.Act) bool { return a.Verb == dbguard.Call })
 	named := func(r relation) bool {
-		return slices.ContainsFunc(c.f.st.targets, func(x target) bool { return r.is(x.name) })
+		return code || slices.ContainsFunc(c.f.st.targets, func(x target) bool { return r.is(x.name) })
 	}
 	var tables []dbguard.TableRows
 	var hidden []relation

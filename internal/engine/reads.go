@@ -2,6 +2,7 @@ package engine
 
 import (
 	"hash/maphash"
+	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -44,10 +45,13 @@ type modes struct {
 // the mode is not certain.
 func (m *modes) matter(t *sqlscan.Text) bool { return t.ModeMatters && !m.known }
 
-// changedBy reports that the text names a setting that a mode depends on.
+// changedBy reports that the text may change a setting that a mode depends on.
 func (m *modes) changedBy(text string) bool {
-	return m.known && (containsFold(text, "sql_mode") || containsFold(text, "standard_conforming_strings"))
+	return m.known && slices.ContainsFunc(modeWords, func(word string) bool { return containsFold(text, word) })
 }
+
+// modeWords are in every text that changes a mode by itself.
+var modeWords = []string{"sql_mode", "standard_conforming_strings", "reset", "discard"}
 
 // containsFold reports whether text contains the lower-case ASCII word.
 func containsFold(text, word string) bool {

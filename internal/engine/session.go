@@ -90,7 +90,7 @@ func (s *Session) IsRead(text string) bool {
 		return false
 	}
 	if s.modes.changedBy(text) {
-		s.modes.known = false
+		s.forgetModes()
 		return true
 	}
 	s.reads.add(text)
@@ -98,13 +98,13 @@ func (s *Session) IsRead(text string) bool {
 }
 
 // Start judges a text that the caller is about to send, and opens the way for
-// it. args is the number of its arguments.
+// it. The number of its arguments decides nothing yet.
 //
 // No Flight and no error: there is nothing to guard, send it. An error: send
 // nothing. It is a *dbguard.Violation, an error of the server or the context,
 // or driver.ErrBadConn if nothing can have happened. Else the door sends the
 // caller's own statement, exactly once, and calls End or Skip.
-func (s *Session) Start(ctx context.Context, text string, args int) (*Flight, error) {
+func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error) {
 	switch {
 	case s.guard.Check() != nil:
 		return nil, s.guard.Check()
@@ -153,7 +153,7 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 		t = s.classify(text)
 	}
 	if s.modes.changedBy(text) {
-		s.modes.known = false
+		s.forgetModes()
 	}
 	return t, nil
 }
@@ -183,10 +183,16 @@ func (s *Session) Reset() {
 // a reply was lost.
 func (s *Session) Broken() bool { return s.broken }
 
+// forgetModes has the server asked again, where it matters. Texts that were
+// read in the old modes may read differently now.
+func (s *Session) forgetModes() {
+	s.modes.known = false
+	s.reads = readCache{}
+}
+
 // forget drops everything that was learnt and not asked.
 func (s *Session) forget() {
-	s.reads = readCache{}
-	s.modes.known = false
+	s.forgetModes()
 	s.tx = txUnknown
 	if s.backend != nil {
 		s.backend.forget()

@@ -15,10 +15,13 @@ type statement struct {
 	op      dbguard.Op
 	targets []target // of op.Acts, one each
 	kinds   []sqlscan.Kind
+	verb    string // the keyword of its first operation
 	control control
 	// commits says that the server ends an open transaction to run it, as
 	// MySQL does for structure: it must not run in one of ours.
 	commits bool
+	// moot says that it is about structure, and none of it exists.
+	moot bool
 	// elsewhere says that code that is not in the text runs, or that the text
 	// could not be read: what it does to the transaction is not known.
 	elsewhere bool
@@ -38,13 +41,15 @@ type target struct {
 // understand makes the statement of a text.
 func (s *Session) understand(t *sqlscan.Text) *statement {
 	st := &statement{op: dbguard.Op{
-		System: s.backend.system(), Namespace: s.name,
-		Text: mask(t), Statements: t.Statements,
+		System: s.backend.system(), Namespace: s.name, Statements: t.Statements,
 	}}
 	closed := s.readControl(t, st)
 	for i := range t.Ops {
 		op := &t.Ops[i]
 		st.kinds = append(st.kinds, op.Kind)
+		if i == 0 {
+			st.verb = keyword(t, op)
+		}
 		verb, ok := s.verb(t, op, st)
 		if !ok || op.Flags&sqlscan.Temporary != 0 {
 			continue
@@ -54,7 +59,6 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		}
 		st.add(t, op, verb)
 	}
-	st.describe(t)
 	return st
 }
 
@@ -120,8 +124,12 @@ func commitsImplicitly(op *sqlscan.Op) bool {
 	return false
 }
 
-// add gives the statement an act and its target.
+// add gives the statement an act and its target. The first names it.
 func (st *statement) add(t *sqlscan.Text, op *sqlscan.Op, verb dbguard.Verb) {
+	if len(st.op.Acts) == 0 {
+		st.op.Name, st.op.Summary = sqlscan.OperationName(t, *op), sqlscan.Summary(t)
+		st.op.Text = sqlscan.Mask(t.Source, t.Dialect, t.Mode)
+	}
 	act := dbguard.Act{Verb: verb, Object: t.Name(op.Object), Filter: filter(op)}
 	switch op.Kind {
 	case sqlscan.Unreadable:
@@ -147,26 +155,6 @@ func filter(op *sqlscan.Op) dbguard.Filter {
 		return dbguard.AlwaysMet
 	}
 	return dbguard.Unfilter
-}
-
-// describe names the statement after its first act, else its first operation.
-func (st *statement) describe(t *sqlscan.Text) {
-	if len(st.targets) == 0 {
-		return
-	}
-	first := &st.targets[0]
-	st.op.Name = first.how
-	if first.class != "" {
-		st.op.Name += " " + first.class
-	}
-	st.op.Summary = st.op.Name
-	var named []string
-	for _, act := range st.op.Acts {
-		if act.Object != "" && !slices.Contains(named, act.Object) && len(named) < 4 {
-			named = append(named, act.Object)
-			st.op.Summary += " " + act.Object
-		}
-	}
 }
 
 // changesRows reports that the verb deletes or changes rows that can be counted.

@@ -13,11 +13,10 @@ import (
 // server said, and unknown if the answer was lost.
 func (f *Flight) endWatched(ctx context.Context, affected int64, err error) error {
 	s := f.s
-	if s.guard.Observing() {
-		return f.endObserved(affected, err)
-	}
 	s.moved(ctx, f.st, err)
 	switch {
+	case s.guard.Observing():
+		return f.endObserved(affected, err)
 	case err == nil:
 		if f.st.simple() != nil && affected >= 0 && !f.blind {
 			f.op.Settle(dbguard.Count{Rows: affected}) // nothing bounds it: it is only told
@@ -114,10 +113,11 @@ func (f *Flight) leave(ctx context.Context, texts []string) error {
 }
 
 // follow returns the flight of a text that needs no verdict but may move the
-// transaction, or nil.
+// transaction or, since nothing that it names exists, need not be sent. It
+// returns nil for any other.
 func (s *Session) follow(ctx context.Context, st *statement) *Flight {
 	moves := st.control != controlNone || (st.commits && s.tx != txIdle)
-	if !moves {
+	if !moves && !st.moot {
 		s.backend.touched(st, s.tx != txCaller)
 		return nil
 	}
@@ -129,6 +129,9 @@ func (s *Session) follow(ctx context.Context, st *statement) *Flight {
 // moved notes what a text that has run did to the transaction, and returns the
 // error that the caller must see.
 func (s *Session) moved(ctx context.Context, st *statement, err error) error {
+	if st.elsewhere {
+		s.forgetModes()
+	}
 	switch {
 	case st.control == controlEnds:
 		return s.committed(ctx, err)

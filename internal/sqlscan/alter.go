@@ -23,19 +23,24 @@ func (p *parser) alter() {
 		p.add(Maintain, at)
 		p.settings(at)
 		return
-	case kwOperator, kwLarge, kwCast:
-		i := p.addOn(Define, at, Span{}, flags|View)
-		p.alterOther(i)
-		return
-	case kwDatabase, kwSchema:
-	default:
+	}
+	p.alterObject(class, at, flags)
+}
+
+// alterObject reads an ALTER of anything but a table or a role.
+func (p *parser) alterObject(class keyword, at Token, flags Flags) {
+	if class != kwDatabase && class != kwSchema {
 		flags |= View
 	}
 	i := p.addOn(Define, at, Span{}, flags)
+	if class == kwOperator || class == kwLarge || class == kwCast {
+		p.alterOther(i)
+		return
+	}
 	p.t.Ops[i].Object = p.optionalName()
 	switch {
 	case p.s.dialect == MySQL && (class == kwEvent || class == kwProcedure || class == kwFunction):
-		p.compound(i)
+		body{op: i, header: true, start: true}.read(p)
 	case class == kwTrigger || class == kwRule || class == kwPolicy:
 		p.onTable(i, kwOn)
 		p.alterOther(i)
@@ -67,7 +72,7 @@ func (p *parser) alterOther(i int) {
 			p.setAssignments(at)
 			continue
 		default:
-			if setsOf[p.kw]&sAction == 0 {
+			if keywords[p.kw].sets&sAction == 0 {
 				return
 			}
 		}
@@ -82,21 +87,20 @@ func (p *parser) alterTable(at Token, flags Flags) {
 		p.rest()
 		return
 	}
-	i := p.addOn(Define, at, Span{}, flags)
-	name := p.target()
-	p.t.Ops[i].Object = name
-	p.t.Ops[i].Flags |= p.tempSchema(name)
+	i := p.addOn(Define, at, p.target(), flags)
 	if p.s.dialect == ClickHouse {
 		p.onCluster()
 		p.alterClickHouse(i, at)
 		return
 	}
 	calls := p.t.Calls
+	if p.accept(kwWait) { // MariaDB: a number, then the actions
+		p.next()
+	}
+	p.accept(kwNowait)
 	for !p.failed {
-		kind := p.action(i, at)
-		if worse(kind, p.t.Ops[i].Kind) {
-			p.t.Ops[i].Kind = kind
-		}
+		p.worsen(i, p.action(i, at))
+		p.tableOptions(i)
 		p.toComma(0)
 		if !p.is(',') {
 			break
@@ -105,6 +109,31 @@ func (p *parser) alterTable(at Token, flags Flags) {
 	}
 	if p.s.dialect != PostgreSQL { // only there a default or a USING may call anything
 		p.t.Calls = calls
+	}
+}
+
+// worsen makes the kind of operation i this one if it loses more.
+func (p *parser) worsen(i int, k Kind) {
+	if worse(k, p.t.Ops[i].Kind) {
+		p.t.Ops[i].Kind = k
+	}
+}
+
+// tableOptions reads the options of MySQL that may follow one another without
+// a comma. Of those that matter ENGINE is the only one that may not be first.
+func (p *parser) tableOptions(i int) {
+	if p.s.dialect != MySQL || p.t.Ops[i].Kind != Define || p.prevKw == kwAdd {
+		return
+	}
+	for !p.failed && !p.atEnd() && !p.is(',') && !p.is(')') {
+		if p.is('(') {
+			p.paren()
+			continue
+		}
+		if p.kw == kwEngine || p.kw == kwPartition || p.kw == kwRemove {
+			p.worsen(i, Alter)
+		}
+		p.next()
 	}
 }
 
@@ -147,6 +176,13 @@ func (p *parser) action(i int, at Token) Kind {
 		return Define
 	case kwAlter:
 		return p.alterColumn()
+	}
+	return p.rareAction(kw)
+}
+
+// rareAction is the rest of action: what concerns partitions, and nothing.
+func (p *parser) rareAction(kw keyword) Kind {
+	switch kw {
 	case kwDrop, kwDiscard:
 		if p.kw == kwPartition || p.kw == kwTablespace {
 			p.partitionList(kw)

@@ -11,7 +11,7 @@ func (p *parser) callCheck() {
 	}
 	switch p.prev.Kind {
 	case Word:
-		if setsOf[p.prevKw]&sNoCall != 0 {
+		if keywords[p.prevKw].sets&sNoCall != 0 {
 			return
 		}
 	case QuotedIdent:

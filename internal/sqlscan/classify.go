@@ -40,28 +40,33 @@ func (p *parser) run(text string, d Dialect, m Mode, skip bool) {
 		if p.tok.Kind == EOF {
 			break
 		}
-		p.stmt, p.noCall = int32(t.Statements), false
-		begin := len(t.Ops)
-		t.Statements++
-		if p.distrust != "" {
-			p.fail(p.distrust)
-			break
-		}
-		p.statement()
-		for p.kw == kwParallel && d == ClickHouse && !p.failed {
-			p.next()
-			p.next()
-			p.statement()
-		}
-		if !p.atEnd() {
-			p.fail("unexpected text behind a statement")
-		}
-		if p.failed {
-			t.Ops = t.Ops[:begin]
-		}
+		p.one()
 	}
 	if p.failed {
 		p.unreadable()
+	}
+}
+
+// one reads one statement of the text. If it fails its operations go.
+func (p *parser) one() {
+	begin := len(p.t.Ops)
+	p.stmt, p.noCall = int32(p.t.Statements), false
+	p.t.Statements++
+	if p.distrust != "" {
+		p.fail(p.distrust)
+		return
+	}
+	p.statement()
+	for p.kw == kwParallel && p.s.dialect == ClickHouse { // a PARALLEL WITH b
+		p.next()
+		p.next()
+		p.statement()
+	}
+	if !p.atEnd() {
+		p.fail("unexpected text behind a statement")
+	}
+	if p.failed {
+		p.t.Ops = p.t.Ops[:begin]
 	}
 }
 
@@ -86,140 +91,4 @@ func (p *parser) bothReadings(text string, d Dialect, m Mode) {
 	p.stmt, p.t.Ops = 0, p.t.Ops[:0]
 	p.t.Pos, p.t.Why = 0, "a comment that only some servers run"
 	p.unreadable()
-}
-
-// statement reads one statement up to its end.
-func (p *parser) statement() {
-	if p.is('(') {
-		p.query()
-		return
-	}
-	switch p.kw {
-	case kwSelect, kwFrom:
-		p.next()
-		p.query()
-	case kwValues, kwShow, kwHelp, kwExists, kwWatch, kwChecksum:
-		p.query()
-	case kwTable:
-		p.next()
-		p.name()
-		p.query()
-	case kwWith, kwInsert, kwUpdate, kwDelete, kwMerge:
-		p.statementWith()
-	case kwReplace:
-		p.replace()
-	case kwCreate:
-		p.create()
-	case kwDrop:
-		p.drop()
-	case kwAlter:
-		p.alter()
-	case kwTruncate:
-		p.truncate()
-	case kwRename, kwExchange:
-		p.rename()
-	case kwSet:
-		p.set()
-	case kwPragma:
-		p.pragma()
-	case kwExplain, kwDescribe, kwDesc:
-		p.explain()
-	case kwAnalyze, kwAnalyse:
-		p.analyze()
-	case kwCopy:
-		p.copy()
-	case kwLoad:
-		p.load()
-	default:
-		p.control()
-	}
-}
-
-// control reads the statements that steer transactions, sessions and servers.
-func (p *parser) control() {
-	switch p.kw {
-	case kwBegin:
-		p.begin()
-	case kwStart:
-		p.start()
-	case kwCommit, kwEnd:
-		p.simple(Commit)
-	case kwRollback, kwAbort:
-		p.rollback()
-	case kwSavepoint:
-		at := p.tok
-		p.next()
-		p.point(Savepoint, at)
-	case kwRelease:
-		p.release()
-	case kwXa:
-		p.xa()
-	case kwPrepare:
-		p.prepare()
-	case kwExecute:
-		p.execute()
-	case kwCall:
-		p.call()
-	case kwDo:
-		p.do()
-	case kwDeclare:
-		p.declare()
-	case kwAttach, kwDetach:
-		p.attach()
-	case kwVacuum:
-		p.vacuum()
-	case kwOptimize:
-		p.optimize()
-	case kwSystem:
-		p.system()
-	case kwIf, kwCase, kwLoop, kwWhile, kwRepeat, kwFor:
-		if p.s.dialect == MySQL {
-			p.compoundNow()
-			return
-		}
-		p.fail("no statement that can be read")
-	default:
-		p.other()
-	}
-}
-
-// other reads the statements of which only the kind matters.
-func (p *parser) other() {
-	switch p.kw {
-	case kwReset, kwMove:
-		if p.s.dialect == PostgreSQL {
-			p.simple(Session)
-		} else { // RESET MASTER of MySQL, MOVE USER of ClickHouse
-			p.simple(Maintain)
-		}
-	case kwUse, kwDeallocate, kwFetch, kwClose, kwListen, kwUnlisten, kwNotify,
-		kwLock, kwUnlock, kwKill, kwHandler, kwSignal, kwResignal, kwGet, kwDiscard, kwCheckpoint:
-		p.simple(Session)
-	case kwGrant, kwRevoke, kwReindex, kwCluster, kwRepair, kwCheck, kwFlush, kwPurge, kwChange,
-		kwStop, kwShutdown, kwInstall, kwUninstall, kwCache, kwRestart, kwReassign, kwBackup:
-		p.simple(Maintain)
-	case kwUndrop:
-		at := p.tok
-		p.next()
-		p.accept(kwTable)
-		p.addOn(Define, at, p.name(), 0)
-		p.rest()
-	case kwComment, kwSecurity:
-		p.simple(Define)
-	case kwRefresh:
-		p.simple(Maintain)
-	case kwImport:
-		p.simple(Define)
-	case kwBinlog, kwClone, kwRestore:
-		p.simple(Opaque)
-	default:
-		p.fail("no statement that can be read")
-	}
-}
-
-// simple reads a statement that is one operation on nothing in particular.
-func (p *parser) simple(k Kind) {
-	p.add(k, p.tok)
-	p.next()
-	p.rest()
 }

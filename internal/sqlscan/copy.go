@@ -70,5 +70,6 @@ func (p *parser) load() {
 	if p.accept(kwPartition) {
 		p.paren()
 	}
+	p.noCall = p.is('(')
 	p.rest()
 }

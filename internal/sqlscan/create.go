@@ -1,5 +1,7 @@
 package sqlscan
 
+import "strings"
+
 // object reads the words between CREATE, DROP or ALTER and the keyword of the
 // object's class, and steps over that keyword.
 func (p *parser) object() (class keyword, f Flags, materialized bool) {
@@ -14,13 +16,16 @@ func (p *parser) object() (class keyword, f Flags, materialized bool) {
 		case kwMaterialized:
 			materialized = true
 		}
-		if class = p.kw; setsOf[class]&sObject != 0 {
+		if class = p.kw; keywords[class].sets&sObject != 0 {
 			p.next()
 			switch {
 			case class == kwEvent && p.kw == kwTrigger:
 				p.next()
 			case class == kwUser && p.kw == kwMapping, class == kwAggregate && p.kw == kwFunction:
 				continue
+			}
+			if class == kwTables {
+				class = kwTable
 			}
 			return class, f, materialized
 		}
@@ -89,7 +94,7 @@ func (p *parser) create() {
 // optionalName is the name here, if there is one.
 func (p *parser) optionalName() Span {
 	if p.tok.Kind != QuotedIdent && p.tok.Kind != Word && !p.is('{') ||
-		setsOf[p.kw]&sReserved != 0 {
+		keywords[p.kw].sets&sReserved != 0 {
 		return Span{}
 	}
 	sp := p.name()
@@ -105,7 +110,7 @@ func (p *parser) createTable(at Token, flags Flags) {
 	if flags&OrReplace != 0 {
 		kind = Drop
 	}
-	i := p.addOn(kind, at, name, flags|p.tempSchema(name))
+	i := p.addOn(kind, at, name, flags)
 	if flags&Temporary != 0 {
 		p.temps = true
 	}
@@ -119,7 +124,7 @@ func (p *parser) createTable(at Token, flags Flags) {
 			p.next()
 			if p.kw == kwExecute {
 				p.execute()
-			} else if setsOf[p.kw]&sQuery == 0 && !p.is('(') {
+			} else if keywords[p.kw].sets&sQuery == 0 && !p.is('(') {
 				continue // CREATE TABLE a AS b of ClickHouse
 			}
 		case kwEngine, kwUnion, kwConnection:
@@ -160,7 +165,8 @@ func (p *parser) engine(i int) {
 
 // tempSchema is Temporary for a name in the schema of temporary tables.
 func (p *parser) tempSchema(name Span) Flags {
-	if p.s.dialect != PostgreSQL && p.s.dialect != SQLite || name.End-name.Start < 5 {
+	if p.s.dialect != PostgreSQL && p.s.dialect != SQLite ||
+		strings.IndexByte(p.s.src[name.Start:name.End], '.') < 0 {
 		return 0
 	}
 	var s Scanner

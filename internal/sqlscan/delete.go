@@ -60,7 +60,7 @@ func (p *parser) aliasBefore(ends ...keyword) {
 		p.next()
 		return
 	}
-	if p.tok.Kind == QuotedIdent || p.tok.Kind == Word && setsOf[p.kw]&(sReserved|sClause) == 0 {
+	if p.tok.Kind == QuotedIdent || p.tok.Kind == Word && keywords[p.kw].sets&(sReserved|sClause) == 0 {
 		for _, kw := range ends {
 			if p.kw == kw {
 				return
@@ -112,7 +112,10 @@ func (p *parser) deleteUsing(first int, at Token) {
 // targets reads a list of table names, each of which is a DELETE.
 func (p *parser) targets(at Token) (first int) {
 	first = len(p.t.Ops)
-	for {
+	for !p.failed {
+		if len(p.t.Ops)-first == maxTables {
+			p.fail("more tables than a join may have")
+		}
 		p.addOn(Delete, at, p.name(), 0)
 		p.wildcard()
 		if !p.is(',') {
@@ -120,6 +123,7 @@ func (p *parser) targets(at Token) (first int) {
 		}
 		p.next()
 	}
+	return first
 }
 
 // wildcard steps over the .* of DELETE a.*; name has stopped behind the dot.
@@ -155,7 +159,7 @@ func (p *parser) joined(first int) {
 func (p *parser) conditions(i int, stop set) {
 	for !p.failed {
 		p.walk(stop)
-		switch setsOf[p.kw] & stop {
+		switch keywords[p.kw].sets & stop {
 		case sWhere:
 			p.where(i, stop&^sWhere)
 			stop &^= sWhere
@@ -178,7 +182,7 @@ func (p *parser) conditions(i int, stop set) {
 func (p *parser) where(i int, stop set) {
 	p.next()
 	begin := p.tok.Pos
-	if p.atEnd() || setsOf[p.kw]&stop != 0 || p.is(')') {
+	if p.atEnd() || keywords[p.kw].sets&stop != 0 || p.is(')') {
 		p.fail("a condition is missing behind WHERE")
 		return
 	}

@@ -48,7 +48,7 @@ func (p *parser) droppedNames(kind Kind, at Token, flags Flags) {
 			if p.parameterised(sp) {
 				flags |= Parameterised
 			}
-			p.addOn(kind, at, sp, flags|p.tempSchema(sp))
+			p.addOn(kind, at, sp, flags)
 		}
 		if p.is('(') { // the arguments of a function
 			p.paren()
@@ -104,7 +104,7 @@ func (p *parser) truncate() {
 	for !p.failed {
 		p.accept(kwOnly)
 		sp := p.name()
-		p.addOn(Truncate, at, sp, flags|p.tempSchema(sp))
+		p.addOn(Truncate, at, sp, flags)
 		if p.is('*') {
 			p.next()
 		}

@@ -27,7 +27,7 @@ func (p *parser) explain() {
 
 // explainOptions reads the options in parentheses. The last ANALYZE counts.
 func (p *parser) explainOptions() (run bool) {
-	if _, kw := p.peek(); setsOf[kw]&sQuery != 0 {
+	if _, kw := p.peek(); keywords[kw].sets&sQuery != 0 {
 		return false // a query in parentheses
 	}
 	p.next()
@@ -94,7 +94,7 @@ func (p *parser) explainWords() (run bool) {
 
 // explainable reports that a statement begins here and not the name of a table.
 func (p *parser) explainable() bool {
-	return p.is('(') || setsOf[p.kw]&sStatement != 0 && !p.function()
+	return p.is('(') || keywords[p.kw].sets&sStatement != 0 && !p.function()
 }
 
 // function reports that the word here is a table function of ClickHouse:
@@ -109,7 +109,7 @@ func (p *parser) function() bool {
 func (p *parser) analyze() {
 	at := p.tok
 	p.next()
-	if p.s.dialect != MySQL || p.kw == kwTable || p.kw == kwLocal || p.kw == kwNoWriteToBinlog {
+	if p.s.dialect != MySQL || p.kw == kwTable || p.kw == kwTables || p.kw == kwLocal || p.kw == kwNoWriteToBinlog {
 		p.add(Maintain, at)
 		p.rest()
 		return

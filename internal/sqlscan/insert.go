@@ -56,6 +56,7 @@ func (p *parser) insertTarget(kind Kind, at Token, flags Flags) int {
 	if p.is('(') && !p.queryInside() {
 		p.paren()
 	}
+	p.noCall = p.is('(')
 	return i
 }
 
@@ -86,7 +87,7 @@ func (p *parser) insertInto(i int) {
 	case p.s.dialect == ClickHouse: // INFILE, SETTINGS, FORMAT, SELECT, all in one walk
 		p.insertClickHouse(i)
 		return
-	case setsOf[p.kw]&sQuery != 0 || p.is('('):
+	case keywords[p.kw].sets&sQuery != 0 || p.is('('):
 	default:
 		p.fail("nothing to insert")
 	}

@@ -8,7 +8,7 @@ const (
 // keywordTable finds keywords by a hash of their length and three of their letters.
 var keywordTable = func() (t [keywordTableSize]keyword) {
 	for k := keyword(1); k < keywordCount; k++ {
-		h := keywordHash(keywordNames[k])
+		h := keywordHash(keywords[k].name)
 		for t[h] != 0 {
 			h = (h + 1) % keywordTableSize
 		}
@@ -32,7 +32,7 @@ func lookup(w string) keyword {
 	}
 	for h := keywordHash(w); ; h = (h + 1) % keywordTableSize {
 		k := keywordTable[h]
-		if k == 0 || equalFold(keywordNames[k], w) {
+		if k == 0 || equalFold(keywords[k].name, w) {
 			return k
 		}
 	}

@@ -158,7 +158,7 @@ func (p *parser) optimize() {
 	at := p.tok
 	i := p.add(Maintain, at)
 	p.next()
-	p.skipAny(kwNoWriteToBinlog, kwLocal, kwTable)
+	p.skipAny(kwNoWriteToBinlog, kwLocal, kwTable, kwTables)
 	p.t.Ops[i].Object = p.name()
 	for !p.failed {
 		p.walk(sDeduplicate)
@@ -184,21 +184,19 @@ func (p *parser) system() {
 
 // compoundNow reads a compound statement of MariaDB outside of any routine.
 func (p *parser) compoundNow() {
-	p.add(Opaque, p.tok)
-	depth, start := 0, true
-	for ; !p.failed; p.next() {
-		switch {
-		case p.tok.Kind == EOF:
-			if depth > 0 {
-				p.fail("a body is not closed")
-			}
-			return
-		case p.is(';') && depth <= 0:
-			return
-		case p.is(';'), p.is(':'):
-			start = true
-			continue
-		}
-		depth, _, start = p.bodyWord(0, depth, false, start)
+	if p.s.dialect != MySQL {
+		p.fail("no statement that can be read")
+		return
 	}
+	p.add(Opaque, p.tok)
+	body{op: -1, start: true}.read(p)
+}
+
+// undrop reads ClickHouse's UNDROP TABLE.
+func (p *parser) undrop() {
+	at := p.tok
+	p.next()
+	p.accept(kwTable)
+	p.addOn(Define, at, p.name(), 0)
+	p.rest()
 }

@@ -29,7 +29,7 @@ func (p *parser) name() Span {
 func (p *parser) namePart() bool {
 	switch p.tok.Kind {
 	case Word:
-		if setsOf[p.kw]&sReserved != 0 && (p.kw != kwTable || p.s.dialect != ClickHouse) {
+		if keywords[p.kw].sets&sReserved != 0 && (p.kw != kwTable || p.s.dialect != ClickHouse) {
 			return false
 		}
 	case QuotedIdent:

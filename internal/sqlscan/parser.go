@@ -157,7 +157,7 @@ func (p *parser) add(k Kind, at Token) int {
 func (p *parser) addOn(k Kind, at Token, object Span, f Flags) int {
 	i := p.add(k, at)
 	p.t.Ops[i].Object = object
-	p.t.Ops[i].Flags = f
+	p.t.Ops[i].Flags = f | p.tempSchema(object)
 	return i
 }
 
@@ -181,18 +181,12 @@ func (p *parser) walk(stop set) {
 			}
 			return
 		case Word:
-			if p.kw == 0 {
-				break
-			}
-			if p.kw == kwInto && stop&sInto != 0 {
-				p.into()
+			sets := keywords[p.kw].sets
+			if sets&sWalk != 0 && p.walkWord(stop) {
 				continue
 			}
-			if depth == 0 && setsOf[p.kw]&(stop|p.always) != 0 && (p.kw != kwFrom || p.prevKw != kwDistinct) {
+			if depth == 0 && sets&(stop|p.always) != 0 && (p.kw != kwFrom || p.prevKw != kwDistinct) {
 				return
-			}
-			if setsOf[p.kw]&sWalk != 0 && p.walkWord() {
-				continue
 			}
 		case Punct:
 			switch p.tok.Byte {
@@ -219,9 +213,17 @@ func (p *parser) walk(stop set) {
 
 // walkWord handles the keywords that change the reading inside an expression.
 // It reports that it has read past them.
-func (p *parser) walkWord() bool {
+func (p *parser) walkWord(stop set) bool {
 	switch p.kw {
+	case kwInto:
+		if stop&sInto != 0 {
+			p.into()
+			return true
+		}
 	case kwAs: // an alias or a type, whatever word it is
+		if stop&sAs != 0 {
+			return false
+		}
 		p.next()
 		if p.tok.Kind == Word || p.tok.Kind == QuotedIdent {
 			p.kw = 0
@@ -253,7 +255,7 @@ func (p *parser) paren() {
 // subquery reads a statement that begins right behind a parenthesis, if it can
 // modify anything.
 func (p *parser) subquery() {
-	if setsOf[p.kw]&sModify == 0 || !p.modifies() {
+	if keywords[p.kw].sets&sModify == 0 || !p.modifies() {
 		return
 	}
 	p.modifying()
@@ -299,7 +301,7 @@ func (p *parser) modifies() bool {
 	case kwInsert, kwMerge, kwReplace:
 		return kw == kwInto
 	case kwUpdate:
-		return t.Kind == QuotedIdent || t.Kind == Word && setsOf[kw]&sOperator == 0
+		return t.Kind == QuotedIdent || t.Kind == Word && keywords[kw].sets&sOperator == 0
 	}
 	return false
 }

@@ -78,7 +78,7 @@ func (p *parser) commonTables() {
 // commonTable reads the statement in parentheses behind AS.
 func (p *parser) commonTable() {
 	p.expect('(')
-	if setsOf[p.kw]&sModify != 0 {
+	if keywords[p.kw].sets&sModify != 0 {
 		p.modifying()
 	} else {
 		p.walk(0)
@@ -97,7 +97,7 @@ func (p *parser) searchAndCycle() {
 		return
 	}
 	p.next()
-	for p.tok.Kind == Word && setsOf[p.kw]&(sSet|sSelect|sDML) == 0 || p.tok.Kind == QuotedIdent || p.is(',') {
+	for p.tok.Kind == Word && keywords[p.kw].sets&(sSet|sSelect|sDML) == 0 || p.tok.Kind == QuotedIdent || p.is(',') {
 		p.next()
 	}
 	if !p.accept(kwSet) {

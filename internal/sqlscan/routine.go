@@ -20,7 +20,7 @@ func (p *parser) createRoutine(at Token, flags Flags, class keyword) {
 		p.rest()
 	case p.s.dialect == MySQL:
 		p.onTable(i, kwOn)
-		p.compound(i)
+		body{op: i, header: true, start: true}.read(p)
 	default:
 		p.onTable(i, kwOn)
 		p.atomicBody()
@@ -112,30 +112,33 @@ func (p *parser) atomicBody() {
 	}
 }
 
-// compound reads to the end of a MySQL routine. Its body is one statement; a
+// body is where the reading of a routine or block of MySQL stands.
+type body struct {
+	op     int  // the operation that a RENAME in the header changes, or -1
+	depth  int  // compound statements open
+	header bool // before the body
+	start  bool // where a statement begins
+}
+
+// read reads to the end of a routine or block. A body is one statement; a
 // compound one ends with the END that matches.
-func (p *parser) compound(op int) {
-	depth, header, start := 0, true, true
+func (b body) read(p *parser) {
 	for ; !p.failed; p.next() {
 		switch {
 		case p.tok.Kind == EOF:
-			if depth > 0 {
+			if b.depth > 0 {
 				p.fail("a body is not closed")
 			}
 			return
-		case p.is(';'):
-			if depth <= 0 {
-				return
-			}
-			start = true
+		case p.is(';') && b.depth <= 0:
+			return
+		case p.is(';'), p.is(':'): // behind a statement, behind a label
+			b.start = true
 			continue
-		case p.is(':'): // behind a label
-			start = true
-			continue
-		case header && p.is('('): // parameters may be named like keywords
+		case b.header && p.is('('): // parameters may be named like keywords
 			p.skipParen()
 		}
-		depth, header, start = p.bodyWord(op, depth, header, start)
+		b = b.word(p)
 	}
 }
 
@@ -155,40 +158,55 @@ func (p *parser) skipParen() {
 	}
 }
 
-// bodyWord is how a word changes the depth of a compound statement. Most that
-// open one are also functions or clauses elsewhere, so they count only where a
-// statement begins; header is the part before the body.
-func (p *parser) bodyWord(op, depth int, header, start bool) (int, bool, bool) {
+// word is how the word here changes the body. Most words that open a compound
+// statement are also functions or clauses elsewhere, so they count only where
+// a statement begins.
+func (b body) word(p *parser) body {
+	start := b.start || b.header
+	b.start = false
 	switch p.kw {
 	case kwBegin:
-		if header || start {
-			return depth + 1, false, true
+		if start {
+			return body{b.op, b.depth + 1, false, true}
 		}
 	case kwCase:
-		return depth + 1, header, false
-	case kwIf, kwLoop, kwWhile, kwRepeat, kwFor:
-		if (start || header && p.kw != kwFor) && (!header || !p.headerClause()) {
-			return depth + 1, false, p.kw == kwLoop || p.kw == kwRepeat
+		b.depth++
+	case kwIf, kwLoop, kwWhile, kwRepeat:
+		if start && (!b.header || !p.headerClause()) {
+			return body{b.op, b.depth + 1, false, p.kw == kwLoop || p.kw == kwRepeat}
+		}
+	case kwFor:
+		if start && !b.header {
+			b.depth++
 		}
 	case kwEnd:
-		if _, kw := p.peek(); kw == kwIf || kw == kwCase || kw == kwLoop || kw == kwWhile || kw == kwRepeat || kw == kwFor {
+		switch _, kw := p.peek(); kw {
+		case kwIf, kwCase, kwLoop, kwWhile, kwRepeat, kwFor:
 			p.next()
 		}
-		return depth - 1, header, false
+		b.depth--
 	case kwThen, kwElse, kwDo:
-		return depth, header, true
+		b.start = true
 	case kwRename:
-		if header {
-			p.t.Ops[op].Kind = Alter // ALTER EVENT … RENAME TO
+		if b.header && b.op >= 0 {
+			p.t.Ops[b.op].Kind = Alter // ALTER EVENT … RENAME TO
 		}
-	case kwSelect, kwInsert, kwUpdate, kwDelete, kwCall, kwReplace, kwReturn, kwTruncate, kwWith:
-		if header && p.prevKw != kwBefore && p.prevKw != kwAfter && p.prevKw != kwOr {
-			header = false
-		}
-	case kwSet:
-		header = header && p.prevKw == kwCharacter
+	default:
+		b.header = b.header && !p.beginsBody()
 	}
-	return depth, header, false
+	return b
+}
+
+// beginsBody reports that the word here ends the header of a routine: a
+// statement begins, not an event of a trigger or a clause.
+func (p *parser) beginsBody() bool {
+	switch p.kw {
+	case kwSelect, kwInsert, kwUpdate, kwDelete, kwCall, kwReplace, kwReturn, kwTruncate, kwWith:
+		return p.prevKw != kwBefore && p.prevKw != kwAfter && p.prevKw != kwOr
+	case kwSet:
+		return p.prevKw != kwCharacter
+	}
+	return false
 }
 
 // headerClause reports that the word here is the IF of IF NOT EXISTS or the FOR

@@ -29,7 +29,7 @@ func (s *Scanner) quoteEnd(i int, quote byte, escapes bool) int {
 		switch src[i] {
 		case quote:
 			if i > 0 && src[i-1] == '\\' {
-				s.noteMode(escapes)
+				s.noteMode(quote, escapes)
 			}
 			if !s.followedBy(i, quote) {
 				return i + 1
@@ -38,7 +38,7 @@ func (s *Scanner) quoteEnd(i int, quote byte, escapes bool) int {
 		case '\\':
 			if escapes {
 				if s.followedBy(i, quote) {
-					s.noteMode(escapes)
+					s.noteMode(quote, escapes)
 				}
 				i++
 			}
@@ -52,8 +52,8 @@ func (s *Scanner) quoteEnd(i int, quote byte, escapes bool) int {
 
 // noteMode notes a backslash before a quote, in a string whose escapes are the
 // mode's: only there would another mode end the string elsewhere.
-func (s *Scanner) noteMode(escapes bool) {
-	if escapes == (s.mode&BackslashEscapes != 0) {
+func (s *Scanner) noteMode(quote byte, escapes bool) {
+	if quote == '\'' && escapes == (s.mode&BackslashEscapes != 0) {
 		s.modeMatters = true
 	}
 }

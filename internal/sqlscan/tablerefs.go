@@ -50,18 +50,19 @@ func (p *parser) tableRefs(refs *tableRefs) {
 	expect, depth := true, 0
 	for !p.failed {
 		switch {
-		case p.tok.Kind == EOF, p.is(';'):
-			if depth > 0 {
-				p.fail("a parenthesis is not closed")
-			}
+		case p.atEnd() && depth > 0:
+			p.fail("a parenthesis is not closed")
+		case p.atEnd():
 			return
 		case p.is('('):
-			if t, kw := p.peek(); expect && setsOf[kw]&sQuery == 0 && t.Kind != EOF {
+			if t, kw := p.peek(); expect && keywords[kw].sets&sQuery == 0 && t.Kind != EOF {
 				depth++ // a join in parentheses
 				p.next()
 				continue
 			}
-			p.callCheck()
+			if !expect {
+				p.callCheck()
+			}
 			p.paren()
 			expect = false
 			continue
@@ -75,18 +76,23 @@ func (p *parser) tableRefs(refs *tableRefs) {
 			expect = true
 		case expect && (p.tok.Kind == Word || p.tok.Kind == QuotedIdent):
 			expect = false
-			if refs.n == maxTables {
-				p.fail("more tables than a join may have")
-				return
-			}
-			refs.list[refs.n] = p.tableRef()
-			refs.n++
+			p.addRef(refs)
 			continue
-		case depth == 0 && setsOf[p.kw]&(sSet|sWhere|sOrder|sLimit|sReturning) != 0:
+		case depth == 0 && keywords[p.kw].sets&(sSet|sWhere|sOrder|sLimit|sReturning) != 0:
 			return
 		}
 		p.next()
 	}
+}
+
+// addRef reads one table and adds it.
+func (p *parser) addRef(refs *tableRefs) {
+	if refs.n == maxTables {
+		p.fail("more tables than a join may have")
+		return
+	}
+	refs.list[refs.n] = p.tableRef()
+	refs.n++
 }
 
 // tableRef reads one table: name, PARTITION (…), alias.
@@ -100,7 +106,7 @@ func (p *parser) tableRef() (ref tableRef) {
 		p.paren()
 	}
 	named := p.accept(kwAs)
-	if p.tok.Kind == QuotedIdent || p.tok.Kind == Word && (named || setsOf[p.kw]&(sReserved|sClause) == 0) {
+	if p.tok.Kind == QuotedIdent || p.tok.Kind == Word && (named || keywords[p.kw].sets&(sReserved|sClause) == 0) {
 		ref.alias = Span{p.tok.Pos, p.tok.End}
 		p.kw = 0
 		p.next()

@@ -113,6 +113,12 @@ func classes(d Dialect) (t [256]class) {
 	} {
 		t[first] = c
 	}
+	dialectClasses(d, set)
+	return t
+}
+
+// dialectClasses sets the bytes in which a dialect is different.
+func dialectClasses(d Dialect, set func(bytes string, c class)) {
 	switch d {
 	case PostgreSQL:
 		set("@`?#", cPlain)
@@ -122,14 +128,12 @@ func classes(d Dialect) (t [256]class) {
 		set("#", cHash)
 	case SQLite:
 		set("[", cBracket)
-		set("#^!", cPlain)
 		set("\xef", cHigh|wordByte)
 	case ClickHouse:
 		set("{}", cPlain)
 		set("#", cHash)
 		for b := 0x80; b <= 0xff; b++ {
-			t[b] = cHigh
+			set(string([]byte{byte(b)}), cHigh)
 		}
 	}
-	return t
 }

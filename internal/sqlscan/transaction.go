@@ -32,26 +32,9 @@ func (p *parser) start() {
 // number of times, so what it does is not in the text.
 func (p *parser) block(at Token) {
 	p.add(Opaque, at)
-	depth, start := 1, true
-	if p.kw == kwNot {
-		p.next()
-		p.next()
-	}
-	for ; !p.failed; p.next() {
-		switch {
-		case p.tok.Kind == EOF:
-			if depth > 0 {
-				p.fail("a body is not closed")
-			}
-			return
-		case p.is(';') && depth <= 0:
-			return
-		case p.is(';'), p.is(':'):
-			start = true
-			continue
-		}
-		depth, _, start = p.bodyWord(0, depth, false, start)
-	}
+	p.next()
+	p.next()
+	body{op: -1, depth: 1, start: true}.read(p)
 }
 
 // rollback reads ROLLBACK and ROLLBACK TO.

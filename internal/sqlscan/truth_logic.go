@@ -33,7 +33,7 @@ func (p *prover) boolean(t tri) value {
 	case yes:
 		v.n = 1
 	case null:
-		v.kind = kindNull
+		v = nullOf(v.kind)
 	case unknown:
 		v.kind = kindUnknown
 	}
@@ -101,16 +101,19 @@ func (p *prover) or(a, b value) value {
 	if t != unknown {
 		return p.boolean(t)
 	}
+	if !a.isFact() {
+		a, b = b, a
+	}
 	switch {
 	case !a.isFact():
-		a, b = b, a
+		return value{}
 	case b.isFact() && a.s == b.s:
 		a.n |= b.n
 	}
-	if a.n == everywhere && a.isFact() {
+	if a.n == everywhere {
 		return p.boolean(yes)
 	}
-	a.flags &^= flagExact | flagColumn
+	a.flags &^= flagExact
 	return a
 }
 

@@ -95,7 +95,10 @@ func (p *parser) assigned(refs *tableRefs, at Token, flags Flags) bool {
 	first, all := len(p.t.Ops), true
 	for !p.failed {
 		start := p.tok.Pos
-		p.namePart()
+		if p.is('.') || !p.namePart() {
+			p.fail("a column is missing behind SET")
+			return false
+		}
 		end := p.prev.End
 		qualified := false
 		for p.is('.') {
@@ -134,7 +137,7 @@ func (p *parser) addTarget(first int, at Token, table Span, flags Flags) {
 // toComma reads an expression up to a comma outside of parentheses, or where
 // walk would stop.
 func (p *parser) toComma(stop set) {
-	for !p.failed && !p.atEnd() && !p.is(',') && !p.is(')') && setsOf[p.kw]&stop == 0 {
+	for !p.failed && !p.atEnd() && !p.is(',') && !p.is(')') && keywords[p.kw].sets&stop == 0 {
 		if p.is('(') {
 			p.callCheck()
 			p.paren()

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+const (
+	pg = sqlscan.PostgreSQL
+	my = sqlscan.MySQL
+	sq = sqlscan.SQLite
+	ch = sqlscan.ClickHouse
+)
+
+func act(v dbguard.Verb, object string) dbguard.Act { return dbguard.Act{Verb: v, Object: object} }
+
+func every(v dbguard.Verb, object string) dbguard.Act {
+	return dbguard.Act{Verb: v, Object: object, Filter: dbguard.Unfilter}
+}
+
+func TestUnderstand(t *testing.T) {
+	tests := []struct {
+		name    string
+		d       sqlscan.Dialect
+		text    string
+		summary string
+		acts    []dbguard.Act
+	}{
+		{"delete", pg, "DELETE FROM Users WHERE id = 7", "DELETE users", []dbguard.Act{act(dbguard.Delete, "users")}},
+		{"quoted name", pg, `DELETE FROM "Ts" WHERE id = 7`, "DELETE Ts", []dbguard.Act{act(dbguard.Delete, "Ts")}},
+		{"escaped name", pg, `DELETE FROM U&"!0074" UESCAPE '!'`, "DELETE t", []dbguard.Act{every(dbguard.Delete, "t")}},
+		{"always true", pg, "DELETE FROM t WHERE 1 = 1", "DELETE t", []dbguard.Act{{Verb: dbguard.Delete, Object: "t", Filter: dbguard.AlwaysMet}}},
+		{"constant limit", my, "DELETE FROM t LIMIT 1", "DELETE t", []dbguard.Act{act(dbguard.Delete, "t")}},
+		{"limit that is none", my, "UPDATE t SET a = 1 LIMIT 18446744073709551615", "UPDATE t", []dbguard.Act{every(dbguard.Update, "t")}},
+		{"limit as parameter", my, "DELETE FROM t LIMIT ?", "DELETE t", []dbguard.Act{every(dbguard.Delete, "t")}},
+		{"modifying CTE", pg, "WITH d AS (DELETE FROM t RETURNING *) SELECT count(*) FROM d", "DELETE t", []dbguard.Act{every(dbguard.Delete, "t")}},
+		{"upsert", pg, "INSERT INTO t VALUES (1) ON CONFLICT (id) DO UPDATE SET a = 1", "INSERT t", []dbguard.Act{every(dbguard.Upsert, "t")}},
+		{"replace", sq, "REPLACE INTO t VALUES (1)", "REPLACE t", []dbguard.Act{every(dbguard.Replace, "t")}},
+		{"merge", pg, "MERGE INTO t USING o ON t.id = o.id WHEN MATCHED THEN DELETE", "MERGE t", []dbguard.Act{every(dbguard.Merge, "t")}},
+		{"truncate", my, "TRUNCATE TABLE s.t", "TRUNCATE s.t", []dbguard.Act{every(dbguard.Empty, "s.t")}},
+		{"drop", pg, "DROP MATERIALIZED VIEW IF EXISTS v", "DROP VIEW v", []dbguard.Act{every(dbguard.Remove, "v")}},
+		{"drop schema", pg, "DROP SCHEMA app CASCADE", "DROP SCHEMA app", []dbguard.Act{every(dbguard.RemoveDatabase, "app")}},
+		{"alter", pg, "ALTER TABLE t DROP COLUMN c", "ALTER TABLE t", []dbguard.Act{every(dbguard.Reshape, "t")}},
+		{"create database", my, "CREATE DATABASE d", "CREATE DATABASE d", []dbguard.Act{every(dbguard.Create, "d")}},
+		{"attach", sq, "ATTACH DATABASE 'x.db' AS x", "ATTACH DATABASE", []dbguard.Act{every(dbguard.Create, "x.db")}},
+		{"code that PostgreSQL counts", pg, "CALL wipe()", "CALL wipe", []dbguard.Act{every(dbguard.Call, "wipe")}},
+		{"code that nobody counts", my, "CALL wipe()", "CALL wipe", []dbguard.Act{every(dbguard.Run, "wipe")}},
+		{"code outside of the server", pg, "COPY t FROM PROGRAM 'cat'", "COPY t, t", []dbguard.Act{every(dbguard.Run, "t")}},
+		{
+			"mutation of ClickHouse", ch, "ALTER TABLE t DELETE WHERE id = 1", "DELETE t",
+			[]dbguard.Act{{Verb: dbguard.Uncounted, Object: "t", Note: "mutations run on their own time and are not undone"}},
+		},
+		{"insert", pg, "INSERT INTO t VALUES (1)", "", nil},
+		{"definition", pg, "CREATE TABLE t (id int)", "", nil},
+		{"preparation", pg, "PREPARE q AS DELETE FROM t", "", nil},
+		{"one's own temporary table", pg, "CREATE TEMP TABLE x AS SELECT 1; DELETE FROM x; DROP TABLE x", "", nil},
+		{"rolled back by itself", my, "START TRANSACTION; DELETE FROM t; ROLLBACK", "", nil},
+		{"migration", pg, "BEGIN; CREATE TABLE t (id int); INSERT INTO t VALUES (1); COMMIT", "", nil},
+		{"control alone", pg, "COMMIT", "", nil},
+		{
+			"commit in a longer text", pg, "DELETE FROM t WHERE id = 1; COMMIT", "DELETE t COMMIT",
+			[]dbguard.Act{act(dbguard.Delete, "t"), every(dbguard.EndTransaction, "")},
+		},
+		{
+			"not rolled back: structure commits", my, "BEGIN; DELETE FROM t; CREATE TABLE z (i int); ROLLBACK", "BEGIN DELETE t CREATE TABLE z ROLLBACK",
+			[]dbguard.Act{every(dbguard.Delete, "t")},
+		},
+		{
+			"guard off", my, "SET foreign_key_checks = 0", "SET foreign_key_checks",
+			[]dbguard.Act{{Verb: dbguard.Unprotect, Object: "foreign_key_checks", Filter: dbguard.Unfilter, Note: "SET foreign_key_checks = ?"}},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, tt.d)
+			st := r.understand(r.classify(tt.text))
+			assert.Equal(t, tt.acts, st.op.Acts)
+			assert.Equal(t, tt.summary, st.op.Summary)
+			assert.Len(t, st.targets, len(st.op.Acts))
+		})
+	}
+}
+
+func TestUnderstandInsideTransaction(t *testing.T) {
+	r := newRig(t, my)
+	r.TxBegan()
+	st := r.understand(r.classify("START TRANSACTION; DELETE FROM t; ROLLBACK"))
+	require.Len(t, st.op.Acts, 3, "it would commit and undo what is the caller's")
+	assert.Equal(t, dbguard.EndTransaction, st.op.Acts[0].Verb)
+	assert.Equal(t, dbguard.Delete, st.op.Acts[1].Verb)
+	assert.Equal(t, dbguard.EndTransaction, st.op.Acts[2].Verb)
+}
+
+// The verdict of whole texts, as a caller sees it.
+func TestVerdicts(t *testing.T) {
+	tests := []struct {
+		name string
+		d    sqlscan.Dialect
+		ctx  context.Context
+		text string
+		want dbguard.RuleID // "": it passes
+	}{
+		{"unbounded", pg, context.Background(), "DELETE FROM t WHERE id = 1", dbguard.Unbounded},
+		{"bounded", pg, atMost(1), "DELETE FROM t WHERE id = 1", ""},
+		{"over", pg, atMost(0), "DELETE FROM t WHERE id = 1", dbguard.OverLimit},
+		{"unfiltered", pg, atMost(9), "DELETE FROM t", dbguard.Unfiltered},
+		{"drop", pg, atMost(1), "DROP TABLE t", dbguard.Drop},
+		{"stacked", pg, atMost(1), "SELECT 1; DELETE FROM t WHERE id = 1", dbguard.Stacked},
+		{"own transaction", pg, atMost(1), "BEGIN; DELETE FROM t WHERE id = 1; COMMIT", dbguard.Stacked},
+		{"commit behind an insert", pg, atMost(1), "INSERT INTO t VALUES (1); COMMIT", dbguard.TransactionControl},
+		{"unreadable", pg, atMost(1), "DELETE FROM t WHERE name = 'x", dbguard.Unreadable},
+		{"code counted", pg, atMost(1), "DO $$ BEGIN PERFORM 1; END $$", ""},
+		{"code not bounded", pg, context.Background(), "DO $$ BEGIN PERFORM 1; END $$", dbguard.RuleOpaque},
+		{"code not counted", my, atMost(1), "CALL p()", dbguard.RuleOpaque},
+		{"mutation", ch, atMost(1), "DELETE FROM t WHERE id = 1", dbguard.Uncountable},
+		{"insert", my, context.Background(), "INSERT INTO t VALUES (1)", ""},
+		{"empty", pg, context.Background(), "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, tt.d)
+			r.conn.on("probe", int64(1)).on("find", false)
+			err := r.send(tt.ctx, tt.text, 1, nil)
+			if tt.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, tt.want)
+			require.ErrorIs(t, err, dbguard.ErrRefused)
+		})
+	}
+}
