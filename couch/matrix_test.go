@@ -1,6 +1,7 @@
 package couch_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/dbguard/dbguard-go/couch"
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/dbguard/dbguardtest"
 	"github.com/dbguard/dbguard-go/internal/couchmatrix"
 )
 
@@ -33,60 +35,74 @@ func bodyOf(t *testing.T, c couchmatrix.Case) (body []byte, length int64) {
 func TestMatrix(t *testing.T) {
 	s := &server{answers: questions}
 	g, rec := newGuard(t, dbguard.Policy{})
-	door := couch.Transport(s, g)
+	d := doorway{couch.Transport(s, g), s, rec}
 	cases := couchmatrix.Cases()
 	require.GreaterOrEqual(t, len(cases), 150)
 	names := map[string]bool{}
 	for _, c := range cases {
 		require.False(t, names[c.Name], "two cases are named %s", c.Name)
 		names[c.Name] = true
-		t.Run(c.Name, func(t *testing.T) {
-			rec.Reset()
-			s.take()
-			req, err := c.Request(t.Context(), "http://couch.test", asItIs)
-			require.NoError(t, err)
-			req.Header.Set("X-Caller", "1")
-			res, err := door.RoundTrip(req)
-			if c.Rule != "" {
-				require.ErrorIs(t, err, c.Rule)
-				var v *dbguard.Violation
-				require.ErrorAs(t, err, &v)
-				require.Equal(t, c.Rule, v.Rule, v.Error())
-				require.Equal(t, dbguard.EffectNone, v.Effect)
-				require.Empty(t, s.take(), "it was sent nevertheless")
-				require.Len(t, rec.Events(), 1)
-			} else {
-				require.NoError(t, err)
-				require.NoError(t, res.Body.Close())
-				arrived(t, s, c)
-				require.Empty(t, rec.Events())
-			}
-		})
-		t.Run(c.Name+", allowed", func(t *testing.T) {
-			if c.Pass == nil {
-				require.Empty(t, c.Rule, "nothing lets it through")
-				return
-			}
-			rec.Reset()
-			s.take()
-			req, err := c.Request(c.Pass(t.Context()), "http://couch.test", asItIs)
-			require.NoError(t, err)
-			req.Header.Set("X-Caller", "1")
-			res, err := door.RoundTrip(req)
-			if strings.HasPrefix(c.Name, "bounded by none") {
-				require.ErrorIs(t, err, dbguard.OverLimit)
-				require.Empty(t, s.take())
-				return
-			}
-			require.NoError(t, err)
-			require.NoError(t, res.Body.Close())
-			arrived(t, s, c)
-			require.Len(t, rec.Events(), 1)
-			e := rec.Events()[0]
-			require.Equal(t, c.Rows, e.Rows, "documents")
-			require.NotEqual(t, dbguard.OutcomeRefused, e.Outcome)
-		})
+		t.Run(c.Name, func(t *testing.T) { d.unsaid(t, c) })
+		t.Run(c.Name+", allowed", func(t *testing.T) { d.said(t, c) })
 	}
+}
+
+// doorway is a door with somebody on either side.
+type doorway struct {
+	http.RoundTripper
+	server *server
+	rec    *dbguardtest.Recorder
+}
+
+func (d doorway) send(ctx context.Context, t *testing.T, c couchmatrix.Case) error {
+	t.Helper()
+	d.rec.Reset()
+	d.server.take()
+	req, err := c.Request(ctx, "http://couch.test", asItIs)
+	require.NoError(t, err)
+	req.Header.Set("X-Caller", "1")
+	res, err := d.RoundTrip(req)
+	if err == nil {
+		require.NoError(t, res.Body.Close())
+	}
+	return err
+}
+
+// unsaid sends the request of a caller who said nothing.
+func (d doorway) unsaid(t *testing.T, c couchmatrix.Case) {
+	err := d.send(t.Context(), t, c)
+	if c.Rule == "" {
+		require.NoError(t, err)
+		arrived(t, d.server, c)
+		require.Empty(t, d.rec.Events())
+		return
+	}
+	var v *dbguard.Violation
+	require.ErrorAs(t, err, &v)
+	require.Equal(t, c.Rule, v.Rule, v.Error())
+	require.Equal(t, dbguard.EffectNone, v.Effect)
+	require.Empty(t, d.server.take(), "it was sent nevertheless")
+	require.Len(t, d.rec.Events(), 1)
+}
+
+// said sends the request of a caller who said what it takes.
+func (d doorway) said(t *testing.T, c couchmatrix.Case) {
+	if c.Pass == nil {
+		require.Empty(t, c.Rule, "nothing lets it through")
+		return
+	}
+	err := d.send(c.Pass(t.Context()), t, c)
+	if strings.HasPrefix(c.Name, "bounded by none") {
+		require.ErrorIs(t, err, dbguard.OverLimit)
+		require.Empty(t, d.server.take())
+		return
+	}
+	require.NoError(t, err)
+	arrived(t, d.server, c)
+	require.Len(t, d.rec.Events(), 1)
+	e := d.rec.Events()[0]
+	require.Equal(t, c.Rows, e.Rows, "documents")
+	require.NotEqual(t, dbguard.OutcomeRefused, e.Outcome)
 }
 
 // arrived requires that one request arrived, byte by byte as it would bare.
@@ -108,17 +124,10 @@ func arrived(t *testing.T, s *server, c couchmatrix.Case) {
 func TestMatrixObserved(t *testing.T) {
 	s := &server{answers: questions}
 	g, rec := newGuard(t, dbguard.Policy{Mode: dbguard.Observe})
-	door := couch.Transport(s, g)
+	d := doorway{couch.Transport(s, g), s, rec}
 	for _, c := range couchmatrix.Cases() {
 		t.Run(c.Name, func(t *testing.T) {
-			rec.Reset()
-			s.take()
-			req, err := c.Request(t.Context(), "http://couch.test", asItIs)
-			require.NoError(t, err)
-			req.Header.Set("X-Caller", "1")
-			res, err := door.RoundTrip(req)
-			require.NoError(t, err)
-			require.NoError(t, res.Body.Close())
+			require.NoError(t, d.send(t.Context(), t, c))
 			arrived(t, s, c)
 			if c.Rule == "" {
 				require.Empty(t, rec.Events())

@@ -1,10 +1,8 @@
 package couch_test
 
 import (
-	"bytes"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -88,17 +86,4 @@ func newGuard(t testing.TB, p dbguard.Policy) (*dbguard.Guard, *dbguardtest.Reco
 	g, err := dbguard.New(p)
 	require.NoError(t, err)
 	return g, rec
-}
-
-// chunked hides the length of a body.
-func chunked(b []byte) io.Reader { return io.MultiReader(bytes.NewReader(b)) }
-
-func acts(e dbguard.Event) []dbguard.Verb {
-	var verbs []dbguard.Verb
-	for _, a := range e.Op.Acts {
-		if !slices.Contains(verbs, a.Verb) {
-			verbs = append(verbs, a.Verb)
-		}
-	}
-	return verbs
 }

@@ -73,7 +73,7 @@ func real(urls string) (nodes, error) {
 		}
 	}
 	return nodes{
-		version: fmt.Sprintf("CouchDB with %d nodes", len(list)),
+		version: fmt.Sprintf("CouchDB, nodes: %d", len(list)),
 		first:   list[0], last: list[len(list)-1],
 		join:        func() {},
 		synchronise: func(ctx context.Context) error { return pause(ctx, time.Duration(len(list)-1)*5*time.Second) },
