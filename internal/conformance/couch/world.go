@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/dbguard/dbguard-go/internal/couchmatrix"
 )
@@ -50,8 +51,20 @@ func (w *World) drop(ctx context.Context, name string) error {
 	return w.do(ctx, http.MethodDelete, "/"+url.PathEscape(name), nil, nil)
 }
 
-// empty removes the documents of a system database, but for its design documents.
-func (w *World) empty(ctx context.Context, name string) error {
+// empty removes the documents of a system database, but for its design
+// documents. A replication may be writing to its own: then it is tried again.
+func (w *World) empty(ctx context.Context, name string) (err error) {
+	for range 50 {
+		var left int
+		if left, err = w.removeAll(ctx, name); left == 0 {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return err
+}
+
+func (w *World) removeAll(ctx context.Context, name string) (left int, err error) {
 	var all struct {
 		Rows []struct {
 			ID    string
@@ -59,17 +72,17 @@ func (w *World) empty(ctx context.Context, name string) error {
 		}
 	}
 	if err := w.do(ctx, http.MethodGet, "/"+name+"/_all_docs", nil, &all); err != nil {
-		return err
+		return 1, err
 	}
 	for _, row := range all.Rows {
 		if strings.HasPrefix(row.ID, "_design/") {
 			continue
 		}
-		if err := w.do(ctx, http.MethodDelete, "/"+name+"/"+url.PathEscape(row.ID)+"?rev="+row.Value.Rev, nil, nil); err != nil {
-			return err
+		if e := w.do(ctx, http.MethodDelete, "/"+name+"/"+url.PathEscape(row.ID)+"?rev="+row.Value.Rev, nil, nil); e != nil {
+			left, err = left+1, e
 		}
 	}
-	return nil
+	return left, err
 }
 
 func (w *World) fill(ctx context.Context) error {
