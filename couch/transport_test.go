@@ -57,7 +57,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			got = n
 			return &http.Response{StatusCode: http.StatusCreated, Body: http.NoBody, Request: req}, errors.Join(err, req.Body.Close())
 		})
-		var body io.Reader = io.MultiReader(strings.NewReader(`{"_rev":"1-x","data":"`), io.LimitReader(letters{}, size), strings.NewReader(`"}`))
+		body := io.MultiReader(strings.NewReader(`{"_rev":"1-x","data":"`), io.LimitReader(letters{}, size), strings.NewReader(`"}`))
 		if compressed {
 			r, w := io.Pipe()
 			plain := body
