@@ -11,7 +11,7 @@ SHELL := bash -euo pipefail
 FUZZTIME ?= 10s
 BENCH ?= .
 # Folders with a go.mod whose tests count; internal/tools holds programs alone.
-MODULES := . internal/conformance $(patsubst %/go.mod,%,$(wildcard examples/go.mod))
+MODULES := . sqlguard/pgxguard internal/conformance $(patsubst %/go.mod,%,$(wildcard examples/go.mod))
 RACE ?= -race
 
 .PHONY: test test-short lint tidy fuzz bench generate results servers

@@ -43,7 +43,7 @@ func blank(t *sqlscan.Text) bool {
 }
 
 // pastNote is why a statement that does not come through its door is refused.
-const pastNote = "it was sent past the guarded handle, on the driver's own connection"
+const pastNote = "it was sent on the driver's own connection, past the handle that counts"
 
 // Past judges a text that is sent past the door, on the driver's own
 // connection, by somebody who can be stopped but not be told a verdict

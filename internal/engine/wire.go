@@ -21,8 +21,8 @@ type Wire interface {
 // see takes over what the protocol says of the transaction.
 func (s *Session) see(ctx context.Context, status byte) {
 	switch open := status != 'I'; {
-	case !open && s.tx == txCaller: // ended past the session: nobody knows how, nothing is given back
-		s.endLedger(ctx, dbguard.EffectApplied, nil)
+	case !open && (s.tx == txCaller || s.ledger != nil):
+		s.endLedger(ctx, dbguard.EffectApplied, nil) // ended past the session, nobody knows how: nothing is given back
 		s.rest()
 	case !open:
 		s.tx = txIdle
