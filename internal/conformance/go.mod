@@ -19,6 +19,7 @@ require (
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/dbguard/dbguard-go/sqlguard/pgxguard v0.0.0-00010101000000-000000000000
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
@@ -46,3 +47,5 @@ require (
 )
 
 replace github.com/dbguard/dbguard-go => ../..
+
+replace github.com/dbguard/dbguard-go/sqlguard/pgxguard => ../../sqlguard/pgxguard

@@ -31,7 +31,7 @@ func (l *link) read(ctx context.Context, takes options, sql string, args []any) 
 			r.args[last] = rewritten{text, values}
 		}
 	}
-	r.text = l.prepared(r.text)
+	r.text = l.prepared(ctx, r.text)
 	return r, nil
 }
 

@@ -1,6 +1,7 @@
 package pgxguard
 
 import (
+	"context"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -12,12 +13,13 @@ import (
 type statements struct {
 	texts map[string]string
 	next  pgx.TracePrepareStartData // being prepared
+	// asking says that the guard itself prepares, to find out whether the
+	// statement is still there: kept is the answer.
+	asking, kept bool
 }
 
 // cached begins the names of what pgx prepares by itself, for each text.
 const cached = "stmtcache_"
-
-func (s *statements) prepare(data pgx.TracePrepareStartData) { s.next = data }
 
 func (s *statements) done(data pgx.TracePrepareEndData) {
 	next := s.next
@@ -31,16 +33,24 @@ func (s *statements) done(data pgx.TracePrepareEndData) {
 	s.texts[next.Name] = next.SQL
 }
 
-// prepared is the text to judge for what the caller wants run. A name that is
-// not a plain word could be a text of its own, after the statement was
-// deallocated: then both are judged.
-func (l *link) prepared(sql string) string {
-	text, ok := l.statements.texts[sql]
-	switch {
-	case !ok:
+// prepared is the text that the server runs for what the caller calls by name
+// or text. Nobody sees a statement go; but to prepare one that is there costs
+// nothing, and tells.
+func (l *link) prepared(ctx context.Context, sql string) string {
+	s := &l.statements
+	text, ok := s.texts[sql]
+	if !ok {
 		return sql
-	case strings.ContainsFunc(sql, func(r rune) bool { return r <= ' ' || strings.ContainsRune("'\"`$;()/", r) }):
-		return sql + "\n;" + text
 	}
-	return text
+	s.asking, s.kept = true, false
+	_, err := l.conn.Prepare(ctx, sql, text)
+	s.asking = false
+	if s.kept {
+		return text
+	}
+	if err == nil {
+		_ = l.conn.Deallocate(ctx, sql) // as the caller left it; an error breaks what comes next
+	}
+	delete(s.texts, sql)
+	return sql
 }

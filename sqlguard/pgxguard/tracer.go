@@ -77,12 +77,21 @@ func (t *tracer) TraceCopyFromEnd(ctx context.Context, conn *pgx.Conn, data pgx.
 
 // TracePrepareStart vetoes nothing: a statement is judged when it runs.
 func (t *tracer) TracePrepareStart(ctx context.Context, conn *pgx.Conn, data pgx.TracePrepareStartData) context.Context {
-	linkOf(conn, t.guard).statements.prepare(data)
+	s := &linkOf(conn, t.guard).statements
+	if s.asking {
+		return ctx
+	}
+	s.next = data
 	return t.next.prepareStart(ctx, conn, data)
 }
 
 // TracePrepareEnd learns the statement's name.
 func (t *tracer) TracePrepareEnd(ctx context.Context, conn *pgx.Conn, data pgx.TracePrepareEndData) {
-	linkOf(conn, t.guard).statements.done(data)
+	s := &linkOf(conn, t.guard).statements
+	if s.asking {
+		s.kept = data.AlreadyPrepared
+		return
+	}
+	s.done(data)
 	t.next.prepareEnd(ctx, conn, data)
 }
