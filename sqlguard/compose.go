@@ -153,7 +153,7 @@ var connTypes = [16]func(*conn) driver.Conn{
 // not the connection how to convert an argument.
 func composeStmt(s *stmt) driver.Stmt {
 	checker, checks := s.bare.Stmt.(driver.NamedValueChecker)
-	converter, converts := s.bare.Stmt.(driver.ColumnConverter) //nolint:staticcheck // see bare
+	converter, converts := s.bare.Stmt.(columnConverter)
 	switch {
 	case checks && converts:
 		return struct {

@@ -37,9 +37,10 @@ type fake struct {
 	sets [][][]driver.Value
 	// changed is what RowsAffected says.
 	changed int64
-	version string // what SELECT version() answers; "": countsNothing
-	file    string // the main database's in PRAGMA database_list
-	empty   string // whether sqlite_master is
+	counts  map[string]int64 // or, by what the text holds, this
+	version string           // what SELECT version() answers; "": countsNothing
+	file    string           // the main database's in PRAGMA database_list
+	empty   string           // whether sqlite_master is
 	invalid bool
 	failed  bool
 }
@@ -160,8 +161,8 @@ func (c *fakeConn) query(call, text string, args any) (driver.Rows, error) {
 // answers are the script's for the application's texts, and what an engine
 // answers to the guard's own questions.
 func (c *fakeConn) answers(text string) [][][]driver.Value {
-	if strings.Contains(text, "app") {
-		return c.sets
+	if strings.Contains(text, "app") || strings.Contains(text, "RETURNING") {
+		return slices.Clone(c.sets)
 	}
 	switch {
 	case text == "SELECT version()" && c.version != "-":
@@ -241,6 +242,11 @@ func (r *fakeResult) LastInsertId() (int64, error) {
 func (r *fakeResult) RowsAffected() (int64, error) {
 	if strings.Contains(r.text, "nocount") {
 		return 0, errors.New("no count")
+	}
+	for part, n := range r.counts {
+		if strings.Contains(r.text, part) {
+			return n, nil
+		}
 	}
 	return r.changed, nil
 }

@@ -59,8 +59,10 @@ func TestConnectWrongly(t *testing.T) {
 	}{
 		{"no guard", sqlguard.WrapConnector(&fake{}, nil), "dbguard: the Guard is nil: make one with dbguard.New"},
 		{"no connector", sqlguard.WrapConnector(nil, g), "sqlguard: WrapConnector of a nil driver.Connector"},
-		{"a wrong option", sqlguard.WrapConnector(&fake{}, g, sqlguard.WithDialect(9)),
-			"sqlguard: WithDialect(9) is none of PostgreSQL, MySQL, SQLite and ClickHouse"},
+		{
+			"a wrong option", sqlguard.WrapConnector(&fake{}, g, sqlguard.WithDialect(9)),
+			"sqlguard: WithDialect(9) is none of PostgreSQL, MySQL, SQLite and ClickHouse",
+		},
 		{"no dialect", sqlguard.WrapConnector(&fake{fail: func(call, _ string) error {
 			if call == "query" {
 				return errors.New("no such function")

@@ -26,6 +26,9 @@ func (r resetter) ResetSession(ctx context.Context) error {
 		return err
 	}
 	r.c.session.Reset()
+	if r.c.session.Broken() {
+		return driver.ErrBadConn
+	}
 	return nil
 }
 

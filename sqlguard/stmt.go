@@ -67,6 +67,6 @@ func ordinal(args []driver.Value) []driver.NamedValue {
 }
 
 // columns is a statement whose driver knows how to convert each argument.
-type columns struct{ base driver.ColumnConverter } //nolint:staticcheck // see bare
+type columns struct{ base columnConverter }
 
 func (c columns) ColumnConverter(i int) driver.ValueConverter { return c.base.ColumnConverter(i) }

@@ -81,6 +81,7 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	var changed []relation
 	blind := false
 	err := c.read(ctx, countText(p.canFlush()), func(r *relation) {
+		c.leave(r)
 		switch r.rows -= c.before[r.oid]; {
 		case r.oid == 0: // the answer's head: track_counts is off
 			blind = true
@@ -104,6 +105,19 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	p.flushes(c.f.way)
 	count.Tables, err = c.tables(ctx, changed)
 	return count, err
+}
+
+// leave remembers what a relation's counters hold. If the statement is undone,
+// alone or by a ROLLBACK TO of the caller's, the lock by which the next baseline
+// would find the relation is gone, and the counts are not.
+func (c *postgresCounter) leave(r *relation) {
+	if c.f.way == own {
+		return
+	}
+	if c.p.pending == nil {
+		c.p.pending = map[int64]int64{}
+	}
+	c.p.pending[r.oid] = r.rows
 }
 
 // flushes notes that the counters will be flushed when the transaction ends.
@@ -238,10 +252,10 @@ func (c *postgresCounter) routes(ctx context.Context, hidden []relation) (map[in
 	return via, err
 }
 
-// routesText asks for everything that is reached from the named relations.
-func routesText(st *statement) string {
-	var conds []string
-	action, when := "confdeltype", "DELETE"
+// namedText is the condition that a row of pg_class c is a relation that the
+// statement names.
+func namedText(st *statement) string {
+	conds := []string{"false"}
 	for i := range st.targets {
 		x := &st.targets[i]
 		if len(x.name) == 0 {
@@ -254,15 +268,18 @@ func routesText(st *statement) string {
 			cond += " AND pg_catalog.pg_table_is_visible(c.oid)"
 		}
 		conds = append(conds, cond)
-		if x.op.Kind == sqlscan.Update {
-			action, when = "confupdtype", "UPDATE"
-		}
 	}
-	if len(conds) == 0 {
-		conds = []string{"false"}
+	return strings.Join(conds, " OR ")
+}
+
+// routesText asks for everything that is reached from the named relations.
+func routesText(st *statement) string {
+	action, when := "confdeltype", "DELETE"
+	if slices.ContainsFunc(st.targets, func(x target) bool { return x.op.Kind == sqlscan.Update }) {
+		action, when = "confupdtype", "UPDATE"
 	}
 	return `WITH RECURSIVE same(oid) AS (
-  SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE ` + strings.Join(conds, " OR ") + `
+  SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE ` + namedText(st) + `
   UNION
   SELECT x.oid FROM same, LATERAL (
     SELECT i.inhrelid AS oid FROM pg_catalog.pg_inherits i WHERE i.inhparent = same.oid

@@ -111,10 +111,14 @@ func (c *sqliteCounter) count(ctx context.Context, _ int64) (dbguard.Count, erro
 	}
 	direct := min(n[1], all)
 	hidden := all - direct
-	if x := c.conflicting(); x != nil {
-		if direct, err = c.conflicts(ctx, x, direct); err != nil {
-			return dbguard.Count{}, err
-		}
+	switch x := c.conflicting(); {
+	case x != nil:
+		direct, err = c.conflicts(ctx, x, direct)
+	case hidden > 0:
+		hidden, err = c.changedBehind(ctx, hidden)
+	}
+	if err != nil {
+		return dbguard.Count{}, err
 	}
 	count := dbguard.Count{Rows: direct + hidden}
 	if hidden > 0 && len(c.f.st.targets) == 1 {
@@ -124,6 +128,20 @@ func (c *sqliteCounter) count(ctx context.Context, _ int64) (dbguard.Count, erro
 		}
 	}
 	return count, nil
+}
+
+// changedBehind are those of the hidden rows that were there before: all of
+// them, unless nothing behind the statement does anything but insert.
+func (c *sqliteCounter) changedBehind(ctx context.Context, hidden int64) (int64, error) {
+	x := c.f.st.simple()
+	if x == nil {
+		return hidden, nil
+	}
+	only, err := c.q.onlyInserts(ctx, x.name[len(x.name)-1])
+	if only {
+		hidden = 0
+	}
+	return hidden, err
 }
 
 // conflicts is how many of the rows that were there before were changed or

@@ -94,11 +94,13 @@ func (p *parser) alterTable(at Token, flags Flags) {
 		return
 	}
 	calls := p.t.Calls
+	if p.accept(kwWait) { // MariaDB: a number, then the actions
+		p.next()
+	}
+	p.accept(kwNowait)
 	for !p.failed {
-		kind := p.action(i, at)
-		if worse(kind, p.t.Ops[i].Kind) {
-			p.t.Ops[i].Kind = kind
-		}
+		p.worsen(i, p.action(i, at))
+		p.tableOptions(i)
 		p.toComma(0)
 		if !p.is(',') {
 			break
@@ -107,6 +109,31 @@ func (p *parser) alterTable(at Token, flags Flags) {
 	}
 	if p.s.dialect != PostgreSQL { // only there a default or a USING may call anything
 		p.t.Calls = calls
+	}
+}
+
+// worsen makes the kind of operation i this one if it loses more.
+func (p *parser) worsen(i int, k Kind) {
+	if worse(k, p.t.Ops[i].Kind) {
+		p.t.Ops[i].Kind = k
+	}
+}
+
+// tableOptions reads the options of MySQL that may follow one another without
+// a comma. Of those that matter ENGINE is the only one that may not be first.
+func (p *parser) tableOptions(i int) {
+	if p.s.dialect != MySQL || p.t.Ops[i].Kind != Define || p.prevKw == kwAdd {
+		return
+	}
+	for !p.failed && !p.atEnd() && !p.is(',') && !p.is(')') {
+		if p.is('(') {
+			p.paren()
+			continue
+		}
+		if p.kw == kwEngine || p.kw == kwPartition || p.kw == kwRemove {
+			p.worsen(i, Alter)
+		}
+		p.next()
 	}
 }
 

@@ -17,9 +17,7 @@ func (p *parser) alterClickHouse(i int, at Token) {
 			p.mutation(i, Update)
 		default:
 			others = true
-			if kind := p.command(); worse(kind, p.t.Ops[i].Kind) {
-				p.t.Ops[i].Kind = kind
-			}
+			p.worsen(i, p.command())
 			p.toComma(sSettings | sParallel)
 		}
 		if paren {

@@ -60,15 +60,15 @@ func spell(t *Text) string {
 	return strings.Join(out, "; ")
 }
 
-// reading is one row of the tables of texts and readings.
-type reading struct {
+// readingRow is one row of the tables of texts and readings.
+type readingRow struct {
 	name    string // what is special
 	dialect Dialect
 	text    string
 	want    string
 }
 
-func checkReadings(t *testing.T, rows []reading) {
+func checkReadings(t *testing.T, rows []readingRow) {
 	t.Helper()
 	seen := map[string]bool{}
 	var text Text
@@ -82,5 +82,41 @@ func checkReadings(t *testing.T, rows []reading) {
 		if got := spell(&text); got != row.want {
 			t.Errorf("%s: %s\n\t is %s\n\twant %s (%s)", key, row.text, got, row.want, text.Why)
 		}
+	}
+}
+
+func TestModes(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		dialect Dialect
+		mode    Mode
+		text    string
+		want    string
+	}{
+		{"double quotes name a table", MySQL, ANSIQuotes | BackslashEscapes, `DELETE FROM "t" WHERE a = 1`, "Delete t where a = 1; mode"},
+		{"double quotes are a string", MySQL, BackslashEscapes, `DELETE FROM "t" WHERE a = 1`, "Unreadable; mode"},
+		{"no backslash escapes", MySQL, 0, `SELECT '\'; DELETE FROM t; -- '`, "Delete t; mode"},
+		{"nonconforming strings", PostgreSQL, ANSIQuotes | BackslashEscapes, `SELECT '\'; DROP TABLE t; --'`, "read; mode"},
+		{"an unknown dialect", 0, 0, "SELECT 1", "Unreadable"},
+		{"a dialect yet to come", 9, 0, "SELECT 1", "Unreadable"},
+	} {
+		var text Text
+		Classify(&text, row.text, row.dialect, row.mode)
+		if got := spell(&text); got != row.want {
+			t.Errorf("%s: %s\n\t is %s\n\twant %s", row.name, row.text, got, row.want)
+		}
+	}
+}
+
+// TestReuse reads a failing text and then another into the same Text.
+func TestReuse(t *testing.T) {
+	var text Text
+	Classify(&text, "SELECT f(1); DELETE FROM t WHERE a = 'x", PostgreSQL, ANSIQuotes)
+	if text.Pos != 37 || text.Why == "" {
+		t.Errorf("failed at %d: %s", text.Pos, text.Why)
+	}
+	Classify(&text, "SELECT 1", PostgreSQL, ANSIQuotes)
+	if got := spell(&text); got != "read" || text.Pos != 0 || text.Why != "" {
+		t.Errorf("a second text is %s, failed at %d: %s", got, text.Pos, text.Why)
 	}
 }

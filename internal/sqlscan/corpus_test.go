@@ -63,7 +63,7 @@ type score struct {
 
 func (s *score) note(outcome, format string, args ...any) {
 	s.texts[outcome]++
-	if len(s.examples[outcome]) < 400 {
+	if len(s.examples[outcome]) < 25 {
 		s.examples[outcome] = append(s.examples[outcome], fmt.Sprintf(format, args...))
 	}
 }
@@ -136,7 +136,7 @@ func (s *score) compare(v verdict, t *Text) {
 			}
 			break
 		}
-		if !found && !v.Extra.MultiTable && v.Kind != "RENAME" {
+		if !found && !v.Extra.MultiTable && v.Kind != "RENAME" && !strings.HasPrefix(want.Op, "ALTER") {
 			bad = "op " + want.Op + " " + want.Table
 		}
 		if where != "" {
@@ -205,6 +205,35 @@ func TestVerdicts(t *testing.T) {
 			if n := s.texts["ESCAPE"]; n > 0 {
 				t.Errorf("%d modifying statements are read as harmless", n)
 			}
+			wrong := s.texts["differs"] + s.texts["unreadable"] + s.texts["over-cautious"]
+			if agree := s.texts["agrees"]; wrong*100 > agree {
+				t.Errorf("%d readings differ from the engine's, %d agree", wrong, agree)
+			}
 		})
+	}
+}
+
+// TestNothingIsSwallowed puts a DELETE behind every text of the corpus: a
+// statement whose end is misjudged would hide it.
+func TestNothingIsSwallowed(t *testing.T) {
+	for file, d := range map[string]Dialect{"pg": PostgreSQL, "mysql": MySQL, "sqlite": SQLite, "clickhouse": ClickHouse} {
+		var alone, behind Text
+		for _, v := range readVerdicts(t, file) {
+			Classify(&alone, v.SQL, d, d.DefaultMode())
+			if n := len(alone.Ops); v.Kind == "ERROR" || n > 0 && alone.Ops[n-1].Kind == Unreadable {
+				continue
+			}
+			if d == ClickHouse && strings.Contains(strings.ToUpper(v.SQL), "FORMAT ") {
+				continue // data to the end of the text
+			}
+			Classify(&behind, v.SQL+"\n; DELETE FROM zz", d, d.DefaultMode())
+			last := Op{Kind: Read}
+			if n := len(behind.Ops); n > 0 {
+				last = behind.Ops[n-1]
+			}
+			if last.Kind != Unreadable && (last.Kind != Delete || behind.Name(last.Object) != "zz") {
+				t.Errorf("%v: the DELETE behind %s is lost", d, v.SQL)
+			}
+		}
 	}
 }

@@ -24,6 +24,9 @@ func (p *parser) object() (class keyword, f Flags, materialized bool) {
 			case class == kwUser && p.kw == kwMapping, class == kwAggregate && p.kw == kwFunction:
 				continue
 			}
+			if class == kwTables {
+				class = kwTable
+			}
 			return class, f, materialized
 		}
 		p.next()

@@ -109,7 +109,7 @@ func (p *parser) function() bool {
 func (p *parser) analyze() {
 	at := p.tok
 	p.next()
-	if p.s.dialect != MySQL || p.kw == kwTable || p.kw == kwLocal || p.kw == kwNoWriteToBinlog {
+	if p.s.dialect != MySQL || p.kw == kwTable || p.kw == kwTables || p.kw == kwLocal || p.kw == kwNoWriteToBinlog {
 		p.add(Maintain, at)
 		p.rest()
 		return

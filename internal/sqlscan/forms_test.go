@@ -6,7 +6,7 @@ import "testing"
 // every flag, and what must not be mistaken for it.
 
 func TestRowForms(t *testing.T) {
-	checkReadings(t, []reading{
+	checkReadings(t, []readingRow{
 		{"nothing", PostgreSQL, " ; -- x", ""},
 		{"a read", PostgreSQL, "SELECT a FROM t WHERE b = 1 FOR UPDATE", "read"},
 		{"several statements", PostgreSQL, "SELECT 1; DELETE FROM t; UPDATE u SET a = 1", "Delete t; Update u"},
@@ -43,7 +43,7 @@ func TestRowForms(t *testing.T) {
 }
 
 func TestStructureForms(t *testing.T) {
-	checkReadings(t, []reading{
+	checkReadings(t, []readingRow{
 		{"CREATE TABLE", PostgreSQL, "CREATE UNLOGGED TABLE IF NOT EXISTS t (a int DEFAULT f(1))", "Define t if-not-exists"},
 		{"CREATE TABLE AS", PostgreSQL, "CREATE TABLE t AS SELECT f(1)", "Insert t; calls"},
 		{"CREATE TABLE SELECT", MySQL, "CREATE TABLE t (a INT) IGNORE SELECT 1", "Insert t"},
@@ -81,6 +81,11 @@ func TestStructureForms(t *testing.T) {
 		{"partitions exchanged", MySQL, "ALTER TABLE t EXCHANGE PARTITION p WITH TABLE u", "Alter t"},
 		{"partitions added", MySQL, "ALTER TABLE t ADD PARTITION (PARTITION p VALUES LESS THAN (1))", "Define t"},
 		{"table options", MySQL, "ALTER TABLE t COMMENT 'x', AUTO_INCREMENT = 1", "Define t"},
+		{"options without a comma", MySQL, "ALTER TABLE t COMMENT 'x' AUTO_INCREMENT=1 ENGINE=BLACKHOLE", "Alter t"},
+		{"a column named engine", MySQL, "ALTER TABLE t ADD engine INT", "Define t"},
+		{"a wait before the actions", MySQL, "ALTER TABLE t WAIT 5 DROP COLUMN a", "Alter t"},
+		{"TABLES", MySQL, "DROP TABLES a, b", "Drop a; Drop b"},
+		{"a constraint trigger", PostgreSQL, "CREATE CONSTRAINT TRIGGER g AFTER INSERT ON t DEFERRABLE FOR EACH ROW EXECUTE FUNCTION f()", "Define t view"},
 		{"an unknown action", MySQL, "ALTER TABLE t FROBNICATE", "Alter t"},
 		{"RENAME TABLE", MySQL, "RENAME TABLE a TO b, c.d TO e", "Alter a; Alter c.d"},
 		{"a view renamed", PostgreSQL, "ALTER VIEW v RENAME TO w", "Alter v view"},
@@ -90,7 +95,7 @@ func TestStructureForms(t *testing.T) {
 }
 
 func TestSessionForms(t *testing.T) {
-	checkReadings(t, []reading{
+	checkReadings(t, []readingRow{
 		{"transaction", PostgreSQL, "BEGIN ISOLATION LEVEL SERIALIZABLE; SAVEPOINT a; RELEASE a; ROLLBACK TO a; COMMIT", "Begin; Savepoint a; Release a; RollbackTo a; Commit"},
 		{"END and ABORT", PostgreSQL, "END; ABORT", "Commit; Rollback"},
 		{"PREPARE TRANSACTION", PostgreSQL, "PREPARE TRANSACTION 'x'; COMMIT PREPARED 'x'", "Commit; Commit"},

@@ -392,5 +392,7 @@ const (
 	kwXa
 	kwXml
 	kwXor
+	kwInstance
+	kwReference
 	keywordCount
 )

@@ -158,7 +158,7 @@ func (p *parser) optimize() {
 	at := p.tok
 	i := p.add(Maintain, at)
 	p.next()
-	p.skipAny(kwNoWriteToBinlog, kwLocal, kwTable)
+	p.skipAny(kwNoWriteToBinlog, kwLocal, kwTable, kwTables)
 	p.t.Ops[i].Object = p.name()
 	for !p.failed {
 		p.walk(sDeduplicate)

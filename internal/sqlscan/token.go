@@ -12,7 +12,6 @@ const (
 	Param   // ?, ?1, $1, :name, @name where the driver or server binds it
 	Var     // @x, @@x of MySQL
 	Punct   // one operator or punctuation mark: ( ) , ; . * = <> …
-	Comment // only when the Scanner keeps comments
 	Illegal // what no server would accept: an unterminated string, a stray byte
 )
 

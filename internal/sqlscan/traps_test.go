@@ -6,7 +6,7 @@ import "testing"
 // the server reads it.
 
 func TestPostgreSQLTraps(t *testing.T) {
-	checkReadings(t, []reading{
+	checkReadings(t, []readingRow{
 		{"comments nest", PostgreSQL, "DELETE FROM t /* /* */ WHERE id=1 /* */ */", "Delete t"},
 		{"a backslash ends no string", PostgreSQL, `SELECT '\'; DROP TABLE t; --'`, "Drop t; mode"},
 		{"a backslash escapes in E", PostgreSQL, `SELECT E'\'; DROP TABLE t; --'`, "read"},
@@ -60,7 +60,7 @@ func TestPostgreSQLTraps(t *testing.T) {
 }
 
 func TestMySQLTraps(t *testing.T) {
-	checkReadings(t, []reading{
+	checkReadings(t, []readingRow{
 		{"executable comments", MySQL, "/*! DELETE */ /*!50000 FROM t */", "Delete t"},
 		{"a version that only some servers run", MySQL, "DELETE FROM t /*!80000 WHERE id = 1 */", "Unreadable"},
 		{"a version that changes nothing", MySQL, "SELECT /*!80000 1, */ 2", "read"},
@@ -118,7 +118,7 @@ func TestMySQLTraps(t *testing.T) {
 }
 
 func TestSQLiteTraps(t *testing.T) {
-	checkReadings(t, []reading{
+	checkReadings(t, []readingRow{
 		{"an open comment", SQLite, "DELETE FROM t /* WHERE id = 1", "Delete t"},
 		{"comments do not nest", SQLite, "/* /* */ DELETE FROM t -- */", "Delete t"},
 		{"a string names a table", SQLite, "DELETE FROM 't'", "Delete t"},
@@ -148,7 +148,7 @@ func TestSQLiteTraps(t *testing.T) {
 }
 
 func TestClickHouseTraps(t *testing.T) {
-	checkReadings(t, []reading{
+	checkReadings(t, []readingRow{
 		{"comments nest", ClickHouse, "SELECT 1 /* /* */ ; DROP TABLE t */", "read"},
 		{"two dashes are a comment", ClickHouse, "SELECT 1 --1; DROP TABLE t", "read"},
 		{"heredocs", ClickHouse, "SELECT $a$ ; DROP TABLE t $a$", "read"},

@@ -11,7 +11,7 @@ func (p *prover) arithmetic(o op, a, b value) value {
 		if a.kind == kindRow || b.kind == kindRow {
 			return value{}
 		}
-		return value{kind: kindNull}
+		return nullOf(kindInteger)
 	}
 	a, b = p.operandNumber(a), p.operandNumber(b)
 	if !a.isNumber() || !b.isNumber() || !exactly(a, b) {
@@ -62,7 +62,7 @@ func (p *prover) negative(v value) value {
 		return v
 	}
 	if v.kind == kindNull {
-		return v
+		return nullOf(kindInteger)
 	}
 	return value{}
 }
@@ -106,7 +106,7 @@ func product(a, b value) value {
 func (p *prover) quotient(a, b value) value {
 	if b.n == 0 {
 		if p.d == SQLite || p.d == MySQL {
-			return value{kind: kindNull}
+			return nullOf(kindInteger)
 		}
 		return value{}
 	}
@@ -143,7 +143,7 @@ func (p *prover) division(o op, a, b value) value {
 	case a.kind != kindInteger || b.kind != kindInteger || a.n == math.MinInt64:
 		return value{}
 	case b.n == 0 && (p.d == MySQL || p.d == SQLite):
-		return value{kind: kindNull}
+		return nullOf(kindInteger)
 	case b.n == 0:
 		return value{}
 	case o == opMod:

@@ -24,7 +24,7 @@ func (p *prover) caseValue() value {
 	if p.take(roleElse) {
 		c.offer(yes, p.argument())
 	} else {
-		c.offer(yes, value{kind: kindNull})
+		c.offer(yes, nullOf(0))
 	}
 	p.need(roleEnd)
 	return c.result(p)
@@ -45,7 +45,8 @@ type choice struct {
 // offer adds the next alternative, with its condition.
 func (c *choice) offer(when tri, v value) {
 	if f := v.family(); f != 0 {
-		c.mixed = c.mixed || c.family != 0 && c.family != f
+		// MariaDB makes a text of b'1', whose truth is another one.
+		c.mixed = c.mixed || c.family != 0 && c.family != f || v.flags&flagHybrid != 0
 		c.family = f
 	}
 	c.decimal = c.decimal || v.kind == kindDecimal
@@ -72,7 +73,11 @@ func (c *choice) result(p *prover) value {
 			return value{}
 		}
 		return value{kind: kindOpaque}
-	case v.kind == kindNull || p.d == SQLite:
+	case v.kind == kindNull && c.mixed:
+		v = nullOf(kindOpaque)
+	case v.kind == kindNull:
+		v = nullOf(c.family)
+	case p.d == SQLite:
 		v.flags |= c.flags & flagTyped
 	case v.isNumber():
 		v.flags |= c.flags

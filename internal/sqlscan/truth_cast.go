@@ -46,7 +46,7 @@ func (p *prover) castTo(name string, v value) value {
 		if p.d == ClickHouse {
 			return value{}
 		}
-		return v
+		return nullOf(t.family)
 	}
 	switch t.family {
 	case kindBoolean:

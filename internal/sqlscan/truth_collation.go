@@ -167,7 +167,7 @@ func (p *prover) like(v, pattern value, neg, fold bool) value {
 		return value{}
 	}
 	if v.kind == kindNull || pattern.kind == kindNull {
-		return value{kind: kindNull}
+		return p.boolean(null)
 	}
 	v, pattern = p.concatOperand(v), p.concatOperand(pattern)
 	if v.kind != kindText || pattern.kind != kindText {

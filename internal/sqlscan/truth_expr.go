@@ -231,7 +231,7 @@ func (p *prover) wordOperand(least prec) value {
 		return p.name()
 	case roleNull:
 		p.next()
-		return value{kind: kindNull}
+		return nullOf(0)
 	case roleTrue, roleFalse:
 		t := triOf(p.role == roleTrue)
 		p.next()

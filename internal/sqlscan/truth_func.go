@@ -99,8 +99,8 @@ func (p *prover) apply(id functionID, args []value) value {
 	case fnNullIf:
 		switch t := p.compare(a, b).is(isEqual); {
 		case t == yes:
-			return value{kind: kindNull}
-		case t != unknown && (p.d == SQLite || coherent(a, b)):
+			return nullOf(a.family())
+		case t != unknown && a.flags&flagHybrid == 0 && (p.d == SQLite || coherent(a, b)):
 			return a
 		}
 	case fnIf:
@@ -142,7 +142,7 @@ func (p *prover) coalesce(args []value) value {
 		}
 	}
 	if !c.decided && !c.open {
-		return value{kind: kindNull}
+		return nullOf(c.family)
 	}
 	return c.result(p)
 }
@@ -169,7 +169,7 @@ func (p *prover) selectList() (n int, v value) {
 	if !p.punct(')') {
 		p.lose()
 	}
-	if n != 1 {
+	if n != 1 || v.flags&flagHybrid != 0 {
 		return n, value{}
 	}
 	if v.kind == kindText {

@@ -33,7 +33,7 @@ func (p *prover) boolean(t tri) value {
 	case yes:
 		v.n = 1
 	case null:
-		v.kind = kindNull
+		v = nullOf(v.kind)
 	case unknown:
 		v.kind = kindUnknown
 	}

@@ -43,9 +43,9 @@ func nextPair(s string, i, end int, first, second byte) int {
 }
 
 // standsAlone reports that the two letters at i are a word, maybe behind a
-// number.
+// number, or the end of XOR.
 func standsAlone(s string, i int) bool {
-	if i > 0 && isNameByte(s[i-1]) && !isDigit(s[i-1]) {
+	if i > 0 && isNameByte(s[i-1]) && !isDigit(s[i-1]) && lowerByte(s[i-1]) != 'x' {
 		return false
 	}
 	return i+2 >= len(s) || !isNameByte(s[i+2])

@@ -86,6 +86,9 @@ func TestAlwaysTrue(t *testing.T) {
 		{"between", everyDialect, "2 BETWEEN 1 AND 3", true},
 		{"not between", everyDialect, "5 NOT BETWEEN 1 AND 3", true},
 		{"between takes its own AND", everyDialect, "2 BETWEEN 1 AND 3 AND x = 1", false},
+		{"between with a NULL that has a type", []Dialect{MySQL}, "'' NOT BETWEEN 'a' AND NULLIF(1, 1)", false},
+		{"a list with a NULL that has a type", []Dialect{PostgreSQL}, "('01' IN ('1', NULL::int)) IS NULL", false},
+		{"a case with a NULL that has a type", []Dialect{PostgreSQL}, "CASE WHEN true THEN '01' ELSE NULL::int END <> '1'", false},
 		{"between with NULL", everyDialect, "5 NOT BETWEEN NULL AND 3", true},
 
 		{"case", everyDialect, "CASE WHEN 1=0 THEN 1=0 ELSE 1=1 END", true},
@@ -142,6 +145,7 @@ func TestAlwaysTrue(t *testing.T) {
 		{"a byte may be cut", []Dialect{ClickHouse}, "256", false},
 
 		{"XOR", []Dialect{MySQL}, "1=1 XOR 1=0", true},
+		{"XOR behind what is false", []Dialect{MySQL}, "1=1 AND 1=0 XOR 1=1", true},
 		{"XOR binds weaker than AND", []Dialect{MySQL}, "1 XOR 1 AND 0", true},
 		{"&& and ||", []Dialect{MySQL}, "0 && x OR 0 || 1", true},
 		{"! binds close", []Dialect{MySQL}, "! 0 = 1", true},
@@ -179,6 +183,8 @@ func TestAlwaysTrue(t *testing.T) {
 		{"a backslash", []Dialect{MySQL, ClickHouse}, `'\' OR x=\'' = 'a' OR 1=0`, false},
 		{"a character set", []Dialect{MySQL}, "_utf8'a' = 'a'", true},
 		{"a character set of wide letters", []Dialect{MySQL}, "_ucs2'ab' = 'ab'", false},
+		{"bits are a number", []Dialect{MySQL}, "b'1'", true},
+		{"bits from a function are a text", []Dialect{MySQL}, "COALESCE(NULL, b'1')", false},
 		{"blobs", []Dialect{SQLite}, "x'4A' = x'4a' AND x'00' > 'a'", true},
 
 		{"LIKE", everyDialect, "'ab' LIKE 'a%'", true},

@@ -101,7 +101,7 @@ func (p *prover) concat(a, b value) value {
 	switch {
 	case a.kind == kindNull && b.kind != kindUnknown && b.kind != kindOpaque,
 		b.kind == kindNull && a.kind != kindUnknown && a.kind != kindOpaque:
-		return value{kind: kindNull}
+		return nullOf(kindText)
 	case a.kind == kindText && b.kind == kindText && len(a.s)+len(b.s) <= maxConcat:
 		return value{kind: kindText, flags: flagTyped & p.textFlags(), s: a.s + b.s}
 	case a.kind == kindText && b.kind == kindText:

@@ -27,16 +27,20 @@ const (
 type value struct {
 	kind  kind
 	flags uint8
-	scale uint8  // kindDecimal: n is in units of 10^-scale; kindRow: number of members
+	scale uint8  // kindDecimal: n is in units of 10^-scale; kindRow: number of members; kindNull: family of its type
 	n     int64  // kindBoolean, kindInteger, kindDecimal; kindRow: where its members begin; a fact's classes
 	s     string // kindText, kindBlob (hexadecimal); a column's or fact's name
 }
+
+// nullOf is a NULL in the type of a family. One of no type (0) is the word
+// NULL itself: any other has a say in what its neighbours are compared as.
+func nullOf(family kind) value { return value{kind: kindNull, scale: uint8(family)} }
 
 // family groups the kinds that compare as one type; 0 fits all.
 func (v value) family() kind {
 	switch v.kind {
 	case kindNull:
-		return 0
+		return kind(v.scale)
 	case kindDecimal:
 		return kindInteger
 	case kindUnknown:

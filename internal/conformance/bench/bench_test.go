@@ -51,6 +51,7 @@ type hooks struct{}
 func (hooks) Before(ctx context.Context, _ string, _ ...any) (context.Context, error) {
 	return ctx, nil
 }
+
 func (hooks) After(ctx context.Context, _ string, _ ...any) (context.Context, error) { return ctx, nil }
 
 // sides are the ways to the null driver, in the order of the table.

@@ -20,7 +20,7 @@ type Mode struct {
 var Modes = []Mode{
 	{Name: "exec", run: exec},
 	{Name: "query", run: query},
-	{Name: "query, closed early", run: queryOneRow},
+	{Name: "query closed early", run: queryOneRow},
 	{Name: "prepared", run: prepared},
 	{Name: "tx", run: exec, inTx: true},
 }

@@ -10,11 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
-	"github.com/dbguard/dbguard-go/dbguard"
-	"github.com/dbguard/dbguard-go/internal/conformance/snapshot"
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
@@ -138,31 +134,13 @@ func nativeNested(ctx context.Context, s nativeSession, text string) (a answer, 
 }
 
 // runNative is Run without database/sql.
-func runNative(t *testing.T, tg target.Target, e Entry, m nativeMode, open func(*target.Database) nativePool) (o Outcome) {
+func (g *ground) runNative(t *testing.T, m nativeMode, open func(*target.Database) nativePool) Outcome {
 	t.Helper()
-	d := tg.Database(t, e.options()...)
-	bare := d.Bare(t)
-	defer bare.Close()
-	start := snap(t, d, bare)
-	_, err := bare.ExecContext(t.Context(), "CREATE TABLE "+marker+" (id INT PRIMARY KEY)")
-	require.NoError(t, err)
-	if e.Setup != "" {
-		_, err = bare.ExecContext(t.Context(), e.Setup)
-		require.NoError(t, err, "setup of %s", e.ID)
-	}
-	before := snap(t, d, bare)
-
-	settled := goleak.IgnoreCurrent()
-	pool := open(d)
-	o = runNativeOn(t.Context(), pool, m, e.Statement)
-	pool.Close()
-	o.Leak = goleak.Find(settled)
-
-	after := snap(t, d, bare)
-	o.Diff = snapshot.Between(before, after)
-	o.Marker = takeMarker(&o.Diff)
-	dropDatabases(t, bare, snapshot.Between(start, after).Created)
-	return o
+	return g.try(t, func(ctx context.Context) Outcome {
+		pool := open(g.db)
+		defer pool.Close()
+		return runNativeOn(ctx, pool, m, g.entry.Statement)
+	})
 }
 
 func runNativeOn(ctx context.Context, pool nativePool, m nativeMode, text string) (o Outcome) {
@@ -176,7 +154,7 @@ func runNativeOn(ctx context.Context, pool nativePool, m nativeMode, text string
 	if err := pool.QueryRow(ctx, pid).Scan(&was); err != nil {
 		return Outcome{Err: fmt.Errorf("before the statement: %w", err)}
 	}
-	o.Answer, o.Err = m.run(dbguard.AtMost(ctx, 1), pool, text)
+	o.Answer, o.Err = m.run(ctx, pool, text)
 	o.Alive = pool.QueryRow(ctx, pid).Scan(&is)
 	o.Replaced = o.Alive == nil && was != is
 	return o
@@ -190,7 +168,7 @@ func runNativeInTx(ctx context.Context, pool nativePool, m nativeMode, text stri
 	if _, err := tx.Exec(ctx, "INSERT INTO "+marker+" VALUES (1)"); err != nil {
 		return Outcome{Err: errors.Join(fmt.Errorf("before the statement: %w", err), tx.Rollback(ctx))}
 	}
-	o.Answer, o.Err = m.run(dbguard.AtMost(ctx, 1), tx, text)
+	o.Answer, o.Err = m.run(ctx, tx, text)
 	var one int
 	o.Alive = tx.QueryRow(ctx, "SELECT 1").Scan(&one)
 	if err := tx.Commit(ctx); err != nil {

@@ -32,7 +32,7 @@ func TestReport(t *testing.T) {
 |---|---|--:|--:|--:|--:|--:|--:|
 | one | exec | 2 | 1 | 0 | 1 | 0 | 0 |
 | one | query | 2 | 1 | 0 | 1 | 0 | 0 |
-| one | query, closed early | 2 | 1 | 0 | 1 | 0 | 0 |
+| one | query closed early | 2 | 1 | 0 | 1 | 0 | 0 |
 | one | prepared | 2 | 1 | 0 | 1 | 0 | 0 |
 | one | tx | 2 | 1 | 0 | 1 | 0 | 0 |
 | two | exec | 2 | 1 | 2 | 0 | 1 | 1 |

@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/conformance/snapshot"
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
@@ -43,35 +45,96 @@ const marker = "dbguard_marker"
 // statementTimeout ends a run that hangs.
 const statementTimeout = 20 * time.Second
 
-// Run takes a fresh database, sets the entry up bare, and runs its statement
-// in the mode over a handle from open.
-func Run(t *testing.T, tg target.Target, e Entry, m Mode, open Opener) (o Outcome) {
-	t.Helper()
-	d := tg.Database(t, e.options()...)
-	if d.Engine == target.SQLite {
-		t.Chdir(d.Dir()) // for the files that it names
-	}
-	bare := d.Bare(t)
-	defer bare.Close()
-	start := snap(t, d, bare)
-	_, err := bare.ExecContext(t.Context(), "CREATE TABLE "+marker+" (id INT PRIMARY KEY)")
-	require.NoError(t, err)
-	if e.Setup != "" {
-		_, err = bare.ExecContext(t.Context(), e.Setup)
-		require.NoError(t, err, "setup of %s", e.ID)
-	}
-	before := snap(t, d, bare)
+// A ground is a database on which an entry has been set up. It serves several
+// runs as long as none has changed anything.
+type ground struct {
+	target.Target
+	entry Entry
+	t     *testing.T // the databases last as long as this test
 
+	db     *target.Database
+	bare   *sql.DB
+	start  *snapshot.Snapshot // before the setup
+	before *snapshot.Snapshot // before the statement
+}
+
+func newGround(t *testing.T, tg target.Target, e Entry) *ground {
+	return &ground{Target: tg, entry: e, t: t}
+}
+
+// lay makes a fresh database and sets the entry up.
+func (g *ground) lay(t *testing.T) {
+	t.Helper()
+	g.db = g.Target.Database(g.t, g.entry.options()...)
+	g.bare = g.db.Bare(t)
+	g.t.Cleanup(g.clear) // runs before the database is dropped
+	g.start = snap(t, g.db, g.bare)
+	g.exec(t, "CREATE TABLE "+marker+" (id INT PRIMARY KEY)")
+	if g.entry.Setup != "" {
+		g.exec(t, g.entry.Setup)
+	}
+	g.before = snap(t, g.db, g.bare)
+}
+
+// clear takes away what the entry has left on a server beside its database.
+func (g *ground) clear() {
+	if g.db == nil {
+		return
+	}
+	ctx := context.WithoutCancel(g.t.Context())
+	if s, err := g.db.Snapshot(ctx, g.bare); err != nil {
+		g.t.Error(err)
+	} else {
+		for _, name := range snapshot.Between(g.start, s).Created {
+			if name, ok := strings.CutPrefix(name, "database "); ok {
+				_, err := g.bare.ExecContext(ctx, "DROP DATABASE "+name)
+				assert.NoError(g.t, err)
+			}
+		}
+	}
+	assert.NoError(g.t, g.bare.Close())
+	g.db = nil
+}
+
+func (g *ground) exec(t *testing.T, text string) {
+	t.Helper()
+	_, err := g.bare.ExecContext(t.Context(), text)
+	require.NoError(t, err, g.entry.ID)
+}
+
+// Run runs the statement in the mode, with a bound of one row, over a handle
+// from open, on a database that is as the setup left it.
+func (g *ground) Run(t *testing.T, m Mode, open Opener) (o Outcome) {
+	t.Helper()
+	return g.try(t, func(ctx context.Context) Outcome {
+		db := open(t, g.db)
+		o := runOn(ctx, g.Engine, db, m, g.entry.Statement)
+		require.NoError(t, db.Close())
+		return o
+	})
+}
+
+// try is Run for any way of running the statement.
+func (g *ground) try(t *testing.T, run func(context.Context) Outcome) (o Outcome) {
+	t.Helper()
+	if g.db == nil {
+		g.lay(t)
+	}
+	if g.Engine == target.SQLite {
+		t.Chdir(g.db.Dir()) // for the files that the statement names
+	}
 	settled := goleak.IgnoreCurrent()
-	db := open(t, d)
-	o = runOn(t.Context(), tg.Engine, db, m, e.Statement)
-	require.NoError(t, db.Close())
+	o = run(dbguard.AtMost(t.Context(), 1))
 	o.Leak = goleak.Find(settled)
 
-	after := snap(t, d, bare)
-	o.Diff = snapshot.Between(before, after)
-	o.Marker = takeMarker(&o.Diff)
-	dropDatabases(t, bare, snapshot.Between(start, after).Created)
+	after := snap(t, g.db, g.bare)
+	o.Diff = snapshot.Between(g.before, after)
+	if o.Marker = takeMarker(&o.Diff); o.Marker {
+		g.exec(t, "DELETE FROM "+marker)
+	}
+	if !o.Diff.Empty() {
+		g.clear()
+	}
 	return o
 }
 
@@ -91,17 +154,6 @@ func takeMarker(d *snapshot.Diff) bool {
 		}
 	}
 	return false
-}
-
-// dropDatabases takes away what an entry has left on a server beside its database.
-func dropDatabases(t *testing.T, db *sql.DB, created []string) {
-	t.Helper()
-	for _, name := range created {
-		if name, ok := strings.CutPrefix(name, "database "); ok {
-			_, err := db.ExecContext(t.Context(), "DROP DATABASE "+name)
-			require.NoError(t, err)
-		}
-	}
 }
 
 func runOn(ctx context.Context, engine target.Engine, db *sql.DB, m Mode, text string) (o Outcome) {

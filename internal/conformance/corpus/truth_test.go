@@ -30,7 +30,7 @@ func TestBare(t *testing.T) {
 					if onlyInTx[e.ID] != "" {
 						mode = Modes[len(Modes)-1]
 					}
-					o := Run(t, tg, e, mode, bare)
+					o := newGround(t, tg, e).Run(t, mode, bare)
 					require.NotNil(t, e.RowsHit)
 					assert.Equal(t, *e.RowsHit, o.Diff.RowsHit(), "%s: %v: %v", e.Statement, o.Diff, o.Err)
 					assert.Equal(t, !e.BoundedOK, o.Diff.Escape(1) != "", "%s: %v: %v", e.Statement, o.Diff, o.Err)

@@ -12,7 +12,7 @@ import (
 
 // outcome is what the tests of one run said.
 type outcome struct {
-	results map[string]string // "pass", "fail" or "skip", by test
+	results map[string]string // "pass", "fail", "skip" or "unfinished", by test
 	said    map[string]string // their output, by test
 	output  string            // what belongs to no test
 }
@@ -21,7 +21,7 @@ type outcome struct {
 // suite that does not build is a failure; one in which tests fail is not: bare
 // it may be the same.
 func (s suite) run(t *testing.T, folder string) outcome {
-	args := append([]string{"test", "-json", "-count=1", "-timeout=5m"}, s.args...)
+	args := append([]string{"test", "-json", "-count=1", "-timeout=5m", "-vet=off", "-trimpath"}, s.args...)
 	cmd := exec.Command("go", append(args, ".")...)
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "GOWORK="+folder+"/../go.work", "GOFLAGS=-mod=readonly")
@@ -37,10 +37,12 @@ func (s suite) run(t *testing.T, folder string) outcome {
 		var line struct{ Action, Test, Output string }
 		require.NoError(t, lines.Decode(&line), "%v\n%s\n%s", err, out, &stderr)
 		switch {
-		case line.Action == "output" && line.Test == "":
+		case line.Action == "build-output", line.Action == "output" && line.Test == "":
 			o.output += line.Output
 		case line.Action == "output":
 			o.said[line.Test] += line.Output
+		case line.Action == "run":
+			o.results[line.Test] = "unfinished"
 		case line.Test != "" && (line.Action == "pass" || line.Action == "fail" || line.Action == "skip"):
 			o.results[line.Test] = line.Action
 		}

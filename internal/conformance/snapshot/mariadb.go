@@ -11,22 +11,26 @@ import (
 // begin with ignore, save the current one.
 func MariaDB(ctx context.Context, db *sql.DB, ignore string) (*Snapshot, error) {
 	s := newSnapshot()
-	if err := queryInto(ctx, db, s.Databases, "SELECT CONCAT('database ', schema_name), default_collation_name"+
+	if err := queryInto(ctx, db, s.Databases, "SELECT CONCAT('database ', COALESCE("+elsewhere("schema_name")+", '(current)')), default_collation_name"+
 		" FROM information_schema.schemata WHERE"+visible("schema_name", ignore)); err != nil {
 		return nil, err
 	}
 	for _, part := range mariadbStructure {
-		if err := queryInto(ctx, db, s.Structure, part.text+" WHERE"+visible(part.schema, ignore)+part.more); err != nil {
+		text := strings.Replace(part.text, "@", elsewhere(part.schema), 1)
+		if err := queryInto(ctx, db, s.Structure, text+" WHERE"+visible(part.schema, ignore)+part.more); err != nil {
 			return nil, err
 		}
 	}
-	tables, err := query(ctx, db, "SELECT table_schema, table_name, table_type FROM information_schema.tables"+
+	tables, err := query(ctx, db, "SELECT "+elsewhere("table_schema")+", table_name, table_type FROM information_schema.tables"+
 		" WHERE table_type <> 'VIEW' AND"+visible("table_schema", ignore))
 	if err != nil {
 		return nil, err
 	}
 	for _, row := range tables.Rows {
-		name, kind := backquoted(row[0][1:], row[1][1:]), row[2]
+		name, kind := backquoted(row[1][1:]), row[2]
+		if row[0] != null {
+			name = backquoted(row[0][1:]) + "." + name
+		}
 		if s.Tables[name], err = query(ctx, db, "SELECT * FROM "+name); err != nil {
 			return nil, err
 		}
@@ -41,12 +45,11 @@ func MariaDB(ctx context.Context, db *sql.DB, ignore string) (*Snapshot, error) 
 	return s, nil
 }
 
-func backquoted(parts ...string) string {
-	for i, p := range parts {
-		parts[i] = "`" + strings.ReplaceAll(p, "`", "``") + "`"
-	}
-	return strings.Join(parts, ".")
-}
+func backquoted(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+
+// elsewhere is the name of a database, or NULL for the current one: what a
+// snapshot says does not depend on what a fresh database is called.
+func elsewhere(schema string) string { return "NULLIF(" + schema + ", DATABASE())" }
 
 // visible is a condition on the name of a database. ignore is an identifier of
 // ours: quoting it would make every one of a dozen queries a prepared statement.
@@ -55,28 +58,28 @@ func visible(schema, ignore string) string {
 		" AND (LOCATE('%[2]s', %[1]s) <> 1 OR %[1]s = DATABASE()) ", schema, ignore)
 }
 
-// mariadbStructure asks information_schema part by part: SHOW CREATE TABLE
+// mariadbStructure (@ is elsewhere) asks information_schema part by part: SHOW CREATE TABLE
 // would make one object of a table and all its columns.
 var mariadbStructure = []struct{ text, schema, more string }{
-	{"SELECT CONCAT_WS(' ', 'table', table_schema, table_name)," +
+	{"SELECT CONCAT_WS(' ', 'table', @, table_name)," +
 		" CONCAT_WS(' ', table_type, engine, row_format, table_collation, create_options) FROM information_schema.tables", "table_schema", ""},
-	{"SELECT CONCAT_WS(' ', 'column', table_schema, table_name, column_name)," +
+	{"SELECT CONCAT_WS(' ', 'column', @, table_name, column_name)," +
 		" CONCAT_WS(' ', column_type, is_nullable, column_default, extra, collation_name, generation_expression) FROM information_schema.columns", "table_schema", ""},
 	{
-		"SELECT CONCAT_WS(' ', 'index', table_schema, table_name, index_name)," +
+		"SELECT CONCAT_WS(' ', 'index', @, table_name, index_name)," +
 			" GROUP_CONCAT(CONCAT_WS(' ', column_name, sub_part, non_unique, index_type) ORDER BY seq_in_index) FROM information_schema.statistics",
 		"table_schema", " GROUP BY table_schema, table_name, index_name",
 	},
-	{"SELECT CONCAT_WS(' ', 'foreign key', constraint_schema, table_name, constraint_name)," +
+	{"SELECT CONCAT_WS(' ', 'foreign key', @, table_name, constraint_name)," +
 		" CONCAT_WS(' ', referenced_table_name, update_rule, delete_rule) FROM information_schema.referential_constraints", "constraint_schema", ""},
-	{"SELECT CONCAT_WS(' ', 'check', constraint_schema, table_name, constraint_name), check_clause FROM information_schema.check_constraints", "constraint_schema", ""},
-	{"SELECT CONCAT_WS(' ', 'view', table_schema, table_name), view_definition FROM information_schema.views", "table_schema", ""},
-	{"SELECT CONCAT_WS(' ', 'trigger', trigger_schema, trigger_name)," +
+	{"SELECT CONCAT_WS(' ', 'check', @, table_name, constraint_name), check_clause FROM information_schema.check_constraints", "constraint_schema", ""},
+	{"SELECT CONCAT_WS(' ', 'view', @, table_name), view_definition FROM information_schema.views", "table_schema", ""},
+	{"SELECT CONCAT_WS(' ', 'trigger', @, trigger_name)," +
 		" CONCAT_WS(' ', action_timing, event_manipulation, event_object_table, action_statement) FROM information_schema.triggers", "trigger_schema", ""},
-	{"SELECT CONCAT_WS(' ', routine_type, routine_schema, routine_name), routine_definition FROM information_schema.routines", "routine_schema", ""},
-	{"SELECT CONCAT_WS(' ', 'event', event_schema, event_name), CONCAT_WS(' ', status, event_definition) FROM information_schema.events", "event_schema", ""},
+	{"SELECT CONCAT_WS(' ', routine_type, @, routine_name), routine_definition FROM information_schema.routines", "routine_schema", ""},
+	{"SELECT CONCAT_WS(' ', 'event', @, event_name), CONCAT_WS(' ', status, event_definition) FROM information_schema.events", "event_schema", ""},
 	{
-		"SELECT CONCAT_WS(' ', 'partition', table_schema, table_name, partition_name)," +
+		"SELECT CONCAT_WS(' ', 'partition', @, table_name, partition_name)," +
 			" CONCAT_WS(' ', partition_method, partition_expression, partition_description) FROM information_schema.partitions",
 		"table_schema", " AND partition_name IS NOT NULL",
 	},

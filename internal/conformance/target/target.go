@@ -5,6 +5,7 @@ package target
 import (
 	"context"
 	"database/sql"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -17,8 +18,10 @@ import (
 	_ "github.com/mattn/go-sqlite3"
 	_ "modernc.org/sqlite"
 
+	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/conformance/servers"
 	"github.com/dbguard/dbguard-go/internal/conformance/snapshot"
+	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
 // An Engine is a database system, by the name that the corpus gives it.
@@ -33,6 +36,17 @@ const (
 
 // Engines are all engines.
 var Engines = []Engine{SQLite, Postgres, MariaDB}
+
+// Need skips the test if the engine is not to be had.
+func (e Engine) Need(tb testing.TB) {
+	tb.Helper()
+	switch e {
+	case Postgres:
+		servers.Shared(tb, servers.Postgres)
+	case MariaDB:
+		servers.Shared(tb, servers.MariaDB)
+	}
+}
 
 // A Target is a driver on an engine.
 type Target struct {
@@ -82,6 +96,7 @@ func (t Target) Database(tb testing.TB, opts ...Option) *Database {
 	case SQLite:
 		// In a folder of its own: what else is created shows there.
 		d.file = filepath.Join(tb.TempDir(), "main.db")
+		require.NoError(tb, os.WriteFile(d.file, nil, 0o600)) // opening what is not there is refused
 		d.DSN = "file:" + d.file + map[string]string{
 			"sqlite":  "?_pragma=foreign_keys(1)&_pragma=synchronous(0)&_pragma=busy_timeout(5000)",
 			"sqlite3": "?_foreign_keys=1&_synchronous=0&_busy_timeout=5000",
@@ -103,18 +118,19 @@ func (t Target) Database(tb testing.TB, opts ...Option) *Database {
 // Dir is the folder of an SQLite database.
 func (d *Database) Dir() string { return filepath.Dir(d.file) }
 
-// Name is the database's name on its server, "" for SQLite.
-func (d *Database) Name() string {
-	if d.server == nil {
-		return ""
-	}
-	return d.server.Name
-}
-
 // Bare opens the database without a guard, with one connection. The caller closes it.
 func (d *Database) Bare(tb testing.TB) *sql.DB {
 	tb.Helper()
 	db, err := sql.Open(d.Driver, d.DSN)
+	require.NoError(tb, err)
+	db.SetMaxOpenConns(1)
+	return db
+}
+
+// Guarded opens the database behind g, with one connection. The caller closes it.
+func (d *Database) Guarded(tb testing.TB, g *dbguard.Guard, opts ...sqlguard.Option) *sql.DB {
+	tb.Helper()
+	db, err := sqlguard.Open(d.Driver, d.DSN, g, opts...)
 	require.NoError(tb, err)
 	db.SetMaxOpenConns(1)
 	return db

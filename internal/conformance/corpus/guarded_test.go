@@ -1,0 +1,84 @@
+package corpus
+
+import (
+	"database/sql"
+	"errors"
+	"flag"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
+)
+
+const (
+	resultsFile      = "../RESULTS.md"
+	explanationsFile = "../explanations.txt"
+)
+
+var update = flag.Bool("update", false, "write "+resultsFile)
+
+// TestGuarded runs every entry in every mode behind a guard. What falls short
+// is listed in RESULTS.md with an explanation, or the test fails.
+func TestGuarded(t *testing.T) {
+	entries, err := Load(statements)
+	require.NoError(t, err)
+	x, err := LoadExplanations(explanationsFile)
+	require.NoError(t, err)
+	kept, err := loadResults(resultsFile)
+	require.NoError(t, err)
+	for _, engine := range target.Engines {
+		t.Run(string(engine), func(t *testing.T) {
+			engine.Need(t)
+			r := NewReport(engine)
+			runAll(t, r, For(entries, engine))
+			for _, mistake := range r.Unexplained(x) {
+				t.Error(mistake)
+			}
+			section := r.Markdown(x)
+			if *update {
+				kept[engine] = section
+			}
+			assert.Equal(t, kept[engine], section, "%s is out of date: run with -update", resultsFile)
+		})
+	}
+	if *update {
+		require.NoError(t, kept.write(resultsFile))
+	}
+}
+
+func runAll(t *testing.T, r *Report, entries []Entry) {
+	for _, tg := range target.All() {
+		if tg.Engine != r.Engine {
+			continue
+		}
+		for _, e := range entries {
+			t.Run(tg.Name+"/"+e.ID, func(t *testing.T) {
+				g := newGround(t, tg, e)
+				for _, m := range Modes {
+					if !hangs(tg, m, e) {
+						t.Run(m.Name, func(t *testing.T) { runOne(t, r, g, m) })
+					}
+				}
+			})
+		}
+	}
+}
+
+func runOne(t *testing.T, r *Report, g *ground, m Mode) {
+	guarded := g.Run(t, m, guard)
+	found := Judge(g.entry, m, guarded, func() Outcome { return g.Run(t, m, bare) })
+	r.Add(g.Name, m, g.entry, errors.Is(guarded.Err, dbguard.ErrRefused), found)
+	for _, f := range found {
+		t.Logf("%s: %s\n%s\n%v", f.Kind, f.Text, g.entry.Statement, guarded.Err)
+	}
+}
+
+func guard(tb testing.TB, d *target.Database) *sql.DB {
+	tb.Helper()
+	g, err := dbguard.New(dbguard.Policy{})
+	require.NoError(tb, err)
+	return d.Guarded(tb, g)
+}
