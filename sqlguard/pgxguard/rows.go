@@ -3,6 +3,7 @@ package pgxguard
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -21,7 +22,16 @@ type judgedRows struct {
 	ctx    context.Context //nolint:containedctx // Next and Close are given none
 	flight *engine.Flight
 	ended  bool
-	err    error // what there is to tell in place of the rows' own error
+	fields []pgconn.FieldDescription // after the end: pgx's are overwritten by what the guard sends
+	err    error                     // what there is to tell in place of the rows' own error
+}
+
+// FieldDescriptions can be asked for after the end, too.
+func (r *judgedRows) FieldDescriptions() []pgconn.FieldDescription {
+	if r.ended {
+		return r.fields
+	}
+	return r.Rows.FieldDescriptions()
 }
 
 // Next is pgx's next row; the verdict falls at the end.
@@ -80,6 +90,9 @@ func (r *judgedRows) end() {
 	}
 	r.ended = true
 	tag, err := r.Rows.CommandTag(), r.Rows.Err()
+	if tag.String() != "" { // else there may be nothing that could be asked
+		r.fields = slices.Clone(r.Rows.FieldDescriptions())
+	}
 	if r.link.unread(tag, err) {
 		err = nil
 	}

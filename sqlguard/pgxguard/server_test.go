@@ -89,8 +89,20 @@ func newRig(tb testing.TB, changes ...change) *rig {
 	require.NoError(tb, err)
 	r.Pool, err = pgxguard.New(tb.Context(), cfg, g)
 	require.NoError(tb, err)
-	tb.Cleanup(r.Pool.Close)
+	tb.Cleanup(func() { closing(tb, r.Pool) })
 	return r
+}
+
+// closing closes a pool. One that waits for a connection which a failed test
+// has kept must not take the other tests' time.
+func closing(tb testing.TB, p *pgxguard.Pool) {
+	closed := make(chan struct{})
+	go func() { p.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		tb.Error("a connection was not given back")
+	}
 }
 
 // count counts rows past the guard.
