@@ -18,8 +18,9 @@ type watch struct {
 	context.Context //nolint:containedctx // it is one
 	link            *link
 	veto            error
-	flights         []*engine.Flight // one for each text, nil where nothing is guarded
-	seen            int              // how many texts have answered
+	flights         []*engine.Flight    // one for each text, nil where nothing is guarded
+	tags            []pgconn.CommandTag // of those that have answered
+	failed          error               // of one of them: what the others did is undone with it
 }
 
 // watch judges texts that nobody has vouched for. It is nil where there is
@@ -42,8 +43,8 @@ func (l *link) watch(ctx context.Context, takes options, queries ...pgx.QueuedQu
 			w = &watch{Context: ctx, link: l, flights: make([]*engine.Flight, len(queries))}
 		}
 		if w.flights[i] = flight; err != nil {
-			w.veto = err
-			w.end(errUnsent)
+			w.veto, w.failed = err, errUnsent
+			w.end(nil)
 			break
 		}
 	}
@@ -103,31 +104,41 @@ var done = func() <-chan struct{} {
 	return c
 }()
 
-// saw ends the next text. Whoever sent it cannot be told what comes of it now;
-// observers are, and a transaction that had its own COMMIT sent.
+// saw keeps what the next text has answered.
 func (w *watch) saw(tag pgconn.CommandTag, err error) *watch {
-	if w == nil || w.seen >= len(w.flights) {
-		return w
+	if w == nil {
+		return nil
 	}
-	if f := w.flights[w.seen]; f != nil {
-		w.link.aside = w.link.end(w.Context, f, tag, err)
+	w.tags = append(w.tags, tag)
+	if err != nil && !w.link.unread(tag, err) && w.failed == nil {
+		w.failed = err
 	}
-	w.flights[w.seen] = nil
-	w.seen++
 	return w
 }
 
-// end ends what a batch did not get to.
+// end ends what was judged, at the end of the call: texts of a batch stand or
+// fall together. An error of a callback's does not make them fall. Whoever sent
+// them cannot be told what comes of it now; observers are, and a transaction
+// that had its own COMMIT sent.
 func (w *watch) end(err error) {
 	if w == nil {
 		return
 	}
-	if err == nil {
-		err = errUnsent
+	var server *pgconn.PgError
+	if w.failed == nil && err != nil && (errors.As(err, &server) || w.link.conn.IsClosed()) {
+		w.failed = err
 	}
-	for w.seen < len(w.flights) {
-		w.saw(pgconn.CommandTag{}, err)
+	for i, f := range w.flights {
+		n := int64(-1)
+		if i < len(w.tags) && w.failed == nil {
+			n = w.tags[i].RowsAffected()
+		}
+		if f != nil {
+			w.link.aside = f.End(w.Context, n, w.failed)
+		}
+		w.flights[i] = nil
 	}
+	w.link.check()
 }
 
 // largeObject are the texts with which pgx.LargeObjects works: it knows the
