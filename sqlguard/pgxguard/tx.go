@@ -22,16 +22,10 @@ type tx struct {
 
 var _ pgx.Tx = (*tx)(nil)
 
-// begin begins the caller's transaction. A BEGIN or COMMIT of the caller's own
-// words is judged like any text.
-func (l *link) begin(ctx context.Context, conn *pgx.Conn, opts pgx.TxOptions, pooled *Conn) (t *tx, err error) {
-	var base pgx.Tx
-	do := func() { base, err = conn.BeginTx(ctx, opts) }
-	if opts.BeginQuery == "" {
-		l.vouch(do)
-	} else {
-		do()
-	}
+// begin begins the caller's transaction. The tracer judges its BEGIN like any
+// text: the options can be words of the caller's own.
+func (l *link) begin(ctx context.Context, conn *pgx.Conn, opts pgx.TxOptions, pooled *Conn) (*tx, error) {
+	base, err := conn.BeginTx(ctx, opts)
 	if err != nil {
 		l.check()
 		return nil, err

@@ -128,6 +128,8 @@ func TestTxOwnWords(t *testing.T) {
 	assert.Equal(t, 4, r.count("users"))
 	_, err := r.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN; DELETE FROM users"})
 	require.ErrorIs(t, err, dbguard.ErrRefused)
+	_, err = r.BeginTx(ctx, pgx.TxOptions{AccessMode: "read write; DELETE FROM users"})
+	require.ErrorIs(t, err, dbguard.ErrRefused)
 	tx, err := r.BeginTx(ctx, pgx.TxOptions{CommitQuery: "DELETE FROM users; COMMIT"})
 	require.NoError(t, err)
 	require.ErrorIs(t, tx.Commit(ctx), dbguard.ErrRefused)

@@ -31,7 +31,7 @@ type nativeSession interface {
 
 var (
 	_ nativePool    = (*pgxpool.Pool)(nil)
-	_ nativeSession = (pgx.Tx)(nil)
+	_ nativeSession = pgx.Tx(nil)
 )
 
 // A nativeMode is a way through pgx without database/sql.
