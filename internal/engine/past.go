@@ -17,14 +17,18 @@ const (
 )
 
 // Nature says what Start would make of a text, for a door that has several to
-// send and must choose how. A plain one needs no Start.
+// send and must choose how. A plain one needs no Start: an error is what Start
+// would have said of it.
 func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
 	if s.IsRead(text) {
 		return Plain, nil
 	}
 	t, err := s.read(ctx, text)
-	if err != nil || blank(t) {
+	if err != nil {
 		return Plain, err
+	}
+	if blank(t) {
+		return Plain, s.shut(ctx, t)
 	}
 	st := s.understand(t)
 	switch {
@@ -34,7 +38,7 @@ func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
 		return Control, nil
 	}
 	s.backend.touched(st, s.tx != txCaller)
-	return Plain, nil
+	return Plain, s.shut(ctx, t)
 }
 
 // blank reports that there is nothing in the text to judge.

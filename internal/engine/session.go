@@ -24,6 +24,7 @@ type Config struct {
 	Guard     *dbguard.Guard
 	Dialect   sqlscan.Dialect // 0: ask the server
 	Namespace string          // the database, as far as it is known
+	Gate      *dbguard.Gate   // of the server; nil is open
 }
 
 // Session is the guard's view of one connection. Like the connection it is
@@ -31,6 +32,7 @@ type Config struct {
 type Session struct {
 	conn    Conn
 	guard   *dbguard.Guard
+	gate    *dbguard.Gate
 	dialect sqlscan.Dialect
 	backend backend
 	name    string // the database
@@ -48,7 +50,7 @@ type Session struct {
 
 // NewSession starts to guard a connection. Nothing is sent.
 func NewSession(conn Conn, cfg Config) *Session {
-	s := &Session{conn: conn, guard: cfg.Guard, name: cfg.Namespace}
+	s := &Session{conn: conn, guard: cfg.Guard, gate: cfg.Gate, name: cfg.Namespace}
 	s.speak(cfg.Dialect)
 	return s
 }
@@ -79,6 +81,9 @@ var errUnfinished = errors.New("dbguard: a guarded statement of this connection 
 // IsRead reports that the text certainly only reads: it needs no Start. It
 // sends nothing and allocates nothing but what the session keeps.
 func (s *Session) IsRead(text string) bool {
+	if s.gate.Refuses(true) != nil {
+		return false
+	}
 	if s.reads.has(text) {
 		return true
 	}
@@ -128,7 +133,10 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 		return nil, nil, driver.ErrBadConn
 	}
 	t, err := s.read(ctx, text)
-	if err != nil || blank(t) {
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.shut(ctx, t); err != nil || blank(t) {
 		return nil, nil, err
 	}
 	if err := s.findState(ctx, t); err != nil {

@@ -6,7 +6,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/engine"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
@@ -30,14 +29,14 @@ type link struct {
 const dataKey = "github.com/dbguard/dbguard-go/sqlguard/pgxguard"
 
 // linkOf is the link of a connection, made when it is first asked for.
-func linkOf(conn *pgx.Conn, g *dbguard.Guard) *link {
+func linkOf(conn *pgx.Conn, s settings) *link {
 	data := conn.PgConn().CustomData()
 	if l, ok := data[dataKey].(*link); ok {
 		return l
 	}
-	l := &link{conn: conn, observing: g.Observing()}
+	l := &link{conn: conn, observing: s.guard.Observing()}
 	l.session = engine.NewSession(wire{conn.PgConn()}, engine.Config{
-		Guard: g, Dialect: sqlscan.PostgreSQL, Namespace: conn.Config().Database,
+		Guard: s.guard, Dialect: sqlscan.PostgreSQL, Namespace: conn.Config().Database, Gate: s.gate,
 	})
 	data[dataKey] = l
 	return l

@@ -23,6 +23,8 @@ func TestNewErrors(t *testing.T) {
 	p, err := pgxguard.New(t.Context(), cfg, g)
 	require.NoError(t, err)
 	defer p.Close()
+	_, err = pgxguard.New(t.Context(), cfg, g, nil)
+	require.ErrorContains(t, err, "nil Option")
 	require.Nil(t, cfg.ConnConfig.Tracer, "the caller's configuration is copied")
 	_, err = pgxguard.New(t.Context(), p.Config(), g)
 	require.ErrorContains(t, err, "guarded already")

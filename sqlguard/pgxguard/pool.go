@@ -15,23 +15,24 @@ import (
 // do the same but for what is refused. It fits wherever an interface of these
 // methods is asked for: sqlc's DBTX, pgx.BeginFunc.
 type Pool struct {
-	base  *pgxpool.Pool
-	guard *dbguard.Guard
+	base     *pgxpool.Pool
+	settings settings
 }
 
 // New is pgxpool.NewWithConfig behind a guard. The configuration comes from
 // pgxpool.ParseConfig and is copied; a tracer in it, and every hook, stays at
 // work. Like pgxpool it does not connect yet. A nil configuration, a nil Guard
 // and a configuration that is guarded already are errors here.
-func New(ctx context.Context, cfg *pgxpool.Config, g *dbguard.Guard) (*Pool, error) {
-	if err := g.Check(); err != nil {
+func New(ctx context.Context, cfg *pgxpool.Config, g *dbguard.Guard, opts ...Option) (*Pool, error) {
+	s, err := newSettings(g, opts)
+	if err != nil {
 		return nil, err
 	}
 	if cfg == nil || cfg.ConnConfig == nil {
 		return nil, errors.New("pgxguard: New without a configuration: pgxpool.ParseConfig makes one")
 	}
 	cfg = cfg.Copy()
-	if err := guard(cfg.ConnConfig, g); err != nil {
+	if err := guard(cfg.ConnConfig, s); err != nil {
 		return nil, err
 	}
 	if before := cfg.BeforeConnect; before != nil {
@@ -42,22 +43,22 @@ func New(ctx context.Context, cfg *pgxpool.Config, g *dbguard.Guard) (*Pool, err
 			if _, ok := cc.Tracer.(*tracer); ok {
 				return nil
 			}
-			return guard(cc, g) // the hook has put a tracer of its own
+			return guard(cc, s) // the hook has put a tracer of its own
 		}
 	}
 	base, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &Pool{base, g}, nil
+	return &Pool{base, s}, nil
 }
 
 // guard puts the guard's tracer before the user's.
-func guard(cc *pgx.ConnConfig, g *dbguard.Guard) error {
+func guard(cc *pgx.ConnConfig, s settings) error {
 	if _, ok := cc.Tracer.(*tracer); ok {
 		return errors.New("pgxguard: the configuration is guarded already: two guards would count everything twice")
 	}
-	cc.Tracer = &tracer{guard: g, next: newFollowers(cc.Tracer)}
+	cc.Tracer = &tracer{settings: s, next: newFollowers(cc.Tracer)}
 	return nil
 }
 
@@ -87,7 +88,7 @@ func (p *Pool) Acquire(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{pooled: c, link: linkOf(c.Conn(), p.guard)}, nil
+	return &Conn{pooled: c, link: linkOf(c.Conn(), p.settings)}, nil
 }
 
 // AcquireFunc calls f with a connection.

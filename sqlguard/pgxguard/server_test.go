@@ -72,6 +72,11 @@ type change func(*pgxpool.Config, *dbguard.Policy)
 
 func newRig(tb testing.TB, changes ...change) *rig {
 	tb.Helper()
+	return newRigWith(tb, nil, changes...)
+}
+
+func newRigWith(tb testing.TB, opts []pgxguard.Option, changes ...change) *rig {
+	tb.Helper()
 	r := &rig{t: tb, rec: dbguardtest.NewRecorder(), url: database(tb)}
 	cfg, err := pgxpool.ParseConfig(r.url)
 	require.NoError(tb, err)
@@ -87,7 +92,7 @@ func newRig(tb testing.TB, changes ...change) *rig {
 	}
 	g, err := dbguard.New(policy)
 	require.NoError(tb, err)
-	r.Pool, err = pgxguard.New(tb.Context(), cfg, g)
+	r.Pool, err = pgxguard.New(tb.Context(), cfg, g, opts...)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { closing(tb, r.Pool) })
 	return r

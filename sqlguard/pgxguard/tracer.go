@@ -5,8 +5,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/dbguard/dbguard-go/dbguard"
 )
 
 // tracer is where pgx tells of everything that it is about to send, whoever
@@ -14,8 +12,8 @@ import (
 // here, and vetoed where it would have to be counted. A tracer of the user's
 // own is told of everything, as if this one were not there.
 type tracer struct {
-	guard *dbguard.Guard
-	next  followers
+	settings settings
+	next     followers
 }
 
 var (
@@ -30,7 +28,7 @@ var (
 
 // TraceQueryStart judges one text.
 func (t *tracer) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	w := linkOf(conn, t.guard).watch(ctx, ofQuery, pgx.QueuedQuery{SQL: data.SQL, Arguments: data.Args})
+	w := linkOf(conn, t.settings).watch(ctx, ofQuery, pgx.QueuedQuery{SQL: data.SQL, Arguments: data.Args})
 	return w.on(t.next.queryStart(ctx, conn, data))
 }
 
@@ -46,7 +44,7 @@ func (t *tracer) TraceBatchStart(ctx context.Context, conn *pgx.Conn, data pgx.T
 	for i, q := range data.Batch.QueuedQueries {
 		queries[i] = pgx.QueuedQuery{SQL: q.SQL, Arguments: q.Arguments}
 	}
-	w := linkOf(conn, t.guard).watch(ctx, ofBatch, queries...)
+	w := linkOf(conn, t.settings).watch(ctx, ofBatch, queries...)
 	return w.on(t.next.batchStart(ctx, conn, data))
 }
 
@@ -65,7 +63,7 @@ func (t *tracer) TraceBatchEnd(ctx context.Context, conn *pgx.Conn, data pgx.Tra
 // TraceCopyFromStart judges a COPY.
 func (t *tracer) TraceCopyFromStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceCopyFromStartData) context.Context {
 	text := copyText(data.TableName, data.ColumnNames)
-	w := linkOf(conn, t.guard).watch(ctx, ofBatch, pgx.QueuedQuery{SQL: text})
+	w := linkOf(conn, t.settings).watch(ctx, ofBatch, pgx.QueuedQuery{SQL: text})
 	return w.on(t.next.copyStart(ctx, conn, data))
 }
 
@@ -77,7 +75,7 @@ func (t *tracer) TraceCopyFromEnd(ctx context.Context, conn *pgx.Conn, data pgx.
 
 // TracePrepareStart vetoes nothing: a statement is judged when it runs.
 func (t *tracer) TracePrepareStart(ctx context.Context, conn *pgx.Conn, data pgx.TracePrepareStartData) context.Context {
-	s := &linkOf(conn, t.guard).statements
+	s := &linkOf(conn, t.settings).statements
 	if s.asking {
 		return ctx
 	}
@@ -87,7 +85,7 @@ func (t *tracer) TracePrepareStart(ctx context.Context, conn *pgx.Conn, data pgx
 
 // TracePrepareEnd learns the statement's name.
 func (t *tracer) TracePrepareEnd(ctx context.Context, conn *pgx.Conn, data pgx.TracePrepareEndData) {
-	s := &linkOf(conn, t.guard).statements
+	s := &linkOf(conn, t.settings).statements
 	if s.asking {
 		s.kept = data.AlreadyPrepared
 		return

@@ -42,7 +42,13 @@ func Each(t *testing.T, test func(*testing.T, *Stage), engines ...target.Engine)
 // New sets the stage on one target.
 func New(t *testing.T, tg target.Target) *Stage {
 	t.Helper()
-	s := &Stage{Database: tg.Database(t), Rec: dbguardtest.NewRecorder()}
+	return On(t, tg.Database(t))
+}
+
+// On sets the stage on a database.
+func On(t *testing.T, d *target.Database) *Stage {
+	t.Helper()
+	s := &Stage{Database: d, Rec: dbguardtest.NewRecorder()}
 	s.Bare = s.Database.Bare(t)
 	t.Cleanup(func() { assert.NoError(t, s.Bare.Close()) })
 	s.Fill(t, "item", "")
