@@ -25,6 +25,7 @@ require (
 	filippo.io/edwards25519 v1.2.0 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/coreos/go-semver v0.3.1 // indirect
+	github.com/dbguard/dbguard-go/sqlguard/pgxguard v0.0.0-00010101000000-000000000000
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
@@ -60,3 +61,5 @@ require (
 )
 
 replace github.com/dbguard/dbguard-go => ../..
+
+replace github.com/dbguard/dbguard-go/sqlguard/pgxguard => ../../sqlguard/pgxguard

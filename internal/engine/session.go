@@ -110,39 +110,47 @@ func (s *Session) IsRead(text string) bool {
 // or driver.ErrBadConn if nothing can have happened. Else the door sends the
 // caller's own statement, exactly once, and calls End or Skip.
 func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error) {
+	if s.flight != nil {
+		return nil, errUnfinished
+	}
+	st, op, err := s.judge(ctx, text)
+	switch {
+	case err != nil || st == nil:
+		return nil, err
+	case op == nil:
+		return s.follow(ctx, st), nil
+	}
+	return s.launch(ctx, st, op)
+}
+
+// judge reads a text and has it judged. There is no statement where there is
+// nothing to guard, and no operation where the rules do not ask.
+func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.Operation, error) {
 	switch {
 	case s.guard.Check() != nil:
-		return nil, s.guard.Check()
-	case s.flight != nil:
-		return nil, errUnfinished
+		return nil, nil, s.guard.Check()
 	case s.broken:
-		return nil, driver.ErrBadConn
+		return nil, nil, driver.ErrBadConn
 	}
 	t, err := s.read(ctx, text)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := s.shut(ctx, t); err != nil {
-		return nil, err
-	}
-	if t.IsRead() || t.Statements == 0 && len(t.Ops) == 0 {
-		return nil, nil
+	if err := s.shut(ctx, t); err != nil || blank(t) {
+		return nil, nil, err
 	}
 	if err := s.findState(ctx, t); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	st := s.understand(t)
 	if err := s.lookUp(ctx, st); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(st.op.Acts) == 0 {
-		return s.follow(ctx, st), nil
+		return st, nil, nil
 	}
 	op, err := s.guard.Begin(ctx, st.op, s.ledger)
-	if err != nil {
-		return nil, err
-	}
-	return s.launch(ctx, st, op)
+	return st, op, err
 }
 
 // read classifies the text, asking the server for what the text depends on.
