@@ -24,6 +24,7 @@ type Config struct {
 	Guard     *dbguard.Guard
 	Dialect   sqlscan.Dialect // 0: ask the server
 	Namespace string          // the database, as far as it is known
+	Gate      *dbguard.Gate   // of the server; nil is open
 }
 
 // Session is the guard's view of one connection. Like the connection it is
@@ -31,6 +32,7 @@ type Config struct {
 type Session struct {
 	conn    Conn
 	guard   *dbguard.Guard
+	gate    *dbguard.Gate
 	dialect sqlscan.Dialect
 	backend backend
 	name    string // the database
@@ -48,7 +50,7 @@ type Session struct {
 
 // NewSession starts to guard a connection. Nothing is sent.
 func NewSession(conn Conn, cfg Config) *Session {
-	s := &Session{conn: conn, guard: cfg.Guard, name: cfg.Namespace}
+	s := &Session{conn: conn, guard: cfg.Guard, gate: cfg.Gate, name: cfg.Namespace}
 	s.speak(cfg.Dialect)
 	return s
 }
@@ -79,6 +81,9 @@ var errUnfinished = errors.New("dbguard: a guarded statement of this connection 
 // IsRead reports that the text certainly only reads: it needs no Start. It
 // sends nothing and allocates nothing but what the session keeps.
 func (s *Session) IsRead(text string) bool {
+	if s.gate.Refuses(true) != nil {
+		return false
+	}
 	if s.reads.has(text) {
 		return true
 	}
@@ -105,33 +110,47 @@ func (s *Session) IsRead(text string) bool {
 // or driver.ErrBadConn if nothing can have happened. Else the door sends the
 // caller's own statement, exactly once, and calls End or Skip.
 func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error) {
+	if s.flight != nil {
+		return nil, errUnfinished
+	}
+	st, op, err := s.judge(ctx, text)
+	switch {
+	case err != nil || st == nil:
+		return nil, err
+	case op == nil:
+		return s.follow(ctx, st), nil
+	}
+	return s.launch(ctx, st, op)
+}
+
+// judge reads a text and has it judged. There is no statement where there is
+// nothing to guard, and no operation where the rules do not ask.
+func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.Operation, error) {
 	switch {
 	case s.guard.Check() != nil:
-		return nil, s.guard.Check()
-	case s.flight != nil:
-		return nil, errUnfinished
+		return nil, nil, s.guard.Check()
 	case s.broken:
-		return nil, driver.ErrBadConn
+		return nil, nil, driver.ErrBadConn
 	}
 	t, err := s.read(ctx, text)
-	if err != nil || t.IsRead() || t.Statements == 0 && len(t.Ops) == 0 {
-		return nil, err
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.shut(ctx, t); err != nil || blank(t) {
+		return nil, nil, err
 	}
 	if err := s.findState(ctx, t); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	st := s.understand(t)
 	if err := s.lookUp(ctx, st); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(st.op.Acts) == 0 {
-		return s.follow(ctx, st), nil
+		return st, nil, nil
 	}
 	op, err := s.guard.Begin(ctx, st.op, s.ledger)
-	if err != nil {
-		return nil, err
-	}
-	return s.launch(ctx, st, op)
+	return st, op, err
 }
 
 // read classifies the text, asking the server for what the text depends on.
