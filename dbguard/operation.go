@@ -61,8 +61,21 @@ func (o *Operation) Limit() int64 { return o.limit }
 // NeedsUndo reports whether a count can still refuse the operation, so that it
 // must run where it can be undone.
 func (o *Operation) NeedsUndo() bool {
-	return o.limit >= 0 || (o.bound.exact && o.guard.enforces(UnderLimit))
+	return o.limit >= 0 || o.AtLeast() > 0
 }
+
+// AtLeast is the number of rows of the named table below which the operation
+// will be refused: 0 if any number passes.
+func (o *Operation) AtLeast() int64 {
+	if o.bound.exact && o.guard.enforces(UnderLimit) {
+		return o.bound.limit
+	}
+	return 0
+}
+
+// Shares reports whether the operation shares a Budget, which has to be charged
+// before anything is final.
+func (o *Operation) Shares() bool { return len(o.scope.budgets) > 0 }
 
 // Settle is the verdict on the true count, before anything is final: nil if it
 // may stand, else the *Violation for which the door must undo it. Budgets are

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"time"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -19,7 +20,8 @@ type Flight struct {
 	way     way
 	frame   frame
 	counter counter
-	blind   bool // it can be neither counted nor undone, and the caller knows
+	text    string // on the way alone: what is sent
+	blind   bool   // it can be neither counted nor undone, and the caller knows
 }
 
 // Context is the one to hand to the driver with the caller's statement.
@@ -35,10 +37,17 @@ func (f *Flight) Streams() bool { return f != nil && f.way >= own }
 func (f *Flight) Moot() bool { return f != nil && f.st.moot }
 
 // launch opens the way that the statement is to go.
-func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operation) (*Flight, error) {
+func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operation, form Form) (*Flight, error) {
 	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op)}
+	if f.way == own {
+		f.boundItself(form)
+	}
 	var err error
 	switch {
+	case f.way == alone:
+		if time.Since(s.heard) > dozed {
+			err = s.backend.knock(ctx)
+		}
 	case f.way >= own:
 		err = f.open(ctx)
 	case !s.guard.Observing():
@@ -153,9 +162,7 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 	if f == nil {
 		return err
 	}
-	if f.s.flight == f {
-		f.s.flight = nil
-	}
+	f.land()
 	ctx, cancel := outlive(ctx)
 	defer cancel()
 	f.s.backend.touched(f.st, f.way == own || f.s.tx != txCaller)
@@ -179,6 +186,14 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 		return f.takeBack(ctx, err)
 	}
 	return f.keep(ctx)
+}
+
+// land notes that the flight's statement has been sent.
+func (f *Flight) land() {
+	if f.s.flight == f {
+		f.s.flight = nil
+	}
+	f.s.heard = time.Now()
 }
 
 // Skip closes a flight whose statement the driver declined with

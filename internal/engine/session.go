@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"time"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -44,6 +45,7 @@ type Session struct {
 	lost   bool            // the caller's transaction is gone, and the caller does not know
 	flight *Flight         // the one that is open
 	broken bool
+	heard  time.Time // when the server last answered a judged statement
 }
 
 // NewSession starts to guard a connection. Nothing is sent.
@@ -97,14 +99,30 @@ func (s *Session) IsRead(text string) bool {
 	return true
 }
 
-// Start judges a text that the caller is about to send, and opens the way for
-// it. The number of its arguments decides nothing yet.
+// Form is what a door can do with a text of the session's in place of the
+// caller's: see [Flight.Text].
+type Form uint8
+
+const (
+	AsWritten Form = iota // nothing: it sends the caller's text
+	Tagged                // tell its rows affected: the caller asked for those
+	Counted               // read one number from it: the caller asked for rows affected
+	Rows                  // hand its rows on: the caller asked for those of RETURNING
+)
+
+// Start is StartAs of a door that sends nothing but the caller's text.
+func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error) {
+	return s.StartAs(ctx, text, AsWritten)
+}
+
+// StartAs judges a text that the caller is about to send, and opens the way for
+// it.
 //
 // No Flight and no error: there is nothing to guard, send it. An error: send
 // nothing. It is a *dbguard.Violation, an error of the server or the context,
 // or driver.ErrBadConn if nothing can have happened. Else the door sends the
 // caller's own statement, exactly once, and calls End or Skip.
-func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error) {
+func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight, error) {
 	switch {
 	case s.guard.Check() != nil:
 		return nil, s.guard.Check()
@@ -131,7 +149,7 @@ func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error
 	if err != nil {
 		return nil, err
 	}
-	return s.launch(ctx, st, op)
+	return s.launch(ctx, st, op, form)
 }
 
 // read classifies the text, asking the server for what the text depends on.

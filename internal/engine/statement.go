@@ -25,6 +25,8 @@ type statement struct {
 	// elsewhere says that code that is not in the text runs, or that the text
 	// could not be read: what it does to the transaction is not known.
 	elsewhere bool
+	// calls says that the text calls a function that may do anything.
+	calls bool
 }
 
 // target is what one act is aimed at.
@@ -42,7 +44,7 @@ type target struct {
 func (s *Session) understand(t *sqlscan.Text) *statement {
 	st := &statement{op: dbguard.Op{
 		System: s.backend.system(), Namespace: s.name, Statements: t.Statements,
-	}}
+	}, calls: t.Calls}
 	closed := s.readControl(t, st)
 	for i := range t.Ops {
 		op := &t.Ops[i]
