@@ -171,11 +171,20 @@ func (o *Operation) End(effect Effect, err error) error {
 		refundAll(o.scope.budgets, o.charged)
 		o.charged = 0
 	}
+	if o.onlyRead(effect, err) {
+		return err
+	}
 	if effect == EffectApplied && o.ledger == nil {
 		o.guard.tracer.addRows(o.ctx, o.op.System, o.count.Rows)
 	}
 	o.guard.tell(o.ctx, o.span, o.event(effect, err))
 	return err
+}
+
+// onlyRead reports a read that has turned out to be one: nobody is told.
+func (o *Operation) onlyRead(effect Effect, err error) bool {
+	asks := !slices.ContainsFunc(o.op.Acts, func(a Act) bool { return a.Verb != Ask })
+	return asks && o.violation == nil && (err != nil && effect != EffectUnknown || o.count.Rows == 0)
 }
 
 // Abandon closes an operation that did not happen and will come again: the

@@ -186,7 +186,7 @@ LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
 // others with the way in which they were reached.
 func (c *postgresCounter) tables(ctx context.Context, changed []relation) ([]dbguard.TableRows, error) {
 	// A text that runs code elsewhere names nothing: then all of it is meant.
-	code := slices.ContainsFunc(c.f.st.op.Acts, func(a dbguard.Act) bool { return a.Verb == dbguard.Call })
+	code := slices.ContainsFunc(c.f.st.op.Acts, func(a dbguard.Act) bool { return a.Verb == dbguard.Call || a.Verb == dbguard.Ask })
 	named := func(r relation) bool {
 		return code || slices.ContainsFunc(c.f.st.targets, func(x target) bool { return r.is(x.name) })
 	}

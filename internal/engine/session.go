@@ -88,7 +88,7 @@ func (s *Session) IsRead(text string) bool {
 		return false
 	}
 	t := s.classify(text)
-	if !t.IsRead() || s.modes.matter(t) {
+	if !t.IsRead() || s.modes.matter(t) || s.mayCall(t) {
 		return false
 	}
 	if s.modes.changedBy(text) {
@@ -132,13 +132,26 @@ func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight,
 		return nil, driver.ErrBadConn
 	}
 	t, err := s.read(ctx, text)
-	if err != nil || t.IsRead() || t.Statements == 0 && len(t.Ops) == 0 {
+	if err != nil || t.Statements == 0 && len(t.Ops) == 0 {
 		return nil, err
 	}
-	if err := s.findState(ctx, t); err != nil {
+	calls, err := s.callsOut(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	if t.IsRead() && !calls {
+		if t.Calls {
+			s.reads.add(text)
+		}
+		return nil, nil
+	}
+	if err := s.findState(ctx, t, calls); err != nil {
 		return nil, err
 	}
 	st := s.understand(t)
+	if st.calls = calls; calls {
+		st.ask(t)
+	}
 	if err := s.lookUp(ctx, st); err != nil {
 		return nil, err
 	}
