@@ -51,7 +51,7 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 	if flight == nil {
 		return send.own(ctx)
 	}
-	if text := flight.Text(); text != "" {
+	for text := flight.Text(); text != ""; text = flight.Text() {
 		n, err := send.inPlace(flight.Context(), text)
 		if err == driver.ErrSkip {
 			return nil, skipped(ctx, flight)

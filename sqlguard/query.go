@@ -49,7 +49,7 @@ func (c *conn) judgedQuery(ctx context.Context, text string, send *sender[driver
 	if flight == nil {
 		return send.own(ctx)
 	}
-	if text := flight.Text(); text != "" {
+	for text := flight.Text(); text != ""; text = flight.Text() {
 		held, err := send.inPlace(flight.Context(), text)
 		again, err := flight.Answer(ctx, int64(len(held.held)), err)
 		if err != nil {

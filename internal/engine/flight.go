@@ -20,8 +20,10 @@ type Flight struct {
 	way     way
 	frame   frame
 	counter counter
-	text    string // on the way alone: what is sent
-	blind   bool   // it can be neither counted nor undone, and the caller knows
+	form    Form
+	wording
+	verbatim bool // the caller's own words, whatever it costs
+	blind    bool // it can be neither counted nor undone, and the caller knows
 }
 
 // Context is the one to hand to the driver with the caller's statement.
@@ -38,10 +40,8 @@ func (f *Flight) Moot() bool { return f != nil && f.st.moot }
 
 // launch opens the way that the statement is to go.
 func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operation, form Form) (*Flight, error) {
-	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op)}
-	if f.way == own {
-		f.boundItself(form)
-	}
+	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op), form: form}
+	f.reword()
 	var err error
 	switch {
 	case f.way == alone:
@@ -67,6 +67,9 @@ func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operati
 // nothing can be undone.
 func (f *Flight) open(ctx context.Context) error {
 	s := f.s
+	if f.sealed {
+		return f.enter(ctx)
+	}
 	f.counter = s.backend.counter(f)
 	if note, err := f.counter.survey(ctx); err != nil || note != "" {
 		return f.uncountable(note, err)
@@ -99,7 +102,7 @@ func (f *Flight) uncountable(note string, err error) error {
 	if note == "" {
 		return nil
 	}
-	f.way, f.blind = watched, true
+	f.way, f.blind, f.wording = watched, true, wording{}
 	return f.op.Uncountable(note)
 }
 
@@ -113,7 +116,7 @@ func (f *Flight) enter(ctx context.Context) error {
 		case err == nil:
 			return nil
 		case f.way == nested && s.backend.aborted(err):
-			f.way = watched // the server refuses everything up to the caller's ROLLBACK
+			f.way, f.wording = watched, wording{} // the server refuses everything up to the caller's ROLLBACK
 			return nil
 		case f.way == nested && s.backend.gone(err):
 			s.endLedger(ctx, dbguard.EffectApplied, nil) // ended behind our back: nothing is given back

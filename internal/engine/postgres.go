@@ -27,6 +27,8 @@ type postgres struct {
 	// costly are the masked texts that could not bound themselves. That costs a
 	// round trip each time, and nothing else.
 	costly readCache
+	// unfit are those that no other words fit.
+	unfit readCache
 	// functions are names that were asked about, and whether one may write.
 	functions map[string]bool
 }

@@ -69,53 +69,54 @@ func raised(err error) (word, value string) {
 // memory before the caller sees them, so that it sees none of a refused one.
 const maxHeld = 1000
 
-func (p *postgres) bounded(f *Flight, form Form) string {
-	if !p.boundable(f, form) {
-		return ""
+func (p *postgres) word(f *Flight) wording {
+	if !p.boundable(f) {
+		return wording{}
 	}
-	return boundText(f, form)
+	sealed := !f.st.calls && !p.costly.has(f.st.op.Text)
+	return wording{boundText(f, sealed), sealed}
 }
 
 // boundable reports that the flight's statement can bound itself in the form
 // that the door can run.
-func (p *postgres) boundable(f *Flight, form Form) bool {
+func (p *postgres) boundable(f *Flight) bool {
 	st, limit := f.st, f.op.Limit()
 	switch x := st.simple(); {
-	case form == AsWritten, x == nil, len(st.kinds) != 1, limit < 0, p.major < 10:
+	case x == nil, len(st.kinds) != 1, limit < 0, p.major < 10:
 		return false
-	case st.calls, f.op.Shares(): // a budget is charged before anything is final
-		return false
-	case form == Rows && (x.op.Flags&sqlscan.Returning == 0 || limit > maxHeld):
+	case f.form == Rows && (x.op.Flags&sqlscan.Returning == 0 || limit > maxHeld):
 		return false
 	}
-	return !p.costly.has(st.op.Text)
+	return !p.unfit.has(st.op.Text)
 }
 
 // boundText is the statement that bounds itself.
-func boundText(f *Flight, form Form) string {
+func boundText(f *Flight, sealed bool) string {
 	stmt := withoutEnd(&f.s.text)
 	if f.st.targets[0].op.Flags&sqlscan.Returning == 0 {
 		stmt += "\nRETURNING 1"
 	}
 	limit := strconv.FormatInt(f.op.Limit(), 10)
 	count := "pg_catalog.count(*)"
-	if least := f.op.AtLeast(); least > 0 {
+	if least := f.op.AtLeast(); least > 0 && sealed {
 		count = "CASE WHEN " + count + " < " + strconv.FormatInt(least, 10) + " THEN " +
 			raiseWith(raisedUnder, count) + " ELSE " + count + " END"
 	}
 	// CASE evaluates in order, and a subquery when it is reached. The caller's
 	// statement runs to its end even if nobody reads its rows: who is unsure raises.
-	number := `CASE WHEN pg_catalog.set_config('transaction_read_only', 'on', true) = 'on'
+	number := `CASE WHEN (SELECT ` + raise(raisedOver) + ` FROM (SELECT FROM dbguard OFFSET ` + limit + ` LIMIT 1) o) IS NULL
+ THEN (SELECT ` + count + ` FROM dbguard) END`
+	if sealed {
+		number = `CASE WHEN pg_catalog.set_config('transaction_read_only', 'on', true) = 'on'
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table)
-THEN CASE WHEN (SELECT ` + raise(raisedOver) + ` FROM (SELECT FROM dbguard OFFSET ` + limit + ` LIMIT 1) o) IS NULL
- THEN (SELECT ` + count + ` FROM dbguard) END
-ELSE ` + raise(raisedUnsure) + ` END`
+THEN ` + number + ` ELSE ` + raise(raisedUnsure) + ` END`
+	}
 	with := "WITH dbguard AS (" + stmt + "\n)\nSELECT "
-	if form == Counted {
+	if f.form == Counted {
 		return with + number
 	}
 	outer, inner := "s.*", "dbguard.*"
-	if form == Tagged {
+	if f.form == Tagged {
 		outer, inner = "", "" // the command tag tells how many rows there are
 	}
 	// OFFSET 0 keeps the second reading behind the first.
@@ -151,14 +152,26 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 		return nil, true
 	}
 	switch {
-	case state == "25006", strings.HasPrefix(state, "0A"):
+	case state == "25006" && f.sealed:
 		p.costly.add(f.st.op.Text)
 		return nil, true
-	case len(state) == 5:
-		return nil, slices.Contains(asOtherwise, state[:2])
+	case strings.HasPrefix(state, "0A"):
+		p.unfit.add(f.st.op.Text)
+		return nil, true
+	case len(state) == 5 && slices.Contains(otherwise, state[:2]):
+		f.verbatim = true
+		return nil, true
 	}
 	return nil, false
 }
 
-// asOtherwise are the classes of errors that may read otherwise than without a guard.
-var asOtherwise = []string{"22", "25", "42"}
+// otherwise are the classes of errors that may read otherwise than without a guard.
+var otherwise = []string{"22", "25", "42"}
+
+// answered notes that a refused statement has left counts on relations that are
+// no longer locked.
+func (p *postgres) answered(_ *Flight, refused bool) {
+	if refused {
+		p.stale, p.pending = true, nil
+	}
+}
