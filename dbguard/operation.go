@@ -77,6 +77,15 @@ func (o *Operation) AtLeast() int64 {
 // before anything is final.
 func (o *Operation) Shares() bool { return len(o.scope.budgets) > 0 }
 
+// Plain reports whether the number of rows alone decides: no more than Limit of
+// them, wherever they are; what cannot be counted or loses structure is refused;
+// no Budget is to be charged, and nobody listens for where the rows are.
+func (o *Operation) Plain() bool {
+	g := o.guard
+	return o.limit >= 0 && o.AtLeast() == 0 && !o.Shares() && len(g.tracer.observers) == 0 &&
+		!o.scope.allows(Opaque()) && g.enforces(Uncountable) && g.enforces(RuleOpaque) && g.enforces(OverLimit)
+}
+
 // Settle is the verdict on the true count, before anything is final: nil if it
 // may stand, else the *Violation for which the door must undo it. Budgets are
 // charged here, once.

@@ -177,6 +177,14 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 	case err != nil:
 		return f.endFailed(ctx, err)
 	}
+	if can, err := f.close(ctx, affected); can {
+		return err
+	}
+	if d, ok := f.counter.(deferring); ok {
+		if err := d.due(ctx); err != nil {
+			return f.endFailed(ctx, err)
+		}
+	}
 	count, err := f.counter.count(ctx, affected)
 	switch {
 	case f.s.lose(err): // and with the connection the statement: the server rolls back

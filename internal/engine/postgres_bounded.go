@@ -104,7 +104,10 @@ func boundText(f *Flight, sealed bool) string {
 	}
 	// CASE evaluates in order, and a subquery when it is reached. The caller's
 	// statement runs to its end even if nobody reads its rows: who is unsure raises.
-	number := `CASE WHEN (SELECT ` + raise(raisedOver) + ` FROM (SELECT FROM dbguard OFFSET ` + limit + ` LIMIT 1) o) IS NULL
+	// The file of a temporary table tells that it is one: its rows do not count.
+	over := raiseWith(raisedOver, "COALESCE(pg_catalog.pg_relation_filepath(pg_catalog.to_regclass("+
+		quoteString(sqlscan.PostgreSQL, f.st.targets[0].raw)+")), '-')")
+	number := `CASE WHEN (SELECT ` + over + ` FROM (SELECT FROM dbguard OFFSET ` + limit + ` LIMIT 1) o) IS NULL
  THEN (SELECT ` + count + ` FROM dbguard) END`
 	if sealed {
 		number = `CASE WHEN pg_catalog.set_config('transaction_read_only', 'on', true) = 'on'
@@ -144,6 +147,10 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 	state := sqlState(err)
 	switch word, value := raised(err); word {
 	case raisedOver:
+		if strings.Contains(value, "/t") {
+			f.verbatim = true
+			return nil, true
+		}
 		return &dbguard.Count{Rows: f.op.Limit() + 1}, false
 	case raisedUnder:
 		return asCount(value), false
@@ -168,10 +175,11 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 // otherwise are the classes of errors that may read otherwise than without a guard.
 var otherwise = []string{"22", "25", "42"}
 
-// answered notes that a refused statement has left counts on relations that are
-// no longer locked.
-func (p *postgres) answered(_ *Flight, refused bool) {
-	if refused {
-		p.stale, p.pending = true, nil
+// undid notes that counters hold what the server has undone, for relations that
+// are no longer locked.
+func (p *postgres) undid(f *Flight) {
+	p.stale = true
+	if f.way == nested {
+		p.pending = nil
 	}
 }

@@ -31,8 +31,8 @@ type rewording interface {
 	// verdict reads an error of a wording: a count that is refused; or that the
 	// statement has to be run in other words, as the server has undone these.
 	verdict(f *Flight, err error) (refused *dbguard.Count, again bool)
-	// answered tells that a wording in the caller's transaction has run.
-	answered(f *Flight, refused bool)
+	// undid tells that the server has undone a wording. Counters may not have been.
+	undid(f *Flight)
 }
 
 // reword chooses the words of a flight whose way can be undone, and with that,
@@ -100,8 +100,8 @@ func (f *Flight) endSealed(ctx context.Context, count dbguard.Count, effect dbgu
 	s := f.s
 	s.backend.touched(f.st, s.tx != txCaller)
 	refused := f.op.Settle(count) != nil
-	if f.way == nested {
-		s.backend.(rewording).answered(f, refused)
+	if refused {
+		s.backend.(rewording).undid(f)
 	}
 	switch {
 	case f.way == alone:
@@ -115,6 +115,7 @@ func (f *Flight) endSealed(ctx context.Context, count dbguard.Count, effect dbgu
 // again opens the way for other words.
 func (f *Flight) again(ctx context.Context) (bool, error) {
 	s := f.s
+	s.backend.(rewording).undid(f)
 	if f.way == alone {
 		f.way = own
 	} else if err := f.leave(ctx, f.frame.undo); err != nil {
