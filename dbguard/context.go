@@ -112,6 +112,12 @@ func Allow(ctx context.Context, reason string, grants ...Grant) context.Context 
 	return s.in(ctx)
 }
 
+// allows reports an allowance that covers what is needed.
+func (s *scope) allows(need Grant) bool {
+	_, ok := s.grant(need)
+	return ok
+}
+
 // grant finds the innermost allowance that covers what is needed.
 func (s *scope) grant(need Grant) (reason string, ok bool) {
 	for i := len(s.allowed) - 1; i >= 0; i-- {

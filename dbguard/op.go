@@ -35,6 +35,7 @@ const (
 	Merge                      // MERGE: may do either
 	Upsert                     // changes the rows in conflict
 	Replace                    // removes the rows in conflict
+	Ask                        // a read that calls functions: they may write, and are counted and undone by the engine
 	Call                       // runs code that is elsewhere, counted and undone by the engine: DO, CALL
 	Run                        // runs code that is elsewhere and that nobody can count
 	Empty                      // TRUNCATE

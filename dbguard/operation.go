@@ -61,7 +61,29 @@ func (o *Operation) Limit() int64 { return o.limit }
 // NeedsUndo reports whether a count can still refuse the operation, so that it
 // must run where it can be undone.
 func (o *Operation) NeedsUndo() bool {
-	return o.limit >= 0 || (o.bound.exact && o.guard.enforces(UnderLimit))
+	return o.limit >= 0 || o.AtLeast() > 0
+}
+
+// AtLeast is the number of rows of the named table below which the operation
+// will be refused: 0 if any number passes.
+func (o *Operation) AtLeast() int64 {
+	if o.bound.exact && o.guard.enforces(UnderLimit) {
+		return o.bound.limit
+	}
+	return 0
+}
+
+// Shares reports whether the operation shares a Budget, which has to be charged
+// before anything is final.
+func (o *Operation) Shares() bool { return len(o.scope.budgets) > 0 }
+
+// Plain reports whether the number of rows alone decides: no more than Limit of
+// them, wherever they are; what cannot be counted or loses structure is refused;
+// no Budget is to be charged, and nobody listens for where the rows are.
+func (o *Operation) Plain() bool {
+	g := o.guard
+	return o.limit >= 0 && o.AtLeast() == 0 && !o.Shares() && len(g.tracer.observers) == 0 &&
+		!o.scope.allows(Opaque()) && g.enforces(Uncountable) && g.enforces(RuleOpaque) && g.enforces(OverLimit)
 }
 
 // Settle is the verdict on the true count, before anything is final: nil if it
@@ -158,11 +180,20 @@ func (o *Operation) End(effect Effect, err error) error {
 		refundAll(o.scope.budgets, o.charged)
 		o.charged = 0
 	}
+	if o.onlyRead(effect, err) {
+		return err
+	}
 	if effect == EffectApplied && o.ledger == nil {
 		o.guard.tracer.addRows(o.ctx, o.op.System, o.count.Rows)
 	}
 	o.guard.tell(o.ctx, o.span, o.event(effect, err))
 	return err
+}
+
+// onlyRead reports a read that has turned out to be one: nobody is told.
+func (o *Operation) onlyRead(effect Effect, err error) bool {
+	asks := !slices.ContainsFunc(o.op.Acts, func(a Act) bool { return a.Verb != Ask })
+	return asks && o.violation == nil && (err != nil && effect != EffectUnknown || o.count.Rows == 0)
 }
 
 // Abandon closes an operation that did not happen and will come again: the

@@ -17,7 +17,7 @@ var rowRules = []*rule{
 			Fix:   "Say how many rows it may change: dbguard.AtMost(ctx, n).",
 		},
 		check: func(q *inquiry, a *Act) answer {
-			return when(a.Verb.destroysRows() && a.Verb != Call && !q.bounded())
+			return when(a.Verb.destroysRows() && a.Verb != Call && a.Verb != Ask && !q.bounded())
 		},
 		say:   onOp("has no bound"),
 		fix:   fixed("Say how many rows it may change: dbguard.AtMost(ctx, n)"),
@@ -76,7 +76,10 @@ var rowRules = []*rule{
 			Good:  `db.ExecContext(dbguard.Exactly(ctx, 1), "DELETE FROM users WHERE id = 7")`,
 			Fix:   "Look why the row is not there, or use dbguard.AtMost.",
 		},
-		check: func(q *inquiry, _ *Act) answer {
+		check: func(q *inquiry, a *Act) answer {
+			if a.Verb == Ask && q.count.Rows == 0 {
+				return passes // it only reads
+			}
 			return when(q.ran && q.bound.exact && q.count.Rows >= 0 && q.named() < q.bound.limit)
 		},
 		say: func(q *inquiry, a *Act) string {

@@ -26,7 +26,13 @@ var textRules = []*rule{
 		},
 		check: func(q *inquiry, a *Act) answer {
 			changes := a.Verb.destroysRows() || a.Verb == Run || a.Verb == Uncounted
-			return when(q.op.Statements > 1 && changes && !q.granted(Opaque()))
+			if q.op.Statements == 1 || !changes || q.granted(Opaque()) {
+				return passes
+			}
+			if a.Verb == Ask {
+				return hitsIfAny
+			}
+			return hits
 		},
 		say: onOp("stands in a text of several statements"),
 		fix: func(*inquiry, *Act) string {
@@ -44,9 +50,14 @@ var textRules = []*rule{
 			Fix:   "Where the engine can count what it does, give it a bound; else take the responsibility with dbguard.Opaque.",
 		},
 		check: func(q *inquiry, a *Act) answer {
-			counted := a.Verb == Call && q.bounded()
-			blind := a.Verb == Run || (a.Verb == Call && !counted)
-			return when((blind || (q.ran && q.count.Structure)) && !q.granted(Opaque()))
+			blind := a.Verb == Run || (a.Verb == Call && !q.bounded())
+			switch {
+			case blind || (q.ran && q.count.Structure):
+				return when(!q.granted(Opaque()))
+			case a.Verb == Ask && !q.bounded() && !q.granted(Opaque()):
+				return hitsIfAny
+			}
+			return passes
 		},
 		say: func(q *inquiry, a *Act) string {
 			if q.ran && q.count.Structure {
@@ -55,7 +66,7 @@ var textRules = []*rule{
 			return onObject("runs code that is not in the text")(q, a)
 		},
 		fix: func(q *inquiry, a *Act) string {
-			if a.Verb == Call && !q.ran {
+			if (a.Verb == Call && !q.ran) || (a.Verb == Ask && !q.count.Structure) {
 				return allowFix("Give it a bound, dbguard.AtMost(ctx, n), or take the responsibility", Opaque())
 			}
 			return allowFix("Send the statements themselves, or take the responsibility", Opaque())

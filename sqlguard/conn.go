@@ -75,12 +75,12 @@ func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 
 func (c *conn) Close() error { return c.bare.Close() }
 
-// start judges a text that is not a read.
-func (c *conn) start(ctx context.Context, text string, args int) (*engine.Flight, error) {
+// start judges a text that is not a read. form is what the caller asked for.
+func (c *conn) start(ctx context.Context, text string, form engine.Form) (*engine.Flight, error) {
 	if err := c.settle(); err != nil {
 		return nil, err
 	}
-	return c.session.Start(ctx, text, args)
+	return c.session.StartAs(ctx, text, form)
 }
 
 // settle ends a statement of which rows are still to be read: what comes now

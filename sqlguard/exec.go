@@ -26,23 +26,42 @@ func (e execer) ExecContext(ctx context.Context, text string, args []driver.Name
 	if c.execSkips.always(len(args)) {
 		return nil, driver.ErrSkip
 	}
-	return c.judgedExec(ctx, text, len(args), func(ctx context.Context) (driver.Result, error) {
-		res, err := c.bare.exec(ctx, text, args)
-		c.execSkips.note(len(args), err)
-		return res, err
+	return c.judgedExec(ctx, text, &sender[driver.Result, int64]{
+		own: func(ctx context.Context) (driver.Result, error) {
+			res, err := c.bare.exec(ctx, text, args)
+			c.execSkips.note(len(args), err)
+			return res, err
+		},
+		form: formOf(args),
+		inPlace: func(ctx context.Context, text string) (int64, error) {
+			if len(args) == 0 {
+				return tagOf(c.bare.exec(ctx, text, args))
+			}
+			return numberIn(c.queryInPlace(ctx, text, args))
+		},
 	})
 }
 
 // judgedExec runs, once, what is not a read: of a text or of a prepared statement.
-func (c *conn) judgedExec(ctx context.Context, text string, args int, run func(context.Context) (driver.Result, error)) (driver.Result, error) {
-	flight, err := c.start(ctx, text, args)
+func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.Result, int64]) (driver.Result, error) {
+	flight, err := c.start(ctx, text, send.form)
 	if err != nil {
 		return nil, err
 	}
 	if flight == nil {
-		return run(ctx)
+		return send.own(ctx)
 	}
-	res, err := run(flight.Context())
+	for text := flight.Text(); text != ""; text = flight.Text() {
+		n, err := send.inPlace(flight.Context(), text)
+		if err == driver.ErrSkip {
+			return nil, skipped(ctx, flight)
+		}
+		again, err := flight.Answer(ctx, n, err)
+		if !again {
+			return resultOf(n, err)
+		}
+	}
+	res, err := send.own(flight.Context())
 	if err == driver.ErrSkip {
 		return nil, skipped(ctx, flight)
 	}

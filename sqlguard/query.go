@@ -3,6 +3,8 @@ package sqlguard
 import (
 	"context"
 	"database/sql/driver"
+
+	"github.com/dbguard/dbguard-go/internal/engine"
 )
 
 // queryer is a connection whose driver queries a text without preparing it.
@@ -25,23 +27,39 @@ func (q queryer) QueryContext(ctx context.Context, text string, args []driver.Na
 	if c.querySkips.always(len(args)) {
 		return nil, driver.ErrSkip
 	}
-	return c.judgedQuery(ctx, text, len(args), func(ctx context.Context) (driver.Rows, error) {
-		rows, err := c.bare.query(ctx, text, args)
-		c.querySkips.note(len(args), err)
-		return rows, err
+	return c.judgedQuery(ctx, text, &sender[driver.Rows, *rows]{
+		own: func(ctx context.Context) (driver.Rows, error) {
+			rows, err := c.bare.query(ctx, text, args)
+			c.querySkips.note(len(args), err)
+			return rows, err
+		},
+		form: engine.Rows,
+		inPlace: func(ctx context.Context, text string) (*rows, error) {
+			return readAll(c.queryInPlace(ctx, text, args))
+		},
 	})
 }
 
 // judgedQuery is judgedExec of what answers with rows.
-func (c *conn) judgedQuery(ctx context.Context, text string, args int, run func(context.Context) (driver.Rows, error)) (driver.Rows, error) {
-	flight, err := c.start(ctx, text, args)
+func (c *conn) judgedQuery(ctx context.Context, text string, send *sender[driver.Rows, *rows]) (driver.Rows, error) {
+	flight, err := c.start(ctx, text, send.form)
 	if err != nil {
 		return nil, err
 	}
 	if flight == nil {
-		return run(ctx)
+		return send.own(ctx)
 	}
-	base, err := run(flight.Context())
+	for text := flight.Text(); text != ""; text = flight.Text() {
+		held, err := send.inPlace(flight.Context(), text)
+		again, err := flight.Answer(ctx, int64(len(held.held)), err)
+		if err != nil {
+			return nil, err
+		}
+		if !again {
+			return held, nil
+		}
+	}
+	base, err := send.own(flight.Context())
 	if err == driver.ErrSkip {
 		return nil, skipped(ctx, flight)
 	}

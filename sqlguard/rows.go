@@ -173,17 +173,12 @@ func (r *rows) hold() error {
 		return errStreaming // the row that the driver is to scan would be lost
 	}
 	width := len(r.Columns())
+	row := make([]driver.Value, width)
 	err := r.drainSets(func() error {
-		row := make([]driver.Value, width)
 		if err := r.Rows.Next(row); err != nil {
 			return err
 		}
-		for i, v := range row {
-			if raw, ok := v.([]byte); ok {
-				row[i] = slices.Clone(raw) // the driver's until its next row
-			}
-		}
-		r.held = append(r.held, row)
+		r.held = append(r.held, keepRow(row))
 		return nil
 	})
 	_ = r.end(err) // kept as the verdict

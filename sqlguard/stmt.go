@@ -3,6 +3,9 @@ package sqlguard
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
+
+	"github.com/dbguard/dbguard-go/internal/engine"
 )
 
 // stmt is a guarded prepared statement. It is judged each time it runs, with
@@ -11,6 +14,9 @@ type stmt struct {
 	bare statement
 	conn *conn
 	text string
+
+	inPlace     statement // of a text of the session's, prepared when it first runs
+	inPlaceText string
 }
 
 var (
@@ -19,8 +25,16 @@ var (
 	_ driver.StmtQueryContext = (*stmt)(nil)
 )
 
-func (s *stmt) Close() error  { return s.bare.Close() }
 func (s *stmt) NumInput() int { return s.bare.NumInput() }
+
+// Close closes what was prepared in its place, too.
+func (s *stmt) Close() error {
+	err := s.bare.Close()
+	if s.inPlace.Stmt != nil {
+		err = errors.Join(err, s.inPlace.Close())
+	}
+	return err
+}
 
 // ExecContext runs the statement within its bounds.
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
@@ -30,8 +44,12 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if s.conn.session.IsRead(s.text) {
 		return s.bare.exec(ctx, args)
 	}
-	return s.conn.judgedExec(ctx, s.text, len(args), func(ctx context.Context) (driver.Result, error) {
-		return s.bare.exec(ctx, args)
+	return s.conn.judgedExec(ctx, s.text, &sender[driver.Result, int64]{
+		own:  func(ctx context.Context) (driver.Result, error) { return s.bare.exec(ctx, args) },
+		form: engine.Counted,
+		inPlace: func(ctx context.Context, text string) (int64, error) {
+			return numberIn(s.queryInPlace(ctx, text, args))
+		},
 	})
 }
 
@@ -43,9 +61,30 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if s.conn.session.IsRead(s.text) {
 		return s.bare.query(ctx, args)
 	}
-	return s.conn.judgedQuery(ctx, s.text, len(args), func(ctx context.Context) (driver.Rows, error) {
-		return s.bare.query(ctx, args)
+	return s.conn.judgedQuery(ctx, s.text, &sender[driver.Rows, *rows]{
+		own:  func(ctx context.Context) (driver.Rows, error) { return s.bare.query(ctx, args) },
+		form: engine.Rows,
+		inPlace: func(ctx context.Context, text string) (*rows, error) {
+			return readAll(s.queryInPlace(ctx, text, args))
+		},
 	})
+}
+
+// queryInPlace runs a text of the session's with the arguments. It is prepared
+// once for each bound, as the bound stands in it.
+func (s *stmt) queryInPlace(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+	if s.inPlaceText != text {
+		if s.inPlace.Stmt != nil {
+			_ = s.inPlace.Close() // another one takes its place
+			s.inPlace, s.inPlaceText = statement{}, ""
+		}
+		prepared, err := s.conn.bare.prepare(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		s.inPlace, s.inPlaceText = newStatement(prepared), text
+	}
+	return s.inPlace.query(ctx, args)
 }
 
 // Exec is there for drivers of an older age; database/sql calls ExecContext.

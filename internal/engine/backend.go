@@ -74,6 +74,20 @@ type counter interface {
 	count(ctx context.Context, affected int64) (dbguard.Count, error)
 }
 
+// deferring is a counter of an engine that may put off a part of a statement to
+// the COMMIT.
+type deferring interface {
+	// due has it done now. Its error is the statement's own.
+	due(ctx context.Context) error
+}
+
+// closing is a counter that can count, judge and keep in one text.
+type closing interface {
+	// close does, or says that it cannot. It returns the count of what was kept,
+	// or, with refused, that of what is undone.
+	close(ctx context.Context, affected int64) (can bool, count dbguard.Count, refused bool, err error)
+}
+
 // errUnknownServer is told where no dialect was given and none is recognised.
 var errUnknownServer = errors.New("dbguard: the server's SQL dialect is not known: name it with WithDialect")
 

@@ -118,8 +118,8 @@ func (st *statement) endsTransaction(s *Session, op *sqlscan.Op) bool {
 
 // findState asks the server for what a verdict or its way depends on: what it
 // is, and whether a transaction is open, where that is unknown.
-func (s *Session) findState(ctx context.Context, t *sqlscan.Text) error {
-	if s.guard.Observing() || !dependsOnState(t) {
+func (s *Session) findState(ctx context.Context, t *sqlscan.Text, calls bool) error {
+	if s.guard.Observing() || !calls && !dependsOnState(t) {
 		return nil
 	}
 	if err := s.backend.learn(ctx); err != nil {

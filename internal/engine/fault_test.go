@@ -146,7 +146,7 @@ func TestCancelledBeforeVerdict(t *testing.T) {
 	require.NoError(t, err)
 	cancel()
 	require.ErrorIs(t, f.End(ctx, 1, nil), dbguard.OverLimit)
-	assert.Equal(t, []string{"BEGIN", "count", "ROLLBACK"}, r.sent())
+	assert.Equal(t, []string{"BEGIN", due, "count", "ROLLBACK"}, r.sent())
 }
 
 // An undo fails inside the caller's transaction: all of it is lost, and no
@@ -171,7 +171,7 @@ func TestCountFails(t *testing.T) {
 	err := r.send(atMost(1), deleteOne, 1, nil)
 	require.ErrorIs(t, err, dbguard.Uncountable)
 	require.ErrorIs(t, err, errServer, "and says why")
-	assert.Equal(t, []string{"BEGIN", "> " + deleteOne, "count", "ROLLBACK"}, r.sent())
+	assert.Equal(t, []string{"BEGIN", "> " + deleteOne, due, "count", "ROLLBACK"}, r.sent())
 }
 
 func TestTrackCountsOff(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"time"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -19,7 +20,10 @@ type Flight struct {
 	way     way
 	frame   frame
 	counter counter
-	blind   bool // it can be neither counted nor undone, and the caller knows
+	form    Form
+	wording
+	verbatim bool // the caller's own words, whatever it costs
+	blind    bool // it can be neither counted nor undone, and the caller knows
 }
 
 // Context is the one to hand to the driver with the caller's statement.
@@ -35,10 +39,15 @@ func (f *Flight) Streams() bool { return f != nil && f.way >= own }
 func (f *Flight) Moot() bool { return f != nil && f.st.moot }
 
 // launch opens the way that the statement is to go.
-func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operation) (*Flight, error) {
-	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op)}
+func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operation, form Form) (*Flight, error) {
+	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op), form: form}
+	f.reword()
 	var err error
 	switch {
+	case f.way == alone:
+		if time.Since(s.heard) > dozed {
+			err = s.backend.knock(ctx)
+		}
 	case f.way >= own:
 		err = f.open(ctx)
 	case !s.guard.Observing():
@@ -58,6 +67,9 @@ func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operati
 // nothing can be undone.
 func (f *Flight) open(ctx context.Context) error {
 	s := f.s
+	if f.sealed {
+		return f.enter(ctx)
+	}
 	f.counter = s.backend.counter(f)
 	if note, err := f.counter.survey(ctx); err != nil || note != "" {
 		return f.uncountable(note, err)
@@ -90,7 +102,7 @@ func (f *Flight) uncountable(note string, err error) error {
 	if note == "" {
 		return nil
 	}
-	f.way, f.blind = watched, true
+	f.way, f.blind, f.wording = watched, true, wording{}
 	return f.op.Uncountable(note)
 }
 
@@ -104,7 +116,7 @@ func (f *Flight) enter(ctx context.Context) error {
 		case err == nil:
 			return nil
 		case f.way == nested && s.backend.aborted(err):
-			f.way = watched // the server refuses everything up to the caller's ROLLBACK
+			f.way, f.wording = watched, wording{} // the server refuses everything up to the caller's ROLLBACK
 			return nil
 		case f.way == nested && s.backend.gone(err):
 			s.endLedger(ctx, dbguard.EffectApplied, nil) // ended behind our back: nothing is given back
@@ -153,9 +165,7 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 	if f == nil {
 		return err
 	}
-	if f.s.flight == f {
-		f.s.flight = nil
-	}
+	f.land()
 	ctx, cancel := outlive(ctx)
 	defer cancel()
 	f.s.backend.touched(f.st, f.way == own || f.s.tx != txCaller)
@@ -166,6 +176,14 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 		return f.endWatched(ctx, affected, err)
 	case err != nil:
 		return f.endFailed(ctx, err)
+	}
+	if can, err := f.close(ctx, affected); can {
+		return err
+	}
+	if d, ok := f.counter.(deferring); ok {
+		if err := d.due(ctx); err != nil {
+			return f.endFailed(ctx, err)
+		}
 	}
 	count, err := f.counter.count(ctx, affected)
 	switch {
@@ -179,6 +197,14 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 		return f.takeBack(ctx, err)
 	}
 	return f.keep(ctx)
+}
+
+// land notes that the flight's statement has been sent.
+func (f *Flight) land() {
+	if f.s.flight == f {
+		f.s.flight = nil
+	}
+	f.s.heard = time.Now()
 }
 
 // Skip closes a flight whose statement the driver declined with

@@ -16,6 +16,7 @@ const (
 	open      = "SAVEPOINT dbguard"
 	back      = "ROLLBACK TO SAVEPOINT dbguard"
 	release   = "RELEASE SAVEPOINT dbguard"
+	due       = "SET CONSTRAINTS ALL IMMEDIATE"
 	changed   = "SELECT total_changes()"
 	changes2  = "SELECT total_changes(), changes()"
 )
@@ -35,11 +36,11 @@ func TestOrder(t *testing.T) {
 	}{
 		{
 			name: "PostgreSQL, kept", d: pg, limit: 1, text: deleteOne,
-			want: []string{"BEGIN", "> " + deleteOne, "count", "COMMIT"}, effect: dbguard.EffectApplied,
+			want: []string{"BEGIN", "> " + deleteOne, due, "count", "COMMIT"}, effect: dbguard.EffectApplied,
 		},
 		{
 			name: "PostgreSQL, taken back", d: pg, limit: 0, text: deleteOne,
-			want: []string{"BEGIN", "> " + deleteOne, "count", "ROLLBACK"}, effect: dbguard.EffectUndone,
+			want: []string{"BEGIN", "> " + deleteOne, due, "count", "ROLLBACK"}, effect: dbguard.EffectUndone,
 		},
 		{
 			name: "PostgreSQL, failed", d: pg, limit: 1, text: deleteOne, err: pgError("23503"),
@@ -48,7 +49,7 @@ func TestOrder(t *testing.T) {
 		{
 			name: "PostgreSQL, counters not flushed", d: pg, limit: 1, text: deleteOne,
 			script: func(r *rig) { r.backend.(*postgres).stale = true },
-			want:   []string{"flush", "BEGIN", "> " + deleteOne, "count", "COMMIT"}, effect: dbguard.EffectApplied,
+			want:   []string{"flush", "BEGIN", "> " + deleteOne, due, "count", "COMMIT"}, effect: dbguard.EffectApplied,
 		},
 		{
 			name: "PostgreSQL 14, which cannot flush", d: pg, limit: 1, text: deleteOne,
@@ -56,7 +57,7 @@ func TestOrder(t *testing.T) {
 				*r.backend.(*postgres) = postgres{conn: r.conn, major: 14, stale: true}
 				r.conn.on("base", changedRow(16400, 0, "t")...)
 			},
-			want: []string{"BEGIN", "pending", "base", "> " + deleteOne, "base", "COMMIT"}, effect: dbguard.EffectApplied,
+			want: []string{"BEGIN", "pending", "base", "> " + deleteOne, due, "base", "COMMIT"}, effect: dbguard.EffectApplied,
 		},
 		{
 			name: "PostgreSQL, every row of a full table", d: pg, limit: 9, text: "DELETE FROM t",
@@ -66,12 +67,12 @@ func TestOrder(t *testing.T) {
 		{
 			name: "PostgreSQL, every row of an empty table", d: pg, limit: 9, text: "DELETE FROM t",
 			script: func(r *rig) { r.conn.on("probe", int64(0)).on("count", changedRow(16400, 0, "t")...) },
-			want:   []string{"probe", "BEGIN", "> DELETE FROM t", "count", "COMMIT"}, effect: dbguard.EffectApplied,
+			want:   []string{"probe", "BEGIN", "> DELETE FROM t", due, "count", "COMMIT"}, effect: dbguard.EffectApplied,
 		},
 		{
 			name: "PostgreSQL, hidden rows", d: pg, limit: 9, text: deleteOne,
 			script: func(r *rig) { r.conn.on("count", changedRow(16500, 3, "posts")...) },
-			want:   []string{"BEGIN", "> " + deleteOne, "count", "routes", "COMMIT"}, effect: dbguard.EffectApplied,
+			want:   []string{"BEGIN", "> " + deleteOne, due, "count", "routes", "COMMIT"}, effect: dbguard.EffectApplied,
 		},
 		{
 			name: "PostgreSQL, kept in the caller's transaction", d: pg, inTx: true, limit: 1, text: deleteOne,
@@ -95,12 +96,12 @@ func TestOrder(t *testing.T) {
 		{
 			name: "PostgreSQL, the caller's transaction is over, unseen", d: pg, inTx: true, limit: 1, text: deleteOne,
 			script: func(r *rig) { r.conn.fail(open, pgError("25P01")) },
-			want:   []string{open, "BEGIN", "> " + deleteOne, "count", "COMMIT"}, effect: dbguard.EffectApplied,
+			want:   []string{open, "BEGIN", "> " + deleteOne, due, "count", "COMMIT"}, effect: dbguard.EffectApplied,
 		},
 		{
 			name: "PostgreSQL, state unknown: none is open", d: pg, limit: 1, text: deleteOne,
 			script: func(r *rig) { r.tx = txUnknown; r.conn.fail(open, pgError("25P01")) },
-			want:   []string{open, "BEGIN", "> " + deleteOne, "count", "COMMIT"}, effect: dbguard.EffectApplied,
+			want:   []string{open, "BEGIN", "> " + deleteOne, due, "count", "COMMIT"}, effect: dbguard.EffectApplied,
 		},
 		{
 			name: "PostgreSQL, state unknown: the caller's", d: pg, limit: 1, text: deleteOne,

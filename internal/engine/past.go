@@ -1,10 +1,6 @@
 package engine
 
-import (
-	"context"
-
-	"github.com/dbguard/dbguard-go/internal/sqlscan"
-)
+import "context"
 
 // Nature is what a text asks of its door.
 type Nature uint8
@@ -23,14 +19,10 @@ func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
 	if s.IsRead(text) {
 		return Plain, nil
 	}
-	t, err := s.read(ctx, text)
-	if err != nil {
+	st, err := s.parse(ctx, text)
+	if err != nil || st == nil {
 		return Plain, err
 	}
-	if blank(t) {
-		return Plain, s.shut(ctx, t)
-	}
-	st := s.understand(t)
 	switch {
 	case len(st.op.Acts) > 0:
 		return Guarded, nil
@@ -38,12 +30,7 @@ func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
 		return Control, nil
 	}
 	s.backend.touched(st, s.tx != txCaller)
-	return Plain, s.shut(ctx, t)
-}
-
-// blank reports that there is nothing in the text to judge.
-func blank(t *sqlscan.Text) bool {
-	return t.IsRead() || t.Statements == 0 && len(t.Ops) == 0
+	return Plain, nil
 }
 
 // pastNote is why a statement that does not come through its door is refused.

@@ -24,6 +24,13 @@ type postgres struct {
 	// pending are the counts that earlier transactions left, while one of the
 	// caller's is open.
 	pending map[int64]int64
+	// costly are the masked texts that could not bound themselves. That costs a
+	// round trip each time, and nothing else.
+	costly readCache
+	// unfit are those that no other words fit.
+	unfit readCache
+	// functions are names that were asked about, and whether one may write.
+	functions map[string]bool
 }
 
 func (*postgres) system() string { return "postgresql" }

@@ -23,6 +23,7 @@ type postgresCounter struct {
 	f      *Flight
 	before map[int64]int64
 	locked map[int64]bool // AccessExclusive
+	clean  bool           // nothing was counted before, and the server flushes on demand
 }
 
 // relation is one that the transaction has changed or locked.
@@ -53,6 +54,7 @@ func (c *postgresCounter) survey(ctx context.Context) (string, error) {
 func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 	p := c.p
 	if p.major < 0 || c.f.way == own && !p.stale {
+		c.clean = p.canFlush()
 		return "", nil
 	}
 	if p.stale && p.pending == nil {
@@ -77,34 +79,60 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	if p.major < 0 {
 		return dbguard.Count{Rows: affected}, nil
 	}
-	var count dbguard.Count
-	var changed []relation
-	blind := false
+	var t postgresTotal
 	err := c.read(ctx, countText(p.canFlush()), func(r *relation) {
 		c.leave(r)
-		switch r.rows -= c.before[r.oid]; {
-		case r.oid == 0: // the answer's head: track_counts is off
-			blind = true
-		case r.temporary:
-		case r.kind == "f":
-			blind = true // what a foreign server changes is not counted here
-		case r.rows > 0 && (r.kind == "r" || r.kind == "m"):
-			count.Rows += r.rows
-			changed = append(changed, *r)
-		}
-		if r.exclusive && !r.temporary && !c.locked[r.oid] {
-			count.Structure = true
-		}
+		r.rows -= c.before[r.oid]
+		t.add(r, c.locked[r.oid])
 	})
 	if err != nil {
-		return count, err
+		return t.Count, err
 	}
-	if blind {
-		count.Rows = -1
-	}
+	t.settle()
 	p.flushes(c.f.way)
-	count.Tables, err = c.tables(ctx, changed)
-	return count, err
+	t.Tables, err = c.tables(ctx, t.changed)
+	return t.Count, err
+}
+
+// postgresTotal adds up relations.
+type postgresTotal struct {
+	dbguard.Count
+	changed []relation
+	blind   bool
+}
+
+// add takes a relation's rows. locked says that it was exclusively locked
+// before the statement.
+func (t *postgresTotal) add(r *relation, locked bool) {
+	switch {
+	case r.oid == 0: // the answer's head: track_counts is off
+		t.blind = true
+	case r.temporary:
+	case r.kind == "f":
+		t.blind = true // what a foreign server changes is not counted here
+	case r.rows > 0 && (r.kind == "r" || r.kind == "m"):
+		t.Rows += r.rows
+		t.changed = append(t.changed, *r)
+	}
+	if r.exclusive && !r.temporary && !locked {
+		t.Structure = true
+	}
+}
+
+func (t *postgresTotal) settle() {
+	if t.blind {
+		t.Rows = -1
+	}
+}
+
+// due has deferred triggers fire, which would do so at the COMMIT, after the
+// count. In the caller's transaction they are left to the caller's COMMIT.
+func (c *postgresCounter) due(ctx context.Context) error {
+	if c.f.way != own || c.p.major < 0 {
+		return nil
+	}
+	_, err := c.p.conn.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE")
+	return err
 }
 
 // leave remembers what a relation's counters hold. If the statement is undone,
@@ -171,22 +199,24 @@ func countText(flush bool) string {
 	return `SELECT 0::int8, 0::int8, ''::text, ''::text, ''::text, false, false
 WHERE pg_catalog.current_setting('track_counts') = 'off'` + call + `
 UNION ALL
-SELECT l.relation::int8, COALESCE(` + changes + `, 0), COALESCE(n.nspname::text, ''), COALESCE(c.relname::text, ''),
-  COALESCE(c.relkind::text, ''), COALESCE(c.relpersistence = 't', false),
+` + relations
+}
+
+const relations = `SELECT l.relation::int8 AS oid, COALESCE(` + changes + `, 0) AS rows, COALESCE(n.nspname::text, '') AS schema,
+  COALESCE(c.relname::text, '') AS name, COALESCE(c.relkind::text, '') AS kind, COALESCE(c.relpersistence = 't', false) AS temporary,
   l.exclusive AND NOT COALESCE((SELECT pg_catalog.age(a.xmin) <= pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::xid)
-    FROM pg_catalog.pg_attribute a WHERE a.attrelid = l.relation AND a.attnum = -1), false)
+    FROM pg_catalog.pg_attribute a WHERE a.attrelid = l.relation AND a.attnum = -1), false) AS exclusive
 FROM (SELECT relation, bool_or(mode = 'AccessExclusiveLock') AS exclusive FROM pg_catalog.pg_locks
   WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND granted AND relation >= 16384
     AND mode IN ('RowExclusiveLock', 'AccessExclusiveLock') GROUP BY relation) l
 LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
 LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
-}
 
 // tables says where the rows are: tables that the text names first, then the
 // others with the way in which they were reached.
 func (c *postgresCounter) tables(ctx context.Context, changed []relation) ([]dbguard.TableRows, error) {
 	// A text that runs code elsewhere names nothing: then all of it is meant.
-	code := slices.ContainsFunc(c.f.st.op.Acts, func(a dbguard.Act) bool { return a.Verb == dbguard.Call })
+	code := slices.ContainsFunc(c.f.st.op.Acts, func(a dbguard.Act) bool { return a.Verb == dbguard.Call || a.Verb == dbguard.Ask })
 	named := func(r relation) bool {
 		return code || slices.ContainsFunc(c.f.st.targets, func(x target) bool { return r.is(x.name) })
 	}

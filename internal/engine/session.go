@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"time"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -46,6 +47,7 @@ type Session struct {
 	lost   bool            // the caller's transaction is gone, and the caller does not know
 	flight *Flight         // the one that is open
 	broken bool
+	heard  time.Time // when the server last answered a judged statement
 }
 
 // NewSession starts to guard a connection. Nothing is sent.
@@ -91,7 +93,7 @@ func (s *Session) IsRead(text string) bool {
 		return false
 	}
 	t := s.classify(text)
-	if !t.IsRead() || s.modes.matter(t) {
+	if !t.IsRead() || s.modes.matter(t) || s.mayCall(t) {
 		return false
 	}
 	if s.modes.changedBy(text) {
@@ -102,14 +104,30 @@ func (s *Session) IsRead(text string) bool {
 	return true
 }
 
-// Start judges a text that the caller is about to send, and opens the way for
-// it. The number of its arguments decides nothing yet.
+// Form is what a door can do with a text of the session's in place of the
+// caller's: see [Flight.Text].
+type Form uint8
+
+const (
+	AsWritten Form = iota // nothing: it sends the caller's text
+	Tagged                // tell its rows affected: the caller asked for those
+	Counted               // read one number from it: the caller asked for rows affected
+	Rows                  // hand its rows on: the caller asked for those of RETURNING
+)
+
+// Start is StartAs of a door that sends nothing but the caller's text.
+func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error) {
+	return s.StartAs(ctx, text, AsWritten)
+}
+
+// StartAs judges a text that the caller is about to send, and opens the way for
+// it.
 //
 // No Flight and no error: there is nothing to guard, send it. An error: send
 // nothing. It is a *dbguard.Violation, an error of the server or the context,
 // or driver.ErrBadConn if nothing can have happened. Else the door sends the
 // caller's own statement, exactly once, and calls End or Skip.
-func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error) {
+func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight, error) {
 	if s.flight != nil {
 		return nil, errUnfinished
 	}
@@ -120,7 +138,7 @@ func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error
 	case op == nil:
 		return s.follow(ctx, st), nil
 	}
-	return s.launch(ctx, st, op)
+	return s.launch(ctx, st, op, form)
 }
 
 // judge reads a text and has it judged. There is no statement where there is
@@ -132,17 +150,10 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	case s.broken:
 		return nil, nil, driver.ErrBadConn
 	}
-	t, err := s.read(ctx, text)
-	if err != nil {
+	st, err := s.parse(ctx, text)
+	if err != nil || st == nil {
 		return nil, nil, err
 	}
-	if err := s.shut(ctx, t); err != nil || blank(t) {
-		return nil, nil, err
-	}
-	if err := s.findState(ctx, t); err != nil {
-		return nil, nil, err
-	}
-	st := s.understand(t)
 	if err := s.lookUp(ctx, st); err != nil {
 		return nil, nil, err
 	}
@@ -151,6 +162,36 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	}
 	op, err := s.guard.Begin(ctx, st.op, s.ledger)
 	return st, op, err
+}
+
+// parse makes the statement of a text, asking the server for what it depends
+// on: nil, if there is nothing in it to guard.
+func (s *Session) parse(ctx context.Context, text string) (*statement, error) {
+	t, err := s.read(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.shut(ctx, t); err != nil || t.Statements == 0 && len(t.Ops) == 0 {
+		return nil, err
+	}
+	calls, err := s.callsOut(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	if t.IsRead() && !calls {
+		if t.Calls {
+			s.reads.add(text)
+		}
+		return nil, nil
+	}
+	if err := s.findState(ctx, t, calls); err != nil {
+		return nil, err
+	}
+	st := s.understand(t)
+	if st.calls = calls; calls {
+		st.ask(t)
+	}
+	return st, nil
 }
 
 // read classifies the text, asking the server for what the text depends on.

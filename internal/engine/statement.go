@@ -25,6 +25,8 @@ type statement struct {
 	// elsewhere says that code that is not in the text runs, or that the text
 	// could not be read: what it does to the transaction is not known.
 	elsewhere bool
+	// calls says that the text calls a function that may do anything.
+	calls bool
 }
 
 // target is what one act is aimed at.
@@ -87,6 +89,31 @@ func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.
 		verb = dbguard.Uncounted
 	}
 	return verb, true
+}
+
+// ask gives a text that names nothing to delete or change an act: what its
+// functions do. Around transactions of its own that cannot be undone.
+func (st *statement) ask(t *sqlscan.Text) {
+	if len(st.op.Acts) > 0 {
+		return
+	}
+	verb := dbguard.Ask
+	if st.control != controlNone {
+		verb = dbguard.Call
+	}
+	st.op.Name, st.op.Summary = "SELECT", "SELECT"
+	if len(t.Ops) > 0 {
+		st.op.Name, st.op.Summary = sqlscan.OperationName(t, t.Ops[0]), sqlscan.Summary(t)
+	}
+	st.op.Text = sqlscan.Mask(t.Source, t.Dialect, t.Mode)
+	st.op.Acts = []dbguard.Act{{Verb: verb}}
+	st.targets = []target{{}}
+	st.kinds = append(st.kinds, sqlscan.Opaque)
+}
+
+// asks reports a text that is judged for the functions that it calls alone.
+func (st *statement) asks() bool {
+	return len(st.op.Acts) == 1 && st.op.Acts[0].Verb == dbguard.Ask
 }
 
 // verbs are those of the kinds that always have one.
@@ -160,7 +187,7 @@ func filter(op *sqlscan.Op) dbguard.Filter {
 // changesRows reports that the verb deletes or changes rows that can be counted.
 func changesRows(v dbguard.Verb) bool {
 	switch v {
-	case dbguard.Delete, dbguard.Update, dbguard.Merge, dbguard.Upsert, dbguard.Replace, dbguard.Call:
+	case dbguard.Delete, dbguard.Update, dbguard.Merge, dbguard.Upsert, dbguard.Replace, dbguard.Ask, dbguard.Call:
 		return true
 	}
 	return false

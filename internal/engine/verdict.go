@@ -72,6 +72,30 @@ func (f *Flight) takeBack(ctx context.Context, cause error) error {
 	return f.op.End(effect, hide(cause))
 }
 
+// close counts, judges and keeps in one go, where the engine can and the number
+// of rows alone decides.
+func (f *Flight) close(ctx context.Context, affected int64) (can bool, _ error) {
+	c, ok := f.counter.(closing)
+	if !ok || f.way != own || !f.op.Plain() {
+		return false, nil
+	}
+	can, count, refused, err := c.close(ctx, affected)
+	switch {
+	case !can:
+		return false, nil
+	case refused:
+		f.op.Settle(count)
+		return true, f.op.End(dbguard.EffectUndone, hide(err))
+	case err == nil:
+		f.op.Settle(count) // the server has judged it
+		return true, f.op.End(dbguard.EffectApplied, nil)
+	case f.s.lose(err):
+		f.s.broken = true
+		return true, f.op.End(dbguard.EffectUnknown, hide(err))
+	}
+	return true, f.endFailed(ctx, err)
+}
+
 // keep lets a statement stand.
 func (f *Flight) keep(ctx context.Context) error {
 	s := f.s

@@ -123,14 +123,18 @@ func TestReturning(t *testing.T) {
 	onAll(t, func(t *testing.T, s *shop) {
 		text := s.p("DELETE FROM item WHERE id <= ? RETURNING id")
 		rows, err := s.db.QueryContext(dbguard.AtMost(t.Context(), 2), text, 3)
-		require.NoError(t, err)
-		n := 0
-		for rows.Next() {
-			n++
+		if s.Engine == target.Postgres {
+			assert.ErrorIs(t, err, dbguard.OverLimit, "the server has stopped at the third row")
+		} else {
+			require.NoError(t, err)
+			n := 0
+			for rows.Next() {
+				n++
+			}
+			assert.Equal(t, 3, n, "the rows stream")
+			assert.ErrorIs(t, rows.Err(), dbguard.OverLimit)
+			require.NoError(t, rows.Close())
 		}
-		assert.Equal(t, 3, n, "the rows stream")
-		assert.ErrorIs(t, rows.Err(), dbguard.OverLimit)
-		require.NoError(t, rows.Close())
 		assert.Equal(t, 10, s.left(t))
 
 		var id int
@@ -195,6 +199,10 @@ func TestCancelled(t *testing.T) {
 		cancel()
 		assert.Eventually(t, func() bool { return s.db.Stats().InUse == 0 }, 5*time.Second, time.Millisecond)
 		assert.ErrorIs(t, rows.Err(), context.Canceled)
+		if s.Engine == target.Postgres { // as without a guard: PostgreSQL shows no row before it has seen the last
+			assert.Equal(t, 7, s.left(t), "within the bound, and final")
+			return
+		}
 		assert.Equal(t, 10, s.left(t), "nobody read the rows to their end")
 	})
 }

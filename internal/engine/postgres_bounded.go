@@ -1,0 +1,185 @@
+package engine
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// A statement that bounds itself is one round trip: the caller's DELETE or
+// UPDATE stands in a WITH, whose reader raises an error at the first row too
+// many. What the rows do not show cannot happen: before the first of them the
+// transaction, which is the statement's own, becomes read-only. The statement
+// itself has passed that check already. A cascade, a trigger, a rule's or a
+// function's statement that would write has not, and fails, and everything with
+// it (SQLSTATE 25006). Nothing is assumed of the schema, so nothing about it can
+// be out of date.
+//
+// What a SELECT … FOR KEY SHARE does counts as writing there: the check of a
+// foreign key without action. Such a statement fails as well, having changed
+// nothing, and is run again in the way that counts.
+//
+// The server does not check a foreign server's rows, so no foreign table may
+// exist. And it may evaluate functions that are declared IMMUTABLE or STABLE
+// while it plans: a text that calls any but the server's own does not come here.
+
+// nonce is in every error that is ours, so that no value of the caller's in an
+// error of the same kind is taken for one.
+var nonce = func() string {
+	b := make([]byte, 6)
+	_, _ = rand.Read(b) // never fails, says its documentation
+	return hex.EncodeToString(b)
+}()
+
+// What our errors say, after the nonce.
+const (
+	raisedOver   = "over"
+	raisedUnder  = "under"
+	raisedUnsure = "unsure"
+)
+
+// raise is an expression that fails with SQLSTATE 22P02 and the word in its
+// message. It must not be constant, or planning fails; random() is volatile.
+func raise(word string) string { return raiseWith(word, "pg_catalog.random()") }
+
+func raiseWith(word, value string) string {
+	return "('dbguard " + nonce + " " + word + " '||" + value + ")::pg_catalog.int4"
+}
+
+// raised is the word of an error that raise has made, and its value.
+func raised(err error) (word, value string) {
+	if sqlState(err) != "22P02" { // invalid_text_representation
+		return "", ""
+	}
+	_, rest, ok := strings.Cut(err.Error(), "dbguard "+nonce+" ")
+	if !ok {
+		return "", ""
+	}
+	word, rest, _ = strings.Cut(rest, " ")
+	value, _, _ = strings.Cut(rest, `"`)
+	return word, value
+}
+
+// maxHeld is the largest bound for which the rows of RETURNING are read into
+// memory before the caller sees them, so that it sees none of a refused one.
+const maxHeld = 1000
+
+func (p *postgres) word(f *Flight) wording {
+	if !p.boundable(f) {
+		return wording{}
+	}
+	sealed := !f.st.calls && !p.costly.has(f.st.op.Text)
+	return wording{boundText(f, sealed), sealed}
+}
+
+// boundable reports that the flight's statement can bound itself in the form
+// that the door can run.
+func (p *postgres) boundable(f *Flight) bool {
+	st, limit := f.st, f.op.Limit()
+	switch x := st.simple(); {
+	case x == nil, len(st.kinds) != 1, limit < 0, p.major < 10:
+		return false
+	case f.form == Rows && (x.op.Flags&sqlscan.Returning == 0 || limit > maxHeld):
+		return false
+	}
+	return !p.unfit.has(st.op.Text)
+}
+
+// boundText is the statement that bounds itself.
+func boundText(f *Flight, sealed bool) string {
+	stmt := withoutEnd(&f.s.text)
+	if f.st.targets[0].op.Flags&sqlscan.Returning == 0 {
+		stmt += "\nRETURNING 1"
+	}
+	limit := strconv.FormatInt(f.op.Limit(), 10)
+	count := "pg_catalog.count(*)"
+	if least := f.op.AtLeast(); least > 0 && sealed {
+		count = "CASE WHEN " + count + " < " + strconv.FormatInt(least, 10) + " THEN " +
+			raiseWith(raisedUnder, count) + " ELSE " + count + " END"
+	}
+	// CASE evaluates in order, and a subquery when it is reached. The caller's
+	// statement runs to its end even if nobody reads its rows: who is unsure raises.
+	// The file of a temporary table tells that it is one: its rows do not count.
+	over := raiseWith(raisedOver, "COALESCE(pg_catalog.pg_relation_filepath(pg_catalog.to_regclass("+
+		quoteString(sqlscan.PostgreSQL, f.st.targets[0].raw)+")), '-')")
+	number := `CASE WHEN (SELECT ` + over + ` FROM (SELECT FROM dbguard OFFSET ` + limit + ` LIMIT 1) o) IS NULL
+ THEN (SELECT ` + count + ` FROM dbguard) END`
+	if sealed {
+		number = `CASE WHEN pg_catalog.set_config('transaction_read_only', 'on', true) = 'on'
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table)
+THEN ` + number + ` ELSE ` + raise(raisedUnsure) + ` END`
+	}
+	with := "WITH dbguard AS (" + stmt + "\n)\nSELECT "
+	if f.form == Counted {
+		return with + number
+	}
+	outer, inner := "s.*", "dbguard.*"
+	if f.form == Tagged {
+		outer, inner = "", "" // the command tag tells how many rows there are
+	}
+	// OFFSET 0 keeps the second reading behind the first.
+	return with + outer + " FROM (SELECT " + number + ` AS n) c,
+ LATERAL (SELECT ` + inner + ` FROM dbguard WHERE c.n IS NOT NULL OFFSET 0) s`
+}
+
+// withoutEnd is the text without what comes after its last word: a semicolon
+// and comments.
+func withoutEnd(t *sqlscan.Text) string {
+	end := int32(0)
+	for tok := range tokens(t, 0, int32(len(t.Source))) {
+		if tok.Kind != sqlscan.Punct || tok.Byte != ';' {
+			end = tok.End
+		}
+	}
+	return t.Source[:end]
+}
+
+// verdict reads an error. The caller's text is run as it is written where the
+// error says nothing about it (class 25: a hidden write; 0A: a rule that WITH
+// does not support), or says it otherwise than without a guard (22 and 42: many
+// tell a position in the text).
+func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again bool) {
+	state := sqlState(err)
+	switch word, value := raised(err); word {
+	case raisedOver:
+		if strings.Contains(value, "/t") {
+			f.verbatim = true
+			return nil, true
+		}
+		return &dbguard.Count{Rows: f.op.Limit() + 1}, false
+	case raisedUnder:
+		return asCount(value), false
+	case raisedUnsure:
+		p.costly.add(f.st.op.Text)
+		return nil, true
+	}
+	switch {
+	case state == "25006" && f.sealed:
+		p.costly.add(f.st.op.Text)
+		return nil, true
+	case strings.HasPrefix(state, "0A"):
+		p.unfit.add(f.st.op.Text)
+		return nil, true
+	case len(state) == 5 && slices.Contains(otherwise, state[:2]):
+		f.verbatim = true
+		return nil, true
+	}
+	return nil, false
+}
+
+// otherwise are the classes of errors that may read otherwise than without a guard.
+var otherwise = []string{"22", "25", "42"}
+
+// undid notes that counters hold what the server has undone, for relations that
+// are no longer locked.
+func (p *postgres) undid(f *Flight) {
+	p.stale = true
+	if f.way == nested {
+		p.pending = nil
+	}
+}

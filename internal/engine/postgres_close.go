@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// A transaction of the guard's is closed by one text without arguments, which
+// every driver sends as one message: it has deferred triggers fire now, counts,
+// raises where the count refuses, commits, and tells the count by the tag of
+// its last command. The counters must have been empty when it began.
+
+// close has to find the counters flushed, and leaves them so.
+func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, count dbguard.Count, refused bool, err error) {
+	p := c.p
+	if !c.clean {
+		return false, count, false, nil
+	}
+	rows, err := p.conn.Exec(ctx, closeText(c.f.op.Limit()))
+	if err == nil {
+		p.flushes(own)
+		return true, c.kept(rows, affected), false, nil
+	}
+	word, value := raised(err)
+	if word != raisedOver {
+		return true, count, false, err
+	}
+	count, err = c.undone(ctx, value)
+	return true, count, true, err
+}
+
+// kept is the count of what the server let stand. Rows beyond the statement's
+// own are in tables that it does not name.
+func (c *postgresCounter) kept(rows, affected int64) dbguard.Count {
+	count := dbguard.Count{Rows: rows}
+	if x := c.f.st.simple(); x != nil && affected >= 0 && affected < rows {
+		count.Tables = []dbguard.TableRows{
+			{Table: c.f.st.op.Acts[0].Object, Rows: affected},
+			{Rows: rows - affected, Via: "foreign key, " + viaCode},
+		}
+	}
+	return count
+}
+
+// undone rolls back what was refused, and says where its rows are.
+func (c *postgresCounter) undone(ctx context.Context, value string) (dbguard.Count, error) {
+	undo := c.f.leave(ctx, c.f.frame.undo)
+	var t postgresTotal
+	text, err := hex.DecodeString(value)
+	if err != nil {
+		return dbguard.Count{Rows: -1}, err
+	}
+	var changed []struct {
+		OID          int64
+		Rows         int64
+		Schema, Name string
+		Kind         string
+		Temporary    bool
+		Exclusive    bool
+	}
+	if err := json.Unmarshal(text, &changed); err != nil {
+		return dbguard.Count{Rows: -1}, err
+	}
+	for _, r := range changed {
+		t.add(&relation{r.OID, r.Schema, r.Name, r.Kind, r.Temporary, r.Rows, r.Exclusive}, false)
+	}
+	t.settle()
+	if undo != nil {
+		return t.Count, undo
+	}
+	t.Tables, err = c.tables(ctx, t.changed)
+	return t.Count, err
+}
+
+// closeText is sent as one message.
+func closeText(limit int64) string {
+	return `SET CONSTRAINTS ALL IMMEDIATE;
+SELECT pg_catalog.pg_stat_force_next_flush();
+SELECT pg_catalog.set_config('dbguard.rows', CASE WHEN t.refused OR t.n > ` + strconv.FormatInt(limit, 10) + `
+ THEN ` + raiseWith(raisedOver, "pg_catalog.encode(pg_catalog.convert_to(t.tables, 'UTF8'), 'hex')") + `::text ELSE t.n::text END, false)
+FROM (SELECT COALESCE(sum(r.rows) FILTER (WHERE r.kind IN ('r', 'm') AND NOT r.temporary), 0)::int8 AS n,
+  COALESCE(bool_or(r.kind = 'f' OR r.exclusive AND NOT r.temporary), false) OR COALESCE(bool_or(r.oid = 0), false) AS refused,
+  COALESCE(json_agg(r)::text, '[]') AS tables
+ FROM (` + countText(false) + `) AS r (oid, rows, schema, name, kind, temporary, exclusive)) t;
+COMMIT;
+SELECT FROM pg_catalog.generate_series(1, pg_catalog.current_setting('dbguard.rows')::int8)`
+}

@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// dozed is how long a connection may have been silent and still be sent, without
+// a question first, what cannot be taken back: an answer that never comes from a
+// connection that had died in the pool would leave the statement's effect unknown.
+const dozed = time.Second
+
+// wording is what is sent in place of the caller's text, with the same
+// arguments: the caller's statement in words that the server refuses at the
+// first row beyond the bound.
+type wording struct {
+	text string // "": the caller's own is sent
+	// sealed says that the server refuses, too, what the statement would change
+	// besides: then there is nothing to count, and outside of the caller's
+	// transaction there is nothing to open and to close.
+	sealed bool
+}
+
+// rewording is a backend that can write a statement so that it bounds itself.
+type rewording interface {
+	// word is the best wording of which nothing is known that speaks against it.
+	word(f *Flight) wording
+	// verdict reads an error of a wording: a count that is refused; or that the
+	// statement has to be run in other words, as the server has undone these.
+	verdict(f *Flight, err error) (refused *dbguard.Count, again bool)
+	// undid tells that the server has undone a wording. Counters may not have been.
+	undid(f *Flight)
+}
+
+// reword chooses the words of a flight whose way can be undone, and with that,
+// whether it needs a way at all.
+func (f *Flight) reword() {
+	f.wording = wording{}
+	b, ok := f.s.backend.(rewording)
+	if !ok || f.form == AsWritten || f.verbatim || f.way < own {
+		return
+	}
+	f.wording = b.word(f)
+	// A budget is charged between the count and the end of the transaction.
+	if f.sealed && f.way == own && !f.op.Shares() {
+		f.way = alone
+	}
+}
+
+// Text is what the door sends with the caller's arguments, in place of the
+// caller's text, and whose outcome it hands to Answer. It is empty where the
+// caller's own is to be sent, and its outcome goes to End.
+func (f *Flight) Text() string {
+	if f == nil {
+		return ""
+	}
+	return f.text
+}
+
+// Answer takes the outcome of Text, and returns what the caller must see. rows
+// is the number that it answered, or the number of its rows.
+//
+// again says that nothing has happened and nothing is decided: the door asks
+// for Text once more.
+func (f *Flight) Answer(ctx context.Context, rows int64, err error) (again bool, _ error) {
+	s := f.s
+	switch {
+	case err == nil && !f.sealed, s.lose(err) && f.way != alone:
+		return false, f.End(ctx, rows, err)
+	case err == nil:
+		return false, f.endSealed(ctx, dbguard.Count{Rows: rows}, dbguard.EffectApplied)
+	case s.lose(err):
+		f.land()
+		s.broken = true
+		return false, f.op.End(dbguard.EffectUnknown, hide(err))
+	}
+	b := s.backend.(rewording)
+	refused, again := b.verdict(f, err)
+	switch {
+	case again:
+		return f.again(ctx)
+	case refused != nil:
+		return false, f.endSealed(ctx, *refused, dbguard.EffectUndone)
+	case f.way != alone:
+		return false, f.End(ctx, -1, err)
+	}
+	f.land()
+	return false, f.op.End(dbguard.EffectUndone, err)
+}
+
+// endSealed ends a flight whose count the server has judged. A budget may have
+// been spent by somebody else meanwhile.
+func (f *Flight) endSealed(ctx context.Context, count dbguard.Count, effect dbguard.Effect) error {
+	f.land()
+	ctx, cancel := outlive(ctx)
+	defer cancel()
+	s := f.s
+	s.backend.touched(f.st, s.tx != txCaller)
+	refused := f.op.Settle(count) != nil
+	if refused {
+		s.backend.(rewording).undid(f)
+	}
+	switch {
+	case f.way == alone:
+		return f.op.End(effect, nil)
+	case refused:
+		return f.takeBack(ctx, nil)
+	}
+	return f.keep(ctx)
+}
+
+// again opens the way for other words.
+func (f *Flight) again(ctx context.Context) (bool, error) {
+	s := f.s
+	s.backend.(rewording).undid(f)
+	if f.way == alone {
+		f.way = own
+	} else if err := f.leave(ctx, f.frame.undo); err != nil {
+		s.flight = nil
+		return false, f.refused(ctx, hide(err))
+	}
+	f.reword()
+	if err := f.open(ctx); err != nil {
+		s.flight = nil
+		return false, f.refused(ctx, hide(err))
+	}
+	return true, nil
+}
+
+// asCount is a count that the server has written into an error.
+func asCount(value string) *dbguard.Count {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		n = -1
+	}
+	return &dbguard.Count{Rows: n}
+}

@@ -1,0 +1,124 @@
+package sqlguard
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/dbguard/dbguard-go/internal/engine"
+)
+
+// A text of the session's may stand in place of the caller's: one that answers
+// with the number of rows affected, or with the rows of RETURNING, and that the
+// server refuses when it goes beyond its bound. It takes the same arguments.
+
+// sender sends a judged statement with the caller's arguments: as it is
+// written, or a text of the session's in its place, of this form.
+type sender[T, P any] struct {
+	own     func(ctx context.Context) (T, error)
+	form    engine.Form
+	inPlace func(ctx context.Context, text string) (P, error)
+}
+
+// formOf is that for Exec. Without arguments drivers send a text as it is, and
+// prepare it for Query: the number is then better told by the command tag.
+func formOf(args []driver.NamedValue) engine.Form {
+	if len(args) == 0 {
+		return engine.Tagged
+	}
+	return engine.Counted
+}
+
+// tagOf is the number that a command tag tells.
+func tagOf(res driver.Result, err error) (int64, error) {
+	if err != nil {
+		return -1, err
+	}
+	return res.RowsAffected()
+}
+
+// queryInPlace runs such a text. Drivers that decline it prepare it.
+func (c *conn) queryInPlace(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+	if c.bare.canQuery() {
+		rows, err := c.bare.query(ctx, text, args)
+		if err != driver.ErrSkip {
+			return rows, err
+		}
+	}
+	s, err := c.bare.prepare(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	stmt := newStatement(s)
+	rows, err := stmt.query(ctx, args)
+	if err != nil {
+		_ = s.Close() // err says why
+		return nil, err
+	}
+	return closing{rows, s}, nil
+}
+
+// closing closes the statement with its rows.
+type closing struct {
+	driver.Rows
+	stmt driver.Stmt
+}
+
+func (r closing) Close() error { return errors.Join(r.Rows.Close(), r.stmt.Close()) }
+
+var errNoNumber = errors.New("sqlguard: the server did not answer with the number of rows")
+
+// numberIn is the one value of the one row.
+func numberIn(base driver.Rows, err error) (int64, error) {
+	r, err := readAll(base, err)
+	if err != nil {
+		return -1, err
+	}
+	if len(r.held) == 1 && len(r.held[0]) == 1 {
+		if n, ok := r.held[0][0].(int64); ok {
+			return n, nil
+		}
+	}
+	return -1, errNoNumber
+}
+
+// resultOf is what a driver whose server has no last insert id answers to Exec.
+func resultOf(n int64, err error) (driver.Result, error) {
+	if err != nil {
+		return nil, err
+	}
+	return driver.RowsAffected(n), nil
+}
+
+// readAll keeps the rows: what the server refuses shows none.
+func readAll(base driver.Rows, err error) (*rows, error) {
+	r := &rows{Rows: base, ended: true}
+	if err != nil {
+		return r, err
+	}
+	row := make([]driver.Value, len(base.Columns()))
+	for {
+		switch err := base.Next(row); err {
+		case nil:
+			r.held = append(r.held, keepRow(row))
+		case io.EOF:
+			return r, base.Close()
+		default:
+			_ = base.Close() // err says why
+			return r, err
+		}
+	}
+}
+
+// keepRow is a copy of a row that is the driver's until its next one.
+func keepRow(row []driver.Value) []driver.Value {
+	kept := slices.Clone(row)
+	for i, v := range kept {
+		if raw, ok := v.([]byte); ok {
+			kept[i] = slices.Clone(raw)
+		}
+	}
+	return kept
+}
