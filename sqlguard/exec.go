@@ -48,8 +48,15 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 	if err != nil {
 		return nil, err
 	}
-	if flight == nil {
+	switch {
+	case flight == nil:
 		return send.own(ctx)
+	case flight.Moot():
+		return driver.RowsAffected(0), flight.End(ctx, 0, nil)
+	}
+	own := send.own
+	if send.drained != nil && !c.observing && flight.LeavesRows() {
+		own = send.drained
 	}
 	for text := flight.Text(); text != ""; text = flight.Text() {
 		n, err := send.inPlace(flight.Context(), text)
@@ -61,7 +68,7 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 			return resultOf(n, err)
 		}
 	}
-	res, err := send.own(flight.Context())
+	res, err := own(flight.Context())
 	if err == driver.ErrSkip {
 		return nil, skipped(ctx, flight)
 	}

@@ -20,6 +20,7 @@ type sender[T, P any] struct {
 	own     func(ctx context.Context) (T, error)
 	form    engine.Form
 	inPlace func(ctx context.Context, text string) (P, error)
+	drained func(ctx context.Context) (T, error) // own, with its rows read; nil: the driver does that
 }
 
 // formOf is that for Exec. Without arguments drivers send a text as it is, and

@@ -3,6 +3,7 @@ package sqlguard
 import (
 	"context"
 	"database/sql/driver"
+	"io"
 
 	"github.com/dbguard/dbguard-go/internal/engine"
 )
@@ -46,8 +47,11 @@ func (c *conn) judgedQuery(ctx context.Context, text string, send *sender[driver
 	if err != nil {
 		return nil, err
 	}
-	if flight == nil {
+	switch {
+	case flight == nil:
 		return send.own(ctx)
+	case flight.Moot():
+		return noRows{}, flight.End(ctx, 0, nil)
 	}
 	for text := flight.Text(); text != ""; text = flight.Text() {
 		held, err := send.inPlace(flight.Context(), text)
@@ -75,3 +79,10 @@ func (c *conn) judgedQuery(ctx context.Context, text string, send *sender[driver
 	}
 	return base, nil
 }
+
+// noRows are those of a statement that had nothing to do.
+type noRows struct{}
+
+func (noRows) Columns() []string         { return nil }
+func (noRows) Next([]driver.Value) error { return io.EOF }
+func (noRows) Close() error              { return nil }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"io"
 
 	"github.com/dbguard/dbguard-go/internal/engine"
 )
@@ -45,13 +46,50 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 		return s.bare.exec(ctx, args)
 	}
 	return s.conn.judgedExec(ctx, s.text, &sender[driver.Result, int64]{
-		own:  func(ctx context.Context) (driver.Result, error) { return s.bare.exec(ctx, args) },
-		form: engine.Counted,
+		own:     func(ctx context.Context) (driver.Result, error) { return s.bare.exec(ctx, args) },
+		drained: func(ctx context.Context) (driver.Result, error) { return s.drained(ctx, args) },
+		form:    engine.Counted,
 		inPlace: func(ctx context.Context, text string) (int64, error) {
 			return numberIn(s.queryInPlace(ctx, text, args))
 		},
 	})
 }
+
+// drained is exec of a statement with RETURNING, of which mattn/go-sqlite3
+// takes one step and leaves it there, with the rest of its rows to be read.
+func (s *stmt) drained(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	rows, err := s.bare.query(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	dest := make([]driver.Value, len(rows.Columns()))
+	for err == nil {
+		err = rows.Next(dest)
+	}
+	if closeErr := rows.Close(); err == io.EOF {
+		err = closeErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.conn.lastResult(ctx)
+}
+
+// lastResult is the result of the statement that SQLite has just finished.
+func (c *conn) lastResult(ctx context.Context) (driver.Result, error) {
+	var r sqliteResult
+	err := helper{c.bare}.Query(ctx, "SELECT changes(), last_insert_rowid()", func(v []any) error {
+		r.changes, _ = v[0].(int64)
+		r.id, _ = v[1].(int64)
+		return nil
+	})
+	return r, err
+}
+
+type sqliteResult struct{ changes, id int64 }
+
+func (r sqliteResult) RowsAffected() (int64, error) { return r.changes, nil }
+func (r sqliteResult) LastInsertId() (int64, error) { return r.id, nil }
 
 // QueryContext runs the statement within its bounds; rows stream.
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {

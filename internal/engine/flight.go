@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -37,6 +38,15 @@ func (f *Flight) Streams() bool { return f != nil && f.way >= own }
 // of what is missing. A door that answers it with no rows affected, and does
 // not send it, cannot be overtaken by somebody who creates the object now.
 func (f *Flight) Moot() bool { return f != nil && f.st.moot }
+
+// LeavesRows reports that the statement answers with rows, and that a driver
+// may keep it running for want of somebody who reads them: SQLite then neither
+// commits nor releases a savepoint. A door reads them to their end.
+func (f *Flight) LeavesRows() bool {
+	return f != nil && f.s.dialect == sqlscan.SQLite && slices.ContainsFunc(f.st.targets, func(x target) bool {
+		return x.op.Flags&sqlscan.Returning != 0
+	})
+}
 
 // launch opens the way that the statement is to go.
 func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operation, form Form) (*Flight, error) {

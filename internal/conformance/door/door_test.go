@@ -152,6 +152,42 @@ func TestReturning(t *testing.T) {
 	})
 }
 
+// TestReturningThroughPreparedExec: a driver that leaves the rows of RETURNING
+// unread keeps SQLite from finishing the statement.
+func TestReturningThroughPreparedExec(t *testing.T) {
+	onAll(t, func(t *testing.T, s *shop) {
+		ctx := dbguard.AtMost(t.Context(), 2)
+		stmt, err := s.db.PrepareContext(ctx, s.p("DELETE FROM item WHERE id <= ? RETURNING id"))
+		require.NoError(t, err)
+		defer stmt.Close()
+		_, err = stmt.ExecContext(ctx, 3)
+		require.ErrorIs(t, err, dbguard.OverLimit)
+		assert.Equal(t, 10, s.left(t))
+		res, err := stmt.ExecContext(ctx, 2)
+		require.NoError(t, err)
+		n, err := res.RowsAffected()
+		require.NoError(t, err)
+		if s.Engine != target.MariaDB { // which answers with rows instead of a number
+			assert.EqualValues(t, 2, n)
+		}
+		assert.Equal(t, 8, s.left(t))
+	})
+}
+
+// TestNothingToDrop: a DROP of what is missing is answered, whichever way it is sent.
+func TestNothingToDrop(t *testing.T) {
+	onAll(t, func(t *testing.T, s *shop) {
+		_, err := s.db.ExecContext(t.Context(), "DROP TABLE IF EXISTS missing")
+		require.NoError(t, err)
+		rows, err := s.db.QueryContext(t.Context(), "DROP TABLE IF EXISTS missing")
+		require.NoError(t, err)
+		assert.False(t, rows.Next())
+		require.NoError(t, rows.Close())
+		_, err = s.db.ExecContext(t.Context(), "DROP TABLE IF EXISTS item")
+		require.ErrorIs(t, err, dbguard.Drop)
+	})
+}
+
 func TestQueryOfAPlainDelete(t *testing.T) {
 	onAll(t, func(t *testing.T, s *shop) {
 		run := func(bound int64) error {
