@@ -23,6 +23,7 @@ type Flight struct {
 	counter counter
 	form    Form
 	wording
+	sent     time.Time
 	verbatim bool // the caller's own words, whatever it costs
 	blind    bool // it can be neither counted nor undone, and the caller knows
 }
@@ -51,9 +52,10 @@ func (f *Flight) LeavesRows() bool {
 // launch opens the way that the statement is to go.
 func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operation, form Form) (*Flight, error) {
 	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op), form: form}
-	f.reword()
+	f.reword(ctx)
 	var err error
 	switch {
+	case f.gated:
 	case f.way == alone:
 		if time.Since(s.heard) > dozed {
 			err = s.backend.knock(ctx)

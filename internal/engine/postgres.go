@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
@@ -29,6 +30,12 @@ type postgres struct {
 	costly readCache
 	// unfit are those that no other words fit.
 	unfit readCache
+	// slow are those that take longer than a few round trips.
+	slow readCache
+	// tables are those that the session has met in a transaction of the caller's.
+	tables map[string]plainTable
+	trip   time.Duration // how long it took to ask about one
+	wary   bool          // one was not what it had been, or the caller's transaction keeps its snapshot
 	// functions are names that were asked about, and whether one may write.
 	functions map[string]bool
 }
@@ -109,7 +116,7 @@ func (p *postgres) endsTransaction(err error) bool {
 
 func (p *postgres) rest() txState {
 	p.stale = !p.flushing
-	p.flushing, p.pending = false, nil
+	p.flushing, p.pending, p.wary = false, nil, false
 	return txIdle
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"slices"
@@ -69,12 +70,17 @@ func raised(err error) (word, value string) {
 // memory before the caller sees them, so that it sees none of a refused one.
 const maxHeld = 1000
 
-func (p *postgres) word(f *Flight) wording {
+func (p *postgres) word(ctx context.Context, f *Flight) wording {
 	if !p.boundable(f) {
 		return wording{}
 	}
+	if f.way == nested && p.gateable(f) {
+		if known, ok := p.plain(ctx, f); ok {
+			return wording{text: gateText(f, known), gated: true}
+		}
+	}
 	sealed := !f.st.calls && !p.costly.has(f.st.op.Text)
-	return wording{boundText(f, sealed), sealed}
+	return wording{text: boundText(f, sealed), sealed: sealed}
 }
 
 // boundable reports that the flight's statement can bound itself in the form
@@ -105,8 +111,11 @@ func boundText(f *Flight, sealed bool) string {
 	// CASE evaluates in order, and a subquery when it is reached. The caller's
 	// statement runs to its end even if nobody reads its rows: who is unsure raises.
 	// The file of a temporary table tells that it is one: its rows do not count.
-	over := raiseWith(raisedOver, "COALESCE(pg_catalog.pg_relation_filepath(pg_catalog.to_regclass("+
-		quoteString(sqlscan.PostgreSQL, f.st.targets[0].raw)+")), '-')")
+	over := raise(raisedOver)
+	if x := &f.st.targets[0]; isRegclass(x) {
+		over = raiseWith(raisedOver, "COALESCE(pg_catalog.pg_relation_filepath(pg_catalog.to_regclass("+
+			quoteString(sqlscan.PostgreSQL, x.raw)+")), '-')")
+	}
 	number := `CASE WHEN (SELECT ` + over + ` FROM (SELECT FROM dbguard OFFSET ` + limit + ` LIMIT 1) o) IS NULL
  THEN (SELECT ` + count + ` FROM dbguard) END`
 	if sealed {

@@ -22,28 +22,40 @@ type wording struct {
 	// besides: then there is nothing to count, and outside of the caller's
 	// transaction there is nothing to open and to close.
 	sealed bool
+	// gated says that the statement changes nothing where it goes beyond its
+	// bound, and raises no error: nothing is to be opened in the caller's
+	// transaction.
+	gated bool
 }
 
 // rewording is a backend that can write a statement so that it bounds itself.
 type rewording interface {
 	// word is the best wording of which nothing is known that speaks against it.
-	word(f *Flight) wording
+	word(ctx context.Context, f *Flight) wording
+	// passed reads the answer of a gated wording, as verdict does errors.
+	passed(f *Flight, rows int64) (refused *dbguard.Count, again bool)
 	// verdict reads an error of a wording: a count that is refused; or that the
 	// statement has to be run in other words, as the server has undone these.
 	verdict(f *Flight, err error) (refused *dbguard.Count, again bool)
+	// gateError is what the caller is told of an error of a gated wording.
+	gateError(f *Flight, err error) error
 	// undid tells that the server has undone a wording. Counters may not have been.
 	undid(f *Flight)
 }
 
 // reword chooses the words of a flight whose way can be undone, and with that,
 // whether it needs a way at all.
-func (f *Flight) reword() {
+func (f *Flight) reword(ctx context.Context) {
 	f.wording = wording{}
 	b, ok := f.s.backend.(rewording)
 	if !ok || f.form == AsWritten || f.verbatim || f.way < own {
 		return
 	}
-	f.wording = b.word(f)
+	f.wording = b.word(ctx, f)
+	f.sent = time.Now()
+	if f.gated {
+		f.way = alone
+	}
 	// A budget is charged between the count and the end of the transaction.
 	if f.sealed && f.way == own && !f.op.Shares() {
 		f.way = alone
@@ -68,6 +80,8 @@ func (f *Flight) Text() string {
 func (f *Flight) Answer(ctx context.Context, rows int64, err error) (again bool, _ error) {
 	s := f.s
 	switch {
+	case f.gated:
+		return f.answerGated(ctx, rows, err)
 	case err == nil && !f.sealed, s.lose(err) && f.way != alone:
 		return false, f.End(ctx, rows, err)
 	case err == nil:
@@ -89,6 +103,31 @@ func (f *Flight) Answer(ctx context.Context, rows int64, err error) (again bool,
 	}
 	f.land()
 	return false, f.op.End(dbguard.EffectUndone, err)
+}
+
+// answerGated is Answer where nothing was opened in the caller's transaction. An
+// error is the end of that, as it would be without a guard.
+func (f *Flight) answerGated(ctx context.Context, rows int64, err error) (again bool, _ error) {
+	s := f.s
+	if err != nil {
+		f.land()
+		if s.lose(err) {
+			s.broken = true // and the server rolls back
+		}
+		return false, f.op.End(dbguard.EffectUndone, hide(s.backend.(rewording).gateError(f, err)))
+	}
+	refused, again := s.backend.(rewording).passed(f, rows)
+	if again {
+		return f.again(ctx)
+	}
+	f.land()
+	s.backend.touched(f.st, false)
+	if refused != nil {
+		f.op.Settle(*refused)
+		return false, f.op.End(dbguard.EffectUndone, nil)
+	}
+	f.op.Settle(dbguard.Count{Rows: rows}) // the server has judged it
+	return false, f.op.End(dbguard.EffectApplied, nil)
 }
 
 // endSealed ends a flight whose count the server has judged. A budget may have
@@ -116,13 +155,15 @@ func (f *Flight) endSealed(ctx context.Context, count dbguard.Count, effect dbgu
 func (f *Flight) again(ctx context.Context) (bool, error) {
 	s := f.s
 	s.backend.(rewording).undid(f)
-	if f.way == alone {
+	if f.gated {
+		f.way = nested
+	} else if f.way == alone {
 		f.way = own
 	} else if err := f.leave(ctx, f.frame.undo); err != nil {
 		s.flight = nil
 		return false, f.refused(ctx, hide(err))
 	}
-	f.reword()
+	f.reword(ctx)
 	if err := f.open(ctx); err != nil {
 		s.flight = nil
 		return false, f.refused(ctx, hide(err))

@@ -274,6 +274,121 @@ func TestForms(t *testing.T) {
 	})
 }
 
+func TestRoundTripsInTransaction(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		for _, text := range []string{"UPDATE t SET v = v + 1 WHERE id = $1", "DELETE FROM public.t AS x WHERE x.id = $1 -- one"} {
+			tx, err := w.db.Begin()
+			require.NoError(t, err)
+			stmt, err := tx.PrepareContext(t.Context(), text)
+			require.NoError(t, err)
+			for i := 1; i <= 5; i++ {
+				n := w.trips(func() {
+					res, err := stmt.ExecContext(atMost(t, 1), i)
+					require.NoError(t, err)
+					affected, err := res.RowsAffected()
+					require.NoError(t, err)
+					assert.EqualValues(t, 1, affected)
+				})
+				if i > 2 {
+					assert.EqualValues(t, 1, n, "%s, number %d", text, i)
+				}
+			}
+			_, err = tx.ExecContext(atMost(t, 2), "UPDATE t SET v = 0 WHERE id > 10")
+			require.ErrorIs(t, err, dbguard.OverLimit)
+			res, err := tx.ExecContext(atMost(t, 10), "UPDATE t SET v = 0 WHERE id > 10")
+			require.NoError(t, err, "the transaction goes on")
+			affected, err := res.RowsAffected()
+			require.NoError(t, err)
+			assert.EqualValues(t, 10, affected)
+			require.NoError(t, tx.Commit())
+		}
+		assert.Equal(t, 15, w.count("t"))
+		assert.Equal(t, 10, w.count("t WHERE v = 0"))
+	})
+}
+
+// Another connection changes what a statement in a transaction sets off.
+func TestSchemaChangesBetweenTransactions(t *testing.T) {
+	changes := map[string]string{
+		"cascade": `CREATE TABLE late (t INT REFERENCES t ON DELETE CASCADE); INSERT INTO late SELECT 1 + i % 10 FROM generate_series(1, 100) i`,
+		"row trigger": `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN OLD; END';
+			CREATE TRIGGER late AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION f()`,
+		"statement trigger": `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN NULL; END';
+			CREATE TRIGGER late BEFORE DELETE ON t FOR EACH STATEMENT EXECUTE FUNCTION f()`,
+		"rule":    `CREATE RULE late AS ON DELETE TO t DO ALSO DELETE FROM kept WHERE id > 5`,
+		"instead": `CREATE RULE late AS ON DELETE TO t DO INSTEAD DELETE FROM kept WHERE id > 5`,
+		"view":    `ALTER TABLE t RENAME TO old; CREATE VIEW t AS SELECT * FROM old; CREATE RULE late AS ON DELETE TO t DO INSTEAD DELETE FROM kept WHERE id > 5`,
+		"child":   `CREATE TABLE late () INHERITS (t); INSERT INTO late SELECT 1, 1 FROM generate_series(1, 10); CREATE RULE late AS ON DELETE TO late DO INSTEAD NOTHING`,
+	}
+	for name, change := range changes {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, w *world) {
+				const text = "DELETE FROM t WHERE id = $1"
+				tx, err := w.db.Begin()
+				require.NoError(t, err)
+				for i := 11; i < 14; i++ {
+					_, err = tx.ExecContext(atMost(t, 1), text, i)
+					require.NoError(t, err)
+				}
+				require.NoError(t, tx.Commit())
+				w.change(change)
+				kept, all := w.count("kept"), w.count("t")
+				for range 3 {
+					tx, err := w.db.Begin()
+					require.NoError(t, err)
+					_, err = tx.ExecContext(atMost(t, 1), text, 1)
+					require.Error(t, err)
+					_ = tx.Commit() // refused, or rolled back
+				}
+				assert.Equal(t, kept, w.count("kept"))
+				assert.Equal(t, all, w.count("t"))
+				tx, err = w.db.Begin()
+				require.NoError(t, err)
+				_, err = tx.ExecContext(atMost(t, 1), text, 1)
+				assert.ErrorIs(t, err, dbguard.OverLimit, "once it is known")
+				_, err = tx.ExecContext(atMost(t, 1), "DELETE FROM parent WHERE id = 99")
+				require.NoError(t, err, "the transaction goes on")
+				require.NoError(t, tx.Commit())
+			})
+		})
+	}
+}
+
+// Two transactions want the same row: what the second finds is looked at again.
+func TestConcurrentChanges(t *testing.T) {
+	for _, level := range []sql.IsolationLevel{sql.LevelReadCommitted, sql.LevelRepeatableRead} {
+		t.Run(level.String(), func(t *testing.T) {
+			onBoth(t, func(t *testing.T, w *world) {
+				tx, err := w.db.BeginTx(t.Context(), &sql.TxOptions{Isolation: level})
+				require.NoError(t, err)
+				_, err = tx.ExecContext(atMost(t, 1), "UPDATE t SET v = v + 1 WHERE id = 2")
+				require.NoError(t, err)
+				other, err := w.bare.Begin()
+				require.NoError(t, err)
+				_, err = other.Exec("UPDATE t SET v = 100 WHERE id = 1")
+				require.NoError(t, err)
+				done := make(chan error)
+				go func() {
+					_, err := tx.ExecContext(atMost(t, 1), "UPDATE t SET v = v + 1 WHERE id = 1")
+					done <- err
+				}()
+				time.Sleep(100 * time.Millisecond)
+				require.NoError(t, other.Commit())
+				if err = <-done; level == sql.LevelRepeatableRead {
+					var coded interface{ SQLState() string }
+					require.ErrorAs(t, err, &coded)
+					assert.Equal(t, "40001", coded.SQLState())
+					require.NoError(t, tx.Rollback())
+					return
+				}
+				require.NoError(t, err)
+				require.NoError(t, tx.Commit())
+				assert.Equal(t, 1, w.count("t WHERE v = 101"), "on top of the other's change")
+			})
+		})
+	}
+}
+
 func TestTemporaryRowsDoNotCount(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		tx, err := w.db.Begin() // pins the connection

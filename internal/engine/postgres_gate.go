@@ -1,0 +1,221 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// In the caller's transaction an error would end more than the statement. One
+// round trip is enough all the same for a statement that changes nothing where
+// it goes beyond its bound: a first WITH counts, up to one more than the bound,
+// the rows that the condition finds, and the statement's condition asks for that
+// count. Both see the same snapshot. A row that somebody else has changed
+// meanwhile can only leave the rows that are found, as they are looked at again.
+//
+// What would happen besides is excluded by the same statement: an ordinary
+// table without children, rules, policies and triggers that change rows, seen by
+// a snapshot taken under the statement's own lock. No such thing can be created
+// under that. What takes no lock of the table, functions behind operators,
+// casts and constraints, was looked at when the session met the table.
+
+// harmlessTriggers are those of foreign keys that only look (RI_FKey_check,
+// restrict and noaction), and of deferred unique constraints.
+const harmlessTriggers = "(1250, 1644, 1645, 1648, 1649, 1654, 1655)"
+
+// steady are the words before a parenthesis whose value does not change from
+// one evaluation to the next in the same statement.
+var steady = []string{
+	"abs", "all", "and", "any", "array", "between", "cast", "ceil", "char", "coalesce", "concat", "current_timestamp",
+	"date", "date_trunc", "decimal", "extract", "floor", "greatest", "in", "interval", "least", "length", "lower", "ltrim",
+	"mod", "not", "now", "nullif", "numeric", "or", "replace", "round", "row", "rtrim", "set", "substr", "substring",
+	"time", "timestamp", "trim", "upper", "varchar", "when", "where",
+}
+
+// gateable reports that the flight's statement can be written so.
+func (p *postgres) gateable(f *Flight) bool {
+	x, limit := f.st.simple(), f.op.Limit()
+	switch {
+	case p.wary, !isRegclass(x), f.form == Rows, f.op.AtLeast() > 0, f.op.Shares(), f.st.calls, limit > maxHeld, p.slow.has(f.st.op.Text):
+		return false
+	case x.op.Flags&(sqlscan.Multi|sqlscan.Returning|sqlscan.Parameterised) != 0,
+		x.op.Filter != sqlscan.Filtered, x.op.Where.Start == x.op.Where.End:
+		return false
+	}
+	return isSteady(&f.s.text, x.op.At.Start)
+}
+
+// isRegclass reports a name that to_regclass reads as the statement does, and
+// without an error, which would end the caller's transaction.
+func isRegclass(x *target) bool {
+	return len(x.name) >= 1 && len(x.name) <= 2 && !strings.ContainsFunc(x.raw, func(r rune) bool {
+		return !(r == '_' || r == '.' || r == '"' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
+	})
+}
+
+// isSteady reports that the text begins with the statement, has no subquery,
+// and finds the same rows if it is evaluated twice.
+func isSteady(t *sqlscan.Text, start int32) bool {
+	var last sqlscan.Token
+	word := ""
+	for tok := range tokens(t, 0, int32(len(t.Source))) {
+		if last.End == 0 && tok.Pos != start {
+			return false
+		}
+		text := strings.ToLower(t.Source[tok.Pos:tok.End])
+		switch {
+		case tok.Kind == sqlscan.Word && (text == "select" || text == "of" || text == "table" || text == "values"):
+			return false
+		case tok.Kind == sqlscan.Punct && tok.Byte == '(':
+			called := last.Kind == sqlscan.Word || last.Kind == sqlscan.QuotedIdent
+			if called && (last.Kind == sqlscan.QuotedIdent || !slices.Contains(steady, word)) {
+				return false
+			}
+		}
+		last, word = tok, text
+	}
+	return true
+}
+
+// plain asks the catalogue, once per session and table, whether it is one of
+// which a statement can make sure by itself.
+func (p *postgres) plain(ctx context.Context, f *Flight) (known plainTable, ok bool) {
+	x := &f.st.targets[0]
+	key := x.how + " " + x.raw
+	if known, met := p.tables[key]; met {
+		return known, known.ok
+	}
+	begin := time.Now()
+	err := p.conn.Query(ctx, "SELECT c.relchecks::int8 FROM pg_catalog.pg_class c WHERE "+isPlain(x)+isSimple, func(v []any) (err error) {
+		known.checks, err = asInt(v[0])
+		known.ok = err == nil
+		return err
+	})
+	if err != nil {
+		return known, false
+	}
+	p.trip = time.Since(begin)
+	if p.tables == nil || len(p.tables) >= maxNames {
+		p.tables = map[string]plainTable{}
+	}
+	p.tables[key] = known
+	return known, known.ok
+}
+
+// plainTable is what the session knows of one.
+type plainTable struct {
+	ok     bool
+	checks int64 // pg_class.relchecks
+}
+
+// event is the bit of the statement in pg_trigger.tgtype.
+func event(x *target) string {
+	if x.op.Kind == sqlscan.Update {
+		return "16"
+	}
+	return "8"
+}
+
+// isPlain is the condition on c, a pg_class.
+func isPlain(x *target) string {
+	return `c.oid = pg_catalog.to_regclass(` + quoteString(sqlscan.PostgreSQL, x.raw) + `)
+ AND c.relkind = 'r' AND c.relpersistence <> 't' AND NOT (c.relhassubclass OR c.relispartition OR c.relhasrules OR c.relrowsecurity)
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND (g.tgtype & ` + event(x) + `) <> 0 AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
+}
+
+// isSimple is about what may call functions that write and takes no lock of the
+// table: constraints, indexes and defaults, domains, operators, casts.
+const isSimple = `
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend a JOIN pg_catalog.pg_depend b ON b.classid = a.classid AND b.objid = a.objid
+  WHERE a.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND a.refobjid = c.oid AND b.refobjid >= 16384
+  AND b.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass, 'pg_catalog.pg_opclass'::pg_catalog.regclass)
+  AND a.classid <> 'pg_catalog.pg_trigger'::pg_catalog.regclass)
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE a.attrelid = c.oid AND t.typtype = 'd')
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+  WHERE o.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast k JOIN pg_catalog.pg_proc p ON p.oid = k.castfunc JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+  WHERE k.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))`
+
+// gateText is the statement that changes nothing if it goes beyond its bound.
+// It answers with the rows that it has changed; one more than the bound says
+// that it has changed none for that reason, two more that it is not sure.
+func gateText(f *Flight, known plainTable) string {
+	t, x, limit := &f.s.text, &f.st.targets[0], f.op.Limit()
+	n := func(i int64) string { return strconv.FormatInt(limit+i, 10) }
+	where := t.Source[x.op.Where.Start:x.op.Where.End]
+	count := `WITH dbguard_k AS MATERIALIZED (SELECT CASE
+ WHEN pg_catalog.current_setting('transaction_isolation') = 'read committed'
+  AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE ` + isPlain(x) + ` AND c.relchecks = ` + strconv.FormatInt(known.checks, 10) + `)
+ THEN (SELECT pg_catalog.count(*) FROM (SELECT FROM ` + targetClause(t, x) + "\nWHERE (" + where + "\n) LIMIT " + n(1) + `) k)
+ WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = pg_catalog.to_regclass(` + quoteString(sqlscan.PostgreSQL, x.raw) + `) AND (g.tgtype & 1) = 0)
+ THEN ` + raise(raisedUnsure) + ` ELSE ` + n(2) + ` END AS n)`
+	stmt := t.Source[x.op.At.Start:x.op.Where.Start] + "(SELECT dbguard_k.n FROM dbguard_k) <= " + n(0) + " AND (" + where + "\n) RETURNING 1"
+	number := `CASE WHEN (SELECT n FROM dbguard_k) > ` + n(0) + ` THEN (SELECT n FROM dbguard_k)
+ WHEN (SELECT ` + raise(raisedOver) + ` FROM (SELECT FROM dbguard OFFSET ` + n(0) + ` LIMIT 1) o) IS NULL THEN (SELECT pg_catalog.count(*) FROM dbguard) END`
+	text := count + ",\ndbguard AS (" + stmt + ")\nSELECT "
+	if f.form == Tagged {
+		return text + "FROM pg_catalog.generate_series(1, " + number + ")"
+	}
+	return text + number
+}
+
+// targetClause is the table of a DELETE or UPDATE with its alias.
+func targetClause(t *sqlscan.Text, x *target) string {
+	begin, end := x.op.At.End, x.op.Where.Start
+	for tok := range tokens(t, x.op.At.End, x.op.Where.Start) {
+		if tok.Kind != sqlscan.Word {
+			continue
+		}
+		switch word := strings.ToLower(t.Source[tok.Pos:tok.End]); {
+		case word == "from" && x.op.Kind == sqlscan.Delete && tok.End <= x.op.Object.Start:
+			begin = tok.End
+		case tok.Pos >= x.op.Object.End && (word == "set" || word == "where"):
+			return t.Source[begin:tok.Pos]
+		}
+	}
+	return t.Source[begin:end]
+}
+
+// passed reads the answer of a gated statement.
+func (p *postgres) passed(f *Flight, rows int64) (refused *dbguard.Count, again bool) {
+	if time.Since(f.sent) > 4*p.trip+slowly {
+		p.slow.add(f.st.op.Text) // a condition that no index serves is looked at twice
+	}
+	switch over := rows - f.op.Limit(); {
+	case over == 1:
+		return &dbguard.Count{Rows: rows}, false
+	case over > 1:
+		delete(p.tables, f.st.targets[0].how+" "+f.st.targets[0].raw)
+		p.wary = true
+		return nil, true
+	}
+	return nil, false
+}
+
+// slowly is a time beyond that of a statement which finds its rows by an index.
+const slowly = 50 * time.Millisecond
+
+// gateError is the server's error, but for ours.
+func (p *postgres) gateError(f *Flight, err error) error {
+	p.tables = nil // the error may come of a rule that was not there before
+	switch word, _ := raised(err); word {
+	case raisedUnsure:
+		return fmt.Errorf("%w: %w", errTableChanged, err)
+	case raisedOver:
+		p.unfit.add(f.st.op.Text)
+		return fmt.Errorf("%w: %w", errUnsteady, err)
+	}
+	return err
+}
+
+var (
+	errTableChanged = errors.New("dbguard: the table was given a trigger while the transaction was open: run the transaction again")
+	errUnsteady     = errors.New("dbguard: the condition finds other rows each time it is evaluated: run the transaction again")
+)
