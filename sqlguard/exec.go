@@ -52,7 +52,10 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 	case flight == nil:
 		return send.own(ctx)
 	case flight.Moot():
-		return driver.RowsAffected(0), flight.End(ctx, 0, nil)
+		if err := flight.End(ctx, 0, nil); err != nil {
+			return nil, err
+		}
+		return c.nothingDone(ctx)
 	}
 	own := send.own
 	if send.drained != nil && !c.observing && flight.LeavesRows() {
@@ -80,6 +83,17 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 		return nil, err
 	}
 	return res, nil
+}
+
+// nothingDone is the result of a statement that found nothing to do.
+func (c *conn) nothingDone(ctx context.Context) (driver.Result, error) {
+	switch c.system {
+	case "sqlite":
+		return c.lastResult(ctx)
+	case "postgresql":
+		return driver.RowsAffected(0), nil // there is no last insert id
+	}
+	return givenResult{}, nil
 }
 
 // skipped closes a flight that the driver declined: the same statement comes

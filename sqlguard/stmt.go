@@ -77,7 +77,7 @@ func (s *stmt) drained(ctx context.Context, args []driver.NamedValue) (driver.Re
 
 // lastResult is the result of the statement that SQLite has just finished.
 func (c *conn) lastResult(ctx context.Context) (driver.Result, error) {
-	var r sqliteResult
+	var r givenResult
 	err := helper{c.bare}.Query(ctx, "SELECT changes(), last_insert_rowid()", func(v []any) error {
 		r.changes, _ = v[0].(int64)
 		r.id, _ = v[1].(int64)
@@ -86,10 +86,10 @@ func (c *conn) lastResult(ctx context.Context) (driver.Result, error) {
 	return r, err
 }
 
-type sqliteResult struct{ changes, id int64 }
+type givenResult struct{ changes, id int64 }
 
-func (r sqliteResult) RowsAffected() (int64, error) { return r.changes, nil }
-func (r sqliteResult) LastInsertId() (int64, error) { return r.id, nil }
+func (r givenResult) RowsAffected() (int64, error) { return r.changes, nil }
+func (r givenResult) LastInsertId() (int64, error) { return r.id, nil }
 
 // QueryContext runs the statement within its bounds; rows stream.
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
