@@ -465,6 +465,42 @@ func TestEarlyStop(t *testing.T) {
 	})
 }
 
+// A legitimate change of many rows, and one that is more than was meant.
+func TestBulk(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change("CREATE TABLE big AS SELECT i AS id, i AS v FROM generate_series(1, 60000) i")
+		stmt, err := w.db.PrepareContext(t.Context(), "UPDATE big b SET v = -1 WHERE b.id <= $1 -- these")
+		require.NoError(t, err)
+		defer stmt.Close()
+		for _, n := range []int64{10_000, 20_000} {
+			res, err := stmt.ExecContext(atMost(t, n), n)
+			require.NoError(t, err)
+			affected, err := res.RowsAffected()
+			require.NoError(t, err)
+			assert.Equal(t, n, affected)
+		}
+		before := w.wal()
+		_, err = stmt.ExecContext(atMost(t, 20_000), 20_001)
+		require.ErrorIs(t, err, dbguard.OverLimit)
+		assert.Less(t, w.wal()-before, int64(100_000))
+		assert.Equal(t, 20_000, w.count("big WHERE v = -1"))
+		every := dbguard.Allow(atMost(t, 59_999), "all are meant", dbguard.AllRows("big"))
+		_, err = w.db.ExecContext(every, "DELETE FROM big;")
+		require.ErrorIs(t, err, dbguard.OverLimit)
+		tx, err := w.db.Begin()
+		require.NoError(t, err)
+		_, err = tx.ExecContext(every, "DELETE FROM big")
+		require.ErrorIs(t, err, dbguard.OverLimit)
+		_, err = tx.ExecContext(atMost(t, 40_000), "DELETE FROM big WHERE v > 0")
+		require.NoError(t, err)
+		require.NoError(t, tx.Commit())
+		assert.Equal(t, 20_000, w.count("big"))
+		_, err = w.db.ExecContext(dbguard.AtMost(every, 20_000), "DELETE FROM big")
+		require.NoError(t, err)
+		assert.Zero(t, w.count("big"))
+	})
+}
+
 // wal is how much has been logged so far.
 func (w *world) wal() (n int64) {
 	w.t.Helper()
