@@ -33,11 +33,8 @@ func (e execer) ExecContext(ctx context.Context, text string, args []driver.Name
 			return res, err
 		},
 		form: formOf(args),
-		inPlace: func(ctx context.Context, text string) (int64, error) {
-			if len(args) == 0 {
-				return tagOf(c.bare.exec(ctx, text, args))
-			}
-			return numberIn(c.queryInPlace(ctx, text, args))
+		inPlace: func(ctx context.Context, text string, tagged bool) (int64, error) {
+			return c.execInPlace(ctx, text, args, tagged)
 		},
 	})
 }
@@ -62,7 +59,7 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 		own = send.drained
 	}
 	for text := flight.Text(); text != ""; text = flight.Text() {
-		n, err := send.inPlace(flight.Context(), text)
+		n, err := send.inPlace(flight.Context(), text, flight.Tagged())
 		if err == driver.ErrSkip {
 			return nil, skipped(ctx, flight)
 		}

@@ -19,7 +19,7 @@ import (
 type sender[T, P any] struct {
 	own     func(ctx context.Context) (T, error)
 	form    engine.Form
-	inPlace func(ctx context.Context, text string) (P, error)
+	inPlace func(ctx context.Context, text string, tagged bool) (P, error)
 	drained func(ctx context.Context) (T, error) // own, with its rows read; nil: the driver does that
 }
 
@@ -38,6 +38,15 @@ func tagOf(res driver.Result, err error) (int64, error) {
 		return -1, err
 	}
 	return res.RowsAffected()
+}
+
+// execInPlace tells the number of rows by the command tag, or as the one value
+// of the one row.
+func (c *conn) execInPlace(ctx context.Context, text string, args []driver.NamedValue, tagged bool) (int64, error) {
+	if tagged {
+		return tagOf(c.bare.exec(ctx, text, args))
+	}
+	return numberIn(c.queryInPlace(ctx, text, args))
 }
 
 // queryInPlace runs such a text. Drivers that decline it prepare it.
@@ -111,6 +120,14 @@ func readAll(base driver.Rows, err error) (*rows, error) {
 			return r, err
 		}
 	}
+}
+
+// len is the number of rows that are kept.
+func (r *rows) len() int64 {
+	if r == nil {
+		return -1
+	}
+	return int64(len(r.held))
 }
 
 // keepRow is a copy of a row that is the driver's until its next one.

@@ -35,7 +35,7 @@ func (q queryer) QueryContext(ctx context.Context, text string, args []driver.Na
 			return rows, err
 		},
 		form: engine.Rows,
-		inPlace: func(ctx context.Context, text string) (*rows, error) {
+		inPlace: func(ctx context.Context, text string, _ bool) (*rows, error) {
 			return readAll(c.queryInPlace(ctx, text, args))
 		},
 	})
@@ -54,8 +54,8 @@ func (c *conn) judgedQuery(ctx context.Context, text string, send *sender[driver
 		return noRows{}, flight.End(ctx, 0, nil)
 	}
 	for text := flight.Text(); text != ""; text = flight.Text() {
-		held, err := send.inPlace(flight.Context(), text)
-		again, err := flight.Answer(ctx, int64(len(held.held)), err)
+		held, err := send.inPlace(flight.Context(), text, false)
+		again, err := flight.Answer(ctx, held.len(), err)
 		if err != nil {
 			return nil, err
 		}

@@ -49,8 +49,14 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 		own:     func(ctx context.Context) (driver.Result, error) { return s.bare.exec(ctx, args) },
 		drained: func(ctx context.Context) (driver.Result, error) { return s.drained(ctx, args) },
 		form:    engine.Counted,
-		inPlace: func(ctx context.Context, text string) (int64, error) {
-			return numberIn(s.queryInPlace(ctx, text, args))
+		inPlace: func(ctx context.Context, text string, tagged bool) (int64, error) {
+			if err := s.prepareInPlace(ctx, text); err != nil {
+				return -1, err
+			}
+			if tagged {
+				return tagOf(s.inPlace.exec(ctx, args))
+			}
+			return numberIn(s.inPlace.query(ctx, args))
 		},
 	})
 }
@@ -102,27 +108,31 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	return s.conn.judgedQuery(ctx, s.text, &sender[driver.Rows, *rows]{
 		own:  func(ctx context.Context) (driver.Rows, error) { return s.bare.query(ctx, args) },
 		form: engine.Rows,
-		inPlace: func(ctx context.Context, text string) (*rows, error) {
-			return readAll(s.queryInPlace(ctx, text, args))
+		inPlace: func(ctx context.Context, text string, _ bool) (*rows, error) {
+			if err := s.prepareInPlace(ctx, text); err != nil {
+				return nil, err
+			}
+			return readAll(s.inPlace.query(ctx, args))
 		},
 	})
 }
 
-// queryInPlace runs a text of the session's with the arguments. It is prepared
-// once for each bound, as the bound stands in it.
-func (s *stmt) queryInPlace(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	if s.inPlaceText != text {
-		if s.inPlace.Stmt != nil {
-			_ = s.inPlace.Close() // another one takes its place
-			s.inPlace, s.inPlaceText = statement{}, ""
-		}
-		prepared, err := s.conn.bare.prepare(ctx, text)
-		if err != nil {
-			return nil, err
-		}
-		s.inPlace, s.inPlaceText = newStatement(prepared), text
+// prepareInPlace prepares a text of the session's, once for each bound, as the
+// bound stands in it.
+func (s *stmt) prepareInPlace(ctx context.Context, text string) error {
+	if s.inPlaceText == text {
+		return nil
 	}
-	return s.inPlace.query(ctx, args)
+	if s.inPlace.Stmt != nil {
+		_ = s.inPlace.Close() // another one takes its place
+		s.inPlace, s.inPlaceText = statement{}, ""
+	}
+	prepared, err := s.conn.bare.prepare(ctx, text)
+	if err != nil {
+		return err
+	}
+	s.inPlace, s.inPlaceText = newStatement(prepared), text
+	return nil
 }
 
 // Exec is there for drivers of an older age; database/sql calls ExecContext.

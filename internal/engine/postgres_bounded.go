@@ -79,6 +79,9 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 			return wording{text: gateText(f, known), gated: true}
 		}
 	}
+	if f.op.Limit() >= bulk && f.form != Rows && isBulk(f) {
+		return wording{text: bulkText(f), tagged: true}
+	}
 	sealed := !f.st.calls && !p.costly.has(f.st.op.Text)
 	return wording{text: boundText(f, sealed), sealed: sealed}
 }

@@ -168,8 +168,8 @@ func gateText(f *Flight, known plainTable) string {
 
 // targetClause is the table of a DELETE or UPDATE with its alias.
 func targetClause(t *sqlscan.Text, x *target) string {
-	begin, end := x.op.At.End, x.op.Where.Start
-	for tok := range tokens(t, x.op.At.End, x.op.Where.Start) {
+	begin, end := x.op.At.End, int32(len(withoutEnd(t)))
+	for tok := range tokens(t, x.op.At.End, end) {
 		if tok.Kind != sqlscan.Word {
 			continue
 		}

@@ -175,13 +175,11 @@ func (s *Session) parse(ctx context.Context, text string) (*statement, error) {
 		return nil, err
 	}
 	calls, err := s.callsOut(ctx, t)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if t.IsRead() && !calls {
-		if t.Calls {
-			s.reads.add(text)
-		}
+	case t.IsRead() && !calls:
+		s.reads.add(text)
 		return nil, nil
 	}
 	if err := s.findState(ctx, t, calls); err != nil {

@@ -111,11 +111,6 @@ func (st *statement) ask(t *sqlscan.Text) {
 	st.kinds = append(st.kinds, sqlscan.Opaque)
 }
 
-// asks reports a text that is judged for the functions that it calls alone.
-func (st *statement) asks() bool {
-	return len(st.op.Acts) == 1 && st.op.Acts[0].Verb == dbguard.Ask
-}
-
 // verbs are those of the kinds that always have one.
 var verbs = [...]dbguard.Verb{
 	sqlscan.Unreadable:     dbguard.Unread,

@@ -26,6 +26,9 @@ type wording struct {
 	// bound, and raises no error: nothing is to be opened in the caller's
 	// transaction.
 	gated bool
+	// tagged says that the number of rows is told by the command tag, whatever
+	// the door asked for.
+	tagged bool
 }
 
 // rewording is a backend that can write a statement so that it bounds itself.
@@ -71,6 +74,9 @@ func (f *Flight) Text() string {
 	}
 	return f.text
 }
+
+// Tagged reports that the rows affected by Text are the number to answer.
+func (f *Flight) Tagged() bool { return f.form == Tagged || f.tagged }
 
 // Answer takes the outcome of Text, and returns what the caller must see. rows
 // is the number that it answered, or the number of its rows.

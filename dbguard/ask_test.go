@@ -1,0 +1,55 @@
+package dbguard_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// A read that calls functions is refused for what they did, and never for
+// being a read.
+func TestAsk(t *testing.T) {
+	ask := dbguard.Op{System: "postgresql", Name: "SELECT", Statements: 1, Acts: []dbguard.Act{{Verb: dbguard.Ask}}}
+	stacked := ask
+	stacked.Statements = 2
+	rec := &recorder{}
+	g := newGuard(t, dbguard.Policy{Observers: []dbguard.Observer{rec}})
+	allowed := dbguard.Allow(background, "reviewed", dbguard.Opaque())
+	for _, op := range []dbguard.Op{ask, stacked} {
+		require.NoError(t, run(background, g, op, rows(0)))
+		require.NoError(t, run(atMost(1), g, op, rows(0)))
+		require.NoError(t, run(dbguard.Exactly(background, 1), g, op, rows(0)))
+	}
+	assert.Empty(t, rec.events, "nobody is told of a read")
+	assert.ErrorIs(t, run(background, g, ask, rows(1)), dbguard.RuleOpaque)
+	assert.ErrorIs(t, run(background, g, stacked, rows(1)), dbguard.Stacked)
+	assert.ErrorIs(t, run(atMost(1), g, stacked, rows(1)), dbguard.Stacked)
+	assert.ErrorIs(t, run(atMost(1), g, ask, rows(2)), dbguard.OverLimit)
+	assert.ErrorIs(t, run(background, g, ask, dbguard.Count{Structure: true}), dbguard.RuleOpaque)
+	assert.NoError(t, run(atMost(2), g, ask, rows(2)))
+	assert.NoError(t, run(allowed, g, ask, rows(2)))
+}
+
+// What an engine may leave to the server to judge.
+func TestPlain(t *testing.T) {
+	g := newGuard(t, dbguard.Policy{})
+	begin := func(ctx context.Context, g *dbguard.Guard) *dbguard.Operation {
+		o, err := g.Begin(ctx, deleteFrom("users"), nil)
+		require.NoError(t, err)
+		return o
+	}
+	assert.True(t, begin(atMost(1), g).Plain())
+	watched := newGuard(t, dbguard.Policy{Observers: []dbguard.Observer{&recorder{}}})
+	assert.False(t, begin(atMost(1), watched).Plain())
+	shared := begin(dbguard.Budget(atMost(1), 9), g)
+	assert.False(t, shared.Plain())
+	assert.True(t, shared.Shares())
+	exact := begin(dbguard.Exactly(background, 3), g)
+	assert.False(t, exact.Plain())
+	assert.EqualValues(t, 3, exact.AtLeast())
+	assert.False(t, begin(dbguard.Allow(atMost(1), "reviewed", dbguard.Opaque()), g).Plain())
+}

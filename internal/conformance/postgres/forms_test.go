@@ -1,0 +1,209 @@
+package postgres
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// What the caller sees of an error is what it would see without a guard.
+func TestErrors(t *testing.T) {
+	texts := []string{
+		"DELETE FROM kept WHERE id = 1",
+		"DELETE FROM missing WHERE id = 1",
+		"DELETE FROM t WHERE nothing = 1",
+		"UPDATE t SET v = 1 / (v - v) WHERE id = 1",
+		"UPDATE t SET id = 2 WHERE id = 1",
+		"DELETE FROM t WHERE id = 'one'",
+		"UPDATE t SET v = 1, v = 2 WHERE id = 1",
+		"DELETE FROM t WHERE id = 1 RETURNING nothing",
+		"DELETE FROM t WHERE CURRENT OF c",
+	}
+	onBoth(t, func(t *testing.T, w *world) {
+		for _, text := range texts {
+			_, want := w.direct.ExecContext(t.Context(), text)
+			require.Error(t, want, text)
+			_, err := w.db.ExecContext(atMost(t, 1), text)
+			assert.Equal(t, want.Error(), err.Error(), text)
+			if w.driver == "pgx" { // lib/pq keeps the text that was sent in a field of its own
+				assert.Equal(t, want, err, text)
+			}
+		}
+		var v *dbguard.Violation
+		_, err := w.db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id < 10")
+		require.ErrorAs(t, err, &v)
+		assert.NoError(t, v.Err, "the error by which the server stopped is not the caller's business")
+	})
+}
+
+// Forms that have to be put into other words with care.
+func TestForms(t *testing.T) {
+	texts := []struct {
+		text string
+		rows int64
+	}{
+		{"DELETE FROM t WHERE id = 1 -- a comment", 1},
+		{"DELETE FROM t WHERE id = 2 /* a comment */ ; -- another", 1},
+		{"/* first */ DELETE FROM ONLY public.t AS x WHERE x.id = 3;", 1},
+		{`DELETE FROM "t" USING kept WHERE kept.id = t.id AND t.id = 4;;`, 1},
+		{"WITH w AS (SELECT 5 AS id) DELETE FROM t WHERE id IN (SELECT id FROM w)", 1},
+		{"WITH RECURSIVE w(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM w WHERE n < 6) DELETE FROM t WHERE id = (SELECT max(n) FROM w)", 1},
+		{"UPDATE t SET v = NULL WHERE id = 7 RETURNING *", 1},
+		{"UPDATE t AS dbguard SET v = 1 FROM kept s WHERE s.id = dbguard.id AND s.id = 8 RETURNING dbguard.id, s.id, s.id", 1},
+		{"DELETE FROM t WHERE id = 99", 0},
+		{"UPDATE t SET v = 2 WHERE id IN (9, 10)", 2},
+		{"WITH a AS (INSERT INTO child VALUES (1, 1)) DELETE FROM t WHERE id = 10", 1},
+		{"SELECT 1 FROM t WHERE id = 11", 1},
+	}
+	onBoth(t, func(t *testing.T, w *world) {
+		for _, f := range texts {
+			res, err := w.db.ExecContext(atMost(t, 2), f.text)
+			require.NoError(t, err, f.text)
+			n, err := res.RowsAffected()
+			require.NoError(t, err)
+			assert.Equal(t, f.rows, n, f.text)
+		}
+		rows, err := w.db.QueryContext(atMost(t, 2), "DELETE FROM t WHERE id > 18 RETURNING id, id, 'x', NULL, v -- all")
+		require.NoError(t, err)
+		columns, err := rows.Columns()
+		require.NoError(t, err)
+		assert.Equal(t, []string{"id", "id", "?column?", "?column?", "v"}, columns)
+		var ids []int
+		for rows.Next() {
+			var id, again, v int
+			var x, null *string
+			require.NoError(t, rows.Scan(&id, &again, &x, &null, &v))
+			assert.Equal(t, "x", *x)
+			assert.Nil(t, null)
+			ids = append(ids, id)
+		}
+		require.NoError(t, rows.Err())
+		require.NoError(t, rows.Close())
+		assert.Equal(t, []int{19, 20}, ids)
+	})
+}
+
+func TestTemporaryRowsDoNotCount(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		tx, err := w.db.Begin() // pins the connection
+		require.NoError(t, err)
+		_, err = tx.Exec("CREATE TEMPORARY TABLE mine AS SELECT i FROM generate_series(1, 9) i")
+		require.NoError(t, err)
+		_, err = tx.ExecContext(atMost(t, 1), "DELETE FROM mine WHERE i < 4")
+		require.NoError(t, err)
+		require.NoError(t, tx.Commit())
+		res, err := w.db.ExecContext(atMost(t, 1), "DELETE FROM mine WHERE i > $1", 6)
+		require.NoError(t, err)
+		n, err := res.RowsAffected()
+		require.NoError(t, err)
+		assert.EqualValues(t, 3, n)
+	})
+}
+
+// A table that another one refers to without action is checked by a lock, which
+// a sealed statement cannot take.
+func TestReferencedTable(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		for i := 2; i < 6; i++ {
+			_, err := w.db.ExecContext(atMost(t, 1), "DELETE FROM kept WHERE id = $1", i)
+			require.NoError(t, err)
+		}
+		_, err := w.db.ExecContext(atMost(t, 1), "DELETE FROM kept WHERE id > $1", 5)
+		require.ErrorIs(t, err, dbguard.OverLimit)
+		assert.Equal(t, 16, w.count("kept"))
+	})
+}
+
+func TestHiddenRowsAreNamed(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		for range 3 {
+			_, err := w.db.ExecContext(atMost(t, 2), "DELETE FROM parent WHERE id = $1", 3)
+			require.ErrorIs(t, err, dbguard.OverLimit)
+			assert.Contains(t, err.Error(), "1 row of parent and 3 rows of child (ON DELETE CASCADE)")
+		}
+		assert.Equal(t, 60, w.count("child"))
+	})
+}
+
+func TestCalls(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change(`CREATE FUNCTION wipe() RETURNS int LANGUAGE sql AS 'DELETE FROM t WHERE id < 4; SELECT 1';
+			CREATE FUNCTION looks() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM t';
+			CREATE FUNCTION lies() RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN wipe(); END';
+			CREATE FUNCTION notes() RETURNS int LANGUAGE sql AS 'INSERT INTO keeper VALUES (2); SELECT 1'`)
+		ctx := t.Context()
+		one := func(ctx context.Context, text string) error {
+			var n int
+			return w.db.QueryRowContext(ctx, text).Scan(&n)
+		}
+		for _, text := range []string{"SELECT wipe()", "SELECT lies()", "SELECT looks() + wipe()", "SELECT id FROM t WHERE id = lies()"} {
+			assert.ErrorIs(t, one(ctx, text), dbguard.RuleOpaque, text)
+			err := one(atMost(t, 2), text)
+			if err != nil || !strings.Contains(text, "lies") { // PostgreSQL keeps what an IMMUTABLE function said before
+				assert.ErrorIs(t, err, dbguard.OverLimit, text)
+			}
+			assert.Equal(t, 20, w.count("t"), text)
+		}
+		_, err := w.db.ExecContext(atMost(t, 1), "UPDATE kept SET id = id WHERE id = 3 AND lies() = 1")
+		assert.ErrorIs(t, err, dbguard.OverLimit)
+		_, err = w.db.ExecContext(ctx, "INSERT INTO keeper SELECT wipe()")
+		assert.ErrorIs(t, err, dbguard.RuleOpaque)
+		assert.Equal(t, 20, w.count("t"))
+		require.NoError(t, one(ctx, "SELECT looks()"))
+		require.NoError(t, one(dbguard.Exactly(ctx, 1), "SELECT looks()"))
+		require.NoError(t, one(ctx, "SELECT notes()"))
+		assert.Equal(t, 2, w.count("keeper"), "what it inserted is kept")
+		require.NoError(t, one(atMost(t, 3), "SELECT wipe()"))
+		assert.Equal(t, 17, w.count("t"))
+	})
+}
+
+func TestExactly(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		ctx := dbguard.Exactly(t.Context(), 2)
+		for text, rule := range map[string]error{
+			"DELETE FROM t WHERE id = 1":  dbguard.UnderLimit,
+			"DELETE FROM t WHERE id = 99": dbguard.UnderLimit,
+			"DELETE FROM t WHERE id < 4":  dbguard.OverLimit,
+		} {
+			_, err := w.db.ExecContext(ctx, text)
+			assert.ErrorIs(t, err, rule, text)
+		}
+		assert.Equal(t, 20, w.count("t"))
+		_, err := w.db.ExecContext(ctx, "DELETE FROM t WHERE id < 3")
+		require.NoError(t, err)
+		assert.Equal(t, 18, w.count("t"))
+	})
+}
+
+// A statement that is cut off leaves the connection, or what replaces it, in order.
+func TestTimeouts(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		tx, err := w.bare.Begin()
+		require.NoError(t, err)
+		_, err = tx.Exec("DELETE FROM t WHERE id = 1")
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(atMost(t, 1), 200*time.Millisecond)
+		_, err = w.db.ExecContext(ctx, "DELETE FROM t WHERE id = 1")
+		cancel()
+		require.Error(t, err) // each driver has its own
+		assert.NotErrorIs(t, err, dbguard.OverLimit)
+		_, err = w.db.ExecContext(t.Context(), "SET statement_timeout = '200ms'")
+		require.NoError(t, err)
+		_, err = w.db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = 1")
+		var coded interface{ SQLState() string }
+		require.ErrorAs(t, err, &coded)
+		assert.Equal(t, "57014", coded.SQLState())
+		assert.NotErrorIs(t, err, dbguard.ErrRefused)
+		require.NoError(t, tx.Rollback())
+		_, err = w.db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = 1")
+		require.NoError(t, err)
+		assert.Equal(t, 19, w.count("t"))
+	})
+}

@@ -1,0 +1,170 @@
+package postgres
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// Another connection changes what a statement sets off, between two of them.
+func TestSchemaChangesBetweenTwo(t *testing.T) {
+	changes := map[string]string{
+		"cascade":  `CREATE TABLE late (t INT REFERENCES t ON DELETE CASCADE); INSERT INTO late SELECT 1 + i % 10 FROM generate_series(1, 100) i`,
+		"set null": `CREATE TABLE late (t INT REFERENCES t ON DELETE SET NULL); INSERT INTO late SELECT 1 + i % 10 FROM generate_series(1, 100) i`,
+		"row trigger": `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN OLD; END';
+			CREATE TRIGGER late AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION f()`,
+		"before trigger": `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN OLD; END';
+			CREATE TRIGGER late BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION f()`,
+		"statement trigger": `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN NULL; END';
+			CREATE TRIGGER late BEFORE DELETE ON t FOR EACH STATEMENT EXECUTE FUNCTION f()`,
+		"deferred trigger": `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN NULL; END';
+			CREATE CONSTRAINT TRIGGER late AFTER DELETE ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f()`,
+		"rule":    `CREATE RULE late AS ON DELETE TO t DO ALSO DELETE FROM kept WHERE id > 5`,
+		"instead": `CREATE RULE late AS ON DELETE TO t DO INSTEAD DELETE FROM kept WHERE id > 5`,
+		"view":    `ALTER TABLE t RENAME TO old; CREATE VIEW t AS SELECT * FROM old; CREATE RULE late AS ON DELETE TO t DO INSTEAD DELETE FROM kept WHERE id > 5`,
+		"row security": `CREATE FUNCTION f() RETURNS bool LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN true; END';
+			ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY; CREATE POLICY late ON t USING (f());
+			CREATE ROLE plain NOSUPERUSER; GRANT ALL ON ALL TABLES IN SCHEMA public TO plain`,
+		"operator": `CREATE FUNCTION f(int, int) RETURNS bool LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN $1 = $2; END'`,
+	}
+	for name, change := range changes {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, w *world) {
+				text := "DELETE FROM t WHERE id = $1"
+				if name == "operator" {
+					w.change(change + "; CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = f)")
+					text = "DELETE FROM t WHERE id === $1"
+				}
+				stmt, err := w.db.PrepareContext(t.Context(), text)
+				require.NoError(t, err)
+				defer stmt.Close()
+				if name != "operator" {
+					for i := 11; i < 14; i++ {
+						_, err = stmt.ExecContext(atMost(t, 1), i)
+						require.NoError(t, err)
+					}
+					w.change(change)
+				}
+				if name == "row security" {
+					defer w.change("DROP OWNED BY plain; DROP ROLE plain")
+					_, err := w.db.ExecContext(t.Context(), "SET ROLE plain")
+					require.NoError(t, err)
+				}
+				kept, late := w.count("kept"), 0
+				if name == "cascade" || name == "set null" {
+					late = w.count("late WHERE t IS NOT NULL")
+				}
+				for range 2 {
+					_, err = stmt.ExecContext(atMost(t, 1), 2)
+					assert.ErrorIs(t, err, dbguard.OverLimit)
+					_, err = w.db.ExecContext(atMost(t, 1), text, 2)
+					assert.ErrorIs(t, err, dbguard.OverLimit)
+				}
+				assert.Equal(t, kept, w.count("kept"))
+				if late > 0 {
+					assert.Equal(t, late, w.count("late WHERE t IS NOT NULL"))
+				}
+				_, err = stmt.ExecContext(atMost(t, 30), 2)
+				require.NoError(t, err, "within a bound that covers it")
+			})
+		})
+	}
+}
+
+// Another connection changes what a statement in a transaction sets off.
+func TestSchemaChangesBetweenTransactions(t *testing.T) {
+	changes := map[string]string{
+		"cascade": `CREATE TABLE late (t INT REFERENCES t ON DELETE CASCADE); INSERT INTO late SELECT 1 + i % 10 FROM generate_series(1, 100) i`,
+		"row trigger": `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN OLD; END';
+			CREATE TRIGGER late AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION f()`,
+		"statement trigger": `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN NULL; END';
+			CREATE TRIGGER late BEFORE DELETE ON t FOR EACH STATEMENT EXECUTE FUNCTION f()`,
+		"rule":    `CREATE RULE late AS ON DELETE TO t DO ALSO DELETE FROM kept WHERE id > 5`,
+		"instead": `CREATE RULE late AS ON DELETE TO t DO INSTEAD DELETE FROM kept WHERE id > 5`,
+		"view":    `ALTER TABLE t RENAME TO old; CREATE VIEW t AS SELECT * FROM old; CREATE RULE late AS ON DELETE TO t DO INSTEAD DELETE FROM kept WHERE id > 5`,
+		"child":   `CREATE TABLE late () INHERITS (t); INSERT INTO late SELECT 1, 1 FROM generate_series(1, 10); CREATE RULE late AS ON DELETE TO late DO INSTEAD NOTHING`,
+	}
+	for name, change := range changes {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, w *world) {
+				const text = "DELETE FROM t WHERE id = $1"
+				tx, err := w.db.Begin()
+				require.NoError(t, err)
+				for i := 11; i < 14; i++ {
+					_, err = tx.ExecContext(atMost(t, 1), text, i)
+					require.NoError(t, err)
+				}
+				require.NoError(t, tx.Commit())
+				w.change(change)
+				kept, all := w.count("kept"), w.count("t")
+				for range 3 {
+					tx, err := w.db.Begin()
+					require.NoError(t, err)
+					_, err = tx.ExecContext(atMost(t, 1), text, 1)
+					require.Error(t, err)
+					_ = tx.Commit() // refused, or rolled back
+				}
+				assert.Equal(t, kept, w.count("kept"))
+				assert.Equal(t, all, w.count("t"))
+				tx, err = w.db.Begin()
+				require.NoError(t, err)
+				_, err = tx.ExecContext(atMost(t, 1), text, 1)
+				assert.ErrorIs(t, err, dbguard.OverLimit, "once it is known")
+				_, err = tx.ExecContext(atMost(t, 1), "DELETE FROM parent WHERE id = 99")
+				require.NoError(t, err, "the transaction goes on")
+				require.NoError(t, tx.Commit())
+			})
+		})
+	}
+}
+
+// Another connection changes what a statement sets off while the statement
+// waits for it: the statement sees the change, as it reads the catalogue by a
+// snapshot that is taken once it has its lock.
+func TestSchemaChangesMeanwhile(t *testing.T) {
+	changes := map[string]string{
+		"cascade":           `CREATE TABLE late (t INT REFERENCES t ON DELETE CASCADE); INSERT INTO late SELECT 1 FROM generate_series(1, 9) i`,
+		"row trigger":       `CREATE TRIGGER late AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION f()`,
+		"statement trigger": `CREATE TRIGGER late BEFORE DELETE ON t FOR EACH STATEMENT EXECUTE FUNCTION f()`,
+	}
+	for name, change := range changes {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, w *world) {
+				w.change(`CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN OLD; END'`)
+				for _, inTx := range []bool{true, false} {
+					run := func(id int) error {
+						if !inTx {
+							_, err := w.db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = $1", id)
+							return err
+						}
+						tx, err := w.db.Begin()
+						require.NoError(t, err)
+						_, err = tx.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = $1", id)
+						if end := tx.Commit(); err == nil {
+							err = end
+						}
+						return err
+					}
+					require.NoError(t, run(11))
+					require.NoError(t, run(12), "the session knows the table")
+					other, err := w.bare.Begin()
+					require.NoError(t, err)
+					_, err = other.Exec(change)
+					require.NoError(t, err)
+					done := make(chan error)
+					go func() { done <- run(1) }()
+					time.Sleep(100 * time.Millisecond)
+					require.NoError(t, other.Commit())
+					require.Error(t, <-done)
+					assert.Equal(t, 20, w.count("kept"))
+					assert.Equal(t, 1, w.count("t WHERE id = 1"))
+					w.change("DROP TRIGGER IF EXISTS late ON t; DROP TABLE IF EXISTS late")
+				}
+			})
+		})
+	}
+}

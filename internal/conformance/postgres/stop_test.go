@@ -1,0 +1,87 @@
+package postgres
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// A runaway statement is stopped, not undone.
+func TestEarlyStop(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change("CREATE TABLE big AS SELECT i AS id, i AS v FROM generate_series(1, 200000) i")
+		w.change("CREATE TABLE tail (id INT)")
+		w.change("CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO tail VALUES (OLD.id); RETURN NULL; END'")
+		for _, setup := range []string{"", "CREATE TRIGGER late AFTER DELETE OR UPDATE ON big FOR EACH ROW EXECUTE FUNCTION audit()"} {
+			if setup != "" {
+				w.change(setup)
+			}
+			for _, text := range []string{"DELETE FROM big WHERE id > 0", "UPDATE big SET v = v + 1 WHERE id > 0", "DELETE FROM big"} {
+				ctx := dbguard.Allow(atMost(t, 100), "all are meant", dbguard.AllRows("big"))
+				for range 2 {
+					before := w.wal()
+					_, err := w.db.ExecContext(ctx, text)
+					require.ErrorIs(t, err, dbguard.OverLimit)
+					assert.Less(t, w.wal()-before, int64(100_000), text)
+				}
+				tx, err := w.db.BeginTx(t.Context(), nil)
+				require.NoError(t, err)
+				before := w.wal()
+				_, err = tx.ExecContext(ctx, text)
+				require.ErrorIs(t, err, dbguard.OverLimit)
+				assert.Less(t, w.wal()-before, int64(100_000), text)
+				_, err = tx.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = 1")
+				require.NoError(t, err, "the transaction goes on")
+				require.NoError(t, tx.Rollback())
+			}
+		}
+		assert.Equal(t, 200000, w.count("big"))
+		assert.Equal(t, 20, w.count("t"))
+	})
+}
+
+// A legitimate change of many rows, and one that is more than was meant.
+func TestBulk(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change("CREATE TABLE big AS SELECT i AS id, i AS v FROM generate_series(1, 60000) i")
+		stmt, err := w.db.PrepareContext(t.Context(), "UPDATE big b SET v = -1 WHERE b.id <= $1 -- these")
+		require.NoError(t, err)
+		defer stmt.Close()
+		for _, n := range []int64{10_000, 20_000} {
+			res, err := stmt.ExecContext(atMost(t, n), n)
+			require.NoError(t, err)
+			affected, err := res.RowsAffected()
+			require.NoError(t, err)
+			assert.Equal(t, n, affected)
+		}
+		before := w.wal()
+		_, err = stmt.ExecContext(atMost(t, 20_000), 20_001)
+		require.ErrorIs(t, err, dbguard.OverLimit)
+		assert.Less(t, w.wal()-before, int64(100_000))
+		assert.Equal(t, 20_000, w.count("big WHERE v = -1"))
+		every := dbguard.Allow(atMost(t, 59_999), "all are meant", dbguard.AllRows("big"))
+		_, err = w.db.ExecContext(every, "DELETE FROM big;")
+		require.ErrorIs(t, err, dbguard.OverLimit)
+		tx, err := w.db.Begin()
+		require.NoError(t, err)
+		_, err = tx.ExecContext(every, "DELETE FROM big")
+		require.ErrorIs(t, err, dbguard.OverLimit)
+		_, err = tx.ExecContext(atMost(t, 40_000), "DELETE FROM big WHERE v > 0")
+		require.NoError(t, err)
+		require.NoError(t, tx.Commit())
+		assert.Equal(t, 20_000, w.count("big"))
+		_, err = w.db.ExecContext(dbguard.AtMost(every, 20_000), "DELETE FROM big")
+		require.NoError(t, err)
+		assert.Zero(t, w.count("big"))
+	})
+}
+
+// wal is how much has been logged so far.
+func (w *world) wal() (n int64) {
+	w.t.Helper()
+	require.NoError(w.t, w.bare.QueryRow("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint").Scan(&n))
+	return n
+}

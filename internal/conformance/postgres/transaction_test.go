@@ -1,0 +1,145 @@
+package postgres
+
+import (
+	"database/sql"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+func TestRoundTrips(t *testing.T) {
+	tests := []struct {
+		name, text string
+		limit      int64
+		want       int64 // with the connection warm and the counters flushed
+		rows       int64
+	}{
+		{"a change", "UPDATE t SET v = v + 1 WHERE id = $1", 1, 1, 1},
+		{"a plain table", "DELETE FROM t WHERE id = $1", 1, 1, 1},
+		{"a cascade", "DELETE FROM parent WHERE id = $1", 9, 3, 1},
+	}
+	onBoth(t, func(t *testing.T, w *world) {
+		for _, tc := range tests {
+			stmt, err := w.db.PrepareContext(t.Context(), tc.text)
+			require.NoError(t, err)
+			for i := 1; i <= 6; i++ {
+				n := w.trips(func() {
+					res, err := stmt.ExecContext(atMost(t, tc.limit), i)
+					require.NoError(t, err)
+					affected, err := res.RowsAffected()
+					require.NoError(t, err)
+					assert.Equal(t, tc.rows, affected)
+				})
+				if i > 3 {
+					assert.Equal(t, tc.want, n, "%s, number %d", tc.name, i)
+				}
+			}
+			require.NoError(t, stmt.Close())
+		}
+		assert.Equal(t, 14, w.count("t"))
+		assert.Equal(t, 14, w.count("parent"))
+		assert.Equal(t, 42, w.count("child"))
+	})
+}
+
+func TestRoundTripsInTransaction(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		for _, text := range []string{"UPDATE t SET v = v + 1 WHERE id = $1", "DELETE FROM public.t AS x WHERE x.id = $1 -- one"} {
+			tx, err := w.db.Begin()
+			require.NoError(t, err)
+			stmt, err := tx.PrepareContext(t.Context(), text)
+			require.NoError(t, err)
+			for i := 1; i <= 5; i++ {
+				n := w.trips(func() {
+					res, err := stmt.ExecContext(atMost(t, 1), i)
+					require.NoError(t, err)
+					affected, err := res.RowsAffected()
+					require.NoError(t, err)
+					assert.EqualValues(t, 1, affected)
+				})
+				if i > 2 {
+					assert.EqualValues(t, 1, n, "%s, number %d", text, i)
+				}
+			}
+			_, err = tx.ExecContext(atMost(t, 2), "UPDATE t SET v = 0 WHERE id > 10")
+			require.ErrorIs(t, err, dbguard.OverLimit)
+			res, err := tx.ExecContext(atMost(t, 10), "UPDATE t SET v = 0 WHERE id > 10")
+			require.NoError(t, err, "the transaction goes on")
+			affected, err := res.RowsAffected()
+			require.NoError(t, err)
+			assert.EqualValues(t, 10, affected)
+			require.NoError(t, tx.Commit())
+		}
+		assert.Equal(t, 15, w.count("t"))
+		assert.Equal(t, 10, w.count("t WHERE v = 0"))
+	})
+}
+
+// Two transactions want the same row: what the second finds is looked at again.
+func TestConcurrentChanges(t *testing.T) {
+	for _, level := range []sql.IsolationLevel{sql.LevelReadCommitted, sql.LevelRepeatableRead} {
+		t.Run(level.String(), func(t *testing.T) {
+			onBoth(t, func(t *testing.T, w *world) {
+				tx, err := w.db.BeginTx(t.Context(), &sql.TxOptions{Isolation: level})
+				require.NoError(t, err)
+				_, err = tx.ExecContext(atMost(t, 1), "UPDATE t SET v = v + 1 WHERE id = 2")
+				require.NoError(t, err)
+				other, err := w.bare.Begin()
+				require.NoError(t, err)
+				_, err = other.Exec("UPDATE t SET v = 100 WHERE id = 1")
+				require.NoError(t, err)
+				done := make(chan error)
+				go func() {
+					_, err := tx.ExecContext(atMost(t, 1), "UPDATE t SET v = v + 1 WHERE id = 1")
+					done <- err
+				}()
+				time.Sleep(100 * time.Millisecond)
+				require.NoError(t, other.Commit())
+				if err = <-done; level == sql.LevelRepeatableRead {
+					var coded interface{ SQLState() string }
+					require.ErrorAs(t, err, &coded)
+					assert.Equal(t, "40001", coded.SQLState())
+					require.NoError(t, tx.Rollback())
+					return
+				}
+				require.NoError(t, err)
+				require.NoError(t, tx.Commit())
+				assert.Equal(t, 1, w.count("t WHERE v = 101"), "on top of the other's change")
+			})
+		})
+	}
+}
+
+func TestTransactions(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		tx, err := w.db.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		del := func(text string, n int64, args ...any) error {
+			_, err := tx.ExecContext(atMost(t, n), text, args...)
+			return err
+		}
+		require.NoError(t, del("DELETE FROM t WHERE id = $1", 1, 1))
+		require.ErrorIs(t, del("DELETE FROM t WHERE id > $1", 1, 1), dbguard.OverLimit)
+		require.NoError(t, del("DELETE FROM t WHERE id = $1", 1, 2), "the transaction goes on")
+		require.ErrorIs(t, del("DELETE FROM parent WHERE id = $1", 3, 1), dbguard.OverLimit)
+		require.NoError(t, del("DELETE FROM parent WHERE id = $1", 4, 1))
+		require.ErrorIs(t, del("DELETE FROM parent WHERE id = $1", 3, 2), dbguard.OverLimit)
+		_, err = tx.Exec("INSERT INTO t VALUES (100, 100)")
+		require.NoError(t, err, "and writes")
+		_, err = tx.Exec("SAVEPOINT mine")
+		require.NoError(t, err)
+		require.NoError(t, del("DELETE FROM t WHERE id IN (3, 4, 5)", 3))
+		_, err = tx.Exec("ROLLBACK TO SAVEPOINT mine")
+		require.NoError(t, err)
+		require.NoError(t, del("DELETE FROM parent WHERE id = $1", 4, 2))
+		require.NoError(t, del("DELETE FROM t WHERE id = $1", 1, 3))
+		require.NoError(t, tx.Commit())
+		assert.Equal(t, 18, w.count("t"))
+		assert.Equal(t, 18, w.count("parent"))
+		assert.Equal(t, 54, w.count("child"))
+	})
+}

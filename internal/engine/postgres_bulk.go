@@ -1,0 +1,34 @@
+package engine
+
+import (
+	"strconv"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// A statement that may change many rows pays for every row that a WITH hands
+// on, and little for two round trips more. Its condition is given a count of
+// what it finds, which raises when that is too much; what happens besides is
+// counted after it.
+
+// bulk is the bound from which on a second scan costs less than a WITH.
+const bulk = 10_000
+
+func isBulk(f *Flight) bool {
+	x := f.st.simple()
+	return isRegclass(x) && x.op.Flags&(sqlscan.Multi|sqlscan.Returning|sqlscan.Parameterised) == 0 &&
+		!f.st.calls && isSteady(&f.s.text, x.op.At.Start)
+}
+
+func bulkText(f *Flight) string {
+	t, x, limit := &f.s.text, &f.st.targets[0], f.op.Limit()
+	found, rest := targetClause(t, x), ""
+	stmt := withoutEnd(t) + "\nWHERE "
+	if where := x.op.Where; where.Start < where.End {
+		condition := "(" + t.Source[where.Start:where.End] + "\n)"
+		stmt, rest = t.Source[:where.Start], " AND "+condition
+		found += "\nWHERE " + condition
+	}
+	return stmt + `(SELECT CASE WHEN k.n <= ` + strconv.FormatInt(limit, 10) + ` THEN true ELSE ` + raise(raisedOver) + ` IS NULL END
+ FROM (SELECT pg_catalog.count(*) AS n FROM (SELECT FROM ` + found + "\n LIMIT " + strconv.FormatInt(limit+1, 10) + ") f) k)" + rest
+}
