@@ -259,6 +259,14 @@ func textRefusals() []judgement {
 				`Send the statements themselves, or take the responsibility: dbguard.Allow(ctx, reason, dbguard.Opaque()).`,
 		},
 		{
+			name: "a server that is not ready", ctx: atMost(1),
+			op:    op("PUT", "tenants", "PUT /tenants/{doc}", dbguard.Act{Verb: dbguard.Unready, Note: "the node knows of 3 databases, b@host of 12"}),
+			rules: []dbguard.RuleID{dbguard.NotReady},
+			want: `cleanup.go:42: DG401 NotReady: PUT on tenants goes to a server that is not ready ` +
+				`(the node knows of 3 databases, b@host of 12); nothing was changed. ` +
+				`Send it to a node that is ready, or wait until this one is.`,
+		},
+		{
 			name: "COMMIT inside a longer text", ctx: atMost(1),
 			op: dbguard.Op{
 				Name: "COMMIT", Text: "INSERT INTO users (id) VALUES (?); COMMIT", Statements: 2,

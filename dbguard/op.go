@@ -47,6 +47,7 @@ const (
 	EndTransaction             // COMMIT and kin inside a longer text
 	Uncounted                  // changes rows where the engine can neither count nor undo
 	Pool                       // a connection pool without a limit
+	Unready                    // goes to a server that is not ready for it: see Gate
 )
 
 // destroysRows reports whether the verb deletes or changes existing rows.

@@ -26,6 +26,7 @@ const (
 	Stacked            RuleID = "DG302"
 	RuleOpaque         RuleID = "DG303"
 	TransactionControl RuleID = "DG304"
+	NotReady           RuleID = "DG401"
 	UnboundedPool      RuleID = "DG404"
 )
 

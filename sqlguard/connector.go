@@ -77,7 +77,9 @@ func (c *connector) wrap(ctx context.Context, base driver.Conn) (driver.Conn, er
 			return nil, err
 		}
 	}
-	session := engine.NewSession(helper{b}, engine.Config{Guard: c.guard, Dialect: dialect, Namespace: c.namespace})
+	session := engine.NewSession(helper{b}, engine.Config{
+		Guard: c.guard, Dialect: dialect, Namespace: c.namespace, Gate: c.gate,
+	})
 	return compose(&conn{
 		bare: b, session: session, guard: c.guard, observing: c.guard.Observing(),
 		system: systems[dialect], namespace: c.namespace,

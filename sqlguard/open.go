@@ -101,10 +101,20 @@ func WithDialect(d Dialect) Option {
 	}
 }
 
+// WithGate refuses what changes anything while the gate is closed, as rule
+// DG401, and reads if the gate says so. What ends a transaction passes.
+func WithGate(gate *dbguard.Gate) Option {
+	return func(s *settings) error {
+		s.gate = gate
+		return nil
+	}
+}
+
 // settings are what a door was opened with.
 type settings struct {
 	guard   *dbguard.Guard
-	dialect Dialect // 0: find out
+	gate    *dbguard.Gate // nil: open
+	dialect Dialect       // 0: find out
 }
 
 func newSettings(g *dbguard.Guard, opts []Option) (settings, error) {

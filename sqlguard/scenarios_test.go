@@ -289,7 +289,9 @@ var scenarios = []scenario{
 		cancel()
 		a.saw("conn %v", err)
 		_, err = c.BeginTx(ctx, nil)
-		a.saw("begin %v, close %v", err, c.Close())
+		a.saw("begin %v", err)
+		_ = c.Close() // what it returns depends on whether database/sql rolls back sooner
+		a.settle()
 	}},
 	{"a transaction's context ends", nil, func(a *app) {
 		ctx, cancel := context.WithCancel(a.ctx)

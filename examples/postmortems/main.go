@@ -1,12 +1,13 @@
 // Command postmortems replays incidents in which data was lost: each once on a
-// bare *sql.DB, where it is lost again, and once behind a guard, where the
+// bare handle, where it is lost again, and once behind a guard, where the
 // statement is refused and every row is still there.
 //
 //	go run ./examples/postmortems
 //
-// It needs nothing: the database is an embedded SQLite in a temporary folder.
-// With -postgres or -mysql it uses those servers instead, in a schema or
-// database "dbguard_postmortems" that it makes and removes.
+// It needs nothing: the database is an embedded SQLite in a temporary folder,
+// the cluster a model in this process. With -postgres, -mysql or -couchdb it
+// uses those servers instead, in a schema or database "dbguard_postmortems" or
+// in databases "dbguard-tenant-…" that it makes and removes.
 //
 // The exit status is 0 if the guard kept every row, 1 if a row was lost behind
 // it or a replay could not be run, 2 if the command was called wrongly.
@@ -40,21 +41,22 @@ func main() {
 
 // options are what the command line says.
 type options struct {
-	json, trace     bool
-	postgres, mysql string
+	json, trace              bool
+	postgres, mysql, couchdb string
 }
 
 func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("postmortems", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: postmortems [-json] [-trace] [-postgres DSN] [-mysql DSN]")
+		fmt.Fprintln(stderr, "usage: postmortems [-json] [-trace] [-postgres DSN] [-mysql DSN] [-couchdb URL[,URL...]]")
 		flags.PrintDefaults()
 	}
 	flags.BoolVar(&o.json, "json", false, "write the results as JSON")
 	flags.BoolVar(&o.trace, "trace", false, "print the guard's OpenTelemetry spans (with -json to standard error)")
 	flags.StringVar(&o.postgres, "postgres", "", "replay on the PostgreSQL server of this `DSN`, in a schema made for it")
 	flags.StringVar(&o.mysql, "mysql", "", "replay on the MySQL or MariaDB server of this `DSN`, in a database made for it")
+	flags.StringVar(&o.couchdb, "couchdb", "", "replay on the CouchDB servers of these `URLs`, whose last has joined and not synchronised")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -116,6 +118,15 @@ func playAll(ctx context.Context, o options, out report, policy dbguard.Policy) 
 		}
 		results = append(results, some...)
 	}
+	if nodes := o.nodes(); nodes != nil {
+		res, err := playCouch(ctx, nodes, policy)
+		if err != nil {
+			return nil, err
+		}
+		out.engine(res.Engine)
+		out.result(res)
+		results = append(results, res)
+	}
 	return results, out.end(results)
 }
 
@@ -125,7 +136,7 @@ func playOn(ctx context.Context, open opener, out report, policy dbguard.Policy)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, e.close()) }()
-	out.engine(e)
+	out.engine(e.version)
 	for _, r := range replays() {
 		res, err := play(ctx, e, r, policy)
 		if err != nil {
@@ -148,8 +159,20 @@ func (o options) engines() (list []opener) {
 	if o.mysql != "" {
 		list = append(list, func(ctx context.Context) (*engine, error) { return openMySQL(ctx, o.mysql) })
 	}
-	if len(list) == 0 {
+	if len(list) == 0 && o.couchdb == "" {
 		list = append(list, openSQLite)
 	}
 	return list
+}
+
+// nodes are the CouchDB servers that were named, or the model of some where no
+// server of any kind was.
+func (o options) nodes() func() (nodes, error) {
+	switch {
+	case o.couchdb != "":
+		return func() (nodes, error) { return real(o.couchdb) }
+	case o.postgres == "" && o.mysql == "":
+		return func() (nodes, error) { return modelled(), nil }
+	}
+	return nil
 }

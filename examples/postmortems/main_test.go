@@ -68,14 +68,14 @@ func TestBrokenGuardExitsWithOne(t *testing.T) {
 	assert.Equal(t, exitLost, code)
 	var results []result
 	require.NoError(t, json.Unmarshal([]byte(stdout), &results))
-	require.Len(t, results, len(replays()))
+	require.Len(t, results, len(replays())+1)
 	for _, res := range results {
 		assert.Equal(t, res.Bare, res.Guarded.half, "observing changes nothing")
 		assert.Empty(t, res.Guarded.Rule)
 	}
 	_, stdout, _ = execute(t, dbguard.Policy{Mode: dbguard.Observe})
-	assert.Equal(t, len(replays()), strings.Count(stdout, "nothing was refused"))
-	assert.Contains(t, stdout, "980 rows lost bare, 980 behind the guard")
+	assert.Equal(t, len(replays())+1, strings.Count(stdout, "nothing was refused"))
+	assert.Contains(t, stdout, "1020 rows and documents lost bare, 1020 behind the guard")
 }
 
 func TestExitStatus(t *testing.T) {
@@ -91,6 +91,8 @@ func TestExitStatus(t *testing.T) {
 		{"a variable that is not set", []string{"-postgres", ""}, exitUsage, "-postgres is empty"},
 		{"no DSN of PostgreSQL", []string{"-postgres", "nonsense"}, exitUsage, "the DSN cannot be read"},
 		{"no DSN of MySQL", []string{"-mysql", "nonsense"}, exitUsage, "the DSN cannot be read"},
+		{"no URL of CouchDB", []string{"-couchdb", "nonsense"}, exitUsage, "the DSN cannot be read"},
+		{"nobody at the URL", []string{"-couchdb", "http://127.0.0.1:1/"}, exitLost, "connection refused"},
 		{"nobody there", []string{"-mysql", "root@tcp(127.0.0.1:1)/"}, exitLost, "connection refused"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 
 // A report writes results as they come.
 type report interface {
-	engine(*engine)
+	engine(version string)
 	result(*result)
 	end([]*result) error
 }
@@ -18,7 +18,7 @@ type report interface {
 // writer so that the list stays one.
 type jsonReport struct{ out, spans io.Writer }
 
-func (jsonReport) engine(*engine) {}
+func (jsonReport) engine(string) {}
 
 func (r jsonReport) result(res *result) {
 	if r.spans != nil {
@@ -42,8 +42,8 @@ type textReport struct {
 	trace bool
 }
 
-func (r textReport) engine(e *engine) {
-	fmt.Fprintf(r.out, "Post-mortems on %s: the same code on a bare *sql.DB, then behind a guard.\n\n", e.version)
+func (r textReport) engine(version string) {
+	fmt.Fprintf(r.out, "Post-mortems on %s: the same code on a bare handle, then behind a guard.\n\n", version)
 }
 
 func (r textReport) result(res *result) {
@@ -84,8 +84,8 @@ func (r textReport) end(all []*result) error {
 		bare += res.Bare.lost()
 		guarded += res.Guarded.lost()
 	}
-	_, err := fmt.Fprintf(r.out, "%d replays: %d rows lost bare, %d behind the guard.\n"+
-		"A row counts as lost if it was deleted, or if a value in it was changed.\n", len(all), bare, guarded)
+	_, err := fmt.Fprintf(r.out, "%d replays: %d rows and documents lost bare, %d behind the guard.\n"+
+		"One counts as lost if it was deleted, or if a value in it was changed.\n", len(all), bare, guarded)
 	return err
 }
 

@@ -122,8 +122,14 @@ func (s *Session) findState(ctx context.Context, t *sqlscan.Text, calls bool) er
 	if s.guard.Observing() || !calls && !dependsOnState(t) {
 		return nil
 	}
-	if err := s.backend.learn(ctx); err != nil || s.tx != txUnknown {
+	if err := s.backend.learn(ctx); err != nil {
 		return err
+	}
+	if wire, ok := s.conn.(Wire); ok {
+		s.see(ctx, wire.TxStatus())
+	}
+	if s.tx != txUnknown {
+		return nil
 	}
 	state, err := s.backend.state(ctx)
 	if err != nil {

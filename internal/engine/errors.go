@@ -31,7 +31,7 @@ func (s *Session) lose(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
 		err.Error() == "invalid connection" || // go-sql-driver/mysql's ErrInvalidConn
-		err.Error() == "conn closed" // pgx, which forgets how: a COMMIT may have been under way
+		err.Error() == "conn closed" // pgx's ErrConnClosed, its answer to a COMMIT whose reply was lost too
 }
 
 // sqlState is the SQLSTATE that a PostgreSQL driver's error carries.

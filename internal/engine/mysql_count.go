@@ -82,20 +82,28 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 	if depth == maxViews {
 		return "views are nested too deeply", nil
 	}
-	var behind [][]string
-	for _, view := range views {
-		tables, err := c.behind(ctx, view)
-		if err != nil {
-			return "", err
-		}
-		behind = append(behind, tables...)
+	tables, err := c.behind(ctx, views)
+	if err != nil {
+		return "", err
 	}
-	return c.engines(ctx, behind, "", depth+1)
+	return c.engines(ctx, tables, "", depth+1)
 }
 
-// behind are the tables that a view's definition names; the server qualifies
-// and quotes all of them.
-func (c *mysqlCounter) behind(ctx context.Context, view []string) ([][]string, error) {
+// behind are the tables that the definitions of views name.
+func (c *mysqlCounter) behind(ctx context.Context, views [][]string) (tables [][]string, err error) {
+	for _, view := range views {
+		more, err := c.definition(ctx, view)
+		if err != nil {
+			return nil, err
+		}
+		tables = append(tables, more...)
+	}
+	return tables, nil
+}
+
+// definition are the tables that a view's definition names; the server
+// qualifies and quotes all of them.
+func (c *mysqlCounter) definition(ctx context.Context, view []string) ([][]string, error) {
 	definition, err := askText(ctx, c.m.conn, "SELECT t.VIEW_DEFINITION FROM information_schema.VIEWS t WHERE "+c.m.tableIs(view))
 	if err != nil {
 		return nil, err

@@ -61,7 +61,14 @@ func (p *postgres) knock(ctx context.Context) error {
 }
 
 func (p *postgres) mode(ctx context.Context) (sqlscan.Mode, error) {
-	conforming, err := askText(ctx, p.conn, "SHOW standard_conforming_strings")
+	const setting = "standard_conforming_strings"
+	conforming, err := "", error(nil)
+	if wire, ok := p.conn.(Wire); ok {
+		conforming = wire.ParameterStatus(setting)
+	}
+	if conforming == "" {
+		conforming, err = askText(ctx, p.conn, "SHOW "+setting)
+	}
 	mode := sqlscan.PostgreSQL.DefaultMode()
 	if conforming == "off" {
 		mode |= sqlscan.BackslashEscapes

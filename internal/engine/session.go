@@ -25,6 +25,7 @@ type Config struct {
 	Guard     *dbguard.Guard
 	Dialect   sqlscan.Dialect // 0: ask the server
 	Namespace string          // the database, as far as it is known
+	Gate      *dbguard.Gate   // of the server; nil is open
 }
 
 // Session is the guard's view of one connection. Like the connection it is
@@ -32,6 +33,7 @@ type Config struct {
 type Session struct {
 	conn    Conn
 	guard   *dbguard.Guard
+	gate    *dbguard.Gate
 	dialect sqlscan.Dialect
 	backend backend
 	name    string // the database
@@ -50,7 +52,7 @@ type Session struct {
 
 // NewSession starts to guard a connection. Nothing is sent.
 func NewSession(conn Conn, cfg Config) *Session {
-	s := &Session{conn: conn, guard: cfg.Guard, name: cfg.Namespace}
+	s := &Session{conn: conn, guard: cfg.Guard, gate: cfg.Gate, name: cfg.Namespace}
 	s.speak(cfg.Dialect)
 	return s
 }
@@ -81,6 +83,9 @@ var errUnfinished = errors.New("dbguard: a guarded statement of this connection 
 // IsRead reports that the text certainly only reads: it needs no Start. It
 // sends nothing and allocates nothing but what the session keeps.
 func (s *Session) IsRead(text string) bool {
+	if s.gate.Refuses(true) != nil {
+		return false
+	}
 	if s.reads.has(text) {
 		return true
 	}
@@ -91,7 +96,7 @@ func (s *Session) IsRead(text string) bool {
 	if !t.IsRead() || s.modes.matter(t) || s.mayCall(t) {
 		return false
 	}
-	if s.modes.changedBy(text) {
+	if namesMode(text) {
 		s.forgetModes()
 		return true
 	}
@@ -123,44 +128,58 @@ func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error
 // or driver.ErrBadConn if nothing can have happened. Else the door sends the
 // caller's own statement, exactly once, and calls End or Skip.
 func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight, error) {
+	if s.flight != nil {
+		return nil, errUnfinished
+	}
+	st, op, err := s.judge(ctx, text, true)
+	switch {
+	case err != nil || st == nil:
+		return nil, err
+	case op == nil:
+		return s.follow(ctx, st), nil
+	}
+	return s.launch(ctx, st, op, form)
+}
+
+// judge reads a text and has it judged. There is no statement where there is
+// nothing to guard, and no operation where the rules do not ask. The functions
+// that it calls are looked at only if that is asked for.
+func (s *Session) judge(ctx context.Context, text string, functions bool) (*statement, *dbguard.Operation, error) {
 	switch {
 	case s.guard.Check() != nil:
-		return nil, s.guard.Check()
-	case s.flight != nil:
-		return nil, errUnfinished
+		return nil, nil, s.guard.Check()
 	case s.broken:
-		return nil, driver.ErrBadConn
+		return nil, nil, driver.ErrBadConn
 	}
 	t, err := s.read(ctx, text)
-	if err != nil || t.Statements == 0 && len(t.Ops) == 0 {
-		return nil, err
+	if err != nil {
+		return nil, nil, err
 	}
-	calls, err := s.callsOut(ctx, t)
-	switch {
-	case err != nil:
-		return nil, err
-	case t.IsRead() && !calls:
-		s.reads.add(text)
-		return nil, nil
+	calls := false
+	if functions {
+		calls, err = s.callsOut(ctx, t)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.shut(ctx, t); err != nil || !calls && blank(t) {
+		return nil, nil, err
 	}
 	if err := s.findState(ctx, t, calls); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	st := s.understand(t)
 	if st.calls = calls; calls {
 		st.ask(t)
 	}
 	if err := s.lookUp(ctx, st); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(st.op.Acts) == 0 {
-		return s.follow(ctx, st), nil
+		return st, nil, nil
 	}
 	op, err := s.guard.Begin(ctx, st.op, s.ledger)
-	if err != nil {
-		return nil, err
-	}
-	return s.launch(ctx, st, op, form)
+	return st, op, err
 }
 
 // read classifies the text, asking the server for what the text depends on.

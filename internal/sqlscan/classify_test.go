@@ -10,9 +10,17 @@ var flagNames = []struct {
 	flag Flags
 	name string
 }{
-	{Returning, "returning"}, {IfExists, "if-exists"}, {IfNotExists, "if-not-exists"}, {OrReplace, "or-replace"},
-	{Temporary, "temporary"}, {Cascade, "cascade"}, {UndoneByText, "undone"}, {DoNothing, "do-nothing"},
-	{Multi, "multi"}, {Parameterised, "parameterised"}, {View, "view"},
+	{Returning, "returning"},
+	{IfExists, "if-exists"},
+	{IfNotExists, "if-not-exists"},
+	{OrReplace, "or-replace"},
+	{Temporary, "temporary"},
+	{Cascade, "cascade"},
+	{UndoneByText, "undone"},
+	{DoNothing, "do-nothing"},
+	{Multi, "multi"},
+	{Parameterised, "parameterised"},
+	{View, "view"},
 }
 
 // spell writes a reading in one line: every operation with its object, flags,

@@ -107,7 +107,7 @@ func (e *end) written(b *testing.B, look *sql.DB) (n int64) {
 
 // watch looks again and again how many rows the transaction has locked, and
 // stops and tells the most when it is asked. MariaDB's list is a copy, made
-// every 100 ms at most.
+// anew when nobody has read it for 100 ms.
 func (e *end) watch(b *testing.B, tx *sql.Tx) (most func() int64) {
 	b.Helper()
 	if e.d.Engine != target.MariaDB {
@@ -127,7 +127,7 @@ func (e *end) watch(b *testing.B, tx *sql.Tx) (most func() int64) {
 			if look.QueryRowContext(ctx, ask, id).Scan(&n) == nil { // or the transaction has done nothing yet
 				most = max(most, n)
 			}
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(150 * time.Millisecond)
 		}
 		seen <- most
 	}()

@@ -3,50 +3,36 @@ package classify
 import (
 	"context"
 	"database/sql"
-	"os"
 	"testing"
 
-	_ "github.com/go-sql-driver/mysql"
-	_ "github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite"
-
+	"github.com/dbguard/dbguard-go/internal/conformance/servers"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
 // claims is how many random conditions are put to a server; always the same.
 const claims = 20_000
 
-// TestTruth puts conditions that are claimed to be always true to the servers
-// themselves: a claim must hold for every row. SQLite is always there, the
-// others where a variable names them.
+func TestMain(m *testing.M) { servers.Main(m) }
+
+// TestTruth puts conditions that are claimed to be always true to the engines
+// themselves, through one driver each: a claim must hold for every row.
 func TestTruth(t *testing.T) {
-	for _, server := range []struct {
-		dialect     sqlscan.Dialect
-		driver, dsn string
-		variable    string
-	}{
-		{sqlscan.SQLite, "sqlite", ":memory:", ""},
-		{sqlscan.PostgreSQL, "pgx", "", "DBGUARD_POSTGRES_DSN"},
-		{sqlscan.MySQL, "mysql", "", "DBGUARD_MYSQL_DSN"},
-	} {
-		t.Run(server.dialect.String(), func(t *testing.T) {
-			dsn := server.dsn
-			if server.variable != "" {
-				if dsn = os.Getenv(server.variable); dsn == "" {
-					t.Skip(server.variable, "names no server")
-				}
-			}
-			db, err := sql.Open(server.driver, dsn)
-			if err != nil {
-				t.Fatal(err)
-			}
+	dialects := map[string]sqlscan.Dialect{"sqlite": sqlscan.SQLite, "pgx": sqlscan.PostgreSQL, "mysql": sqlscan.MySQL}
+	for _, tg := range target.All() {
+		dialect, ok := dialects[tg.Driver]
+		if !ok {
+			continue
+		}
+		t.Run(dialect.String(), func(t *testing.T) {
+			db := tg.Database(t).Bare(t)
 			defer db.Close()
-			conn, err := db.Conn(context.Background())
+			conn, err := db.Conn(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			checkTruth(t, conn, server.dialect)
+			checkTruth(t, conn, dialect)
 		})
 	}
 }

@@ -106,6 +106,17 @@ func (g *ground) exec(t *testing.T, text string) {
 // from open, on a database that is as the setup left it.
 func (g *ground) Run(t *testing.T, m Mode, open Opener) (o Outcome) {
 	t.Helper()
+	return g.try(t, func(ctx context.Context) Outcome {
+		db := open(t, g.db)
+		o := runOn(ctx, g.Engine, db, m, g.entry.Statement)
+		require.NoError(t, db.Close())
+		return o
+	})
+}
+
+// try is Run for any way of running the statement.
+func (g *ground) try(t *testing.T, run func(context.Context) Outcome) (o Outcome) {
+	t.Helper()
 	if g.db == nil {
 		g.lay(t)
 	}
@@ -113,9 +124,7 @@ func (g *ground) Run(t *testing.T, m Mode, open Opener) (o Outcome) {
 		t.Chdir(g.db.Dir()) // for the files that the statement names
 	}
 	settled := goleak.IgnoreCurrent()
-	db := open(t, g.db)
-	o = runOn(dbguard.AtMost(t.Context(), 1), g.Engine, db, m, g.entry.Statement)
-	require.NoError(t, db.Close())
+	o = run(dbguard.AtMost(t.Context(), 1))
 	o.Leak = goleak.Find(settled)
 
 	after := snap(t, g.db, g.bare)

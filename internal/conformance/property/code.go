@@ -2,7 +2,6 @@ package property
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
@@ -18,7 +17,7 @@ func (s *schema) trigger() {
 		row = "NEW"
 	}
 	name := fmt.Sprintf("trg%d", len(s.script))
-	body := s.action2(at, row)
+	body := s.consequence(at, row)
 	switch s.engine {
 	case target.SQLite:
 		s.sqliteTrigger(name, t, event, row, body)
@@ -34,8 +33,8 @@ func (s *schema) trigger() {
 	s.fires = true
 }
 
-// action2 is a statement of a trigger's body.
-func (s *schema) action2(at int, row string) string {
+// consequence is a statement of a trigger's body.
+func (s *schema) consequence(at int, row string) string {
 	if at+1 < len(s.tables) && s.in(60) {
 		u := s.tables[s.between(at+1, len(s.tables)-1)]
 		switch s.IntN(3) {
@@ -73,32 +72,24 @@ func (s *schema) sqliteTrigger(name string, t *table, event, row, body string) {
 }
 
 func (s *schema) postgresTrigger(name string, t *table, event, row, body string) {
-	timing, each, kind, result := s.word("BEFORE AFTER AFTER"), "ROW", "TRIGGER", row
+	timing, each, kind, deferred := s.word("BEFORE AFTER AFTER"), "ROW", "TRIGGER", ""
+	proceed := row // what the function returns lets a BEFORE trigger's row pass
+	if event == "UPDATE" {
+		proceed = "NEW"
+	}
 	switch chance := s.IntN(100); {
 	case chance < 10:
-		timing, each, result = "AFTER", "STATEMENT", "NULL"
-		body = s.word("UPDATE DELETE") + " log"
-		body = map[string]string{"UPDATE log": "UPDATE log SET n = n + 1", "DELETE log": "DELETE FROM log WHERE n < 2"}[body]
+		timing, each, proceed = "AFTER", "STATEMENT", "NULL"
+		body = pick(s.dice, []string{"UPDATE log SET n = n + 1", "DELETE FROM log WHERE n < 2"})
 	case chance < 20 && timing == "AFTER":
-		kind, timing = "CONSTRAINT TRIGGER", "AFTER"
+		kind, deferred = "CONSTRAINT TRIGGER", " DEFERRABLE INITIALLY DEFERRED"
 		s.delayed = true
 	case chance < 40 && timing == "BEFORE":
-		body, result = "NULL", "CASE WHEN "+row+".id % 3 = 0 THEN NULL ELSE "+row+" END"
+		body = "IF " + row + ".id % 3 = 0 THEN RETURN NULL; END IF" // the row is skipped
 	case chance < 55 && timing == "BEFORE" && event == "UPDATE":
-		body, result = "NEW.s := 'changed'", "NEW"
+		body = "NEW.s := 'changed'"
 	}
-	if event == "UPDATE" && result == "OLD" && timing == "BEFORE" {
-		result = "NEW"
-	}
-	end := "RETURN " + result
-	if strings.HasPrefix(result, "CASE") { // a row or nothing
-		end = "IF " + row + ".id % 3 = 0 THEN RETURN NULL; END IF; RETURN " + map[bool]string{true: "NEW", false: row}[event == "UPDATE"]
-	}
-	s.add("CREATE FUNCTION f%s() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN %s; %s; END $$", name, body, end)
-	deferred := ""
-	if kind != "TRIGGER" {
-		deferred = " DEFERRABLE INITIALLY DEFERRED"
-	}
+	s.add("CREATE FUNCTION f%s() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN %s; RETURN %s; END $$", name, body, proceed)
 	s.add("CREATE %s %s %s %s ON %s%s FOR EACH %s EXECUTE FUNCTION f%s()", kind, name, timing, event, t.name, deferred, each, name)
 }
 

@@ -30,9 +30,21 @@ func example(class, text string, setup ...string) testcase {
 	}
 }
 
+// atMost is the case with another bound.
+func (c testcase) atMost(n int) testcase {
+	c.Bound.N = n
+	return c
+}
+
+func (c *testcase) partitioned() bool {
+	return strings.Contains(strings.Join(c.Setup, ";"), "PARTITION BY")
+}
+
 const (
 	makeT = "CREATE TABLE t (id INT PRIMARY KEY, a INT)"
 	fillT = "INSERT INTO t VALUES (1, 1), (2, 2), (3, 3)"
+
+	parted = "(id INT, a INT, s VARCHAR(9), PRIMARY KEY (id, a)) PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (3), PARTITION p1 VALUES LESS THAN MAXVALUE)"
 )
 
 var gaps = []gap{
@@ -73,15 +85,30 @@ var gaps = []gap{
 			"CREATE TRIGGER trg AFTER DELETE ON t BEGIN INSERT INTO log VALUES ('gone', OLD.id); DELETE FROM log WHERE n < 0; END"),
 	},
 	{
+		name: "a row of a partitioned table counts twice where triggers fire", on: maria, failing: overStrict,
+		explains: func(c *testcase, _ *verdict) bool { return c.Fires && c.partitioned() },
+		example: example("delete", "DELETE FROM t WHERE id = 1", makeT, fillT, "CREATE TABLE u "+parted, "INSERT INTO u VALUES (1, 1, NULL)",
+			"CREATE TRIGGER trg AFTER DELETE ON t FOR EACH ROW BEGIN DELETE FROM u WHERE id = OLD.id; END").atMost(2),
+	},
+	{
+		name: "REPLACE into a partitioned table counts too little where triggers fire", on: maria, failing: escape,
+		explains: func(c *testcase, _ *verdict) bool { return c.Fires && c.partitioned() && replaces(c.Text) },
+		example: example("replace", "REPLACE INTO u VALUES (7, 1, 'v'), (2, 2, 'v'), (6, 2, 'v')", makeT, "INSERT INTO t VALUES (1, 5), (2, 3)",
+			"CREATE TABLE u "+parted, "INSERT INTO u VALUES (6, 2, 'old')",
+			"CREATE TRIGGER trg AFTER DELETE ON u FOR EACH ROW BEGIN DELETE FROM t WHERE a > OLD.a; END").atMost(2),
+	},
+	{
+		name: "a DELETE of several tables, one of them partitioned, counts too little", on: maria, failing: escape,
+		explains: func(c *testcase, _ *verdict) bool { return c.partitioned() && strings.Contains(c.Text, "x, y") },
+		example: example("delete joined", "DELETE x, y FROM u x JOIN t y ON x.id = y.id WHERE x.a < 6", makeT, "INSERT INTO t VALUES (1, 1), (2, 2)",
+			"CREATE TABLE u "+parted, "INSERT INTO u VALUES (1, 0, NULL), (2, 4, NULL)").atMost(3),
+	},
+	{
 		name: "REPLACE counts more than it removes", on: lite, failing: overStrict,
 		explains: func(c *testcase, _ *verdict) bool { return replaces(c.Text) },
-		example: func() testcase {
-			c := example("replace", "REPLACE INTO t VALUES (1, 50, NULL)",
-				"CREATE TABLE t (id INT PRIMARY KEY, b INT UNIQUE, r INT REFERENCES t (id) ON DELETE CASCADE)",
-				"INSERT INTO t VALUES (1, 10, NULL), (2, 20, 1)")
-			c.Bound.N = 3
-			return c
-		}(),
+		example: example("replace", "REPLACE INTO t VALUES (1, 50, NULL)",
+			"CREATE TABLE t (id INT PRIMARY KEY, b INT UNIQUE, r INT REFERENCES t (id) ON DELETE CASCADE)",
+			"INSERT INTO t VALUES (1, 10, NULL), (2, 20, 1)").atMost(3),
 	},
 	{
 		name: "a statement without a condition is judged by the size of its table, whatever a trigger keeps", on: lite, failing: overStrict,

@@ -75,7 +75,7 @@ func (r *report) check(t *testing.T) {
 	t.Helper()
 	t.Log(r)
 	if r.invalid > 0 {
-		t.Logf("the first that is invalid: %s", r.firstInvalid)
+		t.Logf("the first invalid: %s", r.firstInvalid)
 	}
 	for _, text := range r.unexplained {
 		t.Errorf("%s", text)

@@ -76,10 +76,7 @@ func (d *Database) DSN(params ...string) string {
 	if d.Server.Engine == MariaDB {
 		return mysqlDSN(d.Server.DSN, d.Name, params)
 	}
-	u, err := url.Parse(d.Server.DSN)
-	if err != nil {
-		panic(err) // the server would not have been reached with it
-	}
+	u := mustParseURL(d.Server.DSN)
 	u.Path = "/" + d.Name
 	q := u.Query()
 	for _, p := range params {
@@ -90,11 +87,48 @@ func (d *Database) DSN(params ...string) string {
 	return u.String()
 }
 
-func mysqlDSN(server, name string, params []string) string {
-	cfg, err := mysql.ParseDSN(server)
+// Addr is where the server listens.
+func (s *Server) Addr() string {
+	if s.Engine == MariaDB {
+		return mustParseMySQL(s.DSN).Addr
+	}
+	return mustParseURL(s.DSN).Host
+}
+
+// Via is the same database, reached at another address: a proxy's.
+func (d *Database) Via(addr string) *Database {
+	s := &Server{Engine: d.Server.Engine}
+	if s.Engine == MariaDB {
+		cfg := mustParseMySQL(d.Server.DSN)
+		cfg.Addr = addr
+		s.DSN = cfg.FormatDSN()
+	} else {
+		u := mustParseURL(d.Server.DSN)
+		u.Host = addr
+		s.DSN = u.String()
+	}
+	return &Database{s, d.Name}
+}
+
+// The server has been reached with its DSN, so that it can be parsed.
+func mustParseURL(dsn string) *url.URL {
+	u, err := url.Parse(dsn)
 	if err != nil {
 		panic(err)
 	}
+	return u
+}
+
+func mustParseMySQL(dsn string) *mysql.Config {
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		panic(err)
+	}
+	return cfg
+}
+
+func mysqlDSN(server, name string, params []string) string {
+	cfg := mustParseMySQL(server)
 	cfg.DBName = name
 	dsn := cfg.FormatDSN()
 	for i, p := range params {

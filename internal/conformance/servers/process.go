@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/user"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -108,13 +109,41 @@ func (p *process) kill() error {
 	default:
 	}
 	var errs []error
-	for _, pid := range append([]int{p.pid}, childrenOf(p.pid)...) {
+	family := append([]int{p.pid}, childrenOf(p.pid)...)
+	for _, pid := range family {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			errs = append(errs, err)
 		}
 	}
 	<-p.done
+	// A new server does not start while anybody holds the old one's memory.
+	for deadline := time.Now().Add(5 * time.Second); slices.ContainsFunc(family, alive); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			errs = append(errs, fmt.Errorf("a child of %d does not end", p.pid))
+			break
+		}
+	}
 	return errors.Join(errs...)
+}
+
+// alive reports that a process exists and is not just waiting to be buried.
+func alive(pid int) bool {
+	_, state, ok := statOf(strconv.Itoa(pid))
+	return ok && state != "Z" && state != "X"
+}
+
+// statOf reads the parent and the state of a process.
+func statOf(pid string) (parent, state string, ok bool) {
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return "", "", false
+	}
+	// "pid (name, which may hold anything) state parent …"
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) < 2 {
+		return "", "", false
+	}
+	return fields[1], fields[0], true
 }
 
 // childrenOf reads the process table.
@@ -128,13 +157,7 @@ func childrenOf(parent int) (children []int) {
 		if err != nil {
 			continue
 		}
-		stat, err := os.ReadFile("/proc/" + e.Name() + "/stat")
-		if err != nil {
-			continue // it has ended
-		}
-		// "pid (name, which may hold anything) state ppid …"
-		_, after, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " ")
-		if fields := strings.Fields(after); len(fields) > 1 && fields[1] == strconv.Itoa(parent) {
+		if of, _, ok := statOf(e.Name()); ok && of == strconv.Itoa(parent) {
 			children = append(children, pid)
 		}
 	}

@@ -81,11 +81,6 @@ func TestCommittedRowsSurviveAKill(t *testing.T) {
 	})
 }
 
-func alive(pid int) bool {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	return err == nil && !strings.Contains(string(stat), ") Z ")
-}
-
 // orphanEnv makes this binary start a server and wait to be killed.
 const orphanEnv = "DBGUARD_TEST_ORPHAN"
 

@@ -78,6 +78,7 @@ type Database struct {
 
 	file   string            // of SQLite
 	server *servers.Database // of the others
+	params []string          // of their DSN
 }
 
 // Option asks for a connection that is not the usual one.
@@ -102,17 +103,42 @@ func (t Target) Database(tb testing.TB, opts ...Option) *Database {
 			"sqlite3": "?_foreign_keys=1&_synchronous=0&_busy_timeout=5000",
 		}[t.Driver]
 	case Postgres:
-		d.server = servers.Shared(tb, servers.Postgres).Database(tb)
-		d.DSN = d.server.DSN()
+		return t.DatabaseOn(tb, servers.Shared(tb, servers.Postgres))
 	case MariaDB:
-		params := []string{"multiStatements=true"}
-		if len(opts) > 0 {
-			params = append(params, "sql_mode=CONCAT(@@sql_mode,',ANSI_QUOTES')")
-		}
-		d.server = servers.Shared(tb, servers.MariaDB).Database(tb)
-		d.DSN = d.server.DSN(params...)
+		return t.DatabaseOn(tb, servers.Shared(tb, servers.MariaDB), opts...)
 	}
 	return d
+}
+
+// DatabaseOn makes a database on a server of the target's engine.
+func (t Target) DatabaseOn(tb testing.TB, s *servers.Server, opts ...Option) *Database {
+	tb.Helper()
+	d := &Database{Target: t, server: s.Database(tb)}
+	if t.Engine == MariaDB {
+		d.params = []string{"multiStatements=true"}
+		if len(opts) > 0 {
+			d.params = append(d.params, "sql_mode=CONCAT(@@sql_mode,',ANSI_QUOTES')")
+		}
+	}
+	d.DSN = d.server.DSN(d.params...)
+	return d
+}
+
+// Server is the server that the database is on.
+func (d *Database) Server() *servers.Server { return d.server.Server }
+
+// Via is the DSN of the database through a proxy at addr.
+func (d *Database) Via(addr string) string { return d.server.Via(addr).DSN(d.params...) }
+
+// ServerEngine is the engine that t runs on, where it is a server.
+func (t Target) ServerEngine() (e servers.Engine, ok bool) {
+	switch t.Engine {
+	case Postgres:
+		return servers.Postgres, true
+	case MariaDB:
+		return servers.MariaDB, true
+	}
+	return 0, false
 }
 
 // Dir is the folder of an SQLite database.

@@ -23,7 +23,7 @@ func TestPage(t *testing.T) {
 	var b strings.Builder
 	require.NoError(t, r.write(&b, "(2 cores)"))
 	for _, line := range []string{
-		"AMD EPYC (2 cores)\nPostgreSQL 15.18.\n",
+		"AMD EPYC (2 cores), PostgreSQL 15.18.\n",
 		"\n| postgres15 pgx | 1 ms | DELETE | autocommit, prepared | 2.31ms | 9.26ms | **4.00** | 1.0 | 4.0 |\n",
 		"\n| sqlite mattn | all rows | 1ms | 10µs | **100.0** |  |  |  |  |\n",
 		"\n| Read short | guarded | 612ns | 304 | 6 |\n",

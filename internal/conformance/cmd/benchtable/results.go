@@ -12,7 +12,6 @@ import (
 type results struct {
 	cpu, servers []string
 	rows         []row
-	failed       []string
 }
 
 // A row is one benchmark.

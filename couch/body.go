@@ -1,0 +1,231 @@
+package couch
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+// body is a request's body while it is looked at: what was read of it is in
+// the spool, the rest is still with the caller.
+type body struct {
+	orig    io.ReadCloser
+	getBody func() (io.ReadCloser, error)
+	spool   *spool
+	ended   bool  // all of orig was read
+	err     error // of orig, other than io.EOF
+	close   func() error
+}
+
+func newBody(req *http.Request, limit int) *body {
+	return &body{
+		orig: req.Body, getBody: req.GetBody,
+		spool: newSpool(limit, req.ContentLength),
+		close: sync.OnceValue(req.Body.Close),
+	}
+}
+
+// Read reads from the caller and keeps what it read.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.orig.Read(p)
+	if n > 0 {
+		if _, spoolErr := b.spool.Write(p[:n]); spoolErr != nil {
+			b.err = fmt.Errorf("couch: keeping a request until it is judged: %w", spoolErr)
+			return 0, b.err
+		}
+	}
+	switch {
+	case err == io.EOF: //nolint:errorlint // readers return it as it is
+		b.ended = true
+	case err != nil:
+		b.err = err
+	}
+	return n, err
+}
+
+// readers are used again: a decompressor takes 40 KB, a window 64.
+var readers = sync.Pool{New: func() any { return &reader{scanner: newScanner()} }}
+
+var decompressors sync.Pool
+
+// inspect reads the body up to where its effect is known. trouble is why it
+// cannot be; err is the caller's own, or that of its context.
+func (b *body) inspect(ctx context.Context, req *request, s shape, every bool) (c content, trouble string, err error) {
+	if ctx.Done() == nil {
+		c, err = b.scan(req, s, every)
+	} else {
+		c, err = b.scanUntil(ctx, req, s, every)
+	}
+	switch {
+	case err == nil:
+		return c, "", nil
+	case ctx.Err() != nil:
+		return c, "", ctx.Err()
+	case b.err != nil:
+		return c, "", b.err
+	}
+	return content{}, trimmed(err), nil
+}
+
+// trimmed is what an error says without the names of the packages it is from.
+func trimmed(err error) string {
+	return strings.TrimPrefix(err.Error(), "multipart: ")
+}
+
+// scanUntil scans on another goroutine: a body may block for longer than its
+// request may take. It is closed then, which ends the goroutine.
+func (b *body) scanUntil(ctx context.Context, req *request, s shape, every bool) (content, error) {
+	type result struct {
+		content
+		err error
+	}
+	done := make(chan result, 1)
+	b.spool.hold()
+	go func() {
+		c, err := b.scan(req, s, every)
+		_ = b.spool.release()
+		done <- result{c, err}
+	}()
+	select {
+	case r := <-done:
+		return r.content, r.err
+	case <-ctx.Done():
+		_ = b.close()
+		return content{}, ctx.Err()
+	}
+}
+
+func (b *body) scan(req *request, s shape, every bool) (content, error) {
+	var src io.Reader = b
+	encodings := req.values("Content-Encoding")
+	switch {
+	case len(encodings) == 0, len(encodings) == 1 && strings.EqualFold(encodings[0], "identity"):
+	case len(encodings) == 1 && strings.EqualFold(encodings[0], "gzip"):
+		z, err := decompressor(src)
+		if err != nil {
+			return content{}, err
+		}
+		defer shelve(z)
+		src = z
+	default:
+		return content{}, fmt.Errorf("its encoding is %s", strings.Join(encodings, ", "))
+	}
+	src, err := firstPart(src, req.values("Content-Type"))
+	if err != nil {
+		return content{}, err
+	}
+	r := readers.Get().(*reader)
+	r.reset(src)
+	r.lens = lens{every: every}
+	err = r.readAll(s)
+	c := r.content
+	r.content = content{}
+	r.reset(nil)
+	readers.Put(r)
+	return c, err
+}
+
+// shelve keeps a decompressor for the next body, and nothing of this one.
+func shelve(z *gzip.Reader) {
+	_ = z.Reset(strings.NewReader(""))
+	decompressors.Put(z)
+}
+
+func decompressor(src io.Reader) (*gzip.Reader, error) {
+	if z, ok := decompressors.Get().(*gzip.Reader); ok {
+		return z, z.Reset(src)
+	}
+	return gzip.NewReader(src)
+}
+
+// firstPart is the document in a multipart body: the first part. The
+// attachments follow, and are not read before they are sent.
+func firstPart(src io.Reader, types []string) (io.Reader, error) {
+	if len(types) == 0 || !strings.Contains(strings.ToLower(types[0]), "multipart/") {
+		return src, nil
+	}
+	media, params, err := mime.ParseMediaType(types[0])
+	switch {
+	case err != nil:
+		return nil, err
+	// CouchDB compares as it is written, and takes anything else for JSON.
+	case len(types) > 1, media != "multipart/related", !strings.HasPrefix(types[0], "multipart/related;"), params["boundary"] == "":
+		return nil, fmt.Errorf("its type is %s", strings.Join(types, ", "))
+	}
+	part, err := multipart.NewReader(src, params["boundary"]).NextRawPart()
+	if err != nil {
+		return nil, err
+	}
+	if v := part.Header.Get("Content-Encoding"); v != "" {
+		return nil, fmt.Errorf("the encoding of its first part is %s", v)
+	}
+	return part, nil
+}
+
+// request is req with a body that is what was judged, and then the rest.
+func (b *body) request(req *http.Request) *http.Request {
+	out := new(http.Request)
+	*out = *req
+	out.Body = b.whole(b.orig, b.close)
+	if b.getBody != nil {
+		out.GetBody = b.again
+	}
+	return out
+}
+
+func (b *body) whole(rest io.Reader, closeRest func() error) io.ReadCloser {
+	head := b.spool.reader()
+	if b.ended {
+		return &spoolReader{Reader: head, close: sync.OnceValue(func() error {
+			return errors.Join(head.Close(), closeRest())
+		})}
+	}
+	return &spoolReader{Reader: io.MultiReader(head, rest), close: sync.OnceValue(func() error {
+		return errors.Join(head.Close(), closeRest())
+	})}
+}
+
+// errOtherBody is that GetBody does not return the body that was judged.
+var errOtherBody = errors.New("couch: GetBody returned another body than the one that was judged")
+
+// again is GetBody: the transport sends a request anew when a connection was
+// closed before it was used. It must be the body that was judged.
+func (b *body) again() (io.ReadCloser, error) {
+	if b.ended {
+		return b.spool.reader(), nil
+	}
+	rest, err := b.getBody()
+	if err != nil {
+		return nil, err
+	}
+	head := b.spool.reader()
+	defer head.Close()
+	if !samePrefix(head, rest) {
+		return nil, errors.Join(errOtherBody, rest.Close())
+	}
+	return b.whole(rest, rest.Close), nil
+}
+
+// samePrefix reads head from r, too, and compares.
+func samePrefix(head, r io.Reader) bool {
+	want, have := make([]byte, 32<<10), make([]byte, 32<<10)
+	for {
+		n, err := io.ReadFull(head, want)
+		if n > 0 {
+			if _, err := io.ReadFull(r, have[:n]); err != nil || !bytes.Equal(want[:n], have[:n]) {
+				return false
+			}
+		}
+		if err != nil {
+			return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		}
+	}
+}

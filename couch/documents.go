@@ -1,0 +1,90 @@
+package couch
+
+import (
+	"strings"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// write is the effect of storing one document. In some databases a document
+// stands for something else, and in all of them some ids do.
+func (r *reading) write(e entry) {
+	switch databaseKind(r.db) {
+	case shardMaps:
+		r.writeShardMap(e)
+		return
+	case nodes:
+		r.act(dbguard.Run, r.db, "nodes join and leave the cluster")
+		return
+	case replicator:
+		if !e.deleted {
+			r.replicate(e)
+		}
+	case users:
+		r.writeUser(e)
+	}
+	switch {
+	case strings.HasPrefix(e.id, "_design/"):
+		r.writeDesign(e)
+	case strings.HasPrefix(e.id, "_local/") && !e.deleted:
+		r.touch(dbguard.Upsert, 1) // written over without a revision
+	case e.deleted:
+		r.touch(dbguard.Delete, 1)
+	case e.rev:
+		r.touch(dbguard.Update, 1)
+	}
+}
+
+// writeDesign: a design document is what the schema is elsewhere: its indexes,
+// its validation. A new one only adds.
+func (r *reading) writeDesign(e entry) {
+	object := r.db + "/" + e.id
+	switch {
+	case e.deleted:
+		r.act(dbguard.Remove, object, "")
+	case e.rev:
+		r.act(dbguard.Reshape, object, "")
+	default:
+		return
+	}
+	r.rows++
+}
+
+// writeShardMap: a document of _dbs says where the shards of the database of
+// that name are. A second one, written where the first is not known, empties it.
+func (r *reading) writeShardMap(e entry) {
+	if e.deleted {
+		r.act(dbguard.RemoveDatabase, e.id, "its shard map")
+		return
+	}
+	r.create(e.id, "its shard map")
+}
+
+// kind says what the documents of a database stand for.
+type kind uint8
+
+const (
+	plainDatabase kind = iota
+	users              // _users: with couch_peruser, a database each
+	replicator         // _replicator: a replication each
+	shardMaps          // _dbs: a database each
+	nodes              // _nodes: a node of the cluster each
+)
+
+func databaseKind(name string) kind {
+	base := name
+	if i := strings.LastIndexByte(name, '/'); i >= 0 {
+		base = name[i+1:]
+	}
+	switch {
+	case name == "_users":
+		return users
+	case base == "_replicator": // CouchDB 2.1: any database of that last name
+		return replicator
+	case name == "_dbs":
+		return shardMaps
+	case name == "_nodes":
+		return nodes
+	}
+	return plainDatabase
+}

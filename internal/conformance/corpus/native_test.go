@@ -1,0 +1,82 @@
+package corpus
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
+	"github.com/dbguard/dbguard-go/sqlguard/pgxguard"
+)
+
+// TestNativePgx runs the corpus without database/sql. What it leaves open is
+// what is open, and explained, for pgx with it.
+func TestNativePgx(t *testing.T) {
+	entries, err := Load(statements)
+	require.NoError(t, err)
+	x, err := LoadExplanations(explanationsFile)
+	require.NoError(t, err)
+	tg, refused := pgxTarget(t), 0
+	target.Postgres.Need(t)
+	for _, e := range For(entries, target.Postgres) {
+		t.Run(e.ID, func(t *testing.T) {
+			g := newGround(t, tg, e)
+			for _, m := range nativeModes {
+				t.Run(m.Name, func(t *testing.T) {
+					guarded := g.runNative(t, m, guardedPool(t))
+					if errors.Is(guarded.Err, dbguard.ErrRefused) {
+						refused++
+					}
+					for _, f := range Judge(e, m.Mode, guarded, func() Outcome { return g.runNative(t, m, barePool(t)) }) {
+						if x[target.Postgres][item{f.Kind, e.ID}] == "" {
+							t.Errorf("%s: %s: %s\n%s\n%v", f.Kind, f.Text, e.Note, e.Statement, guarded.Err)
+						}
+					}
+				})
+			}
+		})
+	}
+	t.Logf("%d of %d runs were refused", refused, len(For(entries, target.Postgres))*len(nativeModes))
+	assert.Positive(t, refused)
+}
+
+func pgxTarget(t *testing.T) target.Target {
+	t.Helper()
+	for _, tg := range target.All() {
+		if tg.Engine == target.Postgres && tg.Name == "pgx" {
+			return tg
+		}
+	}
+	t.Fatal("pgx is no target any more")
+	return target.Target{}
+}
+
+func barePool(t *testing.T) func(*target.Database) nativePool {
+	return func(d *target.Database) nativePool {
+		pool, err := pgxpool.NewWithConfig(t.Context(), poolConfig(t, d))
+		require.NoError(t, err)
+		return pool
+	}
+}
+
+func guardedPool(t *testing.T) func(*target.Database) nativePool {
+	return func(d *target.Database) nativePool {
+		g, err := dbguard.New(dbguard.Policy{})
+		require.NoError(t, err)
+		pool, err := pgxguard.New(t.Context(), poolConfig(t, d), g)
+		require.NoError(t, err)
+		return pool
+	}
+}
+
+func poolConfig(t *testing.T, d *target.Database) *pgxpool.Config {
+	t.Helper()
+	cfg, err := pgxpool.ParseConfig(d.DSN)
+	require.NoError(t, err)
+	cfg.MaxConns = 1
+	return cfg
+}

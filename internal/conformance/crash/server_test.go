@@ -1,0 +1,171 @@
+package crash
+
+import (
+	"database/sql/driver"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/servers"
+	"github.com/dbguard/dbguard-go/internal/conformance/stage"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
+	"github.com/dbguard/dbguard-go/internal/conformance/wire"
+)
+
+// onServer runs the test on every driver, on a server that it may kill.
+func onServer(outer *testing.T, test func(t *testing.T, s *stage.Stage, server *servers.Server)) {
+	running := map[servers.Engine]*servers.Server{}
+	for _, tg := range target.All() {
+		engine, ok := tg.ServerEngine()
+		if !ok {
+			continue
+		}
+		outer.Run(tg.String(), func(t *testing.T) {
+			if running[engine] == nil {
+				running[engine] = servers.Start(outer, engine)
+			}
+			s := stage.On(t, tg.DatabaseOn(t, running[engine]))
+			s.Bare.SetMaxIdleConns(-1) // none that died with the server
+			test(t, s, running[engine])
+		})
+	}
+}
+
+// The server dies when the statement has run and its COMMIT is on the way: the
+// caller is told that nobody knows, and the statement is not tried again.
+func TestServerKilledAtCommit(t *testing.T) {
+	for name, arrives := range map[string]bool{"before": false, "after": true} {
+		for script, kept := range done {
+			t.Run(name+"/"+script, func(t *testing.T) {
+				onServer(t, func(t *testing.T, s *stage.Stage, server *servers.Server) {
+					want := stage.Untouched
+					if arrives {
+						want = kept
+					}
+					err := serverKilledAtCommit(t, s, server, script, arrives)
+					unknown(t, s, err)
+					server.Restart(t)
+					assert.Equal(t, want, s.Item(t))
+				})
+			})
+		}
+	}
+}
+
+func serverKilledAtCommit(t *testing.T, s *stage.Stage, server *servers.Server, script string, arrives bool) error {
+	proxy := wire.New(t, server.Addr())
+	db := s.Open(t, s.Via(proxy.Addr))
+	defer db.Close()
+	held := proxy.Hold(commit)
+	result := make(chan error)
+	go func() { result <- scripts[script](dbguard.AtMost(t.Context(), 10), db) }()
+	held.Wait(t)
+	if arrives {
+		held.PassInSilence()
+		assert.Eventually(t, func() bool { return s.Item(t) == done[script] }, 10*time.Second, 10*time.Millisecond)
+	}
+	server.Kill(t)
+	held.Drop()
+	select {
+	case err := <-result:
+		return err
+	case <-time.After(20 * time.Second):
+		require.FailNow(t, "the caller waits for a dead server")
+		return nil
+	}
+}
+
+// unknown asserts that the error and the trace say that the fate is not known.
+func unknown(t *testing.T, s *stage.Stage, err error) {
+	t.Helper()
+	var v *dbguard.Violation
+	require.ErrorAs(t, err, &v)
+	assert.Equal(t, dbguard.EffectUnknown, v.Effect, v)
+	assert.ErrorIs(t, err, dbguard.Unconfirmed)
+	assert.NotErrorIs(t, err, dbguard.ErrRefused, "it was not refused")
+	assert.NotErrorIs(t, err, driver.ErrBadConn, "database/sql would run it again")
+	events := s.Rec.Events()
+	require.NotEmpty(t, events)
+	last := events[len(events)-1]
+	assert.Equal(t, dbguard.EffectUnknown, last.Effect)
+	assert.Equal(t, dbguard.OutcomeUnknown, last.Outcome)
+}
+
+// The server dies while the statement runs: nothing is committed.
+func TestServerKilledDuringTheStatement(t *testing.T) {
+	for script := range done {
+		t.Run(script, func(t *testing.T) {
+			onServer(t, func(t *testing.T, s *stage.Stage, server *servers.Server) {
+				proxy := wire.New(t, server.Addr())
+				db := s.Open(t, s.Via(proxy.Addr))
+				defer db.Close()
+				held := proxy.Hold("delete from item")
+				result := make(chan error)
+				go func() { result <- scripts[script](dbguard.AtMost(t.Context(), 10), db) }()
+				held.Wait(t)
+				held.PassInSilence()
+				time.Sleep(50 * time.Millisecond) // it has run by now, very likely
+				server.Kill(t)
+				err := <-result
+				require.Error(t, err)
+				assert.NotErrorIs(t, err, driver.ErrBadConn)
+				if v, ok := errors.AsType[*dbguard.Violation](err); ok {
+					assert.NotEqual(t, dbguard.EffectApplied, v.Effect, v)
+				}
+				server.Restart(t)
+				assert.Equal(t, stage.Untouched, s.Item(t))
+			})
+		})
+	}
+}
+
+// The connection breaks, the server lives: database/sql tries again what it
+// thinks has not run. A change must not be made twice, and success not claimed
+// for none.
+func TestNothingRunsTwice(t *testing.T) {
+	const text = "UPDATE item SET v = v + 1 WHERE id = 1"
+	stage.Each(t, func(t *testing.T, s *stage.Stage) {
+		for _, at := range []string{"begin", "update item", commit} {
+			for name, cut := range map[string]func(*wire.Held){"before": (*wire.Held).Drop, "after": (*wire.Held).PassInSilence} {
+				t.Run(name+" "+at, func(t *testing.T) {
+					s.Exec(t, "UPDATE item SET v = 0")
+					proxy := wire.New(t, s.Server().Addr())
+					db := s.Open(t, s.Via(proxy.Addr))
+					defer db.Close()
+					require.NoError(t, db.PingContext(t.Context()))
+					held := proxy.Hold(at)
+					result := make(chan error)
+					go func() {
+						_, err := db.ExecContext(dbguard.AtMost(t.Context(), 1), text)
+						result <- err
+					}()
+					held.Wait(t)
+					cut(held)
+					time.Sleep(50 * time.Millisecond)
+					proxy.Cut()
+					judgeRetry(t, s, at, <-result)
+				})
+			}
+		}
+	}, target.Postgres, target.MariaDB)
+}
+
+func judgeRetry(t *testing.T, s *stage.Stage, at string, err error) {
+	t.Helper()
+	s.Exec(t, "UPDATE item SET v = v") // waits for a transaction that the server has not ended yet
+	v := s.Int(t, "SELECT v FROM item WHERE id = 1")
+	switch {
+	case at == commit:
+		assert.LessOrEqual(t, v, 1, "it ran twice")
+		unknown(t, s, err)
+	case err == nil:
+		assert.Equal(t, 1, v, "success is claimed")
+	default:
+		assert.NotErrorIs(t, err, driver.ErrBadConn)
+		assert.Zero(t, v, "it was never committed: %v", err)
+	}
+}

@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// Nature is what a text asks of its door.
+type Nature uint8
+
+// The natures.
+const (
+	Plain   Nature = iota // nothing: it deletes and changes nothing that exists
+	Control               // its outcome matters to the transaction: Start and End
+	Guarded               // a verdict: Start and End
+)
+
+// Nature says what Start would make of a text, for a door that has several to
+// send and must choose how. A plain one needs no Start: an error is what Start
+// would have said of it.
+func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
+	if s.IsRead(text) {
+		return Plain, nil
+	}
+	t, err := s.read(ctx, text)
+	if err != nil {
+		return Plain, err
+	}
+	calls, err := s.callsOut(ctx, t)
+	switch {
+	case err != nil:
+		return Plain, err
+	case calls:
+		return Guarded, nil
+	case blank(t):
+		return Plain, s.shut(ctx, t)
+	}
+	st := s.understand(t)
+	switch {
+	case len(st.op.Acts) > 0:
+		return Guarded, nil
+	case st.control != controlNone, st.commits:
+		return Control, nil
+	}
+	s.backend.touched(st, s.tx != txCaller)
+	return Plain, s.shut(ctx, t)
+}
+
+// blank reports that there is nothing in the text to judge.
+func blank(t *sqlscan.Text) bool {
+	return t.IsRead() || t.Statements == 0 && len(t.Ops) == 0
+}
+
+// pastNote is why a statement that does not come through its door is refused.
+const pastNote = "it was sent on the driver's own connection, past the handle that counts"
+
+// Past judges a text that is sent past the door, on the driver's own
+// connection, by somebody who can be stopped but not be told a verdict
+// afterwards. Nothing is opened around it: what would have to be counted is
+// refused, unless the caller took the responsibility (dbguard.Opaque) or
+// nothing bounds it. What functions do is not looked at: nothing can be asked
+// on the way. The rest is as with Start; several may be under way.
+func (s *Session) Past(ctx context.Context, text string) (*Flight, error) {
+	st, op, err := s.judge(ctx, text, false)
+	switch {
+	case err != nil || st == nil:
+		return nil, err
+	case op == nil:
+		f := s.follow(ctx, st)
+		s.flight = nil
+		return f, nil
+	}
+	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: watched}
+	if s.guard.Observing() || !op.NeedsUndo() || !st.changesRows() {
+		return f, nil
+	}
+	f.blind = true
+	if err := op.Uncountable(pastNote); err != nil {
+		return nil, f.refused(ctx, err)
+	}
+	return f, nil
+}

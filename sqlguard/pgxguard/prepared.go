@@ -1,0 +1,56 @@
+package pgxguard
+
+import (
+	"context"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// statements are the texts of a connection's prepared statements by name: pgx
+// runs a statement by its name in place of SQL. It does not show them, but its
+// tracer sees them come. Those of its cache have names that nobody uses.
+type statements struct {
+	texts map[string]string
+	next  pgx.TracePrepareStartData // being prepared
+	// asking says that the guard itself prepares, to find out whether the
+	// statement is still there: kept is the answer.
+	asking, kept bool
+}
+
+// cached begins the names of what pgx prepares by itself, for each text.
+const cached = "stmtcache_"
+
+func (s *statements) done(data pgx.TracePrepareEndData) {
+	next := s.next
+	s.next = pgx.TracePrepareStartData{}
+	if data.Err != nil || data.AlreadyPrepared || next.Name == next.SQL || strings.HasPrefix(next.Name, cached) {
+		return
+	}
+	if s.texts == nil {
+		s.texts = map[string]string{}
+	}
+	s.texts[next.Name] = next.SQL
+}
+
+// prepared is the text that the server runs for what the caller calls by name
+// or text. Nobody sees a statement go; but to prepare one that is there costs
+// nothing, and tells.
+func (l *link) prepared(ctx context.Context, sql string) string {
+	s := &l.statements
+	text, ok := s.texts[sql]
+	if !ok {
+		return sql
+	}
+	s.asking, s.kept = true, false
+	_, err := l.conn.Prepare(ctx, sql, text)
+	s.asking = false
+	if s.kept {
+		return text
+	}
+	if err == nil {
+		_ = l.conn.Deallocate(ctx, sql) // as the caller left it; an error breaks what comes next
+	}
+	delete(s.texts, sql)
+	return sql
+}

@@ -1,0 +1,127 @@
+package pgxguard
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// tx is a transaction of the caller's, or one nested in it by a savepoint. The
+// guard never ends it; it has to know how it ended: a rollback gives budgets
+// back, a lost reply to COMMIT is told.
+type tx struct {
+	base   pgx.Tx
+	link   *link
+	parent *tx   // nil: not nested
+	pooled *Conn // given back at the end; nil: somebody else's
+	plain  bool  // pgx's own COMMIT, not a text of the caller's
+	closed bool
+}
+
+var _ pgx.Tx = (*tx)(nil)
+
+// begin begins the caller's transaction. The tracer judges its BEGIN like any
+// text: the options can be words of the caller's own.
+func (l *link) begin(ctx context.Context, conn *pgx.Conn, opts pgx.TxOptions, pooled *Conn) (*tx, error) {
+	base, err := conn.BeginTx(ctx, opts)
+	if err != nil {
+		l.check()
+		return nil, err
+	}
+	l.session.TxBegan()
+	return &tx{base: base, link: l, pooled: pooled, plain: opts.CommitQuery == ""}, nil
+}
+
+func (t *tx) isClosed() bool {
+	return t.closed || t.parent != nil && t.parent.isClosed()
+}
+
+// Begin nests a transaction.
+func (t *tx) Begin(ctx context.Context) (pgx.Tx, error) {
+	if t.isClosed() {
+		return nil, pgx.ErrTxClosed
+	}
+	base, err := t.base.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &tx{base: base, link: t.link, parent: t}, nil
+}
+
+func (t *tx) Commit(ctx context.Context) error   { return t.finish(ctx, t.base.Commit, true) }
+func (t *tx) Rollback(ctx context.Context) error { return t.finish(ctx, t.base.Rollback, false) }
+
+func (t *tx) finish(ctx context.Context, do func(context.Context) error, commits bool) (err error) {
+	if t.isClosed() {
+		return pgx.ErrTxClosed
+	}
+	t.closed = true
+	if t.parent != nil {
+		return do(ctx)
+	}
+	if t.plain || !commits {
+		t.link.vouch(func() { err = do(ctx) })
+	} else {
+		t.link.aside = nil
+		if err = do(ctx); err != nil && t.link.aside != nil {
+			err = t.link.aside
+		}
+	}
+	if !errors.Is(err, pgx.ErrTxClosed) {
+		err = t.link.session.TxEnded(context.WithoutCancel(ctx), commits, err)
+		t.link.check()
+	}
+	if t.pooled != nil {
+		t.pooled.Release()
+	}
+	return err
+}
+
+func (t *tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	if t.isClosed() {
+		return pgconn.CommandTag{}, pgx.ErrTxClosed
+	}
+	return t.link.exec(ctx, t.base, sql, args)
+}
+
+func (t *tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	if t.isClosed() {
+		return failed(pgx.ErrTxClosed), pgx.ErrTxClosed
+	}
+	return t.link.query(ctx, t.base, sql, args)
+}
+
+func (t *tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	rows, _ := t.Query(ctx, sql, args...) // told by Scan
+	return row{rows}
+}
+
+func (t *tx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	if t.isClosed() {
+		return pgx.FailedBatchResults(b, pgx.ErrTxClosed)
+	}
+	return t.link.sendBatch(ctx, t.base, b, nil)
+}
+
+func (t *tx) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (int64, error) {
+	if t.isClosed() {
+		return 0, pgx.ErrTxClosed
+	}
+	return t.link.copyFrom(ctx, t.base, table, columns, src)
+}
+
+// Prepare is pgx's: a statement is judged when it runs.
+func (t *tx) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDescription, error) {
+	return t.base.Prepare(ctx, name, sql)
+}
+
+// LargeObjects are pgx's.
+func (t *tx) LargeObjects() pgx.LargeObjects { return t.base.LargeObjects() }
+
+// Conn is the bare connection: what is done with it is judged by the tracer.
+func (t *tx) Conn() *pgx.Conn {
+	t.link.shared = true
+	return t.base.Conn()
+}

@@ -1,0 +1,161 @@
+package pgxguard_test
+
+import (
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// A refusal leaves the caller's transaction as it was before the statement.
+func TestTxGoesOnAfterRefusal(t *testing.T) {
+	r := newRig(t)
+	ctx := atMost(t, 1)
+	require.NoError(t, pgx.BeginFunc(ctx, r, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, deleteOne, 5)
+		require.NoError(t, err)
+		_, err = tx.Exec(ctx, deleteOne, 2)
+		require.ErrorIs(t, err, dbguard.OverLimit)
+		_, err = tx.Exec(ctx, deleteOne, 4)
+		return err
+	}))
+	assert.Equal(t, 3, r.count("users"))
+}
+
+func TestTxNested(t *testing.T) {
+	r := newRig(t)
+	ctx := atMost(t, 1)
+	own := errors.New("own")
+	require.NoError(t, pgx.BeginTxFunc(ctx, r, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
+		require.ErrorIs(t, pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) error {
+			_, err := inner.Exec(ctx, deleteOne, 5)
+			require.NoError(t, err)
+			return own
+		}), own)
+		require.True(t, pgErr("22012").matches(pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) error {
+			_, err := inner.Exec(ctx, "SELECT 1/0")
+			return err
+		})))
+		return pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) error {
+			_, err := inner.Exec(ctx, deleteOne, 2)
+			require.ErrorIs(t, err, dbguard.OverLimit)
+			_, err = inner.Exec(ctx, deleteOne, 4)
+			return err
+		})
+	}))
+	assert.Equal(t, 4, r.count("users"))
+}
+
+// pgErr matches an error of the server by its SQLSTATE.
+type pgErr string
+
+func (e pgErr) matches(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == string(e)
+}
+
+func TestTxClosed(t *testing.T) {
+	r := newRig(t)
+	ctx := atMost(t, 1)
+	tx, err := r.Begin(ctx)
+	require.NoError(t, err)
+	inner, err := tx.Begin(ctx)
+	require.NoError(t, err)
+	require.NoError(t, tx.Commit(ctx))
+	for name, tx := range map[string]pgx.Tx{"outer": tx, "nested": inner} {
+		var n int
+		_, execErr := tx.Exec(ctx, deleteOne, 5)
+		_, queryErr := tx.Query(ctx, "SELECT 1")
+		_, copyErr := tx.CopyFrom(ctx, pgx.Identifier{"users"}, []string{"id"}, pgx.CopyFromRows(nil))
+		_, prepareErr := tx.Prepare(ctx, "p", "SELECT 1")
+		_, beginErr := tx.Begin(ctx)
+		for what, err := range map[string]error{
+			"Exec": execErr, "Query": queryErr, "CopyFrom": copyErr, "Prepare": prepareErr, "Begin": beginErr,
+			"QueryRow":  tx.QueryRow(ctx, "SELECT 1").Scan(&n),
+			"SendBatch": tx.SendBatch(ctx, batch(dropFive)).Close(),
+			"Commit":    tx.Commit(ctx), "Rollback": tx.Rollback(ctx),
+		} {
+			require.ErrorIs(t, err, pgx.ErrTxClosed, "%s of %s", what, name)
+		}
+	}
+	assert.Equal(t, 5, r.count("users"))
+}
+
+func TestTxBudget(t *testing.T) {
+	r := newRig(t)
+	ctx := dbguard.Budget(t.Context(), 1)
+	tx, err := r.Begin(ctx)
+	require.NoError(t, err)
+	_, err = tx.Exec(ctx, deleteOne, 5)
+	require.NoError(t, err)
+	_, err = tx.Exec(ctx, deleteOne, 4)
+	require.ErrorIs(t, err, dbguard.OverBudget)
+	require.NoError(t, tx.Rollback(ctx))
+	_, err = r.Exec(ctx, deleteOne, 5)
+	require.NoError(t, err, "the rollback gave it back")
+	_, err = r.Exec(ctx, deleteOne, 4)
+	require.ErrorIs(t, err, dbguard.OverBudget)
+}
+
+// An error of the server aborts the transaction as ever.
+func TestTxAborted(t *testing.T) {
+	r := newRig(t)
+	ctx := atMost(t, 1)
+	tx, err := r.Begin(ctx)
+	require.NoError(t, err)
+	_, err = tx.Exec(ctx, "UPDATE users SET id = 1 WHERE id = 2")
+	require.True(t, pgErr("23505").matches(err) || pgErr("23503").matches(err), "%v", err)
+	_, err = tx.Exec(ctx, deleteOne, 5)
+	require.True(t, pgErr("25P02").matches(err), "%v", err)
+	require.ErrorIs(t, tx.Commit(ctx), pgx.ErrTxCommitRollback)
+	assert.Zero(t, r.Stat().AcquiredConns())
+}
+
+// Words of the caller's own around a transaction are judged like any text.
+func TestTxOwnWords(t *testing.T) {
+	r := newRig(t)
+	ctx := atMost(t, 1)
+	require.NoError(t, pgx.BeginTxFunc(ctx, r, pgx.TxOptions{BeginQuery: "START TRANSACTION", CommitQuery: "END"}, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, deleteOne, 5)
+		return err
+	}))
+	assert.Equal(t, 4, r.count("users"))
+	_, err := r.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN; DELETE FROM users"})
+	require.ErrorIs(t, err, dbguard.ErrRefused)
+	_, err = r.BeginTx(ctx, pgx.TxOptions{AccessMode: "read write; DELETE FROM users"})
+	require.ErrorIs(t, err, dbguard.ErrRefused)
+	tx, err := r.BeginTx(ctx, pgx.TxOptions{CommitQuery: "DELETE FROM users; COMMIT"})
+	require.NoError(t, err)
+	require.ErrorIs(t, tx.Commit(ctx), dbguard.ErrRefused)
+	assert.Equal(t, 4, r.count("users"))
+	require.NoError(t, r.Ping(ctx))
+}
+
+func TestLargeObjects(t *testing.T) {
+	r := newRig(t)
+	require.NoError(t, pgx.BeginFunc(t.Context(), r, func(tx pgx.Tx) error {
+		objects := tx.LargeObjects()
+		oid, err := objects.Create(t.Context(), 0)
+		require.NoError(t, err)
+		o, err := objects.Open(t.Context(), oid, pgx.LargeObjectModeWrite|pgx.LargeObjectModeRead)
+		require.NoError(t, err)
+		_, err = o.Write([]byte("large"))
+		require.NoError(t, err)
+		_, err = o.Seek(0, io.SeekStart)
+		require.NoError(t, err)
+		_, err = o.Tell()
+		require.NoError(t, err)
+		require.NoError(t, o.Truncate(3))
+		text, err := io.ReadAll(o)
+		require.NoError(t, err)
+		assert.Equal(t, "lar", string(text))
+		require.NoError(t, o.Close())
+		return objects.Unlink(t.Context(), oid)
+	}))
+}

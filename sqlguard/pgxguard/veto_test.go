@@ -1,0 +1,221 @@
+package pgxguard_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/dbguard/dbguardtest"
+)
+
+const deleteOne = "DELETE FROM users WHERE id = $1"
+
+// rewriter makes every text this one.
+type rewriter string
+
+func (r rewriter) RewriteQuery(context.Context, *pgx.Conn, string, []any) (string, []any, error) {
+	return string(r), nil, nil
+}
+
+// pastWays are ways past the guarded handles, each to delete user 5.
+var pastWays = map[string]func(ctx context.Context, c *pgx.Conn) error{
+	"Exec": func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, deleteOne, 5)
+		return err
+	},
+	"Exec without arguments": func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "DELETE FROM users WHERE id = 5")
+		return err
+	},
+	"Query": func(ctx context.Context, c *pgx.Conn) error {
+		rows, err := c.Query(ctx, deleteOne+" RETURNING id", 5)
+		rows.Close()
+		return errors.Join(err, rows.Err())
+	},
+	"Query, simple protocol": func(ctx context.Context, c *pgx.Conn) error {
+		rows, err := c.Query(ctx, deleteOne, pgx.QueryExecModeSimpleProtocol, 5)
+		if err == nil {
+			rows.Close()
+			err = rows.Err()
+		}
+		return err
+	},
+	"QueryRow": func(ctx context.Context, c *pgx.Conn) error {
+		var id int
+		return c.QueryRow(ctx, deleteOne+" RETURNING id", 5).Scan(&id)
+	},
+	"SendBatch": func(ctx context.Context, c *pgx.Conn) error {
+		b := &pgx.Batch{}
+		b.Queue("INSERT INTO users VALUES (6)")
+		b.Queue(deleteOne, 5)
+		return c.SendBatch(ctx, b).Close()
+	},
+	"prepared": func(ctx context.Context, c *pgx.Conn) error {
+		if _, err := c.Prepare(ctx, "drop one", deleteOne); err != nil {
+			return err
+		}
+		_, err := c.Exec(ctx, "drop one", 5)
+		return err
+	},
+	"named arguments": func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "DELETE FROM users WHERE id = @id", pgx.NamedArgs{"id": 5})
+		return err
+	},
+	"rewriter": func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "SELECT 1", rewriter("DELETE FROM users WHERE id = 5"))
+		return err
+	},
+	"Tx": func(ctx context.Context, c *pgx.Conn) error {
+		return pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, deleteOne, 5)
+			return err
+		})
+	},
+}
+
+func TestVeto(t *testing.T) {
+	for name, way := range pastWays {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			past := func(ctx context.Context) (err error) {
+				require.NoError(t, r.Unwrap().AcquireFunc(t.Context(), func(c *pgxpool.Conn) error {
+					err = way(ctx, c.Conn())
+					return nil
+				}))
+				return err
+			}
+			r.survives(func() {
+				err := past(t.Context())
+				require.ErrorIs(t, err, dbguard.Unbounded)
+				err = past(atMost(t, 1))
+				require.ErrorIs(t, err, dbguard.Uncountable, "a bound does not help: nobody counts")
+				dbguardtest.AssertRefused(t, err, dbguard.Uncountable)
+			})
+			assert.Equal(t, 5, r.count("users"))
+
+			r.survives(func() {
+				ctx := dbguard.Allow(t.Context(), "the library takes no interface", dbguard.Opaque())
+				require.NoError(t, past(dbguard.AtMost(ctx, 1)))
+			})
+			assert.Zero(t, r.count("users WHERE id = 5"))
+			events := r.rec.Events()
+			last := events[len(events)-1]
+			assert.Equal(t, dbguard.OutcomeDone, last.Outcome)
+			assert.Equal(t, "the library takes no interface", last.Reason)
+		})
+	}
+}
+
+// What is taken out of the pool reads and inserts as ever.
+func TestNoVeto(t *testing.T) {
+	r := newRig(t)
+	require.NoError(t, r.Unwrap().AcquireFunc(t.Context(), func(c *pgxpool.Conn) error {
+		var n int
+		require.NoError(t, c.QueryRow(t.Context(), "SELECT count(*) FROM users WHERE id < $1", 3).Scan(&n))
+		assert.Equal(t, 2, n)
+		_, err := c.Exec(t.Context(), "INSERT INTO users VALUES ($1)", 6)
+		require.NoError(t, err)
+		_, err = c.CopyFrom(t.Context(), pgx.Identifier{"users"}, []string{"id"}, pgx.CopyFromRows([][]any{{7}}))
+		require.NoError(t, err)
+		b := &pgx.Batch{}
+		b.Queue("INSERT INTO users VALUES (8)")
+		b.Queue("SELECT count(*) FROM users").QueryRow(func(row pgx.Row) error { return row.Scan(&n) })
+		require.NoError(t, c.SendBatch(t.Context(), b).Close())
+		assert.Equal(t, 8, n)
+		_, err = c.Exec(t.Context(), "CREATE TEMPORARY TABLE scratch (id int)")
+		return err
+	}))
+	dbguardtest.AssertNothingDestroyed(t, r.rec)
+}
+
+// Code that is handed a guarded handle's *pgx.Conn is past the guard too.
+func TestVetoOfHandedOutConn(t *testing.T) {
+	r := newRig(t)
+	ctx := atMost(t, 1)
+	require.NoError(t, pgx.BeginFunc(ctx, r, func(tx pgx.Tx) error {
+		_, err := tx.Conn().Exec(ctx, deleteOne, 5)
+		require.ErrorIs(t, err, dbguard.Uncountable)
+		_, err = tx.Exec(ctx, deleteOne, 5)
+		return err
+	}))
+	assert.Equal(t, 4, r.count("users"))
+}
+
+// What is done below pgx is not seen. Neither is it taken for the caller's: the
+// counters of the server hold it, and the next statement is not charged for it.
+func TestBelowPgx(t *testing.T) {
+	r := newRig(t)
+	ctx := atMost(t, 1)
+	c, err := r.Acquire(ctx)
+	require.NoError(t, err)
+	defer c.Release()
+	raw := c.Conn().PgConn()
+	_, err = c.Exec(ctx, deleteOne, 1)
+	require.NoError(t, err)
+	_, err = raw.Exec(ctx, "UPDATE posts SET author = 3").ReadAll()
+	require.NoError(t, err)
+	_, err = c.Exec(ctx, deleteOne, 5)
+	require.NoError(t, err)
+	_, err = raw.Exec(ctx, "BEGIN; UPDATE posts SET author = 4").ReadAll()
+	require.NoError(t, err)
+	_, err = c.Exec(ctx, deleteOne, 3)
+	require.NoError(t, err)
+	_, err = c.Exec(ctx, "DELETE FROM users")
+	require.ErrorIs(t, err, dbguard.ErrRefused)
+	_, err = raw.Exec(ctx, "ROLLBACK").ReadAll()
+	require.NoError(t, err)
+	assert.Equal(t, 3, r.count("users"), "the transaction was the caller's to end")
+}
+
+// tracing writes down what it is told of.
+type tracing struct{ told []string }
+
+type tracingKey struct{}
+
+func (tr *tracing) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	tr.told = append(tr.told, "> "+data.SQL)
+	return context.WithValue(ctx, tracingKey{}, data.SQL)
+}
+
+func (tr *tracing) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
+	sql, _ := ctx.Value(tracingKey{}).(string)
+	how := data.CommandTag.String()
+	if data.Err != nil {
+		how = "failed"
+	}
+	tr.told = append(tr.told, "< "+sql+": "+how)
+}
+
+// A tracer of the user's own is told of the user's statements, and of no other.
+func TestUsersTracer(t *testing.T) {
+	tr := &tracing{}
+	r := newRig(t, func(cfg *pgxpool.Config, _ *dbguard.Policy) { cfg.ConnConfig.Tracer = tr })
+	_, err := r.Exec(atMost(t, 1), deleteOne, 1)
+	require.NoError(t, err)
+	_, err = r.Unwrap().Exec(atMost(t, 1), deleteOne, 2)
+	require.ErrorIs(t, err, dbguard.Uncountable)
+	assert.Equal(t, []string{
+		"> " + deleteOne, "< " + deleteOne + ": DELETE 1",
+		"> " + deleteOne, "< " + deleteOne + ": failed",
+	}, tr.told)
+}
+
+// A hook that exchanges the tracer does not lose the guard.
+func TestTracerOfBeforeConnect(t *testing.T) {
+	tr := &tracing{}
+	r := newRig(t, func(cfg *pgxpool.Config, _ *dbguard.Policy) {
+		cfg.BeforeConnect = func(_ context.Context, cc *pgx.ConnConfig) error {
+			cc.Tracer = tr
+			return nil
+		}
+	})
+	_, err := r.Unwrap().Exec(atMost(t, 1), deleteOne, 2)
+	require.ErrorIs(t, err, dbguard.Uncountable)
+	assert.Len(t, tr.told, 2)
+}

@@ -1,0 +1,72 @@
+package pgxguard
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/dbguard/dbguard-go/internal/engine"
+)
+
+// wire runs the guard's own statements. They go below pgx, in the simple
+// protocol: no tracer sees them, nothing of them is cached or prepared.
+type wire struct{ *pgconn.PgConn }
+
+var (
+	_ engine.Conn = wire{}
+	_ engine.Wire = wire{}
+)
+
+// Exec runs a text without arguments.
+func (w wire) Exec(ctx context.Context, text string) (int64, error) {
+	results := w.PgConn.Exec(ctx, text)
+	var tag pgconn.CommandTag
+	for results.NextResult() {
+		tag, _ = results.ResultReader().Close() // its error comes with that of results
+	}
+	return tag.RowsAffected(), w.told(results.Close())
+}
+
+// Query runs a text without arguments and shows its rows, all values as text.
+func (w wire) Query(ctx context.Context, text string, row func(values []any) error) error {
+	results := w.PgConn.Exec(ctx, text)
+	var rowErr error
+	for results.NextResult() {
+		reader := results.ResultReader()
+		values := make([]any, len(reader.FieldDescriptions()))
+		for reader.NextRow() {
+			if rowErr != nil {
+				continue // read to the end, so that the connection is free
+			}
+			for i, v := range reader.Values() {
+				values[i] = nil
+				if v != nil {
+					values[i] = v
+				}
+			}
+			rowErr = row(values)
+		}
+	}
+	if err := results.Close(); err != nil {
+		return w.told(err)
+	}
+	return rowErr
+}
+
+// told marks the error of a connection that is gone by now as such: pgconn's
+// own is a text.
+func (w wire) told(err error) error {
+	if err == nil || !w.IsClosed() {
+		return err
+	}
+	return &goneError{err}
+}
+
+// goneError is an error after which the connection was closed.
+type goneError struct{ cause error }
+
+func (e *goneError) Error() string { return fmt.Sprintf("connection lost: %v", e.cause) }
+
+func (e *goneError) Unwrap() []error { return []error{e.cause, net.ErrClosed} }
