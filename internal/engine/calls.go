@@ -30,7 +30,11 @@ func (s *Session) callsOut(ctx context.Context, t *sqlscan.Text) (bool, error) {
 	if !s.mayCall(t) {
 		return false, nil
 	}
-	return s.backend.(functions).writers(ctx, calledNames(t))
+	calls, err := s.backend.(functions).writers(ctx, calledNames(t))
+	if err == nil && !calls && t.IsRead() && !namesMode(t.Source) {
+		s.reads.add(t.Source)
+	}
+	return calls, err
 }
 
 // calledNames are the words before a parenthesis, the last part of each name.

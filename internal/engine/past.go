@@ -1,6 +1,10 @@
 package engine
 
-import "context"
+import (
+	"context"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
 
 // Nature is what a text asks of its door.
 type Nature uint8
@@ -19,10 +23,20 @@ func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
 	if s.IsRead(text) {
 		return Plain, nil
 	}
-	st, err := s.parse(ctx, text)
-	if err != nil || st == nil {
+	t, err := s.read(ctx, text)
+	if err != nil {
 		return Plain, err
 	}
+	calls, err := s.callsOut(ctx, t)
+	switch {
+	case err != nil:
+		return Plain, err
+	case calls:
+		return Guarded, nil
+	case blank(t):
+		return Plain, s.shut(ctx, t)
+	}
+	st := s.understand(t)
 	switch {
 	case len(st.op.Acts) > 0:
 		return Guarded, nil
@@ -30,7 +44,12 @@ func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
 		return Control, nil
 	}
 	s.backend.touched(st, s.tx != txCaller)
-	return Plain, nil
+	return Plain, s.shut(ctx, t)
+}
+
+// blank reports that there is nothing in the text to judge.
+func blank(t *sqlscan.Text) bool {
+	return t.IsRead() || t.Statements == 0 && len(t.Ops) == 0
 }
 
 // pastNote is why a statement that does not come through its door is refused.
@@ -40,9 +59,10 @@ const pastNote = "it was sent on the driver's own connection, past the handle th
 // connection, by somebody who can be stopped but not be told a verdict
 // afterwards. Nothing is opened around it: what would have to be counted is
 // refused, unless the caller took the responsibility (dbguard.Opaque) or
-// nothing bounds it. The rest is as with Start; several may be under way.
+// nothing bounds it. What functions do is not looked at: nothing can be asked
+// on the way. The rest is as with Start; several may be under way.
 func (s *Session) Past(ctx context.Context, text string) (*Flight, error) {
-	st, op, err := s.judge(ctx, text)
+	st, op, err := s.judge(ctx, text, false)
 	switch {
 	case err != nil || st == nil:
 		return nil, err

@@ -46,8 +46,12 @@ type modes struct {
 func (m *modes) matter(t *sqlscan.Text) bool { return t.ModeMatters && !m.known }
 
 // changedBy reports that the text may change a setting that a mode depends on.
-func (m *modes) changedBy(text string) bool {
-	return m.known && slices.ContainsFunc(modeWords, func(word string) bool { return containsFold(text, word) })
+func (m *modes) changedBy(text string) bool { return m.known && namesMode(text) }
+
+// namesMode reports that the text may change a setting that a mode depends on,
+// each time that it runs.
+func namesMode(text string) bool {
+	return slices.ContainsFunc(modeWords, func(word string) bool { return containsFold(text, word) })
 }
 
 // modeWords are in every text that changes a mode by itself.

@@ -96,7 +96,7 @@ func (s *Session) IsRead(text string) bool {
 	if !t.IsRead() || s.modes.matter(t) || s.mayCall(t) {
 		return false
 	}
-	if s.modes.changedBy(text) {
+	if namesMode(text) {
 		s.forgetModes()
 		return true
 	}
@@ -131,7 +131,7 @@ func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight,
 	if s.flight != nil {
 		return nil, errUnfinished
 	}
-	st, op, err := s.judge(ctx, text)
+	st, op, err := s.judge(ctx, text, true)
 	switch {
 	case err != nil || st == nil:
 		return nil, err
@@ -142,17 +142,35 @@ func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight,
 }
 
 // judge reads a text and has it judged. There is no statement where there is
-// nothing to guard, and no operation where the rules do not ask.
-func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.Operation, error) {
+// nothing to guard, and no operation where the rules do not ask. The functions
+// that it calls are looked at only if that is asked for.
+func (s *Session) judge(ctx context.Context, text string, functions bool) (*statement, *dbguard.Operation, error) {
 	switch {
 	case s.guard.Check() != nil:
 		return nil, nil, s.guard.Check()
 	case s.broken:
 		return nil, nil, driver.ErrBadConn
 	}
-	st, err := s.parse(ctx, text)
-	if err != nil || st == nil {
+	t, err := s.read(ctx, text)
+	if err != nil {
 		return nil, nil, err
+	}
+	calls := false
+	if functions {
+		calls, err = s.callsOut(ctx, t)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.shut(ctx, t); err != nil || !calls && blank(t) {
+		return nil, nil, err
+	}
+	if err := s.findState(ctx, t, calls); err != nil {
+		return nil, nil, err
+	}
+	st := s.understand(t)
+	if st.calls = calls; calls {
+		st.ask(t)
 	}
 	if err := s.lookUp(ctx, st); err != nil {
 		return nil, nil, err
@@ -162,34 +180,6 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	}
 	op, err := s.guard.Begin(ctx, st.op, s.ledger)
 	return st, op, err
-}
-
-// parse makes the statement of a text, asking the server for what it depends
-// on: nil, if there is nothing in it to guard.
-func (s *Session) parse(ctx context.Context, text string) (*statement, error) {
-	t, err := s.read(ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.shut(ctx, t); err != nil || t.Statements == 0 && len(t.Ops) == 0 {
-		return nil, err
-	}
-	calls, err := s.callsOut(ctx, t)
-	switch {
-	case err != nil:
-		return nil, err
-	case t.IsRead() && !calls:
-		s.reads.add(text)
-		return nil, nil
-	}
-	if err := s.findState(ctx, t, calls); err != nil {
-		return nil, err
-	}
-	st := s.understand(t)
-	if st.calls = calls; calls {
-		st.ask(t)
-	}
-	return st, nil
 }
 
 // read classifies the text, asking the server for what the text depends on.
