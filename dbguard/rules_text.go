@@ -46,7 +46,13 @@ var textRules = []*rule{
 		check: func(q *inquiry, a *Act) answer {
 			counted := a.Verb == Call && q.bounded()
 			blind := a.Verb == Run || (a.Verb == Call && !counted)
-			return when((blind || (q.ran && q.count.Structure)) && !q.granted(Opaque()))
+			switch {
+			case !blind && !(q.ran && q.count.Structure), q.granted(Opaque()):
+				return passes
+			case a.Verb == Call && a.Note != "" && !q.count.Structure:
+				return hitsIfAny // a function in a statement that may well only read
+			}
+			return hits
 		},
 		say: func(q *inquiry, a *Act) string {
 			if q.ran && q.count.Structure {

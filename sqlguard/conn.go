@@ -76,11 +76,11 @@ func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 func (c *conn) Close() error { return c.bare.Close() }
 
 // start judges a text that is not a read.
-func (c *conn) start(ctx context.Context, text string, args int) (*engine.Flight, error) {
+func (c *conn) start(ctx context.Context, text string, args []driver.NamedValue) (*engine.Flight, error) {
 	if err := c.settle(); err != nil {
 		return nil, err
 	}
-	return c.session.Start(ctx, text, args)
+	return c.session.StartWith(ctx, text, args)
 }
 
 // settle ends a statement of which rows are still to be read: what comes now

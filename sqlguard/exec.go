@@ -26,7 +26,7 @@ func (e execer) ExecContext(ctx context.Context, text string, args []driver.Name
 	if c.execSkips.always(len(args)) {
 		return nil, driver.ErrSkip
 	}
-	return c.judgedExec(ctx, text, len(args), func(ctx context.Context) (driver.Result, error) {
+	return c.judgedExec(ctx, text, args, func(ctx context.Context) (driver.Result, error) {
 		res, err := c.bare.exec(ctx, text, args)
 		c.execSkips.note(len(args), err)
 		return res, err
@@ -34,7 +34,7 @@ func (e execer) ExecContext(ctx context.Context, text string, args []driver.Name
 }
 
 // judgedExec runs, once, what is not a read: of a text or of a prepared statement.
-func (c *conn) judgedExec(ctx context.Context, text string, args int, run func(context.Context) (driver.Result, error)) (driver.Result, error) {
+func (c *conn) judgedExec(ctx context.Context, text string, args []driver.NamedValue, run func(context.Context) (driver.Result, error)) (driver.Result, error) {
 	flight, err := c.start(ctx, text, args)
 	if err != nil {
 		return nil, err

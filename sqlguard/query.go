@@ -25,7 +25,7 @@ func (q queryer) QueryContext(ctx context.Context, text string, args []driver.Na
 	if c.querySkips.always(len(args)) {
 		return nil, driver.ErrSkip
 	}
-	return c.judgedQuery(ctx, text, len(args), func(ctx context.Context) (driver.Rows, error) {
+	return c.judgedQuery(ctx, text, args, func(ctx context.Context) (driver.Rows, error) {
 		rows, err := c.bare.query(ctx, text, args)
 		c.querySkips.note(len(args), err)
 		return rows, err
@@ -33,7 +33,7 @@ func (q queryer) QueryContext(ctx context.Context, text string, args []driver.Na
 }
 
 // judgedQuery is judgedExec of what answers with rows.
-func (c *conn) judgedQuery(ctx context.Context, text string, args int, run func(context.Context) (driver.Rows, error)) (driver.Rows, error) {
+func (c *conn) judgedQuery(ctx context.Context, text string, args []driver.NamedValue, run func(context.Context) (driver.Rows, error)) (driver.Rows, error) {
 	flight, err := c.start(ctx, text, args)
 	if err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if s.conn.session.IsRead(s.text) {
 		return s.bare.exec(ctx, args)
 	}
-	return s.conn.judgedExec(ctx, s.text, len(args), func(ctx context.Context) (driver.Result, error) {
+	return s.conn.judgedExec(ctx, s.text, args, func(ctx context.Context) (driver.Result, error) {
 		return s.bare.exec(ctx, args)
 	})
 }
@@ -43,7 +43,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if s.conn.session.IsRead(s.text) {
 		return s.bare.query(ctx, args)
 	}
-	return s.conn.judgedQuery(ctx, s.text, len(args), func(ctx context.Context) (driver.Rows, error) {
+	return s.conn.judgedQuery(ctx, s.text, args, func(ctx context.Context) (driver.Rows, error) {
 		return s.bare.query(ctx, args)
 	})
 }

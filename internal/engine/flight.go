@@ -19,6 +19,8 @@ type Flight struct {
 	way     way
 	frame   frame
 	counter counter
+	text    string // of the caller, until the statement is sent
+	args    []driver.NamedValue
 	blind   bool // it can be neither counted nor undone, and the caller knows
 }
 
@@ -36,7 +38,7 @@ func (f *Flight) Moot() bool { return f != nil && f.st.moot }
 
 // launch opens the way that the statement is to go.
 func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operation) (*Flight, error) {
-	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op)}
+	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op), text: s.text.Source, args: s.args}
 	var err error
 	switch {
 	case f.way >= own:
@@ -49,6 +51,7 @@ func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operati
 	if err != nil {
 		return nil, f.refused(ctx, err)
 	}
+	f.text, f.args = "", nil
 	s.flight = f
 	return f, nil
 }

@@ -218,7 +218,7 @@ func TestNothingAround(t *testing.T) {
 		{"insert", my, atMost(1), "INSERT INTO t VALUES (1)", []string{"> INSERT INTO t VALUES (1)"}},
 		{"begin", pg, atMost(1), "BEGIN", []string{"> BEGIN"}},
 		{"granted structure", pg, granted(dbguard.Truncate("t")), "TRUNCATE t", []string{"find", "SELECT 1", "> TRUNCATE t"}},
-		{"code taken responsibility for", my, granted(dbguard.Opaque()), "CALL p()", []string{"SELECT 1", "> CALL p()"}},
+		{"code taken responsibility for", my, granted(dbguard.Opaque()), "CALL p()", []string{"routine", "SELECT 1", "> CALL p()"}},
 		{
 			"a transaction of its own, taken responsibility for", pg, dbguard.AtMost(granted(dbguard.Opaque()), 1),
 			"BEGIN; DELETE FROM t WHERE id = 1; COMMIT",

@@ -39,6 +39,8 @@ type Session struct {
 	reads readCache
 	modes modes
 
+	args []driver.NamedValue // of the statement that is being started
+
 	tx     txState
 	ledger *dbguard.Ledger // of the caller's transaction
 	lost   bool            // the caller's transaction is gone, and the caller does not know
@@ -86,7 +88,7 @@ func (s *Session) IsRead(text string) bool {
 		return false
 	}
 	t := s.classify(text)
-	if !t.IsRead() || s.modes.matter(t) {
+	if !t.IsRead() || s.runsCode(t) || s.modes.matter(t) {
 		return false
 	}
 	if s.modes.changedBy(text) {
@@ -114,7 +116,7 @@ func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error
 		return nil, driver.ErrBadConn
 	}
 	t, err := s.read(ctx, text)
-	if err != nil || t.IsRead() || t.Statements == 0 && len(t.Ops) == 0 {
+	if err != nil || t.IsRead() && !s.runsCode(t) || t.Statements == 0 && len(t.Ops) == 0 {
 		return nil, err
 	}
 	if err := s.findState(ctx, t); err != nil {
@@ -122,6 +124,9 @@ func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error
 	}
 	st := s.understand(t)
 	if err := s.lookUp(ctx, st); err != nil {
+		return nil, err
+	}
+	if err := s.lookUpCode(ctx, st); err != nil {
 		return nil, err
 	}
 	if len(st.op.Acts) == 0 {
@@ -132,6 +137,14 @@ func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error
 		return nil, err
 	}
 	return s.launch(ctx, st, op)
+}
+
+// StartWith is Start with the statement's arguments: an engine may need them to
+// ask beforehand which rows it means, or to send it in another form.
+func (s *Session) StartWith(ctx context.Context, text string, args []driver.NamedValue) (*Flight, error) {
+	s.args = args
+	defer func() { s.args = nil }()
+	return s.Start(ctx, text, len(args))
 }
 
 // read classifies the text, asking the server for what the text depends on.
