@@ -58,6 +58,19 @@ func (o *Operation) Findings() []Finding { return o.findings }
 // refused, so that an engine can stop early: -1 if any number passes.
 func (o *Operation) Limit() int64 { return o.limit }
 
+// Floor is the number of rows of the named tables below which the operation
+// will be refused: 0 if fewer never are too few.
+func (o *Operation) Floor() int64 {
+	if o.bound.exact && o.guard.enforces(UnderLimit) {
+		return o.bound.limit
+	}
+	return 0
+}
+
+// Shared reports whether others take from the same limit at the same time, as
+// under a Budget: then the count must be settled before anything is final.
+func (o *Operation) Shared() bool { return len(o.scope.budgets) > 0 }
+
 // NeedsUndo reports whether a count can still refuse the operation, so that it
 // must run where it can be undone.
 func (o *Operation) NeedsUndo() bool {

@@ -30,6 +30,9 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if s.conn.session.IsRead(s.text) {
 		return s.bare.exec(ctx, args)
 	}
+	if res, done, err := s.conn.express(ctx, s.text, args); done {
+		return res, err
+	}
 	return s.conn.judgedExec(ctx, s.text, args, func(ctx context.Context) (driver.Result, error) {
 		return s.bare.exec(ctx, args)
 	})

@@ -18,6 +18,9 @@ type mysql struct {
 
 	thread       string // how the connection is called in SHOW ENGINE INNODB STATUS
 	noDictionary bool   // the account may not read INNODB_SYS_FOREIGN, or there is none
+	privileged   bool   // the account sees triggers
+	noExpress    bool
+	slow         map[string]int // tables that the express does not serve, for a while
 }
 
 func (m *mysql) system() string {

@@ -183,6 +183,7 @@ type clauses struct {
 	rest   int32 // WHERE, ORDER or LIMIT behind it
 	end    int32 // of all that says which rows are meant
 	params int   // arguments before rest
+	all    int   // arguments in all
 	odd    bool  // something else is there
 }
 
@@ -192,8 +193,11 @@ func clausesOf(t *sqlscan.Text, x *target) clauses {
 	for tok := range tokens(t, x.op.Object.End, int32(len(t.Source))) {
 		word := ""
 		switch {
-		case tok.Kind == sqlscan.Param && c.rest < 0:
-			c.params++
+		case tok.Kind == sqlscan.Param:
+			c.all++
+			if c.rest < 0 {
+				c.params++
+			}
 		case tok.Kind == sqlscan.Punct && tok.Byte == '(':
 			depth++
 		case tok.Kind == sqlscan.Punct && tok.Byte == ')':
