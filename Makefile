@@ -3,18 +3,20 @@
 # make lint        gofumpt, vet, staticcheck
 # make tidy        go.mod and go.sum are what `go mod tidy` would write
 # make fuzz        every fuzz target for FUZZTIME
-# make bench       every benchmark
+# make bench       every benchmark; what the guard costs goes to internal/conformance/BENCH.md
+# make soak        the property test for SOAK on each driver, with cases of its own
 # make generate    what is generated from tables in the code
 # make results     run the statement corpus and write its table anew
 
 SHELL := bash -euo pipefail
 FUZZTIME ?= 10s
 BENCH ?= .
+SOAK ?= 10m
 # Folders with a go.mod whose tests count; internal/tools holds programs alone.
 MODULES := . internal/conformance $(patsubst %/go.mod,%,$(wildcard examples/go.mod))
 RACE ?= -race
 
-.PHONY: test test-short lint tidy fuzz bench generate results servers
+.PHONY: test test-short lint tidy fuzz bench soak generate results servers
 
 test: test-short servers bin/withservers
 	bin/withservers bash -euo pipefail -c 'for m in $(filter-out .,$(MODULES)); do go test -C $$m $(RACE) -count=1 -timeout 15m ./...; done'
@@ -45,8 +47,16 @@ tidy:
 fuzz:
 	FUZZTIME=$(FUZZTIME) .ci/fuzz $(MODULES)
 
+# Pairs take turns in one loop: a number of turns says more than a time.
 bench: servers bin/withservers
-	bin/withservers bash -euo pipefail -c 'for m in $(MODULES); do go test -C $$m -run "^$$" -bench "$(BENCH)" -benchmem ./...; done'
+	for m in $(filter-out internal/conformance,$(MODULES)); do go test -C $$m -run "^$$" -bench "$(BENCH)" -benchmem ./...; done
+	bin/withservers bash -euo pipefail -c 'run() { go test -C internal/conformance -run "^$$" -timeout 60m -benchmem "$$@" ./bench; }; \
+		run -bench OneRow -benchtime 300x; run -bench "Tx10k|Bulk" -benchtime 5x; run -bench Runaway -benchtime 1x; run -bench "Read|Insert"' 2>&1 | tee bin/bench.txt
+	go run -C internal/conformance ./cmd/benchtable <bin/bench.txt >bin/BENCH.md
+	mv bin/BENCH.md internal/conformance/BENCH.md
+
+soak: servers bin/withservers
+	DBGUARD_SOAK=$(SOAK) bin/withservers go test -C internal/conformance -count=1 -timeout 0 -v -run TestSoak ./property
 
 generate:
 	for m in $(MODULES); do go generate -C $$m ./...; done

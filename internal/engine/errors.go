@@ -30,7 +30,8 @@ func (s *Session) lose(err error) bool {
 	return errors.Is(err, driver.ErrBadConn) || errors.As(err, &netErr) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
-		err.Error() == "invalid connection" // go-sql-driver/mysql's ErrInvalidConn
+		err.Error() == "invalid connection" || // go-sql-driver/mysql's ErrInvalidConn
+		err.Error() == "conn closed" // pgx, which forgets how: a COMMIT may have been under way
 }
 
 // sqlState is the SQLSTATE that a PostgreSQL driver's error carries.

@@ -23,7 +23,8 @@ type instance struct {
 	data    string // inside dir, owned by the server's user
 	port    int
 	durable bool
-	owner   *owner // nil: ours
+	extra   []string // arguments of the caller's
+	owner   *owner   // nil: ours
 	lock    *os.File
 
 	mu   sync.Mutex
@@ -34,7 +35,7 @@ type instance struct {
 const startTimeout = 60 * time.Second
 
 // launch initialises and starts a server, or explains why that can not be.
-func launch(ctx context.Context, e Engine, durable bool) (in *instance, err error) {
+func launch(ctx context.Context, e Engine, o options) (in *instance, err error) {
 	binary, err := e.ops().find()
 	if err != nil {
 		return nil, errNotInstalled{err}
@@ -43,7 +44,7 @@ func launch(ctx context.Context, e Engine, durable bool) (in *instance, err erro
 	if err != nil {
 		return nil, err
 	}
-	in = &instance{engine: e, binary: binary, durable: durable, owner: owner}
+	in = &instance{engine: e, binary: binary, durable: o.durable, extra: o.args, owner: owner}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("starting %s: %w", e, err), in.stop())
@@ -109,7 +110,7 @@ func (in *instance) start(ctx context.Context) error {
 	}
 	defer log.Close()
 	ops := in.engine.ops()
-	cmd := exec.Command(in.binary, ops.args(in)...)
+	cmd := exec.Command(in.binary, append(ops.args(in), in.extra...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = in.dir, log, log
 	p, err := startProcess(cmd, in.owner, ops.stop)
 	if err != nil {

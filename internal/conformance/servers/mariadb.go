@@ -64,7 +64,10 @@ func mariadbShare(binary string) (string, error) {
 }
 
 func mariadbCommon(in *instance) []string {
-	args := []string{"--no-defaults", "--datadir=" + in.data, "--skip-log-bin", "--innodb-use-native-aio=0"}
+	args := []string{
+		"--no-defaults", "--datadir=" + in.data, "--skip-log-bin", "--innodb-use-native-aio=0",
+		"--tmpdir=" + in.dir, // a server that starts removes the temporary tables of others in a common one
+	}
 	if !in.durable {
 		// Commits still reach the operating system, which outlives a killed server.
 		args = append(args, "--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0")

@@ -58,18 +58,24 @@ func NotInstalled(err error) bool {
 // An Option changes how a server is started.
 type Option func(*options)
 
-type options struct{ durable bool }
+type options struct {
+	durable bool
+	args    []string
+}
 
 // Durable lets the server wait for the disk, as in production. Tests of what a
 // killed server remembers do not need it: the operating system lives on.
 func Durable() Option { return func(o *options) { o.durable = true } }
+
+// Args are added to those that the server is started with.
+func Args(args ...string) Option { return func(o *options) { o.args = append(o.args, args...) } }
 
 func run(ctx context.Context, e Engine, opts ...Option) (*Server, error) {
 	var o options
 	for _, opt := range opts {
 		opt(&o)
 	}
-	in, err := launch(ctx, e, o.durable)
+	in, err := launch(ctx, e, o)
 	if err != nil {
 		return nil, err
 	}

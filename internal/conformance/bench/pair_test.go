@@ -1,0 +1,179 @@
+package bench
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/network"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
+	"github.com/dbguard/dbguard-go/sqlguard"
+)
+
+// A pair is a bare and a guarded handle, each on a database of its own with
+// the same rows. Work is done on them in turns, in one loop: whatever else the
+// machine does, it does to both.
+type pair struct {
+	direct, guarded *end
+}
+
+// An end is one handle of a pair.
+type end struct {
+	*sql.DB
+	d *target.Database
+	p *network.Proxy // nil without
+}
+
+// far is where the server is.
+type far struct {
+	name string
+	trip time.Duration // 0: no proxy
+}
+
+var (
+	loopback = far{"loopback", 0}
+	oneMilli = far{"1 ms", time.Millisecond}
+	durable  = far{"durable", 0}
+	fast     = far{"not durable", 0}
+)
+
+// places are those where a target can be. SQLite has no way to its server, but
+// a disk.
+func places(tg target.Target) []far {
+	if tg.Engine == target.SQLite {
+		return []far{durable, fast}
+	}
+	return []far{loopback, oneMilli}
+}
+
+func newPair(b *testing.B, tg target.Target, at far) pair {
+	b.Helper()
+	g, err := dbguard.New(dbguard.Policy{})
+	require.NoError(b, err)
+	return pair{newEnd(b, tg, at, nil), newEnd(b, tg, at, g)}
+}
+
+func newEnd(b *testing.B, tg target.Target, at far, g *dbguard.Guard) *end {
+	b.Helper()
+	e := &end{d: tg.Database(b)}
+	dsn := e.d.DSN
+	switch {
+	case tg.Engine == target.MariaDB:
+		dsn += "&interpolateParams=true" // one trip bare, and not prepare, execute, close
+	case at == durable:
+		dsn = strings.NewReplacer("synchronous(0)", "synchronous(2)", "_synchronous=0", "_synchronous=2").Replace(dsn)
+	}
+	if at.trip > 0 {
+		e.p, dsn = network.Through(b, dsn, at.trip)
+	}
+	var err error
+	bare := e.d.Bare(b)
+	defer bare.Close()
+	require.NoError(b, bare.PingContext(b.Context())) // makes an SQLite file
+	if g == nil {
+		e.DB, err = sql.Open(tg.Driver, dsn)
+	} else {
+		e.DB, err = sqlguard.Open(tg.Driver, dsn, g)
+	}
+	require.NoError(b, err)
+	e.SetMaxOpenConns(1)
+	b.Cleanup(func() { require.NoError(b, e.Close()) })
+	return e
+}
+
+// setUp runs the texts bare, on both databases.
+func (p pair) setUp(b *testing.B, texts ...string) {
+	b.Helper()
+	p.direct.setUp(b, texts...)
+	p.guarded.setUp(b, texts...)
+}
+
+func (e *end) setUp(b *testing.B, texts ...string) {
+	b.Helper()
+	bare := e.d.Bare(b)
+	defer bare.Close()
+	for _, text := range texts {
+		_, err := bare.ExecContext(b.Context(), text)
+		require.NoError(b, err, text)
+	}
+}
+
+// fill makes a table of n rows: two columns and a bit of text.
+func fill(e target.Engine, table string, n int) []string {
+	numbers := map[target.Engine]string{
+		target.SQLite:   "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < %d) SELECT i, 0, 'some text that a row has' FROM s",
+		target.Postgres: "SELECT i, 0, 'some text that a row has' FROM generate_series(1, %d) i",
+		target.MariaDB:  "SELECT seq, 0, 'some text that a row has' FROM seq_1_to_%d",
+	}[e]
+	if e == target.SQLite {
+		numbers = "SELECT * FROM (" + numbers + ") WHERE true"
+	}
+	return []string{
+		"DROP TABLE IF EXISTS " + table,
+		"CREATE TABLE " + table + " (id INT PRIMARY KEY, n INT NOT NULL, s VARCHAR(40))",
+		"INSERT INTO " + table + " " + fmt.Sprintf(numbers, n),
+	}
+}
+
+// A side's times and trips.
+type tally struct {
+	times []time.Duration
+	trips int64
+}
+
+// measure times one piece of work.
+func (t *tally) measure(e *end, work func() error) error {
+	before := int64(0)
+	if e.p != nil {
+		before = e.p.Trips()
+	}
+	begin := time.Now()
+	err := work()
+	t.times = append(t.times, time.Since(begin))
+	if e.p != nil {
+		t.trips += e.p.Trips() - before
+	}
+	return err
+}
+
+// median is less than a mean is at the mercy of what else the machine does.
+func (t *tally) median() time.Duration {
+	slices.Sort(t.times)
+	return t.times[len(t.times)/2]
+}
+
+// turns does the work on both ends, one after the other, and reports medians.
+func (p pair) turns(b *testing.B, work func(ctx context.Context, e *end, i int) error) {
+	b.Helper()
+	ctx := dbguard.AtMost(b.Context(), 1)
+	var direct, guarded tally
+	for i := range 10 { // what is learnt or prepared once
+		require.NoError(b, work(ctx, p.direct, i))
+		require.NoError(b, work(ctx, p.guarded, i))
+	}
+	i := 10
+	for b.Loop() {
+		require.NoError(b, direct.measure(p.direct, func() error { return work(ctx, p.direct, i) }))
+		require.NoError(b, guarded.measure(p.guarded, func() error { return work(ctx, p.guarded, i) }))
+		i++
+	}
+	report(b, &direct, &guarded)
+	if p.direct.p != nil {
+		b.ReportMetric(float64(direct.trips)/float64(b.N), "direct-trips/op")
+		b.ReportMetric(float64(guarded.trips)/float64(b.N), "guarded-trips/op")
+	}
+}
+
+func report(b *testing.B, direct, guarded *tally) {
+	b.ReportMetric(0, "ns/op") // of both together: says nothing
+	b.ReportMetric(float64(direct.median().Nanoseconds()), "direct-ns/op")
+	b.ReportMetric(float64(guarded.median().Nanoseconds()), "guarded-ns/op")
+	b.ReportMetric(float64(guarded.median())/float64(direct.median()), "ratio")
+}

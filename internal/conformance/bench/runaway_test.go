@@ -1,0 +1,138 @@
+package bench
+
+import (
+	"context"
+	"database/sql"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
+)
+
+// BenchmarkRunaway is a delete that finds a million rows where a hundred were
+// meant, until its error: once run, counted and rolled back, which is all that
+// can be done without a guard, and once guarded. Beside the time: what it wrote
+// to the server's log, and the rows that it locked or marked.
+func BenchmarkRunaway(b *testing.B) {
+	for _, tg := range target.All() {
+		for _, st := range []struct{ name, text string }{
+			{"filtered", "DELETE FROM t WHERE id > 0"},
+			{"all rows", "DELETE FROM t"},
+		} {
+			b.Run(tg.String()+"/"+st.name, func(b *testing.B) {
+				p := newPair(b, tg, places(tg)[0])
+				p.setUp(b, fill(tg.Engine, "t", 1_000_000)...)
+				var direct, guarded cost
+				for b.Loop() {
+					guarded = p.guarded.runaway(b, func(ctx context.Context, tx *sql.Tx) {
+						ctx = dbguard.Allow(dbguard.AtMost(ctx, 100), "measured", dbguard.AllRows("t"))
+						_, err := tx.ExecContext(ctx, st.text)
+						require.ErrorIs(b, err, dbguard.OverLimit)
+					})
+					direct = p.direct.runaway(b, func(ctx context.Context, tx *sql.Tx) {
+						_, err := tx.ExecContext(ctx, "SAVEPOINT mine")
+						require.NoError(b, err)
+						_, err = tx.ExecContext(ctx, st.text)
+						require.NoError(b, err)
+						_, err = tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT mine")
+						require.NoError(b, err)
+					})
+				}
+				report(b, &tally{times: []time.Duration{direct.took}}, &tally{times: []time.Duration{guarded.took}})
+				reportCost(b, "direct", direct)
+				reportCost(b, "guarded", guarded)
+			})
+		}
+	}
+}
+
+// cost is what a runaway statement took; -1 where it is not known.
+type cost struct {
+	took time.Duration
+	log  int64
+	rows int64
+}
+
+func reportCost(b *testing.B, who string, c cost) {
+	for unit, n := range map[string]int64{"-log-B": c.log, "-rows-locked": c.rows} {
+		if n >= 0 {
+			b.ReportMetric(float64(n), who+unit)
+		}
+	}
+}
+
+// runaway runs the work in a transaction, and looks at what it holds.
+func (e *end) runaway(b *testing.B, work func(ctx context.Context, tx *sql.Tx)) cost {
+	b.Helper()
+	ctx := b.Context()
+	look := e.d.Bare(b)
+	defer look.Close()
+	before := e.written(b, look)
+	tx, err := e.BeginTx(ctx, nil)
+	require.NoError(b, err)
+	locked := e.watch(b, tx)
+	begin := time.Now()
+	work(ctx, tx)
+	c := cost{took: time.Since(begin), log: -1, rows: locked()}
+	if e.d.Engine != target.SQLite {
+		c.log = e.written(b, look) - before
+	}
+	require.NoError(b, tx.Rollback())
+	if e.d.Engine == target.Postgres {
+		// No list is kept: the transaction writes its number into a row, where
+		// it stays until somebody cleans up.
+		require.NoError(b, look.QueryRowContext(ctx, "SELECT count(*) FROM t WHERE xmax <> '0'::xid").Scan(&c.rows))
+	}
+	var rows int
+	require.NoError(b, look.QueryRowContext(ctx, "SELECT count(*) FROM t").Scan(&rows))
+	require.Equal(b, 1_000_000, rows)
+	return c
+}
+
+// written is how much the server has ever written to its log.
+func (e *end) written(b *testing.B, look *sql.DB) (n int64) {
+	b.Helper()
+	var name string
+	switch e.d.Engine {
+	case target.Postgres:
+		require.NoError(b, look.QueryRowContext(b.Context(), "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn").Scan(&n))
+	case target.MariaDB:
+		require.NoError(b, look.QueryRowContext(b.Context(), "SHOW GLOBAL STATUS LIKE 'Innodb_lsn_current'").Scan(&name, &n))
+	}
+	return n
+}
+
+// watch looks again and again how many rows the transaction has locked, and
+// stops and tells the most when it is asked. MariaDB's list is a copy, made
+// every 100 ms at most.
+func (e *end) watch(b *testing.B, tx *sql.Tx) (most func() int64) {
+	b.Helper()
+	if e.d.Engine != target.MariaDB {
+		return func() int64 { return -1 }
+	}
+	var id int64
+	require.NoError(b, tx.QueryRowContext(b.Context(), "SELECT connection_id()").Scan(&id))
+	ctx, stop := context.WithCancel(b.Context())
+	seen := make(chan int64)
+	go func() {
+		look := e.d.Bare(b)
+		defer look.Close()
+		var most int64
+		for ctx.Err() == nil {
+			var n int64
+			const ask = "SELECT trx_rows_locked FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = ?"
+			if look.QueryRowContext(ctx, ask, id).Scan(&n) == nil { // or the transaction has done nothing yet
+				most = max(most, n)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		seen <- most
+	}()
+	return func() int64 {
+		stop()
+		return <-seen
+	}
+}

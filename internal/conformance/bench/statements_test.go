@@ -1,0 +1,169 @@
+package bench
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/servers"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
+)
+
+func TestMain(m *testing.M) { servers.Main(m) }
+
+// numbered is a text with ? in the words of the engine.
+func numbered(e target.Engine, text string) string {
+	if e == target.Postgres {
+		return strings.Replace(text, "?", "$1", 1)
+	}
+	return text
+}
+
+// rowsEnough is more than any benchmark of single rows takes.
+const rowsEnough = 30_000
+
+var oneRow = []struct{ name, text string }{
+	{"DELETE", "DELETE FROM t WHERE id = ?"},
+	{"UPDATE", "UPDATE t SET n = n + 1 WHERE id = ?"},
+}
+
+// BenchmarkOneRow is a write by key: autocommit and in a transaction of the
+// caller's, whose BEGIN and COMMIT are not counted; by text and prepared.
+func BenchmarkOneRow(b *testing.B) {
+	for _, tg := range target.All() {
+		for _, at := range places(tg) {
+			for _, st := range oneRow {
+				text := numbered(tg.Engine, st.text)
+				for _, way := range ways {
+					b.Run(strings.Join([]string{tg.String(), at.name, st.name, way.name}, "/"), func(b *testing.B) {
+						p := newPair(b, tg, at)
+						p.setUp(b, fill(tg.Engine, "t", rowsEnough)...)
+						p.turns(b, way.work(b, p, text))
+					})
+				}
+			}
+		}
+	}
+}
+
+// A way makes the work of a benchmark.
+type way struct {
+	name string
+	work func(b *testing.B, p pair, text string) func(ctx context.Context, e *end, i int) error
+}
+
+// execer is a handle or a transaction.
+type execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
+
+var ways = []way{
+	{"autocommit", func(_ *testing.B, _ pair, text string) func(context.Context, *end, int) error {
+		return func(ctx context.Context, e *end, i int) error {
+			_, err := e.ExecContext(ctx, text, i+1)
+			return err
+		}
+	}},
+	{"autocommit, prepared", func(b *testing.B, p pair, text string) func(context.Context, *end, int) error {
+		return prepare(b, p, text, func(e *end) execer { return e })
+	}},
+	{"in Tx", func(b *testing.B, p pair, text string) func(context.Context, *end, int) error {
+		tx := p.begin(b)
+		return func(ctx context.Context, e *end, i int) error {
+			_, err := tx[e].ExecContext(ctx, text, i+1)
+			return err
+		}
+	}},
+	{"in Tx, prepared", func(b *testing.B, p pair, text string) func(context.Context, *end, int) error {
+		tx := p.begin(b)
+		return prepare(b, p, text, func(e *end) execer { return tx[e] })
+	}},
+}
+
+// begin opens a transaction on both ends, and leaves it before they are closed.
+func (p pair) begin(b *testing.B) map[*end]*sql.Tx {
+	txs := map[*end]*sql.Tx{}
+	for _, e := range []*end{p.direct, p.guarded} {
+		tx, err := e.BeginTx(context.WithoutCancel(b.Context()), nil)
+		require.NoError(b, err)
+		b.Cleanup(func() { require.NoError(b, tx.Rollback()) })
+		txs[e] = tx
+	}
+	return txs
+}
+
+func prepare(b *testing.B, p pair, text string, on func(*end) execer) func(context.Context, *end, int) error {
+	stmts := map[*end]*sql.Stmt{}
+	for _, e := range []*end{p.direct, p.guarded} {
+		stmt, err := on(e).PrepareContext(b.Context(), text)
+		require.NoError(b, err)
+		b.Cleanup(func() { _ = stmt.Close() })
+		stmts[e] = stmt
+	}
+	return func(ctx context.Context, e *end, i int) error {
+		_, err := stmts[e].ExecContext(ctx, i+1)
+		return err
+	}
+}
+
+// BenchmarkTx10k is 10,000 writes by key in one transaction, with its BEGIN and COMMIT.
+func BenchmarkTx10k(b *testing.B) {
+	for _, tg := range target.All() {
+		b.Run(tg.String(), func(b *testing.B) {
+			p := newPair(b, tg, places(tg)[0])
+			p.setUp(b, fill(tg.Engine, "t", 10_000)...)
+			text := numbered(tg.Engine, "UPDATE t SET n = n + 1 WHERE id = ?")
+			p.rounds(b, nil, func(ctx context.Context, e *end) error { return manyInOne(ctx, e, text) })
+		})
+	}
+}
+
+func manyInOne(ctx context.Context, e *end, text string) error {
+	tx, err := e.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	ctx = dbguard.AtMost(ctx, 1)
+	for id := range 10_000 {
+		if _, err := tx.ExecContext(ctx, text, id+1); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// rounds does long work on both ends, each time on what anew has made.
+func (p pair) rounds(b *testing.B, anew func(e *end), work func(ctx context.Context, e *end) error) {
+	b.Helper()
+	var direct, guarded tally
+	for b.Loop() {
+		for e, t := range map[*end]*tally{p.direct: &direct, p.guarded: &guarded} {
+			if anew != nil {
+				anew(e)
+			}
+			require.NoError(b, t.measure(e, func() error { return work(b.Context(), e) }))
+		}
+	}
+	report(b, &direct, &guarded)
+}
+
+// BenchmarkBulk is a legitimate delete of 100,000 rows.
+func BenchmarkBulk(b *testing.B) {
+	const rows = 100_000
+	for _, tg := range target.All() {
+		b.Run(tg.String(), func(b *testing.B) {
+			p := newPair(b, tg, places(tg)[0])
+			anew := func(e *end) { e.setUp(b, fill(tg.Engine, "t", rows)...) }
+			p.rounds(b, anew, func(ctx context.Context, e *end) error {
+				_, err := e.ExecContext(dbguard.AtMost(ctx, rows), "DELETE FROM t WHERE id > 0")
+				return err
+			})
+		})
+	}
+}

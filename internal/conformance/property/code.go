@@ -1,0 +1,167 @@
+package property
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
+)
+
+// trigger adds a trigger on a table that changes rows of a later one, of the
+// log, or the row at hand.
+func (s *schema) trigger() {
+	at := s.IntN(len(s.tables))
+	t := s.tables[at]
+	event := s.word("INSERT UPDATE DELETE DELETE UPDATE")
+	row := "OLD"
+	if event == "INSERT" {
+		row = "NEW"
+	}
+	name := fmt.Sprintf("trg%d", len(s.script))
+	body := s.action2(at, row)
+	switch s.engine {
+	case target.SQLite:
+		s.sqliteTrigger(name, t, event, row, body)
+	case target.MariaDB:
+		timing := s.word("BEFORE AFTER")
+		if timing == "BEFORE" && event == "UPDATE" && s.in(30) {
+			body = "SET NEW.s = 'changed'"
+		}
+		s.add("CREATE TRIGGER %s %s %s ON %s FOR EACH ROW BEGIN %s; END", name, timing, event, t.name, body)
+	case target.Postgres:
+		s.postgresTrigger(name, t, event, row, body)
+	}
+	s.fires = true
+}
+
+// action2 is a statement of a trigger's body.
+func (s *schema) action2(at int, row string) string {
+	if at+1 < len(s.tables) && s.in(60) {
+		u := s.tables[s.between(at+1, len(s.tables)-1)]
+		switch s.IntN(3) {
+		case 0:
+			return fmt.Sprintf("DELETE FROM %s WHERE id = %s.id", u.name, row)
+		case 1:
+			return fmt.Sprintf("DELETE FROM %s WHERE a > %s.a", u.name, row)
+		}
+		return fmt.Sprintf("UPDATE %s SET a = a + 1 WHERE id <= %s.id", u.name, row)
+	}
+	return s.logAction(row)
+}
+
+// logAction only inserts in most cases: such a trigger is harmless.
+func (s *schema) logAction(row string) string {
+	switch s.IntN(5) {
+	case 0:
+		return "UPDATE log SET n = n + 1"
+	case 1:
+		return fmt.Sprintf("DELETE FROM log WHERE n < %s.id", row)
+	}
+	return fmt.Sprintf("INSERT INTO log VALUES ('fired', %s.id)", row)
+}
+
+func (s *schema) sqliteTrigger(name string, t *table, event, row, body string) {
+	timing, when := s.word("BEFORE AFTER"), ""
+	if s.in(20) {
+		body = "SELECT RAISE(IGNORE) WHERE " + row + ".id % 3 = 0"
+		timing = "BEFORE"
+	}
+	if s.in(20) {
+		when = " WHEN " + row + ".id > 2"
+	}
+	s.add("CREATE TRIGGER %s %s %s ON %s%s BEGIN %s; END", name, timing, event, t.name, when, body)
+}
+
+func (s *schema) postgresTrigger(name string, t *table, event, row, body string) {
+	timing, each, kind, result := s.word("BEFORE AFTER AFTER"), "ROW", "TRIGGER", row
+	switch chance := s.IntN(100); {
+	case chance < 10:
+		timing, each, result = "AFTER", "STATEMENT", "NULL"
+		body = s.word("UPDATE DELETE") + " log"
+		body = map[string]string{"UPDATE log": "UPDATE log SET n = n + 1", "DELETE log": "DELETE FROM log WHERE n < 2"}[body]
+	case chance < 20 && timing == "AFTER":
+		kind, timing = "CONSTRAINT TRIGGER", "AFTER"
+		s.delayed = true
+	case chance < 40 && timing == "BEFORE":
+		body, result = "NULL", "CASE WHEN "+row+".id % 3 = 0 THEN NULL ELSE "+row+" END"
+	case chance < 55 && timing == "BEFORE" && event == "UPDATE":
+		body, result = "NEW.s := 'changed'", "NEW"
+	}
+	if event == "UPDATE" && result == "OLD" && timing == "BEFORE" {
+		result = "NEW"
+	}
+	end := "RETURN " + result
+	if strings.HasPrefix(result, "CASE") { // a row or nothing
+		end = "IF " + row + ".id % 3 = 0 THEN RETURN NULL; END IF; RETURN " + map[bool]string{true: "NEW", false: row}[event == "UPDATE"]
+	}
+	s.add("CREATE FUNCTION f%s() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN %s; %s; END $$", name, body, end)
+	deferred := ""
+	if kind != "TRIGGER" {
+		deferred = " DEFERRABLE INITIALLY DEFERRED"
+	}
+	s.add("CREATE %s %s %s %s ON %s%s FOR EACH %s EXECUTE FUNCTION f%s()", kind, name, timing, event, t.name, deferred, each, name)
+}
+
+// view adds a view that can be written through: by itself, by INSTEAD OF
+// triggers or by rules.
+func (s *schema) view() {
+	t := pick(s.dice, s.tables)
+	v := fmt.Sprintf("v%d", len(s.views))
+	s.add("CREATE VIEW %s AS SELECT id, a, s FROM %s WHERE a >= 0", v, t.name)
+	s.views = append(s.views, relation{v, true, t})
+	switch {
+	case s.is(target.SQLite):
+		s.add("CREATE TRIGGER %[1]s_d INSTEAD OF DELETE ON %[1]s BEGIN DELETE FROM %[2]s WHERE id = OLD.id; END", v, t.name)
+		s.add("CREATE TRIGGER %[1]s_u INSTEAD OF UPDATE ON %[1]s BEGIN UPDATE %[2]s SET a = NEW.a WHERE id %[3]s OLD.id; END", v, t.name, s.word("= = <="))
+	case s.is(target.Postgres) && s.in(40):
+		s.fires = true
+		s.add("CREATE FUNCTION f%[1]s() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM %[2]s WHERE id %[3]s OLD.id; RETURN OLD; END $$", v, t.name, s.word("= <="))
+		s.add("CREATE TRIGGER %[1]s_d INSTEAD OF DELETE ON %[1]s FOR EACH ROW EXECUTE FUNCTION f%[1]s()", v)
+	case s.is(target.Postgres) && s.in(30):
+		s.fires = true
+		s.add("CREATE RULE %[1]s_d AS ON DELETE TO %[1]s DO INSTEAD UPDATE %[2]s SET s = 'gone' WHERE id >= OLD.id", v, t.name)
+	}
+}
+
+// rule adds a rule on a table (PostgreSQL).
+func (s *schema) rule() {
+	at := s.IntN(len(s.tables))
+	t := s.tables[at]
+	if t.parts != nil || t.lone {
+		return // a partitioned table may have none
+	}
+	s.fires = true
+	switch s.IntN(4) {
+	case 0:
+		s.add("CREATE RULE r AS ON DELETE TO %s DO ALSO DELETE FROM log WHERE n < OLD.id", t.name)
+	case 1:
+		s.add("CREATE RULE r AS ON UPDATE TO %s DO INSTEAD NOTHING", t.name)
+	case 2:
+		s.add("CREATE RULE r AS ON INSERT TO %s DO ALSO UPDATE log SET n = n + 1", t.name)
+	case 3:
+		s.add("CREATE RULE r AS ON DELETE TO %s DO INSTEAD UPDATE %s SET s = 'gone' WHERE id = OLD.id", t.name, t.name)
+	}
+}
+
+// routine adds a function or procedure that writes.
+func (s *schema) routine() {
+	t := pick(s.dice, s.tables)
+	body := pick(s.dice, []string{
+		fmt.Sprintf("DELETE FROM %s WHERE id <= k", t.name),
+		fmt.Sprintf("UPDATE %s SET a = a + 1 WHERE id > k", t.name),
+		"INSERT INTO log VALUES ('called', k)",
+	})
+	name := fmt.Sprintf("f%d", len(s.calls))
+	function := s.in(60)
+	s.calls = append(s.calls, routine{name, function})
+	switch {
+	case s.is(target.MariaDB) && function:
+		s.add("CREATE FUNCTION %s(k INT) RETURNS INT MODIFIES SQL DATA BEGIN %s; RETURN k; END", name, body)
+	case s.is(target.MariaDB):
+		s.add("CREATE PROCEDURE %s(k INT) BEGIN %s; END", name, body)
+	case function:
+		s.add("CREATE FUNCTION %s(k INT) RETURNS INT LANGUAGE plpgsql AS $$ BEGIN %s; RETURN k; END $$", name, body)
+	default:
+		s.add("CREATE PROCEDURE %s(k INT) LANGUAGE plpgsql AS $$ BEGIN %s; END $$", name, body)
+	}
+}

@@ -1,0 +1,135 @@
+package property
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
+)
+
+// A gap is something that the guard is known to miss on some engines. It
+// explains the failures that it is the reason of. Its example fails for as long
+// as the gap is there: a test says when the row can go.
+type gap struct {
+	name     string
+	on       string  // the engines
+	driver   string  // the driver, "" for all of them
+	failing  failing // of the example
+	also     failing // what it looks like elsewhere
+	explains func(c *testcase, v *verdict) bool
+	example  testcase
+}
+
+// plain is how an example is sent.
+var plain = play{Wrap: alone, Method: execPlain, Bound: bound{"AtMost", 1}}
+
+func example(class, text string, setup ...string) testcase {
+	return testcase{
+		Setup:     append([]string{"CREATE TABLE log (what VARCHAR(20), n INT)"}, setup...),
+		statement: statement{Text: text, Class: class}, play: plain,
+	}
+}
+
+const (
+	makeT = "CREATE TABLE t (id INT PRIMARY KEY, a INT)"
+	fillT = "INSERT INTO t VALUES (1, 1), (2, 2), (3, 3)"
+)
+
+var gaps = []gap{
+	{
+		name: "an INSERT changes rows by triggers or rules", on: all, failing: escape,
+		explains: func(c *testcase, _ *verdict) bool { return c.Fires && inserts(c.Text) },
+		example: example("insert", "INSERT INTO t VALUES (4, 4)", makeT, fillT,
+			"CREATE TABLE u (id INT)", "CREATE TRIGGER trg AFTER INSERT ON t FOR EACH ROW BEGIN DELETE FROM log; END",
+			"INSERT INTO log VALUES ('x', 1), ('x', 2)"),
+	},
+	{
+		name: "a function in a SELECT writes", on: server, failing: escape,
+		explains: func(c *testcase, _ *verdict) bool { return c.Class == "function in SELECT" },
+		example: example("function in SELECT", "SELECT f()", makeT, fillT,
+			"CREATE FUNCTION f() RETURNS INT MODIFIES SQL DATA BEGIN DELETE FROM t; RETURN 1; END"),
+	},
+	{
+		name: "InnoDB follows foreign keys unseen", on: maria, failing: escape,
+		explains: func(c *testcase, _ *verdict) bool { return c.Acting },
+		example: example("delete", "DELETE FROM t WHERE id = 1", makeT, fillT,
+			"CREATE TABLE u (id INT, r INT REFERENCES t (id) ON DELETE CASCADE)", "INSERT INTO u VALUES (1, 1), (2, 1)"),
+	},
+	{
+		name: "a trigger fires at COMMIT", on: pg, failing: escape,
+		explains: func(c *testcase, _ *verdict) bool { return c.Delayed },
+		example: example("delete", "DELETE FROM t WHERE id = 1", makeT, fillT, "INSERT INTO log VALUES ('x', 1), ('x', 2)",
+			"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM log; RETURN OLD; END $$",
+			"CREATE CONSTRAINT TRIGGER trg AFTER DELETE ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f()"),
+	},
+	{
+		name: "rows that a trigger inserts count as changed, where a trigger also changes some", on: lite, failing: overStrict,
+		explains: func(c *testcase, v *verdict) bool { return v.Rows-int64(v.added()) <= int64(c.Bound.N) },
+		example: example("delete", "DELETE FROM t WHERE id = 1", makeT, fillT,
+			"CREATE TRIGGER trg AFTER DELETE ON t BEGIN INSERT INTO log VALUES ('gone', OLD.id); DELETE FROM log WHERE n < 0; END"),
+	},
+	{
+		name: "REPLACE counts more than it removes", on: lite, failing: overStrict,
+		explains: func(c *testcase, _ *verdict) bool { return replaces(c.Text) },
+		example: func() testcase {
+			c := example("replace", "REPLACE INTO t VALUES (1, 50, NULL)",
+				"CREATE TABLE t (id INT PRIMARY KEY, b INT UNIQUE, r INT REFERENCES t (id) ON DELETE CASCADE)",
+				"INSERT INTO t VALUES (1, 10, NULL), (2, 20, 1)")
+			c.Bound.N = 3
+			return c
+		}(),
+	},
+	{
+		name: "a statement without a condition is judged by the size of its table, whatever a trigger keeps", on: lite, failing: overStrict,
+		explains: func(c *testcase, _ *verdict) bool {
+			return c.All != "" && strings.Contains(strings.Join(c.Setup, ";"), "RAISE(IGNORE)")
+		},
+		example: func() testcase {
+			c := example("everything", "DELETE FROM t", makeT, fillT, "CREATE TRIGGER trg BEFORE DELETE ON t BEGIN SELECT RAISE(IGNORE) WHERE OLD.id > 1; END")
+			c.All, c.Granted = "t", true
+			return c
+		}(),
+	},
+	{
+		name: "a prepared statement with RETURNING that was executed is still in progress", on: lite, driver: "sqlite3", failing: changed, also: differs,
+		explains: func(c *testcase, v *verdict) bool {
+			return c.Method == prepared && strings.Contains(v.Why, "SQL statements in progress")
+		},
+		example: func() testcase {
+			c := example("delete", "DELETE FROM t WHERE id = 1 RETURNING id", makeT, fillT)
+			c.Method = prepared
+			return c
+		}(),
+	},
+}
+
+// holds reports that the gap is one of the target.
+func (g *gap) holds(tg target.Target) bool {
+	return strings.Contains(g.on, string(tg.Engine)) && (g.driver == "" || g.driver == tg.Driver)
+}
+
+// inserts reports a text that is an INSERT, whatever stands before it.
+func inserts(text string) bool { return strings.Contains(text, "INSERT INTO") }
+
+// replaces reports a text that removes rows in conflict.
+func replaces(text string) bool { return strings.Contains(text, "REPLACE ") }
+
+// added is the number of rows that are there after the statement and are no
+// changed ones.
+func (v *verdict) added() (n int) {
+	for _, more := range v.Lost.Added {
+		n += more
+	}
+	return n
+}
+
+// explain finds the gap that a failure falls into.
+func explain(tg target.Target, c *testcase, v *verdict) *gap {
+	at := slices.IndexFunc(gaps, func(g gap) bool {
+		return (g.failing == v.Failing || g.also == v.Failing) && g.holds(tg) && g.explains(c, v)
+	})
+	if at < 0 {
+		return nil
+	}
+	return &gaps[at]
+}

@@ -1,0 +1,213 @@
+package property
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
+)
+
+// A schema is what the statements of a case can be aimed at, and the script
+// that makes it. The script is a list, so that a failing case can be shrunk.
+type schema struct {
+	dice
+	engine  target.Engine
+	script  []string
+	tables  []*table
+	views   []relation
+	calls   []routine // functions and procedures that write
+	acting  bool      // foreign keys change rows
+	fires   bool      // triggers or rules change rows
+	delayed bool      // triggers fire at COMMIT
+}
+
+// A table is one that the case makes, with rows 1 to rows.
+type table struct {
+	name  string
+	rows  int
+	refs  []string // columns that refer to another table's id
+	keyed string   // the primary key: what ON CONFLICT names
+	parts []string // partitions or heirs
+	b     bool     // there is a unique column b
+	lone  bool     // nothing may refer to it
+	g     string   // its generated column, or ""
+}
+
+// A relation is a table or view as a statement sees it.
+type relation struct {
+	name string
+	view bool
+	t    *table // the table behind it, whose columns id, a and s it has
+}
+
+// A routine is code in the server that changes rows.
+type routine struct {
+	name     string
+	function bool
+}
+
+func (s *schema) add(format string, args ...any) {
+	s.script = append(s.script, fmt.Sprintf(format, args...))
+}
+
+func (s *schema) is(e target.Engine) bool { return s.engine == e }
+
+// newSchema draws a schema. Foreign keys and triggers lead from tables to later
+// ones or to themselves, so that what they do ends.
+func newSchema(d dice, e target.Engine) *schema {
+	s := &schema{dice: d, engine: e}
+	s.add("CREATE TABLE log (what VARCHAR(20), n INT)")
+	for n := range 3 {
+		s.add("INSERT INTO log VALUES ('old', %d)", n)
+	}
+	for range d.between(2, 5) {
+		s.table()
+	}
+	for range d.between(0, 3) {
+		s.trigger()
+	}
+	for range d.between(0, 2) {
+		s.view()
+	}
+	if s.is(target.Postgres) && d.in(20) {
+		s.rule()
+	}
+	if !s.is(target.SQLite) && d.in(40) {
+		s.routine()
+	}
+	return s
+}
+
+// table adds a table with its rows.
+func (s *schema) table() {
+	t := &table{name: fmt.Sprintf("t%d", len(s.tables)), rows: s.between(0, 8), keyed: "id", b: s.in(50)}
+	kind := s.IntN(100)
+	partitioned := !s.is(target.SQLite) && kind < 15
+	if partitioned {
+		t.keyed, t.lone, t.b = "id, a", true, false
+	}
+	columns := []string{"id INT NOT NULL", "a INT NOT NULL DEFAULT 0", "s VARCHAR(20)"}
+	if s.is(target.SQLite) && !partitioned && s.in(50) {
+		columns[0] = "id INTEGER NOT NULL" // the rowid itself
+	}
+	if t.b {
+		columns = append(columns, "b INT UNIQUE")
+	}
+	if s.in(20) {
+		t.g = "g"
+		stored := "STORED"
+		if !s.is(target.Postgres) && s.in(50) {
+			stored = "VIRTUAL"
+		}
+		columns = append(columns, "g INT GENERATED ALWAYS AS (a + 1) "+stored)
+	}
+	var constraints []string
+	if !partitioned || s.is(target.Postgres) {
+		columns, constraints = s.references(t, columns)
+	}
+	columns = append(columns, "PRIMARY KEY ("+t.keyed+")")
+	text := fmt.Sprintf("CREATE TABLE %s (%s)", t.name, strings.Join(append(columns, constraints...), ", "))
+	s.add("%s%s", text, s.partitions(t, partitioned))
+	s.split(t, partitioned, kind)
+	s.tables = append(s.tables, t)
+	s.fill(t)
+}
+
+// partitions ends the definition of a partitioned table.
+func (s *schema) partitions(t *table, partitioned bool) string {
+	switch {
+	case !partitioned:
+		return ""
+	case s.is(target.Postgres):
+		return " PARTITION BY RANGE (a)"
+	}
+	t.parts = nil
+	return " PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (3), PARTITION p1 VALUES LESS THAN MAXVALUE)"
+}
+
+// split makes the partitions that are tables of their own, or an heir.
+func (s *schema) split(t *table, partitioned bool, kind int) {
+	if !s.is(target.Postgres) {
+		return
+	}
+	switch {
+	case partitioned:
+		t.parts = []string{t.name + "_p0", t.name + "_p1"}
+		s.add("CREATE TABLE %s PARTITION OF %s FOR VALUES FROM (MINVALUE) TO (3)", t.parts[0], t.name)
+		s.add("CREATE TABLE %s PARTITION OF %s FOR VALUES FROM (3) TO (MAXVALUE)", t.parts[1], t.name)
+	case kind < 25:
+		heir := t.name + "_heir"
+		t.parts = []string{heir}
+		s.add("CREATE TABLE %s (more INT) INHERITS (%s)", heir, t.name)
+		for id := range s.between(1, 4) {
+			s.add("INSERT INTO %s (id, a, s) VALUES (%d, %d, 'heir')", heir, 100+id, id)
+		}
+	}
+}
+
+// references adds columns that refer to earlier tables or to this one.
+func (s *schema) references(t *table, columns []string) (all, constraints []string) {
+	for n := range s.between(0, 2) {
+		parent := t
+		if len(s.tables) > 0 && (t.lone || s.in(80)) {
+			parent = pick(s.dice, s.tables)
+		}
+		if parent.lone {
+			continue
+		}
+		column := fmt.Sprintf("r%d", n)
+		t.refs = append(t.refs, column+" "+parent.name)
+		columns = append(columns, column+" INT DEFAULT 1")
+		constraints = append(constraints, fmt.Sprintf("FOREIGN KEY (%s) REFERENCES %s (id)%s%s", column, parent.name,
+			s.action("ON DELETE"), s.action("ON UPDATE")))
+	}
+	return columns, constraints
+}
+
+func (s *schema) action(on string) string {
+	actions := []string{"CASCADE", "CASCADE", "SET NULL", "RESTRICT", "NO ACTION"}
+	if !s.is(target.MariaDB) {
+		actions = append(actions, "SET DEFAULT")
+	}
+	if s.in(15) {
+		return ""
+	}
+	action := pick(s.dice, actions)
+	if action != "RESTRICT" && action != "NO ACTION" {
+		s.acting = true
+	}
+	return " " + on + " " + action
+}
+
+// fill adds the rows, one statement each: a failing case needs few of them.
+func (s *schema) fill(t *table) {
+	for id := 1; id <= t.rows; id++ {
+		columns, values := "id, a, s", fmt.Sprintf("%d, %d, 'x%d'", id, s.between(0, 5), s.between(0, 3))
+		if t.b {
+			columns, values = columns+", b", values+fmt.Sprintf(", %d", id*10)
+		}
+		for _, ref := range t.refs {
+			column, parent, _ := strings.Cut(ref, " ")
+			columns += ", " + column
+			values += ", " + s.reference(t, parent, id)
+		}
+		s.add("INSERT INTO %s (%s) VALUES (%s)", t.name, columns, values)
+	}
+}
+
+// reference is the value of a foreign key: a row that is there, or none.
+func (s *schema) reference(t *table, parent string, id int) string {
+	rows := id - 1
+	for _, p := range s.tables {
+		if p.name == parent && p != t {
+			rows = p.rows
+		}
+	}
+	if rows == 0 || s.in(15) {
+		return "NULL"
+	}
+	if s.in(40) {
+		return "1" // many children of one parent
+	}
+	return fmt.Sprint(s.between(1, rows))
+}

@@ -1,0 +1,50 @@
+package property
+
+import (
+	"context"
+	"slices"
+)
+
+// shrink takes statements out of a failing case for as long as it fails in the
+// same way, and puts it into the plainest form that still does.
+func (a *arena) shrink(ctx context.Context, c *testcase, f failing) (*testcase, verdict) {
+	fails := func(t *testcase) (verdict, bool) {
+		if a.fresh() != nil {
+			return verdict{}, false
+		}
+		v := a.check(ctx, t)
+		return v, v.Failing == f
+	}
+	best, why := c, verdict{}
+	if v, ok := fails(c); ok {
+		why = v
+	} else {
+		return c, why // it needs what came before it on its connection
+	}
+	try := func(change func(t *testcase)) bool {
+		t := *best
+		t.Setup = slices.Clone(best.Setup)
+		change(&t)
+		v, ok := fails(&t)
+		if ok {
+			best, why = &t, v
+		}
+		return ok
+	}
+	try(func(t *testcase) { t.Wrap, t.Savepoint = alone, false })
+	try(func(t *testcase) { t.Savepoint = false })
+	try(func(t *testcase) { t.Method = execPlain })
+	for taken := true; taken; {
+		taken = false
+		for size := max(len(best.Setup)/2, 1); size > 0; size /= 2 {
+			// From the end: what comes later depends on what comes before.
+			for end := len(best.Setup); end > 0; end -= size {
+				at := max(end-size, 0)
+				if end <= len(best.Setup) && try(func(t *testcase) { t.Setup = slices.Delete(t.Setup, at, end) }) {
+					taken = true
+				}
+			}
+		}
+	}
+	return best, why
+}

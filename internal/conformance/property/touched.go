@@ -1,0 +1,77 @@
+package property
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
+)
+
+// touched is how often the statement changes or removes a row, run bare and
+// taken back. A difference between two states says less: a row that is set to
+// what it was, or changed twice, is the engines' business all the same, and
+// none of them tells such rows apart.
+func (a *arena) touched(ctx context.Context, c *testcase) (n int, err error) {
+	if err := a.bare.prepare(ctx, c.Setup); err != nil {
+		return 0, err
+	}
+	conn, err := a.bare.admin.Conn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		_, undo := conn.ExecContext(ctx, "ROLLBACK")
+		err = errors.Join(err, undo, conn.Close())
+	}()
+	texts := append([]string{"BEGIN"}, c.Before...)
+	if a.bare.Engine != target.Postgres {
+		watch, err := a.bare.watch(ctx, conn)
+		if err != nil {
+			return 0, err
+		}
+		texts = append(watch, texts...)
+	}
+	for _, text := range append(texts, literal(c.Text)) {
+		if _, err := conn.ExecContext(ctx, text); err != nil {
+			return 0, fmt.Errorf("%w in %s", err, text)
+		}
+	}
+	count := "SELECT count(*) FROM watched"
+	if a.bare.Engine == target.Postgres {
+		if _, err := conn.ExecContext(ctx, "SET CONSTRAINTS ALL IMMEDIATE"); err != nil {
+			return 0, err
+		}
+		count = "SELECT sum(n_tup_upd + n_tup_del) FROM pg_stat_xact_user_tables" // the set-up only inserts
+	}
+	err = conn.QueryRowContext(ctx, count).Scan(&n)
+	return n, err
+}
+
+// watch makes triggers that note every changed and removed row. PostgreSQL has
+// counters for that.
+func (s *side) watch(ctx context.Context, conn *sql.Conn) (texts []string, err error) {
+	kind, ask, each, begin := "TEMP ", "SELECT name FROM sqlite_schema WHERE type = 'table'", "", "BEGIN "
+	if s.Engine == target.MariaDB {
+		kind, each = "", " FOR EACH ROW"
+		ask = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
+	}
+	rows, err := conn.QueryContext(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	texts = append(texts, "CREATE "+kind+"TABLE watched (n INT)")
+	for rows.Next() {
+		var table string
+		if err := rows.Scan(&table); err != nil {
+			return nil, err
+		}
+		for _, event := range []string{"UPDATE", "DELETE"} {
+			texts = append(texts, fmt.Sprintf("CREATE %sTRIGGER watch_%s_%s AFTER %s ON %s%s %sINSERT INTO watched VALUES (1); END",
+				kind, table, event, event, table, each, begin))
+		}
+	}
+	return texts, rows.Err()
+}
