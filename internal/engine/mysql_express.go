@@ -18,14 +18,17 @@ import (
 // foreign key that leads to it. It needs no multi-statements in the DSN, and
 // arguments travel as literals, so that nothing is prepared.
 //
-// The schema is looked at after the statement, which holds the table's metadata
-// lock by then: what it finds is what the statement met. A foreign key alone can
-// be added after it, and errs on the safe side.
+// The schema is looked at under the table's metadata lock. A foreign key can be
+// added to a child all the same, but none goes that the statement has followed:
+// so they are looked for after it, and what is found too much errs on the safe
+// side.
 //
 // Where it does not keep, nothing has changed, and the statement goes the
 // ordinary way, unless more rows were over the bound already. LIMIT n+1 ends it
 // early. It counts the rows that an UPDATE finds, not those that it changes: a
-// variable in the WHERE counts them too, and tells whether the LIMIT cut.
+// variable in the WHERE counts them too, and tells whether the LIMIT cut. RAND()
+// keeps the server from taking that condition for a constant, which it evaluates
+// once; if it evaluates it too often, the ordinary way decides.
 
 // Exec runs a statement of the caller's by itself, if the engine has a way in one
 // round trip. Not done: nothing has happened, and the statement takes its way through
@@ -160,7 +163,7 @@ func (e *express) bounded(limit int64) string {
 	text := src[:e.c.end]
 	if x.op.Kind == sqlscan.Update {
 		text = src[:x.op.Where.Start] + "(" + src[x.op.Where.Start:x.op.Where.End] +
-			") AND IF(@dbguard := @dbguard + 1, TRUE, TRUE)" + src[x.op.Where.End:e.c.end]
+			") AND (@dbguard := @dbguard + 1 + 0 * RAND()) > 0" + src[x.op.Where.End:e.c.end]
 	}
 	if x.op.Flags&sqlscan.HasLimit == 0 {
 		text += fmt.Sprintf(" LIMIT %d", limit+1)
@@ -186,28 +189,35 @@ func (e *express) compound(f *Flight, limit int64) string {
 		keep = "RELEASE SAVEPOINT dbguard; "
 		undo = "ROLLBACK TO SAVEPOINT dbguard; RELEASE SAVEPOINT dbguard; "
 	}
-	return "BEGIN NOT ATOMIC DECLARE n BIGINT; " + reset + open + run + "; SET n = ROW_COUNT(); " +
-		"IF n > " + fmt.Sprint(limit) + " THEN " + undo + "SELECT 2, n; ELSEIF n >= " + fmt.Sprint(f.op.Floor()) + " AND " + found + " <= " + fmt.Sprint(limit) +
-		" AND " + e.plain() + " THEN " + keep + "SELECT 1, n; ELSE " + undo + "SELECT 0, n; END IF; END"
+	plain, alone := e.conditions()
+	return "BEGIN NOT ATOMIC DECLARE n BIGINT; " + reset + open + "IF " + plain + " THEN " + run + "; SET n = ROW_COUNT(); " +
+		"IF n > " + fmt.Sprint(limit) + " THEN " + undo + "SELECT 2, n; " +
+		"ELSEIF n >= " + fmt.Sprint(f.op.Floor()) + " AND " + found + " <= " + fmt.Sprint(limit) + " AND " + alone +
+		" THEN " + keep + "SELECT 1, n; ELSE " + undo + "SELECT 0, n; END IF; " +
+		"ELSE " + undo + "SELECT 0, 0; END IF; END"
 }
 
-// plain is the condition that nothing but the table's own rows can have changed.
-func (e *express) plain() string {
+// conditions are those that must hold before the statement runs, so that it can
+// be undone and does nothing but what it says, and afterwards, so that no row
+// went with those that it named. The first opens the table: from then on nobody
+// alters it, or gives it a trigger.
+func (e *express) conditions() (plain, alone string) {
 	name := e.st.targets[0].name
 	schema, table := "DATABASE()", quoteString(sqlscan.MySQL, name[len(name)-1])
 	if len(name) > 1 {
 		schema = quoteString(sqlscan.MySQL, name[0])
 	}
 	// The dictionary's names are compared as bytes of the file name's character set.
-	key := "NOT EXISTS (SELECT 1 FROM " + dictionary + " WHERE REF_NAME = CONVERT(CONCAT(CAST(CONVERT(" + schema +
+	alone = "NOT EXISTS (SELECT 1 FROM " + dictionary + " WHERE REF_NAME = CONVERT(CONCAT(CAST(CONVERT(" + schema +
 		" USING filename) AS BINARY), '/', CAST(CONVERT(" + table + " USING filename) AS BINARY)) USING utf8mb3))"
 	if e.m.noDictionary {
-		key = "NOT EXISTS (SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE REFERENCED_TABLE_NAME = " + table + ")"
+		alone = "NOT EXISTS (SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE REFERENCED_TABLE_NAME = " + table + ")"
 	}
-	return "@@sql_safe_updates = 0 AND " + key +
+	plain = "(SELECT COUNT(*) FROM (SELECT 1 FROM " + e.st.targets[0].raw + " LIMIT 0) dbguard) = 0 AND @@sql_safe_updates = 0" +
 		" AND EXISTS (SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = " + schema + " AND TABLE_NAME = " + table +
 		" AND TABLE_TYPE = 'BASE TABLE' AND ENGINE = 'InnoDB')" +
 		" AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = " + schema + " AND EVENT_OBJECT_TABLE = " + table + ")"
+	return plain, alone
 }
 
 // The answers of a compound.

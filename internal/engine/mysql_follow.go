@@ -87,6 +87,9 @@ func (col *walkColumn) read(class, charset string) bool {
 }
 
 func (w *keyWalk) selectFrom(t mysqlTable) string {
+	if len(w.tables[t]) == 0 {
+		return "SELECT 1 FROM " // nothing tells one row from another, or leads on
+	}
 	exprs := make([]string, 0, len(w.tables[t]))
 	for _, col := range w.tables[t] {
 		exprs = append(exprs, col.expr)

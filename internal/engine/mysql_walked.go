@@ -25,10 +25,7 @@ func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []fore
 		text += w.limits(own)
 	}
 	if w.roots, err = w.fetch(ctx, own, text); err != nil {
-		if c.f.s.lose(err) {
-			return false, err
-		}
-		return false, nil // the statement will tell
+		return false, c.f.s.graveError(err) // or else the statement will tell
 	}
 	w.total = int64(len(w.roots))
 	update := x.op.Kind == sqlscan.Update
@@ -38,13 +35,24 @@ func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []fore
 	c.walk = w
 	if !w.over() {
 		if err := w.follow(ctx, own, eventsOf(x.op.Kind), w.roots, c.assigns); err != nil {
-			return false, err
+			c.walk = nil
+			return false, c.f.s.graveError(err) // a child that may not be read
 		}
 	}
 	if w.over() && !update {
 		return true, c.f.op.Foresee(dbguard.Count{Rows: w.total, Tables: w.tell(int64(len(w.roots)))})
 	}
 	return true, nil
+}
+
+// graveError is nil for an error that only says that a question was not answered:
+// not for a lost connection, a deadlock (1213) or a lock that was not had (1205),
+// which the statement would have met itself.
+func (s *Session) graveError(err error) error {
+	if s.lose(err) || strings.Contains(err.Error(), "1213") || strings.Contains(err.Error(), "1205") {
+		return err
+	}
+	return nil
 }
 
 func (w *keyWalk) tell(direct int64) []dbguard.TableRows {
