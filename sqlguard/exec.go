@@ -64,6 +64,9 @@ func (c *conn) judgedExec(ctx context.Context, text string, args []driver.NamedV
 	if flight == nil {
 		return run(ctx)
 	}
+	if instead := flight.Instead(); instead != "" {
+		run = func(ctx context.Context) (driver.Result, error) { return helper{c.bare}.execOrPrepare(ctx, instead) }
+	}
 	res, err := run(flight.Context())
 	if err == driver.ErrSkip {
 		return nil, skipped(ctx, flight)

@@ -19,6 +19,7 @@ type Flight struct {
 	way     way
 	frame   frame
 	counter counter
+	instead string
 	text    string // of the caller, until the statement is sent
 	args    []driver.NamedValue
 	blind   bool // it can be neither counted nor undone, and the caller knows
@@ -30,6 +31,11 @@ func (f *Flight) Context() context.Context { return f.ctx }
 // Streams reports that the rows of a Query must be read to their end, and
 // counted, before End.
 func (f *Flight) Streams() bool { return f != nil && f.way >= own }
+
+// Instead is the text, complete with its arguments, that a door sends for an Exec
+// in place of the caller's statement: it does the same, but stops early. It is
+// empty if the caller's own is to be sent.
+func (f *Flight) Instead() string { return f.instead }
 
 // Moot reports that the statement would find nothing to do, as DROP … IF EXISTS
 // of what is missing. A door that answers it with no rows affected, and does
@@ -50,6 +56,9 @@ func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operati
 	}
 	if err != nil {
 		return nil, f.refused(ctx, err)
+	}
+	if m, ok := s.backend.(*mysql); ok && f.way >= own {
+		f.instead = m.limited(f)
 	}
 	f.text, f.args = "", nil
 	s.flight = f

@@ -20,7 +20,7 @@ type mysql struct {
 	noDictionary bool   // the account may not read INNODB_SYS_FOREIGN, or there is none
 	privileged   bool   // the account sees triggers
 	noExpress    bool
-	slow         map[string]int // tables that the express does not serve, for a while
+	slow         map[string]heldTable // tables that the express does not serve, for a while
 }
 
 func (m *mysql) system() string {

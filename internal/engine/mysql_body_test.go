@@ -80,3 +80,34 @@ func FuzzReadBody(f *testing.F) {
 		}
 	})
 }
+
+func TestUndoEntriesAreThoseOfTheOpenTransaction(t *testing.T) {
+	const status = `
+LATEST FOREIGN KEY ERROR
+TRANSACTION 17, ACTIVE 0 sec inserting
+3 lock struct(s), heap size 1128, 2 row lock(s), undo log entries 9
+MariaDB thread id 45, OS thread handle 1, query id 2 root
+------------
+TRANSACTIONS
+------------
+LIST OF TRANSACTIONS FOR EACH SESSION:
+---TRANSACTION (0x7f82288f1b80), not started
+0 lock struct(s), heap size 1128, 0 row lock(s)
+---TRANSACTION 1738, ACTIVE 0 sec
+12 lock struct(s), heap size 1128, 19 row lock(s), undo log entries 4
+MariaDB thread id 4, OS thread handle 2, query id 3 root
+---TRANSACTION 1740, ACTIVE 0 sec
+12 lock struct(s), heap size 1128, 19 row lock(s), undo log entries 7
+MariaDB thread id 45, OS thread handle 1, query id 4 root starting
+SHOW ENGINE INNODB STATUS
+--------
+FILE I/O
+`
+	for thread, want := range map[string]int64{" thread id 45,": 7, " thread id 4,": 4, " thread id 5,": 0} {
+		got, err := entriesOf(status, thread)
+		assert.NoError(t, err)
+		assert.Equal(t, want, got, thread)
+	}
+	_, err := entriesOf("... truncated...", " thread id 4,")
+	assert.Error(t, err)
+}

@@ -26,6 +26,7 @@ type mysqlCounter struct {
 	f           *Flight
 	before      int64
 	partitioned bool
+	parts, all  int  // how many of the tables are, of how many
 	viewed      bool // a view was looked through
 	derived     bool // a column of the table changes with others
 
@@ -104,8 +105,8 @@ func (c *mysqlCounter) keys(ctx context.Context, bases []mysqlTable) (note strin
 	if err != nil {
 		return "", err
 	}
-	if x := c.f.st.simple(); x != nil && x.op.Kind == sqlscan.Update && len(bases) == 1 {
-		if c.derived, err = c.m.changesWithOthers(ctx, bases[0]); err != nil {
+	if len(c.f.st.targets) == 1 && len(bases) == 1 {
+		if c.derived, err = c.m.changesWithOthers(ctx, bases[0], keys); err != nil {
 			return "", err
 		}
 	}
@@ -142,16 +143,37 @@ func (c *mysqlCounter) keys(ctx context.Context, bases []mysqlTable) (note strin
 // assigns reports that an UPDATE may give one of the columns another value. A
 // trigger may do that too, and a generated column changes with others.
 func (c *mysqlCounter) assigns(columns []string) bool {
-	x := c.f.st.simple()
-	if x == nil || c.reach.wrote || c.f.text == "" {
+	assigned, ok := c.f.assigned()
+	if !ok || c.reach.wrote || c.reach.fires || c.derived {
 		return true
 	}
-	for word := range identifiers(c.f.text) {
+	for word := range identifiers(assigned) {
 		if containsName(columns, word) {
 			return true
 		}
 	}
-	return c.reach.fires || c.derived
+	return false
+}
+
+// assigned is the part of the text that names the columns which are given
+// another value.
+func (f *Flight) assigned() (text string, ok bool) {
+	if f.text == "" || len(f.st.targets) != 1 || executes(f.text) {
+		return "", false
+	}
+	switch x := &f.st.targets[0]; x.op.Kind {
+	case sqlscan.Update:
+		if f.st.simple() == nil {
+			return "", false
+		}
+		t := &sqlscan.Text{Source: f.text, Dialect: sqlscan.MySQL, Mode: f.s.modes.mode}
+		c := clausesOf(t, x)
+		return f.text[max(c.set, 0):c.rest], !c.odd
+	case sqlscan.Upsert:
+		at := strings.LastIndex(strings.ToUpper(f.text), "DUPLICATE")
+		return f.text[max(at, 0):], at >= 0 && len(strings.ToUpper(f.text)) == len(f.text)
+	}
+	return "", false
 }
 
 // maxViews is how deep views are followed into views.
@@ -181,7 +203,9 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 			note = "table " + table + " is " + engine
 		case strings.Contains(asText(v[5]), "partitioned"):
 			c.partitioned = true
+			c.parts++
 		}
+		c.all++
 		bases = append(bases, mysqlTable{schema, table})
 		return nil
 	})
@@ -197,6 +221,9 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 		tables, err := c.behind(ctx, view)
 		if err != nil {
 			return nil, "", err
+		}
+		if len(tables) == 0 {
+			return nil, "view " + view[1] + " cannot be looked through (it takes the privilege SHOW VIEW)", nil
 		}
 		behind = append(behind, tables...)
 	}
@@ -253,6 +280,9 @@ func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count
 	if err != nil {
 		return dbguard.Count{}, err
 	}
+	if x := c.f.st.simple(); x != nil && x.op.Flags&sqlscan.Returning != 0 && affected == 0 {
+		affected = -1 // rows that Exec threw away are in no driver's count
+	}
 	count, err := c.visible(ctx, after-c.before, affected)
 	switch {
 	case err != nil:
@@ -268,7 +298,10 @@ func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count
 // visible counts what the server tells, which is all but foreign keys.
 func (c *mysqlCounter) visible(ctx context.Context, handled, affected int64) (dbguard.Count, error) {
 	x := c.f.st.simple()
-	if x == nil || affected < 0 {
+	switch {
+	case affected >= 0 && c.joined(): // which the driver counts, in all of its tables
+		return dbguard.Count{Rows: max(affected, c.halved(handled))}, nil
+	case x == nil || affected < 0:
 		return dbguard.Count{Rows: c.halved(handled)}, nil
 	}
 	hidden := max(handled-affected, 0)
@@ -291,9 +324,19 @@ func (c *mysqlCounter) visible(ctx context.Context, handled, affected int64) (db
 	return count, nil
 }
 
-// halved are the rows behind a number of handler calls.
+// joined reports a DELETE or UPDATE of several tables, partitioned ones among them.
+func (c *mysqlCounter) joined() bool {
+	st := c.f.st
+	return c.partitioned && c.parts < c.all && !c.reach.fires && st.simple() == nil && len(st.calls) == 0 && !slices.ContainsFunc(st.targets, func(x target) bool {
+		return x.op.Kind != sqlscan.Delete && x.op.Kind != sqlscan.Update
+	})
+}
+
+// halved are the rows behind a number of handler calls, where all of them went
+// to partitioned tables; the most that there can be, where some did.
 func (c *mysqlCounter) halved(handled int64) int64 {
-	if c.partitioned {
+	switch {
+	case c.partitioned && c.parts == c.all, c.partitioned && c.joined():
 		return (handled + 1) / 2
 	}
 	return handled

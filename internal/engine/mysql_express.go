@@ -120,16 +120,42 @@ func plainText(text string) bool {
 
 // held reports that the table was met lately where the express does not keep.
 func (m *mysql) held(x *target) bool {
-	n, ok := m.slow[x.raw]
+	h, ok := m.slow[x.raw]
 	if !ok {
 		return false
 	}
-	if n--; n > 0 {
-		m.slow[x.raw] = n
+	if h.left--; h.left > 0 {
+		m.slow[x.raw] = h
 	} else {
 		delete(m.slow, x.raw) // the schema may have changed
 	}
 	return true
+}
+
+// heldTable is one that the express does not serve.
+type heldTable struct {
+	left int
+	// limits says that a LIMIT of ours does no harm: in a session with
+	// sql_safe_updates it would let pass what the server refuses.
+	limits bool
+}
+
+// limited is the text of a DELETE on a table that the express does not serve,
+// with its arguments written out and a LIMIT of one more row than the bound; ""
+// if it must be sent as it is.
+func (m *mysql) limited(f *Flight) string {
+	x, limit := f.st.simple(), f.op.Limit()
+	if x == nil || x.op.Kind != sqlscan.Delete || !m.slow[x.raw].limits || limit < 0 || limit >= maxProbe ||
+		x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.Returning|sqlscan.HasLimit) != 0 || !plainText(f.text) {
+		return ""
+	}
+	t := &sqlscan.Text{Source: f.text, Dialect: sqlscan.MySQL, Mode: f.s.modes.mode}
+	c := clausesOf(t, x)
+	text, ok := spelled(t, 0, c.end, f.args, 0)
+	if c.odd || !ok || c.all != len(f.args) || strings.TrimRight(f.text[c.end:], "; \t\r\n") != "" {
+		return ""
+	}
+	return fmt.Sprintf("%s LIMIT %d", text, limit+1)
 }
 
 // retryAfter is how many statements on a table go the ordinary way before the
@@ -137,11 +163,11 @@ func (m *mysql) held(x *target) bool {
 const retryAfter = 100
 
 // hold keeps the next statements on the table from the express.
-func (m *mysql) hold(x *target) {
+func (m *mysql) hold(x *target, limits bool) {
 	if m.slow == nil || len(m.slow) > 1000 {
-		m.slow = map[string]int{}
+		m.slow = map[string]heldTable{}
 	}
-	m.slow[x.raw] = retryAfter
+	m.slow[x.raw] = heldTable{left: retryAfter, limits: limits}
 }
 
 // seesTriggers reports that the account may see triggers: without the
@@ -191,10 +217,10 @@ func (e *express) compound(f *Flight, limit int64) string {
 	}
 	plain, alone := e.conditions()
 	return "BEGIN NOT ATOMIC DECLARE n BIGINT; " + reset + open + "IF " + plain + " THEN " + run + "; SET n = ROW_COUNT(); " +
-		"IF n > " + fmt.Sprint(limit) + " THEN " + undo + "SELECT 2, n; " +
+		"IF n > " + fmt.Sprint(limit) + " THEN " + undo + "SELECT 2, n, 0; " +
 		"ELSEIF n >= " + fmt.Sprint(f.op.Floor()) + " AND " + found + " <= " + fmt.Sprint(limit) + " AND " + alone +
-		" THEN " + keep + "SELECT 1, n; ELSE " + undo + "SELECT 0, n; END IF; " +
-		"ELSE " + undo + "SELECT 0, 0; END IF; END"
+		" THEN " + keep + "SELECT 1, n, 0; ELSE " + undo + "SELECT 0, n, @@sql_safe_updates; END IF; " +
+		"ELSE " + undo + "SELECT 0, 0, @@sql_safe_updates; END IF; END"
 }
 
 // conditions are those that must hold before the statement runs, so that it can
@@ -230,12 +256,13 @@ const (
 // run sends the compound, and settles.
 func (e *express) run(f *Flight) (affected int64, done bool, err error) {
 	limit := f.op.Limit()
-	answer := int64(-1)
+	answer, safe := int64(-1), true
 	f.frame = e.m.frame(f)
 	err = e.m.conn.Query(f.ctx, e.compound(f, limit), func(v []any) error {
 		var err error
 		if answer, err = asInt(v[0]); err == nil {
 			affected, err = asInt(v[1])
+			safe = asBool(v[2])
 		}
 		return err
 	})
@@ -259,7 +286,7 @@ func (e *express) run(f *Flight) (affected int64, done bool, err error) {
 			return 0, true, f.op.End(dbguard.EffectUndone, nil)
 		}
 	}
-	e.m.hold(&f.st.targets[0])
+	e.m.hold(&f.st.targets[0], !safe)
 	f.op.Abandon()
 	return 0, false, nil
 }
@@ -284,8 +311,8 @@ func (e *express) failed(f *Flight, err error) (affected int64, done bool, _ err
 		return 0, true, f.op.End(dbguard.EffectUnknown, hide(err))
 	case deniesDictionary(err) && !e.m.noDictionary:
 		e.m.noDictionary = true
-	case strings.Contains(err.Error(), "1064"): // its own, or the server cannot read ours
-		e.m.hold(&f.st.targets[0])
+	case mysqlError(err, "1064"): // its own, or the server cannot read ours
+		e.m.hold(&f.st.targets[0], false)
 	case f.way == nested && s.backend.gone(err): // Start finds out what has become of the transaction
 		f.op.Abandon()
 		return 0, false, nil

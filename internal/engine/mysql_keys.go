@@ -94,7 +94,14 @@ const standardStamp = "SELECT CONSTRAINT_SCHEMA, CONSTRAINT_NAME, TABLE_NAME, RE
 // deniesDictionary knows that the account lacks PROCESS (1227), or that the
 // server is MySQL, which has no such table (1109).
 func deniesDictionary(err error) bool {
-	return strings.Contains(err.Error(), "1227") || strings.Contains(err.Error(), "1109")
+	return mysqlError(err, "1227") || mysqlError(err, "1109")
+}
+
+// mysqlError knows an error by the number that drivers begin it with: the text
+// is in the server's language, and may hold any other number.
+func mysqlError(err error, number string) bool {
+	rest, ok := strings.CutPrefix(err.Error(), "Error "+number)
+	return ok && (strings.HasPrefix(rest, " (") || strings.HasPrefix(rest, ":"))
 }
 
 // keys are the foreign keys that lead away from the tables, step by step.

@@ -49,7 +49,7 @@ func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []fore
 // not for a lost connection, a deadlock (1213) or a lock that was not had (1205),
 // which the statement would have met itself.
 func (s *Session) graveError(err error) error {
-	if s.lose(err) || strings.Contains(err.Error(), "1213") || strings.Contains(err.Error(), "1205") {
+	if s.lose(err) || mysqlError(err, "1213") || mysqlError(err, "1205") {
 		return err
 	}
 	return nil
@@ -145,11 +145,19 @@ func (m *mysql) undoEntries(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if strings.Contains(status, "... truncated...") {
+	return entriesOf(status, m.thread)
+}
+
+// entriesOf finds the session among the open transactions. Before their list
+// the last deadlock and the last foreign key error are told, which may have been
+// the session's too.
+func entriesOf(status, thread string) (int64, error) {
+	_, list, ok := strings.Cut(status, "\nLIST OF TRANSACTIONS")
+	if !ok || strings.Contains(status, "... truncated...") {
 		return 0, errNoRow
 	}
-	for block := range strings.SplitSeq(status, "---TRANSACTION") {
-		if !strings.Contains(block, m.thread) {
+	for block := range strings.SplitSeq(list, "\n---TRANSACTION") {
+		if !strings.Contains(block, thread) {
 			continue
 		}
 		_, rest, ok := strings.Cut(block, "undo log entries ")
@@ -256,11 +264,17 @@ func identifiers(text string) func(yield func(string) bool) {
 	}
 }
 
-// changesWithOthers reports that the table has a column whose value an UPDATE
-// changes without naming it.
-func (m *mysql) changesWithOthers(ctx context.Context, t mysqlTable) (bool, error) {
+// changesWithOthers reports that a foreign key points to a column of the table
+// whose value an UPDATE changes without naming it.
+func (m *mysql) changesWithOthers(ctx context.Context, t mysqlTable, keys []foreignKey) (bool, error) {
+	names := "''"
+	for _, k := range keys {
+		for _, col := range k.parentCols {
+			names += ", " + quoteString(sqlscan.MySQL, col)
+		}
+	}
 	n, err := askInts(ctx, m.conn, "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = "+quoteString(sqlscan.MySQL, t.schema)+
-		" AND TABLE_NAME = "+quoteString(sqlscan.MySQL, t.name)+" AND (EXTRA LIKE '%GENERATED%' OR EXTRA LIKE '%on update%')")
+		" AND TABLE_NAME = "+quoteString(sqlscan.MySQL, t.name)+" AND COLUMN_NAME IN ("+names+") AND (EXTRA LIKE '%GENERATED%' OR EXTRA LIKE '%on update%')")
 	if err != nil {
 		return false, err
 	}
