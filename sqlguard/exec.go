@@ -64,8 +64,11 @@ func (c *conn) judgedExec(ctx context.Context, text string, args []driver.NamedV
 	if flight == nil {
 		return run(ctx)
 	}
-	if instead := flight.Instead(); instead != "" {
-		run = func(ctx context.Context) (driver.Result, error) { return helper{c.bare}.execOrPrepare(ctx, instead) }
+	if text, complete := flight.Instead(); text != "" {
+		if complete {
+			args = noArgs
+		}
+		run = func(ctx context.Context) (driver.Result, error) { return helper{c.bare}.execOrPrepare(ctx, text, args) }
 	}
 	res, err := run(flight.Context())
 	if err == driver.ErrSkip {

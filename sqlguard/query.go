@@ -41,6 +41,9 @@ func (c *conn) judgedQuery(ctx context.Context, text string, args []driver.Named
 	if flight == nil {
 		return run(ctx)
 	}
+	if text, complete := flight.Instead(); text != "" && !complete && c.bare.queryer != nil {
+		run = func(ctx context.Context) (driver.Rows, error) { return c.bare.query(ctx, text, args) }
+	}
 	base, err := run(flight.Context())
 	if err == driver.ErrSkip {
 		return nil, skipped(ctx, flight)

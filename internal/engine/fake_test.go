@@ -42,6 +42,8 @@ func label(text string) string {
 		return "pending"
 	case strings.HasPrefix(text, "WITH RECURSIVE same"):
 		return "routes"
+	case strings.Contains(text, "pragma_table_list"):
+		return "rowid"
 	case strings.Contains(text, "information_schema.ROUTINES"):
 		return "routine"
 	case strings.Contains(text, "information_schema.ENGINES"):

@@ -12,17 +12,18 @@ import (
 // Flight is one statement between its judgement and its verdict. The nil
 // Flight is a statement that nobody guards.
 type Flight struct {
-	s       *Session
-	st      *statement
-	op      *dbguard.Operation // nil: followed
-	ctx     context.Context
-	way     way
-	frame   frame
-	counter counter
-	instead string
-	text    string // of the caller, until the statement is sent
-	args    []driver.NamedValue
-	blind   bool // it can be neither counted nor undone, and the caller knows
+	s        *Session
+	st       *statement
+	op       *dbguard.Operation // nil: followed
+	ctx      context.Context
+	way      way
+	frame    frame
+	counter  counter
+	instead  string
+	complete bool
+	text     string // of the caller, until the statement is sent
+	args     []driver.NamedValue
+	blind    bool // it can be neither counted nor undone, and the caller knows
 }
 
 // Context is the one to hand to the driver with the caller's statement.
@@ -32,10 +33,11 @@ func (f *Flight) Context() context.Context { return f.ctx }
 // counted, before End.
 func (f *Flight) Streams() bool { return f != nil && f.way >= own }
 
-// Instead is the text, complete with its arguments, that a door sends for an Exec
-// in place of the caller's statement: it does the same, but stops early. It is
-// empty if the caller's own is to be sent.
-func (f *Flight) Instead() string { return f.instead }
+// Instead is the text that a door sends in place of the caller's statement: it
+// does the same, but stops early. It takes the caller's arguments, unless they
+// are complete in it; then it is for an Exec alone. It is empty if the caller's
+// own is to be sent.
+func (f *Flight) Instead() (text string, complete bool) { return f.instead, f.complete }
 
 // Moot reports that the statement would find nothing to do, as DROP … IF EXISTS
 // of what is missing. A door that answers it with no rows affected, and does
@@ -58,7 +60,7 @@ func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operati
 		return nil, f.refused(ctx, err)
 	}
 	if m, ok := s.backend.(*mysql); ok && f.way >= own {
-		f.instead = m.limited(f)
+		f.instead, f.complete = m.limited(f), true
 	}
 	f.text, f.args = "", nil
 	s.flight = f
