@@ -84,7 +84,7 @@ func (m *mysql) express(ctx context.Context, st *statement, text string, args []
 	x := st.simple()
 	if x == nil || m.locked || m.noExpress || !containsFold(m.version, "mariadb") || len(x.name) == 0 || len(x.name) > 2 ||
 		x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.Returning) != 0 || x.op.Where.Start >= x.op.Where.End ||
-		!plainText(text) || containsFold(text, "last_insert_id") || m.held(x) {
+		!plainText(text) || containsFold(text, "last_insert_id") || containsFold(text[:x.op.Object.Start], "ignore") || m.held(x) {
 		return nil
 	}
 	e := &express{m: m, st: st, t: &sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: mode}}
@@ -146,7 +146,7 @@ type heldTable struct {
 func (m *mysql) limited(f *Flight) string {
 	x, limit := f.st.simple(), f.op.Limit()
 	if x == nil || x.op.Kind != sqlscan.Delete || !m.slow[x.raw].limits || limit < 0 || limit >= maxProbe ||
-		x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.Returning|sqlscan.HasLimit) != 0 || !plainText(f.text) {
+		x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.Returning|sqlscan.HasLimit) != 0 || !plainText(f.text) || containsFold(f.text[:x.op.Object.Start], "ignore") {
 		return ""
 	}
 	t := &sqlscan.Text{Source: f.text, Dialect: sqlscan.MySQL, Mode: f.s.modes.mode}

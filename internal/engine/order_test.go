@@ -147,20 +147,20 @@ func TestOrder(t *testing.T) {
 		},
 		{
 			name: "SQLite, kept", d: sq, limit: 1, text: deleteOne,
-			want: []string{"rowid", open, changed, "> " + deleteOne, changes2, release}, effect: dbguard.EffectApplied,
+			want: []string{"PRAGMA main.schema_version", open, changed, "> " + deleteOne, changes2, release}, effect: dbguard.EffectApplied,
 		},
 		{
 			name: "SQLite, taken back", d: sq, limit: 0, text: deleteOne,
-			want: []string{"rowid", open, changed, "> " + deleteOne, changes2, back, release}, effect: dbguard.EffectUndone,
+			want: []string{"PRAGMA main.schema_version", open, changed, "> " + deleteOne, changes2, back, release}, effect: dbguard.EffectUndone,
 		},
 		{
 			name: "SQLite, failed", d: sq, limit: 1, text: deleteOne, err: errServer,
-			want: []string{"rowid", open, changed, "> " + deleteOne, back, release}, effect: dbguard.EffectUndone,
+			want: []string{"PRAGMA main.schema_version", open, changed, "> " + deleteOne, back, release}, effect: dbguard.EffectUndone,
 		},
 		{
 			name: "SQLite, failed and rolled back by itself", d: sq, limit: 1, text: deleteOne, err: errServer,
 			script: func(r *rig) { r.conn.fail(back, errNoSaved) },
-			want:   []string{"rowid", open, changed, "> " + deleteOne, back}, effect: dbguard.EffectUndone,
+			want:   []string{"PRAGMA main.schema_version", open, changed, "> " + deleteOne, back}, effect: dbguard.EffectUndone,
 		},
 		{
 			name: "SQLite, upsert of more rows than the bound", d: sq, limit: 1,

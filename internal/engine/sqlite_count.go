@@ -108,7 +108,7 @@ func (c *sqliteCounter) count(ctx context.Context, _ int64) (dbguard.Count, erro
 		return dbguard.Count{}, err
 	}
 	if c.schema != "" {
-		if version, err := c.version(ctx); err != nil || version != c.schema {
+		if version, err := c.q.version(ctx); err != nil || version != c.schema {
 			return dbguard.Count{Rows: -1}, err
 		}
 	}

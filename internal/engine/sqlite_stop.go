@@ -16,7 +16,9 @@ import (
 // It is one scan, as the caller's own is, with its arguments in the same order,
 // and does the same where no more rows are found. It is empty where the
 // statement must go as it is: a view or a WITHOUT ROWID table has no rowid, and
-// a column may have taken its name.
+// a column may have taken its name. And where a row that is found need not be
+// changed, so that the LIMIT could cut unnoticed: a trigger may RAISE(IGNORE), a
+// conflict may be ignored, or resolved by removing a row.
 //
 // It is asked before anything is opened: a transaction that reads first cannot
 // wait for a lock. The schema is seen to be the same afterwards.
@@ -37,15 +39,15 @@ func (c *sqliteCounter) stopping(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	table := f.text[x.op.Object.Start:end]
-	if containsFold(table, "indexed") {
+	if containsFold(table, "indexed") || containsFold(f.text[:x.op.Object.Start], "ignore") {
 		return "", nil
 	}
-	name, err := c.q.rowid(ctx, x.name[0])
-	if err != nil || name == "" {
+	version, err := c.q.version(ctx)
+	if err != nil {
 		return "", err
 	}
-	version, err := c.version(ctx)
-	if err != nil {
+	name, err := c.q.knownRowid(ctx, version, x.name[0])
+	if err != nil || name == "" {
 		return "", err
 	}
 	c.schema = version
@@ -53,15 +55,34 @@ func (c *sqliteCounter) stopping(ctx context.Context) (string, error) {
 		f.text[x.op.Where.Start:x.op.Where.End], limit+1, f.text[x.op.Where.End:]), nil
 }
 
+// knownRowid remembers what rowid found, for as long as the schema is the same.
+func (q *sqlite) knownRowid(ctx context.Context, version, table string) (string, error) {
+	if q.schema != version || len(q.rowids) > 1000 {
+		q.schema, q.rowids = version, map[string]string{}
+	}
+	name, ok := q.rowids[table]
+	if ok {
+		return name, nil
+	}
+	name, err := q.rowid(ctx, table)
+	if err == nil {
+		q.rowids[table] = name
+	}
+	return name, err
+}
+
 // rowid is a name of the row's number in the table, if that is the only object
-// of its name and has one.
+// of its name, in the main database, and has one.
 func (q *sqlite) rowid(ctx context.Context, table string) (string, error) {
 	quoted := quoteString(sqlscan.SQLite, table)
 	free := ""
-	err := q.conn.Query(ctx, "SELECT count(*), min(type), max(wr), (SELECT group_concat(lower(name)) FROM pragma_table_xinfo("+quoted+
-		") WHERE lower(name) IN ('rowid', '_rowid_', 'oid')) FROM pragma_table_list WHERE name = "+quoted+" COLLATE NOCASE", func(v []any) error {
+	// A trigger of temp may be on a table of main.
+	err := q.conn.Query(ctx, "SELECT count(*), min(schema || type), max(wr), (SELECT group_concat(lower(name)) FROM pragma_table_xinfo("+quoted+
+		") WHERE lower(name) IN ('rowid', '_rowid_', 'oid')), "+
+		"(SELECT count(*) FROM (SELECT * FROM main.sqlite_master UNION ALL SELECT * FROM temp.sqlite_master)"+
+		" WHERE lower(tbl_name) = lower("+quoted+") AND (type = 'trigger' OR sql LIKE '%conflict%')) FROM pragma_table_list WHERE name = "+quoted+" COLLATE NOCASE", func(v []any) error {
 		n, err := asInt(v[0])
-		if err != nil || n != 1 || asText(v[1]) != "table" || asBool(v[2]) {
+		if err != nil || n != 1 || asBool(v[4]) || asText(v[1]) != "maintable" || asBool(v[2]) {
 			return err
 		}
 		taken := "," + asText(v[3]) + ","
@@ -78,12 +99,8 @@ func (q *sqlite) rowid(ctx context.Context, table string) (string, error) {
 	return free, err
 }
 
-// version is the number of the schema of the main database; temp has its own.
-func (c *sqliteCounter) version(ctx context.Context) (string, error) {
-	main, err := askText(ctx, c.q.conn, "PRAGMA main.schema_version")
-	if err != nil {
-		return "", err
-	}
-	temp, err := askText(ctx, c.q.conn, "PRAGMA temp.schema_version")
-	return main + " " + temp, err
+// version is the number of the main database's schema. That of temp changes only
+// by texts of this connection.
+func (q *sqlite) version(ctx context.Context) (string, error) {
+	return askText(ctx, q.conn, "PRAGMA main.schema_version")
 }
