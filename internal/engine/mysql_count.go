@@ -110,13 +110,7 @@ func (c *mysqlCounter) keys(ctx context.Context, bases []mysqlTable) (note strin
 			return "", err
 		}
 	}
-	active, direct := false, len(bases) == 1 && !c.viewed
-	for t, ev := range c.reach.tables {
-		if hit := keysFrom(keys, t, ev, c.assigns); len(hit) > 0 {
-			active = true
-			direct = direct && t == bases[0] && !slices.Contains(c.reach.behind, t)
-		}
-	}
+	active, direct := c.leading(keys, bases)
 	if !active {
 		return "", nil
 	}
@@ -138,6 +132,19 @@ func (c *mysqlCounter) keys(ctx context.Context, bases []mysqlTable) (note strin
 		return "it changes rows along foreign keys, which this account cannot count (grant it PROCESS)", nil
 	}
 	return "", err
+}
+
+// leading reports that a foreign key will change rows, and that all of those
+// lead away from the one table that the text names itself.
+func (c *mysqlCounter) leading(keys []foreignKey, bases []mysqlTable) (active, direct bool) {
+	direct = len(bases) == 1 && !c.viewed
+	for t, ev := range c.reach.tables {
+		if len(keysFrom(keys, t, ev, c.assigns)) > 0 {
+			active = true
+			direct = direct && t == bases[0] && !slices.Contains(c.reach.behind, t)
+		}
+	}
+	return active, direct
 }
 
 // assigns reports that an UPDATE may give one of the columns another value. A
@@ -212,6 +219,12 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 	if err != nil || note != "" || len(views) == 0 {
 		return bases, note, err
 	}
+	more, note, err := c.lookThrough(ctx, views, depth)
+	return append(bases, more...), note, err
+}
+
+// lookThrough is engines of the tables behind views.
+func (c *mysqlCounter) lookThrough(ctx context.Context, views [][]string, depth int) (bases []mysqlTable, note string, err error) {
 	c.viewed = true
 	if depth == maxViews {
 		return nil, "views are nested too deeply", nil
@@ -227,8 +240,7 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 		}
 		behind = append(behind, tables...)
 	}
-	more, note, err := c.engines(ctx, behind, "", depth+1)
-	return append(bases, more...), note, err
+	return c.engines(ctx, behind, "", depth+1)
 }
 
 // behind are the tables that a view's definition names; the server qualifies
