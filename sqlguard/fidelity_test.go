@@ -69,7 +69,15 @@ var modes = []mode{
 
 // TestFidelity plays every scenario against every shape of driver, bare and
 // wrapped, and wants the same calls of the driver and the same results for the
-// application.
+// application. Exceptions, each for a reason:
+//
+//   - within bounds the driver is also called for the guard's own transaction
+//     and questions, so only what the application sees is compared;
+//   - a driver.Result is asked for its rows to judge or report them, which is
+//     not written down: asking twice must not matter, database/sql's users may;
+//   - sql.Conn.Raw shows the guarded connection, or it would be a way around
+//     the guard: see TestRaw;
+//   - what a bound cannot allow: see refused.
 func TestFidelity(t *testing.T) {
 	all := fidelityShapes()
 	for _, m := range modes {

@@ -20,7 +20,7 @@ import (
 type rows struct {
 	driver.Rows
 	conn     *conn
-	ctx      context.Context //nolint:containedctx // Next and Close are given none
+	ctx      context.Context // of the query: Next and Close are given none
 	flight   *engine.Flight
 	count    int64
 	more     bool // the driver has another result set

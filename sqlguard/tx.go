@@ -10,7 +10,7 @@ import (
 type tx struct {
 	base driver.Tx
 	conn *conn
-	ctx  context.Context //nolint:containedctx // Commit and Rollback are given none
+	ctx  context.Context // of BeginTx: Commit and Rollback are given none
 }
 
 var _ driver.Tx = (*tx)(nil)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -80,10 +81,13 @@ var errUnknownServer = errors.New("dbguard: the server's SQL dialect is not know
 func askDialect(ctx context.Context, conn Conn) (sqlscan.Dialect, error) {
 	version, err := askText(ctx, conn, "SELECT version()")
 	if err == nil {
-		return dialectOf(version), nil
+		if d := dialectOf(version); d != 0 {
+			return d, nil
+		}
+		return 0, errUnknownServer
 	}
 	if _, other := askText(ctx, conn, "SELECT sqlite_version()"); other == nil {
 		return sqlscan.SQLite, nil
 	}
-	return 0, err
+	return 0, fmt.Errorf("%w (%w)", errUnknownServer, err)
 }

@@ -153,8 +153,18 @@ func TestAskDialect(t *testing.T) {
 		assert.True(t, r.IsRead("SELECT 1"))
 	}
 	r := newRig(t, 0)
-	r.conn.fail("SELECT version()", errServer).on("SELECT sqlite_version()", "3.46.1")
+	r.conn.on("SELECT version()", "H2 2.1")
 	_, err := r.Start(context.Background(), "SELECT 1", 0)
+	require.ErrorIs(t, err, errUnknownServer)
+
+	r = newRig(t, 0)
+	r.conn.diesAt = 1
+	_, err = r.Start(context.Background(), "SELECT 1", 0)
+	require.ErrorIs(t, err, driver.ErrBadConn, "nothing has happened")
+
+	r = newRig(t, 0)
+	r.conn.fail("SELECT version()", errServer).on("SELECT sqlite_version()", "3.46.1")
+	_, err = r.Start(context.Background(), "SELECT 1", 0)
 	require.NoError(t, err)
 	assert.Equal(t, sq, r.dialect)
 }

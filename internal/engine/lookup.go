@@ -46,7 +46,7 @@ func (s *Session) concerns(ctx context.Context, verb dbguard.Verb, x *target) (e
 	case dbguard.Remove, dbguard.RemoveDatabase, dbguard.Empty, dbguard.Reshape:
 		found, err := s.backend.find(ctx, x)
 		if found == missing && x.op.Flags&sqlscan.IfExists == 0 {
-			found = existing // the server will say that it is not; nothing depends on us
+			found = existing // a statement that would fail anyhow needs its grant like any other
 		}
 		return found, err
 	}
@@ -91,7 +91,9 @@ func opensExisting(file string) bool {
 		}
 		file = u.Path
 		if u.Opaque != "" {
-			file, _ = url.PathUnescape(u.Opaque)
+			if file, err = url.PathUnescape(u.Opaque); err != nil {
+				return false
+			}
 		}
 		if file == "" || rest == ":memory:" || file == ":memory:" {
 			return true

@@ -231,7 +231,7 @@ func (c *mysqlCounter) lookThrough(ctx context.Context, views [][]string, depth 
 	}
 	var behind [][]string
 	for _, view := range views {
-		tables, err := c.behind(ctx, view)
+		tables, err := c.definition(ctx, view)
 		if err != nil {
 			return nil, "", err
 		}
@@ -243,9 +243,9 @@ func (c *mysqlCounter) lookThrough(ctx context.Context, views [][]string, depth 
 	return c.engines(ctx, behind, "", depth+1)
 }
 
-// behind are the tables that a view's definition names; the server qualifies
-// and quotes all of them.
-func (c *mysqlCounter) behind(ctx context.Context, view []string) ([][]string, error) {
+// definition are the tables that a view's definition names; the server
+// qualifies and quotes all of them.
+func (c *mysqlCounter) definition(ctx context.Context, view []string) ([][]string, error) {
 	definition, err := askText(ctx, c.m.conn, "SELECT t.VIEW_DEFINITION FROM information_schema.VIEWS t WHERE "+c.m.tableIs(view))
 	if err != nil {
 		return nil, err

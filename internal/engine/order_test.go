@@ -202,6 +202,20 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// A ROLLBACK TO leaves counts behind on relations that are not locked any more.
+func TestCountsAfterRollbackTo(t *testing.T) {
+	r := newRig(t, pg)
+	r.TxBegan()
+	require.NoError(t, r.send(context.Background(), "SAVEPOINT a", 0, nil))
+	require.NoError(t, r.send(atMost(1), deleteOne, 1, nil))
+	require.NoError(t, r.send(context.Background(), "ROLLBACK TO a", 0, nil))
+	r.sent()
+	r.conn.on("pending", changedRow(16400, 1, "t")...).on("count", changedRow(16400, 2, "t")...)
+	require.NoError(t, r.send(atMost(1), deleteOne, 1, nil), "one of the two was undone")
+	assert.Equal(t, []string{open, "pending", "base", "> " + deleteOne, "count", release}, r.sent())
+	assert.EqualValues(t, 1, r.last(t).Rows)
+}
+
 // What is not sent: nothing surrounds statements that need no undo.
 func TestNothingAround(t *testing.T) {
 	granted := func(g ...dbguard.Grant) context.Context {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,9 +30,14 @@ func (*postgres) system() string { return "postgresql" }
 
 func (p *postgres) forget() { p.stale, p.flushing, p.pending = true, false, nil }
 
-func (p *postgres) touched(_ *statement, outside bool) {
-	if outside {
+func (p *postgres) touched(st *statement, outside bool) {
+	switch {
+	case outside:
 		p.stale = true
+	case slices.Contains(st.kinds, sqlscan.RollbackTo):
+		// What it undid stays in the counters of relations that are no longer
+		// locked: look at all of them again.
+		p.stale, p.pending = true, nil
 	}
 }
 

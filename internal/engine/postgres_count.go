@@ -252,10 +252,10 @@ func (c *postgresCounter) routes(ctx context.Context, hidden []relation) (map[in
 	return via, err
 }
 
-// routesText asks for everything that is reached from the named relations.
-func routesText(st *statement) string {
-	var conds []string
-	action, when := "confdeltype", "DELETE"
+// namedText is the condition that a row of pg_class c is a relation that the
+// statement names.
+func namedText(st *statement) string {
+	conds := []string{"false"}
 	for i := range st.targets {
 		x := &st.targets[i]
 		if len(x.name) == 0 {
@@ -268,15 +268,18 @@ func routesText(st *statement) string {
 			cond += " AND pg_catalog.pg_table_is_visible(c.oid)"
 		}
 		conds = append(conds, cond)
-		if x.op.Kind == sqlscan.Update {
-			action, when = "confupdtype", "UPDATE"
-		}
 	}
-	if len(conds) == 0 {
-		conds = []string{"false"}
+	return strings.Join(conds, " OR ")
+}
+
+// routesText asks for everything that is reached from the named relations.
+func routesText(st *statement) string {
+	action, when := "confdeltype", "DELETE"
+	if slices.ContainsFunc(st.targets, func(x target) bool { return x.op.Kind == sqlscan.Update }) {
+		action, when = "confupdtype", "UPDATE"
 	}
 	return `WITH RECURSIVE same(oid) AS (
-  SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE ` + strings.Join(conds, " OR ") + `
+  SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE ` + namedText(st) + `
   UNION
   SELECT x.oid FROM same, LATERAL (
     SELECT i.inhrelid AS oid FROM pg_catalog.pg_inherits i WHERE i.inhparent = same.oid

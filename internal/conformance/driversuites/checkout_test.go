@@ -18,14 +18,15 @@ import (
 )
 
 // opens are the calls by which tests open databases, and what stands for them
-// in the wrapped suite. A test that looks at the driver's own connection gets
-// it by the one way there is.
+// in the wrapped suite.
 var opens = strings.NewReplacer(
 	"sql.Open(", "dbguardOpen(",
 	"sql.OpenDB(", "dbguardOpenDB(",
-	"conn.Raw(", "dbguardRaw(conn, ",
-	"sqlConn.Raw(", "dbguardRaw(sqlConn, ",
 )
+
+// raw is where a test looks at the driver's own connection: it gets it by the
+// one way there is.
+var raw = regexp.MustCompile(`\b(\w+)\.Raw\(func\(`)
 
 const helpers = `package %s
 
@@ -105,7 +106,7 @@ var packageClause = regexp.MustCompile(`(?m)^package (\w+)`)
 func rewrite(t *testing.T, file string) string {
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
-	changed := opens.Replace(string(text))
+	changed := raw.ReplaceAllString(opens.Replace(string(text)), "dbguardRaw($1, func(")
 	if changed == string(text) {
 		return ""
 	}

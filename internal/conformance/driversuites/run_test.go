@@ -12,7 +12,7 @@ import (
 
 // outcome is what the tests of one run said.
 type outcome struct {
-	results map[string]string // "pass", "fail" or "skip", by test
+	results map[string]string // "pass", "fail", "skip" or "unfinished", by test
 	said    map[string]string // their output, by test
 	output  string            // what belongs to no test
 }
@@ -41,6 +41,8 @@ func (s suite) run(t *testing.T, folder string) outcome {
 			o.output += line.Output
 		case line.Action == "output":
 			o.said[line.Test] += line.Output
+		case line.Action == "run":
+			o.results[line.Test] = "unfinished"
 		case line.Test != "" && (line.Action == "pass" || line.Action == "fail" || line.Action == "skip"):
 			o.results[line.Test] = line.Action
 		}
