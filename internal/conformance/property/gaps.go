@@ -90,7 +90,9 @@ var gaps = []gap{
 			return c.Method == prepared && strings.Contains(v.Why, "SQL statements in progress")
 		},
 		example: func() testcase {
-			c := example("delete", "DELETE FROM t WHERE id = 1 RETURNING id", makeT, fillT)
+			// With a trigger it is sent in the caller's own words.
+			c := example("delete", "DELETE FROM t WHERE id = 1 RETURNING id", makeT, fillT,
+				"CREATE TRIGGER trg AFTER DELETE ON t BEGIN INSERT INTO log VALUES ('gone', OLD.id); END")
 			c.Method = prepared
 			return c
 		}(),
