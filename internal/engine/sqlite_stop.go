@@ -18,7 +18,8 @@ import (
 // statement must go as it is: a view or a WITHOUT ROWID table has no rowid, and
 // a column may have taken its name. And where a row that is found need not be
 // changed, so that the LIMIT could cut unnoticed: a trigger may RAISE(IGNORE), a
-// conflict may be ignored, or resolved by removing a row.
+// conflict may be ignored, or resolved by removing a row. Nor where rows refer to
+// others of the table: a part of them may not go without the rest.
 //
 // It is asked before anything is opened: a transaction that reads first cannot
 // wait for a lock. The schema is seen to be the same afterwards.
@@ -80,7 +81,8 @@ func (q *sqlite) rowid(ctx context.Context, table string) (string, error) {
 	err := q.conn.Query(ctx, "SELECT count(*), min(schema || type), max(wr), (SELECT group_concat(lower(name)) FROM pragma_table_xinfo("+quoted+
 		") WHERE lower(name) IN ('rowid', '_rowid_', 'oid')), "+
 		"(SELECT count(*) FROM (SELECT * FROM main.sqlite_master UNION ALL SELECT * FROM temp.sqlite_master)"+
-		" WHERE lower(tbl_name) = lower("+quoted+") AND (type = 'trigger' OR sql LIKE '%conflict%')) FROM pragma_table_list WHERE name = "+quoted+" COLLATE NOCASE", func(v []any) error {
+		" WHERE lower(tbl_name) = lower("+quoted+") AND (type = 'trigger' OR sql LIKE '%conflict%'))"+
+		" + (SELECT count(*) FROM pragma_foreign_key_list("+quoted+") WHERE lower(\"table\") = lower("+quoted+")) FROM pragma_table_list WHERE name = "+quoted+" COLLATE NOCASE", func(v []any) error {
 		n, err := asInt(v[0])
 		if err != nil || n != 1 || asBool(v[4]) || asText(v[1]) != "maintable" || asBool(v[2]) {
 			return err
