@@ -76,11 +76,11 @@ func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 func (c *conn) Close() error { return c.bare.Close() }
 
 // start judges a text that is not a read. form is what the caller asked for.
-func (c *conn) start(ctx context.Context, text string, form engine.Form) (*engine.Flight, error) {
+func (c *conn) start(ctx context.Context, text string, args []driver.NamedValue, form engine.Form) (*engine.Flight, error) {
 	if err := c.settle(); err != nil {
 		return nil, err
 	}
-	return c.session.StartAs(ctx, text, form)
+	return c.session.StartWith(ctx, text, args, form)
 }
 
 // settle ends a statement of which rows are still to be read: what comes now

@@ -23,6 +23,9 @@ func (e execer) ExecContext(ctx context.Context, text string, args []driver.Name
 		c.execSkips.note(len(args), err)
 		return res, err
 	}
+	if res, done, err := c.express(ctx, text, args); done {
+		return res, err
+	}
 	if c.execSkips.always(len(args)) {
 		return nil, driver.ErrSkip
 	}
@@ -33,15 +36,35 @@ func (e execer) ExecContext(ctx context.Context, text string, args []driver.Name
 			return res, err
 		},
 		form: formOf(args),
+		args: args,
 		inPlace: func(ctx context.Context, text string, tagged bool) (int64, error) {
 			return c.execInPlace(ctx, text, args, tagged)
 		},
 	})
 }
 
+// express has the engine run the statement, where it has a way that is shorter
+// than the driver's. Nothing has happened if it has not.
+func (c *conn) express(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, bool, error) {
+	if err := c.settle(); err != nil {
+		return nil, true, err
+	}
+	n, done, err := c.session.Exec(ctx, text, args)
+	if err != nil || !done {
+		return nil, done, err
+	}
+	return expressed(n), true, nil
+}
+
+// expressed is the result of a statement that inserted nothing.
+type expressed int64
+
+func (expressed) LastInsertId() (int64, error)   { return 0, nil }
+func (n expressed) RowsAffected() (int64, error) { return int64(n), nil }
+
 // judgedExec runs, once, what is not a read: of a text or of a prepared statement.
 func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.Result, int64]) (driver.Result, error) {
-	flight, err := c.start(ctx, text, send.form)
+	flight, err := c.start(ctx, text, send.args, send.form)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +90,13 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 		if !again {
 			return resultOf(n, err)
 		}
+	}
+	if text, complete := flight.Instead(); text != "" {
+		args := send.args
+		if complete {
+			args = noArgs
+		}
+		own = func(ctx context.Context) (driver.Result, error) { return helper{c.bare}.execOrPrepare(ctx, text, args) }
 	}
 	res, err := own(flight.Context())
 	if err == driver.ErrSkip {

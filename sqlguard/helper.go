@@ -19,16 +19,16 @@ var noArgs = []driver.NamedValue{}
 
 // Exec runs a text without arguments; affected is -1 if the driver cannot say.
 func (h helper) Exec(ctx context.Context, text string) (int64, error) {
-	res, err := h.execOrPrepare(ctx, text)
+	res, err := h.execOrPrepare(ctx, text, noArgs)
 	if err != nil {
 		return -1, err
 	}
 	return affected(res), nil
 }
 
-func (h helper) execOrPrepare(ctx context.Context, text string) (driver.Result, error) {
+func (h helper) execOrPrepare(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
 	if h.canExec() {
-		res, err := h.exec(ctx, text, noArgs)
+		res, err := h.exec(ctx, text, args)
 		if err != driver.ErrSkip {
 			return res, err
 		}
@@ -39,7 +39,7 @@ func (h helper) execOrPrepare(ctx context.Context, text string) (driver.Result, 
 	}
 	defer s.Close()
 	stmt := newStatement(s)
-	return stmt.exec(ctx, noArgs)
+	return stmt.exec(ctx, args)
 }
 
 // Query runs a text without arguments and shows its rows one by one.

@@ -19,6 +19,7 @@ import (
 type sender[T, P any] struct {
 	own     func(ctx context.Context) (T, error)
 	form    engine.Form
+	args    []driver.NamedValue
 	inPlace func(ctx context.Context, text string, tagged bool) (P, error)
 	drained func(ctx context.Context) (T, error) // own, with its rows read; nil: the driver does that
 }

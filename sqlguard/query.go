@@ -35,6 +35,7 @@ func (q queryer) QueryContext(ctx context.Context, text string, args []driver.Na
 			return rows, err
 		},
 		form: engine.Rows,
+		args: args,
 		inPlace: func(ctx context.Context, text string, _ bool) (*rows, error) {
 			return readAll(c.queryInPlace(ctx, text, args))
 		},
@@ -43,7 +44,7 @@ func (q queryer) QueryContext(ctx context.Context, text string, args []driver.Na
 
 // judgedQuery is judgedExec of what answers with rows.
 func (c *conn) judgedQuery(ctx context.Context, text string, send *sender[driver.Rows, *rows]) (driver.Rows, error) {
-	flight, err := c.start(ctx, text, send.form)
+	flight, err := c.start(ctx, text, send.args, send.form)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +64,11 @@ func (c *conn) judgedQuery(ctx context.Context, text string, send *sender[driver
 			return held, nil
 		}
 	}
-	base, err := send.own(flight.Context())
+	own := send.own
+	if text, complete := flight.Instead(); text != "" && !complete && c.bare.queryer != nil {
+		own = func(ctx context.Context) (driver.Rows, error) { return c.bare.query(ctx, text, send.args) }
+	}
+	base, err := own(flight.Context())
 	if err == driver.ErrSkip {
 		return nil, skipped(ctx, flight)
 	}

@@ -107,7 +107,7 @@ func TestScannedRowsClosedEarly(t *testing.T) {
 func TestScannedRowsCannotWait(t *testing.T) {
 	r := flyingRows(t, &scanner{left: 2}, 2)
 	require.NoError(t, r.NextRow())
-	_, err := r.conn.start(context.Background(), "INSERT INTO app VALUES (1)", 0)
+	_, err := r.conn.start(context.Background(), "INSERT INTO app VALUES (1)", nil, engine.Rows)
 	assert.Equal(t, errStreaming, err)
 	assert.NoError(t, r.NextRow(), "they can be read on")
 }

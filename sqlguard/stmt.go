@@ -45,10 +45,14 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if s.conn.session.IsRead(s.text) {
 		return s.bare.exec(ctx, args)
 	}
+	if res, done, err := s.conn.express(ctx, s.text, args); done {
+		return res, err
+	}
 	return s.conn.judgedExec(ctx, s.text, &sender[driver.Result, int64]{
 		own:     func(ctx context.Context) (driver.Result, error) { return s.bare.exec(ctx, args) },
 		drained: func(ctx context.Context) (driver.Result, error) { return s.drained(ctx, args) },
 		form:    engine.Counted,
+		args:    args,
 		inPlace: func(ctx context.Context, text string, tagged bool) (int64, error) {
 			if err := s.prepareInPlace(ctx, text); err != nil {
 				return -1, err
@@ -108,6 +112,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	return s.conn.judgedQuery(ctx, s.text, &sender[driver.Rows, *rows]{
 		own:  func(ctx context.Context) (driver.Rows, error) { return s.bare.query(ctx, args) },
 		form: engine.Rows,
+		args: args,
 		inPlace: func(ctx context.Context, text string, _ bool) (*rows, error) {
 			if err := s.prepareInPlace(ctx, text); err != nil {
 				return nil, err

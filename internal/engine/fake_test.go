@@ -42,6 +42,10 @@ func label(text string) string {
 		return "pending"
 	case strings.HasPrefix(text, "WITH RECURSIVE same"):
 		return "routes"
+	case strings.Contains(text, "pragma_table_list"):
+		return "rowid"
+	case strings.Contains(text, "information_schema.ROUTINES"):
+		return "routine"
 	case strings.Contains(text, "information_schema.ENGINES"):
 		return "engines"
 	case strings.HasPrefix(text, "SHOW SESSION STATUS"):
@@ -147,6 +151,8 @@ func newRig(t *testing.T, d sqlscan.Dialect, change ...func(*dbguard.Policy)) *r
 		r.handled(1)
 	case *sqlite:
 		b.journal = true
+		b.schema, b.rowids = "7", map[string]string{"t": ""} // not a table with a rowid
+		r.conn.on("PRAGMA main.schema_version", int64(7))
 		r.conn.on("SELECT total_changes()", int64(10)).on("SELECT total_changes(), changes()", int64(11), int64(1))
 	}
 	return r

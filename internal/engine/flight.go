@@ -25,6 +25,10 @@ type Flight struct {
 	wording
 	sent     time.Time
 	verbatim bool // the caller's own words, whatever it costs
+	instead  string
+	complete bool
+	callers  string // the caller's text, until the statement is sent
+	args     []driver.NamedValue
 	blind    bool // it can be neither counted nor undone, and the caller knows
 }
 
@@ -34,6 +38,12 @@ func (f *Flight) Context() context.Context { return f.ctx }
 // Streams reports that the rows of a Query must be read to their end, and
 // counted, before End.
 func (f *Flight) Streams() bool { return f != nil && f.way >= own }
+
+// Instead is the text that a door sends in place of the caller's statement: it
+// does the same, but stops early. It takes the caller's arguments, unless they
+// are complete in it; then it is for an Exec alone. It is empty if the caller's
+// own is to be sent.
+func (f *Flight) Instead() (text string, complete bool) { return f.instead, f.complete }
 
 // Moot reports that the statement would find nothing to do, as DROP … IF EXISTS
 // of what is missing. A door that answers it with no rows affected, and does
@@ -51,7 +61,7 @@ func (f *Flight) LeavesRows() bool {
 
 // launch opens the way that the statement is to go.
 func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operation, form Form) (*Flight, error) {
-	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op), form: form}
+	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op), form: form, callers: s.text.Source, args: s.args}
 	f.reword(ctx)
 	var err error
 	switch {
@@ -70,6 +80,10 @@ func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operati
 	if err != nil {
 		return nil, f.refused(ctx, err)
 	}
+	if m, ok := s.backend.(*mysql); ok && f.way >= own {
+		f.instead, f.complete = m.limited(f), true
+	}
+	f.text, f.args = "", nil
 	s.flight = f
 	return f, nil
 }

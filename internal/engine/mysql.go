@@ -15,6 +15,12 @@ type mysql struct {
 	version    string
 	autocommit bool // known to be on
 	locked     bool // LOCK TABLES: BEGIN would release them
+
+	thread       string // how the connection is called in SHOW ENGINE INNODB STATUS
+	noDictionary bool   // the account may not read INNODB_SYS_FOREIGN, or there is none
+	privileged   bool   // the account sees triggers
+	noExpress    bool
+	slow         map[string]heldTable // tables that the express does not serve, for a while
 }
 
 func (m *mysql) system() string {
@@ -51,14 +57,7 @@ func (m *mysql) knock(ctx context.Context) error {
 
 func (m *mysql) mode(ctx context.Context) (sqlscan.Mode, error) {
 	text, err := askText(ctx, m.conn, "SELECT @@sql_mode")
-	mode := sqlscan.MySQL.DefaultMode()
-	if strings.Contains(text, "ANSI_QUOTES") {
-		mode |= sqlscan.ANSIQuotes
-	}
-	if strings.Contains(text, "NO_BACKSLASH_ESCAPES") {
-		mode &^= sqlscan.BackslashEscapes
-	}
-	return mode, err
+	return modeOf(text), err
 }
 
 // state asks by a savepoint: outside of a transaction it leaves no trace, and

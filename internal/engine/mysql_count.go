@@ -2,59 +2,195 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// mysqlCounter counts by two numbers. The driver's affected rows are those of
+// mysqlCounter counts by three numbers. The driver's affected rows are those of
 // the table that a DELETE or UPDATE names. The session's Handler_update and
-// Handler_delete also count what its triggers do and what upserts and REPLACE
-// find; but two for each row of a partitioned table, and rows that an UPDATE
-// leaves as they are. Rows that InnoDB changes along foreign keys are in neither.
+// Handler_delete also count what its triggers and functions do and what upserts
+// and REPLACE find; but two for each row of a partitioned table, and rows that an
+// UPDATE leaves as they are. Rows that InnoDB changes along foreign keys are in
+// neither: they are counted before, under locks (keyWalk), or are the difference
+// to the transaction's undo log.
 //
 // What was counted is undone only in tables of a transactional engine. The
 // engine is looked up by a query that opens the tables: their metadata is
-// locked from then on, and no ALTER TABLE can come in between.
+// locked from then on, and no ALTER TABLE or CREATE TRIGGER can come in between.
+// A foreign key can: it is looked for once more afterwards.
 type mysqlCounter struct {
 	m           *mysql
 	f           *Flight
 	before      int64
 	partitioned bool
+	parts, all  int  // how many of the tables are, of how many
+	viewed      bool // a view was looked through
+	derived     bool // a column of the table changes with others
+
+	reach   *mysqlReach
+	stamped []mysqlTable // whose foreign keys matter
+	stamp   string
+	walk    *keyWalk
+	entries int64 // of the undo log, before; -1: not needed
 }
 
 func (c *mysqlCounter) survey(context.Context) (string, error) { return "", nil }
 
 func (c *mysqlCounter) baseline(ctx context.Context) (string, error) {
-	var names [][]string
-	open := ""
-	for i, x := range c.f.st.targets {
-		if changesRows(c.f.st.op.Acts[i].Verb) && len(x.name) > 0 && x.op.Flags&sqlscan.Parameterised == 0 {
-			names = append(names, x.name)
-			open += " AND (SELECT COUNT(*) FROM (SELECT 1 FROM " + x.raw + " LIMIT 0) dbguard) = 0"
-		}
-	}
-	note, err := c.engines(ctx, names, open, 0)
-	if err != nil && !c.f.s.lose(err) {
-		// It may not be read, or does not exist: the statement will tell.
-		note, err = c.engines(ctx, names, "", 0)
-	}
+	c.entries = -1
+	bases, note, err := c.targets(ctx)
 	if err != nil || note != "" {
+		return note, err
+	}
+	if note, err := c.explore(ctx, bases); err != nil || note != "" {
+		return note, err
+	}
+	if note, err := c.keys(ctx, bases); err != nil || note != "" {
 		return note, err
 	}
 	c.before, err = c.handled(ctx)
 	return "", err
 }
 
+// targets are the base tables that the text names.
+func (c *mysqlCounter) targets(ctx context.Context) (bases []mysqlTable, note string, err error) {
+	var names [][]string
+	open := ""
+	for i, x := range c.f.st.targets {
+		v := c.f.st.op.Acts[i].Verb
+		if changesRows(v) && v != dbguard.Call && len(x.name) > 0 && x.op.Flags&sqlscan.Parameterised == 0 {
+			names = append(names, x.name)
+			open += " AND (SELECT COUNT(*) FROM (SELECT 1 FROM " + x.raw + " LIMIT 0) dbguard) = 0"
+		}
+	}
+	bases, note, err = c.engines(ctx, names, open, 0)
+	if err != nil && !c.f.s.lose(err) {
+		// It may not be read, or does not exist: the statement will tell.
+		bases, note, err = c.engines(ctx, names, "", 0)
+	}
+	return bases, note, err
+}
+
+// explore follows the statement into triggers, functions and procedures.
+func (c *mysqlCounter) explore(ctx context.Context, bases []mysqlTable) (note string, err error) {
+	st := c.f.st
+	c.reach = &mysqlReach{c: c, tables: map[mysqlTable]events{}, read: map[string]bool{}}
+	var ev events
+	for i := range st.targets {
+		if changesRows(st.op.Acts[i].Verb) && st.op.Acts[i].Verb != dbguard.Call {
+			ev |= eventsOf(st.targets[i].op.Kind)
+		}
+	}
+	if err = c.reach.change(ctx, bases, ev, false); err != nil || c.reach.note != "" {
+		return c.reach.note, err
+	}
+	err = c.reach.code(ctx, st)
+	return c.reach.note, err
+}
+
+// keys prepares to count what foreign keys will do, where there are any.
+func (c *mysqlCounter) keys(ctx context.Context, bases []mysqlTable) (note string, err error) {
+	for t, ev := range c.reach.tables {
+		if ev&(updates|deletes) != 0 {
+			c.stamped = append(c.stamped, t)
+		}
+	}
+	if c.stamp, err = c.m.keyStamp(ctx, c.stamped); err != nil || c.stamp == "" {
+		return "", err
+	}
+	keys, err := c.m.keys(ctx, c.stamped)
+	if err != nil {
+		return "", err
+	}
+	if len(c.f.st.targets) == 1 && len(bases) == 1 {
+		if c.derived, err = c.m.changesWithOthers(ctx, bases[0], keys); err != nil {
+			return "", err
+		}
+	}
+	active, direct := c.leading(keys, bases)
+	if !active {
+		return "", nil
+	}
+	for _, k := range keys {
+		if !slices.Contains(c.stamped, k.child) {
+			c.stamped = append(c.stamped, k.child)
+		}
+	}
+	if c.stamp, err = c.m.keyStamp(ctx, c.stamped); err != nil {
+		return "", err
+	}
+	if direct && c.f.st.simple() != nil {
+		done, err := c.walkKeys(ctx, bases[0], keys)
+		if done || err != nil {
+			return "", err
+		}
+	}
+	if c.entries, err = c.m.undoEntries(ctx); err != nil && !c.f.s.lose(err) {
+		return "it changes rows along foreign keys, which this account cannot count (grant it PROCESS)", nil
+	}
+	return "", err
+}
+
+// leading reports that a foreign key will change rows, and that all of those
+// lead away from the one table that the text names itself.
+func (c *mysqlCounter) leading(keys []foreignKey, bases []mysqlTable) (active, direct bool) {
+	direct = len(bases) == 1 && !c.viewed
+	for t, ev := range c.reach.tables {
+		if len(keysFrom(keys, t, ev, c.assigns)) > 0 {
+			active = true
+			direct = direct && t == bases[0] && !slices.Contains(c.reach.behind, t)
+		}
+	}
+	return active, direct
+}
+
+// assigns reports that an UPDATE may give one of the columns another value. A
+// trigger may do that too, and a generated column changes with others.
+func (c *mysqlCounter) assigns(columns []string) bool {
+	assigned, ok := c.f.assigned()
+	if !ok || c.reach.wrote || c.reach.fires || c.derived {
+		return true
+	}
+	for word := range identifiers(assigned) {
+		if containsName(columns, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// assigned is the part of the text that names the columns which are given
+// another value.
+func (f *Flight) assigned() (text string, ok bool) {
+	if f.callers == "" || len(f.st.targets) != 1 || executes(f.callers) {
+		return "", false
+	}
+	switch x := &f.st.targets[0]; x.op.Kind {
+	case sqlscan.Update:
+		if f.st.simple() == nil {
+			return "", false
+		}
+		t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.MySQL, Mode: f.s.modes.mode}
+		c := clausesOf(t, x)
+		return f.callers[max(c.set, 0):c.rest], !c.odd
+	case sqlscan.Upsert:
+		at := strings.LastIndex(strings.ToUpper(f.callers), "DUPLICATE")
+		return f.callers[max(at, 0):], at >= 0 && len(strings.ToUpper(f.callers)) == len(f.callers)
+	}
+	return "", false
+}
+
 // maxViews is how deep views are followed into views.
 const maxViews = 16
 
-// engines reports a table whose engine cannot undo, looking through views. open
-// are conditions that open the tables.
-func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open string, depth int) (note string, err error) {
+// engines are the base tables behind the names, views looked through. A note
+// reports one whose engine cannot undo. open are conditions that open the tables.
+func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open string, depth int) (bases []mysqlTable, note string, err error) {
 	if len(names) == 0 {
-		return "", nil
+		return nil, "", nil
 	}
 	conds := make([]string, len(names))
 	for i, name := range names {
@@ -65,40 +201,46 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 		" FROM information_schema.TABLES t LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE" +
 		" WHERE (" + strings.Join(conds, " OR ") + ")" + open
 	err = c.m.conn.Query(ctx, text, func(v []any) error {
-		schema, table, engine := asText(v[0]), asText(v[1]), asText(v[3])
+		schema, table, engine := strings.Clone(asText(v[0])), strings.Clone(asText(v[1])), asText(v[3])
 		switch {
 		case strings.Contains(asText(v[2]), "VIEW"):
 			views = append(views, []string{schema, table})
+			return nil
 		case engine != "" && asText(v[4]) != "YES":
 			note = "table " + table + " is " + engine
 		case strings.Contains(asText(v[5]), "partitioned"):
 			c.partitioned = true
+			c.parts++
 		}
+		c.all++
+		bases = append(bases, mysqlTable{schema, table})
 		return nil
 	})
 	if err != nil || note != "" || len(views) == 0 {
-		return note, err
+		return bases, note, err
 	}
-	if depth == maxViews {
-		return "views are nested too deeply", nil
-	}
-	tables, err := c.behind(ctx, views)
-	if err != nil {
-		return "", err
-	}
-	return c.engines(ctx, tables, "", depth+1)
+	more, note, err := c.lookThrough(ctx, views, depth)
+	return append(bases, more...), note, err
 }
 
-// behind are the tables that the definitions of views name.
-func (c *mysqlCounter) behind(ctx context.Context, views [][]string) (tables [][]string, err error) {
-	for _, view := range views {
-		more, err := c.definition(ctx, view)
-		if err != nil {
-			return nil, err
-		}
-		tables = append(tables, more...)
+// lookThrough is engines of the tables behind views.
+func (c *mysqlCounter) lookThrough(ctx context.Context, views [][]string, depth int) (bases []mysqlTable, note string, err error) {
+	c.viewed = true
+	if depth == maxViews {
+		return nil, "views are nested too deeply", nil
 	}
-	return tables, nil
+	var behind [][]string
+	for _, view := range views {
+		tables, err := c.definition(ctx, view)
+		if err != nil {
+			return nil, "", err
+		}
+		if len(tables) == 0 {
+			return nil, "view " + view[1] + " cannot be looked through (it takes the privilege SHOW VIEW)", nil
+		}
+		behind = append(behind, tables...)
+	}
+	return c.engines(ctx, behind, "", depth+1)
 }
 
 // definition are the tables that a view's definition names; the server
@@ -139,17 +281,44 @@ func (c *mysqlCounter) handled(ctx context.Context) (n int64, err error) {
 }
 
 func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count, error) {
+	stamp, err := c.m.keyStamp(ctx, c.stamped)
+	if err != nil {
+		return dbguard.Count{}, err
+	}
+	if stamp != c.stamp {
+		return dbguard.Count{Rows: -1}, nil // a foreign key has come in between
+	}
 	after, err := c.handled(ctx)
 	if err != nil {
 		return dbguard.Count{}, err
 	}
-	handled := after - c.before
+	if x := c.f.st.simple(); x != nil && x.op.Flags&sqlscan.Returning != 0 && affected == 0 {
+		affected = -1 // rows that Exec threw away are in no driver's count
+	}
+	count, err := c.visible(ctx, after-c.before, affected)
+	switch {
+	case err != nil:
+		return dbguard.Count{}, err
+	case c.walk != nil:
+		return c.walked(ctx, count, after-c.before, affected)
+	case c.entries >= 0:
+		return c.logged(ctx, count)
+	}
+	return count, nil
+}
+
+// visible counts what the server tells, which is all but foreign keys.
+func (c *mysqlCounter) visible(ctx context.Context, handled, affected int64) (dbguard.Count, error) {
 	x := c.f.st.simple()
-	if x == nil || affected < 0 {
+	switch {
+	case affected >= 0 && c.joined(): // which the driver counts, in all of its tables
+		return dbguard.Count{Rows: max(affected, c.halved(handled))}, nil
+	case x == nil || affected < 0:
 		return dbguard.Count{Rows: c.halved(handled)}, nil
 	}
 	hidden := max(handled-affected, 0)
 	if c.partitioned {
+		var err error
 		if hidden, err = c.behindPartitions(ctx, handled, affected); err != nil {
 			return dbguard.Count{}, err
 		}
@@ -158,18 +327,28 @@ func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count
 	if hidden > 0 {
 		count.Tables = []dbguard.TableRows{
 			{Table: c.f.st.op.Acts[0].Object, Rows: affected},
-			{Rows: hidden, Via: "trigger"},
+			{Table: c.reach.hiddenNames(), Rows: hidden, Via: "trigger"},
 		}
-		if x.op.Kind == sqlscan.Update {
+		if x.op.Kind == sqlscan.Update && !c.reach.wrote {
 			count.Tables[1].Via = "trigger, or rows that stay as they are"
 		}
 	}
 	return count, nil
 }
 
-// halved are the rows behind a number of handler calls.
+// joined reports a DELETE or UPDATE of several tables, partitioned ones among them.
+func (c *mysqlCounter) joined() bool {
+	st := c.f.st
+	return c.partitioned && c.parts < c.all && !c.reach.fires && st.simple() == nil && len(st.routines) == 0 && !slices.ContainsFunc(st.targets, func(x target) bool {
+		return x.op.Kind != sqlscan.Delete && x.op.Kind != sqlscan.Update
+	})
+}
+
+// halved are the rows behind a number of handler calls, where all of them went
+// to partitioned tables; the most that there can be, where some did.
 func (c *mysqlCounter) halved(handled int64) int64 {
-	if c.partitioned {
+	switch {
+	case c.partitioned && c.parts == c.all, c.partitioned && c.joined():
 		return (handled + 1) / 2
 	}
 	return handled

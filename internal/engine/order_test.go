@@ -148,20 +148,20 @@ func TestOrder(t *testing.T) {
 		},
 		{
 			name: "SQLite, kept", d: sq, limit: 1, text: deleteOne,
-			want: []string{open, changed, "> " + deleteOne, changes2, release}, effect: dbguard.EffectApplied,
+			want: []string{"PRAGMA main.schema_version", open, changed, "> " + deleteOne, changes2, release}, effect: dbguard.EffectApplied,
 		},
 		{
 			name: "SQLite, taken back", d: sq, limit: 0, text: deleteOne,
-			want: []string{open, changed, "> " + deleteOne, changes2, back, release}, effect: dbguard.EffectUndone,
+			want: []string{"PRAGMA main.schema_version", open, changed, "> " + deleteOne, changes2, back, release}, effect: dbguard.EffectUndone,
 		},
 		{
 			name: "SQLite, failed", d: sq, limit: 1, text: deleteOne, err: errServer,
-			want: []string{open, changed, "> " + deleteOne, back, release}, effect: dbguard.EffectUndone,
+			want: []string{"PRAGMA main.schema_version", open, changed, "> " + deleteOne, back, release}, effect: dbguard.EffectUndone,
 		},
 		{
 			name: "SQLite, failed and rolled back by itself", d: sq, limit: 1, text: deleteOne, err: errServer,
 			script: func(r *rig) { r.conn.fail(back, errNoSaved) },
-			want:   []string{open, changed, "> " + deleteOne, back}, effect: dbguard.EffectUndone,
+			want:   []string{"PRAGMA main.schema_version", open, changed, "> " + deleteOne, back}, effect: dbguard.EffectUndone,
 		},
 		{
 			name: "SQLite, upsert of more rows than the bound", d: sq, limit: 1,
@@ -233,7 +233,7 @@ func TestNothingAround(t *testing.T) {
 		{"insert", my, atMost(1), "INSERT INTO t VALUES (1)", []string{"> INSERT INTO t VALUES (1)"}},
 		{"begin", pg, atMost(1), "BEGIN", []string{"> BEGIN"}},
 		{"granted structure", pg, granted(dbguard.Truncate("t")), "TRUNCATE t", []string{"find", "SELECT 1", "> TRUNCATE t"}},
-		{"code taken responsibility for", my, granted(dbguard.Opaque()), "CALL p()", []string{"SELECT 1", "> CALL p()"}},
+		{"code taken responsibility for", my, granted(dbguard.Opaque()), "CALL p()", []string{"routine", "SELECT 1", "> CALL p()"}},
 		{
 			"a transaction of its own, taken responsibility for", pg, dbguard.AtMost(granted(dbguard.Opaque()), 1),
 			"BEGIN; DELETE FROM t WHERE id = 1; COMMIT",

@@ -55,6 +55,8 @@ func asBool(v any) bool {
 		return v
 	case nil:
 		return false
+	case int64:
+		return v != 0
 	}
 	s := asText(v)
 	return s == "t" || s == "true" || s == "1"

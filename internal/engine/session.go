@@ -42,6 +42,8 @@ type Session struct {
 	reads readCache
 	modes modes
 
+	args []driver.NamedValue // of the statement that is being started
+
 	tx     txState
 	ledger *dbguard.Ledger // of the caller's transaction
 	lost   bool            // the caller's transaction is gone, and the caller does not know
@@ -93,7 +95,7 @@ func (s *Session) IsRead(text string) bool {
 		return false
 	}
 	t := s.classify(text)
-	if !t.IsRead() || s.modes.matter(t) || s.mayCall(t) {
+	if !t.IsRead() || s.modes.matter(t) || s.mayCall(t) || s.runsCode(t) {
 		return false
 	}
 	if namesMode(text) {
@@ -162,10 +164,11 @@ func (s *Session) judge(ctx context.Context, text string, functions bool) (*stat
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := s.shut(ctx, t); err != nil || !calls && blank(t) {
+	code := functions && s.runsCode(t)
+	if err := s.shut(ctx, t); err != nil || !calls && !code && blank(t) {
 		return nil, nil, err
 	}
-	if err := s.findState(ctx, t, calls); err != nil {
+	if err := s.findState(ctx, t, calls || code); err != nil {
 		return nil, nil, err
 	}
 	st := s.understand(t)
@@ -175,11 +178,24 @@ func (s *Session) judge(ctx context.Context, text string, functions bool) (*stat
 	if err := s.lookUp(ctx, st); err != nil {
 		return nil, nil, err
 	}
+	if code {
+		if err := s.lookUpCode(ctx, st); err != nil {
+			return nil, nil, err
+		}
+	}
 	if len(st.op.Acts) == 0 {
 		return st, nil, nil
 	}
 	op, err := s.guard.Begin(ctx, st.op, s.ledger)
 	return st, op, err
+}
+
+// StartWith is StartAs with the statement's arguments: an engine may need them
+// to ask beforehand which rows it means, or to send it in another form.
+func (s *Session) StartWith(ctx context.Context, text string, args []driver.NamedValue, form Form) (*Flight, error) {
+	s.args = args
+	defer func() { s.args = nil }()
+	return s.StartAs(ctx, text, form)
 }
 
 // read classifies the text, asking the server for what the text depends on.

@@ -14,21 +14,26 @@ import (
 // long as it would by itself.
 type sqlite struct {
 	conn    Conn
-	journal bool // there is one: looked up
+	journal bool              // there is one: looked up
+	schema  string            // the version of what is known of
+	rowids  map[string]string // tables: what a row's number is called
+	defined bool              // the caller's transaction changed it
 }
 
 func (*sqlite) system() string { return "sqlite" }
 
 func (*sqlite) learn(context.Context) error { return nil }
 
-func (q *sqlite) forget() { q.journal = false }
+func (q *sqlite) forget() { q.journal, q.schema = false, "" }
 
 // touched: PRAGMA journal_mode and ATTACH change what can be undone.
 func (q *sqlite) touched(st *statement, _ bool) {
 	for _, kind := range st.kinds {
 		switch kind {
 		case sqlscan.Session, sqlscan.GuardOff, sqlscan.CreateDatabase, sqlscan.Unreadable:
-			q.journal = false
+			q.forget()
+		case sqlscan.Define, sqlscan.Drop, sqlscan.Alter:
+			q.schema, q.defined = "", true
 		}
 	}
 }
@@ -64,7 +69,13 @@ func (*sqlite) aborted(error) bool { return false }
 
 func (*sqlite) endsTransaction(error) bool { return false }
 
-func (*sqlite) rest() txState { return txIdle }
+// rest: a version that a ROLLBACK took back may be given to another schema.
+func (q *sqlite) rest() txState {
+	if q.defined {
+		q.schema, q.defined = "", false
+	}
+	return txIdle
+}
 
 func (q *sqlite) counter(f *Flight) counter { return &sqliteCounter{q: q, f: f} }
 

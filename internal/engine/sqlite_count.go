@@ -17,10 +17,11 @@ import (
 type sqliteCounter struct {
 	q       *sqlite
 	f       *Flight
-	reads   bool  // the table must be counted
-	most    int64 // rows that the text can change at most, hidden ones apart; -1: no idea
-	changed int64 // total_changes() before
-	rows    int64 // of the table, before
+	reads   bool   // the table must be counted
+	most    int64  // rows that the text can change at most, hidden ones apart; -1: no idea
+	changed int64  // total_changes() before
+	rows    int64  // of the table, before
+	schema  string // its version, where the statement was sent in another form
 }
 
 func (c *sqliteCounter) survey(ctx context.Context) (string, error) {
@@ -31,7 +32,8 @@ func (c *sqliteCounter) survey(ctx context.Context) (string, error) {
 	c.most = -1
 	x := c.conflicting()
 	if x == nil {
-		return "", nil
+		c.f.instead, err = c.stopping(ctx)
+		return "", err
 	}
 	if x.op.Kind != sqlscan.Update && x.op.Rows >= 0 {
 		c.most = x.op.Rows
@@ -104,6 +106,11 @@ func (c *sqliteCounter) count(ctx context.Context, _ int64) (dbguard.Count, erro
 	n, err := askInts(ctx, c.q.conn, "SELECT total_changes(), changes()")
 	if err != nil {
 		return dbguard.Count{}, err
+	}
+	if c.schema != "" {
+		if version, err := c.q.version(ctx); err != nil || version != c.schema {
+			return dbguard.Count{Rows: -1}, err
+		}
 	}
 	all := n[0] - c.changed
 	if c.f.st.op.Statements != 1 {

@@ -22,6 +22,9 @@ type statement struct {
 	commits bool
 	// moot says that it is about structure, and none of it exists.
 	moot bool
+	// routines and procs are the functions that may be stored ones and the
+	// procedures that a MySQL text calls.
+	routines, procs [][]string
 	// elsewhere says that code that is not in the text runs, or that the text
 	// could not be read: what it does to the transaction is not known.
 	elsewhere bool
@@ -61,7 +64,32 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		}
 		st.add(t, op, verb)
 	}
+	if s.runsCode(t) {
+		st.findCode(t)
+	}
 	return st
+}
+
+// runsCode reports that the text may run stored code, though it reads like one
+// that does not.
+func (s *Session) runsCode(t *sqlscan.Text) bool {
+	return s.dialect == sqlscan.MySQL && (t.Calls || len(t.Ops) == 1 && t.Ops[0].Kind == sqlscan.Opaque)
+}
+
+// findCode collects the names of the routines that the text calls.
+func (st *statement) findCode(t *sqlscan.Text) {
+	st.routines = routinesCalled(t, 0, int32(len(t.Source)))
+	for i := range t.Ops {
+		if op := &t.Ops[i]; op.Kind == sqlscan.Opaque && keyword(t, op) == "CALL" && op.Object.Start < op.Object.End {
+			st.procs = append(st.procs, nameParts(t, op.Object))
+			st.routines = routinesCalled(t, op.Object.End, int32(len(t.Source))) // in its arguments
+		}
+	}
+	if st.op.Text == "" {
+		st.op.Name = strings.ToUpper(firstWord(t.Source))
+		st.op.Summary = sqlscan.Summary(t)
+		st.op.Text = sqlscan.Mask(t.Source, t.Dialect, t.Mode)
+	}
 }
 
 // verb is what an operation means to the rules; not ok, if they do not ask.

@@ -32,7 +32,6 @@ var moves = []move{
 			target.Postgres: {"ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON DELETE CASCADE"},
 			target.MariaDB:  {"ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON DELETE CASCADE"},
 		},
-		open: onMariaDB,
 	},
 	{
 		name: "a trigger is added",

@@ -1,0 +1,80 @@
+package adverse
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/sqlguard"
+)
+
+// An account of an application sees less of the catalogue than the owner does:
+// no trigger without the privilege TRIGGER, InnoDB's dictionary only with
+// PROCESS. What it cannot see must not escape it.
+func TestAnAccountThatSeesLittle(t *testing.T) {
+	accounts := []struct{ name, everywhere, here string }{
+		{"rows", "", "SELECT, INSERT, UPDATE, DELETE"},
+		{"rows and triggers", "", "SELECT, INSERT, UPDATE, DELETE, TRIGGER"},
+		{"rows and the dictionary", "PROCESS", "SELECT, INSERT, UPDATE, DELETE"},
+		{"all of the database", "", "ALL PRIVILEGES"},
+	}
+	hidden := []struct {
+		name, text string
+		setup      []string
+	}{
+		{"cascade", "DELETE FROM t WHERE id = 1", []string{"ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t(id) ON DELETE CASCADE"}},
+		{"set null", "DELETE FROM t WHERE id = 1", []string{"ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t(id) ON DELETE SET NULL"}},
+		{"cascade of an UPDATE", "UPDATE t SET id = 100 WHERE id = 1", []string{"ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t(id) ON UPDATE CASCADE"}},
+		{"cascade behind a view", "DELETE FROM v WHERE id = 1", []string{
+			"ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t(id) ON DELETE CASCADE", "CREATE VIEW v AS SELECT id FROM t",
+		}},
+		{"cascade of a joined DELETE", "DELETE x FROM t x JOIN t y ON x.id = y.id WHERE y.id = 1", []string{
+			"ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t(id) ON DELETE CASCADE",
+		}},
+		{"trigger", "DELETE FROM t WHERE id = 1", []string{"CREATE TRIGGER trg AFTER DELETE ON t FOR EACH ROW DELETE FROM child WHERE r = OLD.id"}},
+	}
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		for i, a := range accounts {
+			for _, h := range hidden {
+				t.Run(a.name+"/"+h.name, func(t *testing.T) {
+					g := newGround(t, g.Target)
+					g.others(t, h.setup...)
+					user := fmt.Sprintf("%s_u%d", dbName(g.DSN), i)
+					g.others(t, "CREATE USER "+user, "GRANT "+a.here+" ON "+dbName(g.DSN)+".* TO "+user)
+					t.Cleanup(func() { _, _ = g.bare.Exec("DROP USER " + user) })
+					if a.everywhere != "" {
+						g.others(t, "GRANT "+a.everywhere+" ON *.* TO "+user)
+					}
+					guard, err := dbguard.New(dbguard.Policy{})
+					require.NoError(t, err)
+					db, err := sqlguard.Open(g.Driver, strings.Replace(g.DSN, "root@", user+"@", 1), guard)
+					require.NoError(t, err)
+					defer db.Close()
+					db.SetMaxOpenConns(1)
+					for range 2 { // at first sight, and with what was learnt
+						_, err = db.ExecContext(dbguard.AtMost(t.Context(), 1), h.text)
+						assert.ErrorIs(t, err, dbguard.ErrRefused)
+						assert.Equal(t, 9, g.rows(t, "t"))
+						assert.Equal(t, 5, g.rows(t, "child WHERE r = 1"))
+					}
+					t.Log(err)
+					_, err = db.ExecContext(dbguard.AtMost(t.Context(), 6), h.text)
+					if !errors.Is(err, dbguard.Uncountable) {
+						assert.NoError(t, err)
+					}
+				})
+			}
+		}
+	})
+}
+
+func dbName(dsn string) string {
+	name := dsn[strings.LastIndexByte(dsn, '/')+1:]
+	name, _, _ = strings.Cut(name, "?")
+	return name
+}

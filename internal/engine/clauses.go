@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// selection is what follows SELECT … FROM to find the rows that the statement
+// means, its arguments written out.
+func (f *Flight) selection() (text string, ok bool) {
+	x := f.st.simple()
+	if x == nil || f.text == "" || x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0 {
+		return "", false
+	}
+	t := &sqlscan.Text{Source: f.text, Dialect: sqlscan.MySQL, Mode: f.s.modes.mode}
+	c := clausesOf(t, x)
+	if c.odd {
+		return "", false
+	}
+	if x.op.Kind == sqlscan.Delete {
+		return spelled(t, x.op.Object.Start, c.end, f.args, 0)
+	}
+	table, ok := spelled(t, x.op.Object.Start, c.set, f.args, 0)
+	if !ok || c.rest == c.end {
+		return table, ok
+	}
+	rest, ok := spelled(t, c.rest, c.end, f.args, c.params)
+	return table + " " + rest, ok
+}
+
+// clauses are where the parts of a simple DELETE or UPDATE are in its text.
+type clauses struct {
+	set    int32 // SET of an UPDATE
+	rest   int32 // WHERE, ORDER or LIMIT behind it
+	end    int32 // of all that says which rows are meant
+	params int   // arguments before rest
+	all    int   // arguments in all
+	odd    bool  // something else is there
+}
+
+func clausesOf(t *sqlscan.Text, x *target) clauses {
+	c := clauses{set: -1, rest: -1, end: int32(len(t.Source))}
+	depth := 0
+	for tok := range tokens(t, x.op.Object.End, int32(len(t.Source))) {
+		word := ""
+		switch {
+		case tok.Kind == sqlscan.Param:
+			c.all++
+			if c.rest < 0 {
+				c.params++
+			}
+		case tok.Kind == sqlscan.Punct && tok.Byte == '(':
+			depth++
+		case tok.Kind == sqlscan.Punct && tok.Byte == ')':
+			depth--
+		case tok.Kind == sqlscan.Punct && tok.Byte == ';':
+			word = ";"
+		case tok.Kind == sqlscan.Word && depth == 0:
+			word = strings.ToUpper(t.Source[tok.Pos:tok.End])
+		}
+		switch word {
+		case "SET":
+			if c.set < 0 {
+				c.set = tok.Pos
+			}
+		case "WHERE", "ORDER", "LIMIT":
+			if c.rest < 0 {
+				c.rest = tok.Pos
+			}
+		case "RETURNING", ";":
+			c.end = min(c.end, tok.Pos)
+		case "PORTION", "PARTITION", "JOIN", "USING":
+			c.odd = true
+		}
+	}
+	if c.rest < 0 {
+		c.rest = c.end
+	}
+	c.odd = c.odd || x.op.Kind == sqlscan.Update && c.set < 0 || executes(t.Source)
+	return c
+}
+
+// executes reports MySQL's executable comments: what one reads as code, a text
+// made of pieces may not.
+func executes(text string) bool {
+	return strings.Contains(text, "/*!") || strings.Contains(text, "/*M!")
+}
+
+// identifiers are the names and bare words of a text.
+func identifiers(text string) func(yield func(string) bool) {
+	t := &sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: sqlscan.MySQL.DefaultMode() | sqlscan.ANSIQuotes}
+	return func(yield func(string) bool) {
+		for tok := range tokens(t, 0, int32(len(text))) {
+			name := tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent
+			if name && !yield(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})) {
+				return
+			}
+		}
+	}
+}

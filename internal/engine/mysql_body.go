@@ -1,0 +1,235 @@
+package engine
+
+import (
+	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// routineBody is what a trigger, function or procedure can do, as far as its
+// own text tells: the server's SQL_DATA_ACCESS is a claim that nobody checks.
+type routineBody struct {
+	changes []bodyChange
+	calls   [][]string // stored functions, or what may be one
+	procs   [][]string // CALL
+	dark    string     // why it cannot be read, or must not run in a transaction; "" if it can
+}
+
+// bodyChange is one statement of a body that adds, changes or removes rows.
+type bodyChange struct {
+	kind sqlscan.Kind
+	name []string
+}
+
+// readBody reads a body: one statement, or BEGIN … END with control flow, which
+// is cut into its statements. Each is classified by itself.
+func readBody(body, sqlMode string) *routineBody {
+	b := &routineBody{}
+	if strings.Contains(sqlMode, "ORACLE") {
+		b.dark = "is written for sql_mode ORACLE"
+		return b
+	}
+	r := bodyReader{body: b, t: sqlscan.Text{Source: body, Dialect: sqlscan.MySQL, Mode: modeOf(sqlMode)}}
+	for tok := range tokens(&r.t, 0, int32(len(body))) {
+		r.toks = append(r.toks, tok)
+		if tok.Kind == sqlscan.Illegal {
+			b.dark = "cannot be read"
+			return b
+		}
+	}
+	b.calls = routinesCalled(&r.t, 0, int32(len(body)))
+	for r.i < len(r.toks) && b.dark == "" {
+		r.statement()
+	}
+	return b
+}
+
+// bodyReader cuts a body into statements.
+type bodyReader struct {
+	t    sqlscan.Text
+	toks []sqlscan.Token
+	i    int
+	body *routineBody
+}
+
+func (r *bodyReader) word(i int) string {
+	if i >= len(r.toks) || r.toks[i].Kind != sqlscan.Word {
+		return ""
+	}
+	return strings.ToUpper(r.t.Source[r.toks[i].Pos:r.toks[i].End])
+}
+
+func (r *bodyReader) punct(i int, b byte) bool {
+	return i < len(r.toks) && r.toks[i].Kind == sqlscan.Punct && r.toks[i].Byte == b
+}
+
+// statement reads what begins here: a piece of control flow up to where the
+// next statement may begin, or a statement.
+func (r *bodyReader) statement() {
+	switch word := r.word(r.i); word {
+	case "BEGIN", "LOOP", "REPEAT", "ELSE":
+		r.i++
+		if word == "BEGIN" && r.word(r.i) == "NOT" {
+			r.i += 2 // ATOMIC
+		}
+	case "IF", "ELSEIF", "WHEN", "CASE":
+		if word == "CASE" {
+			r.i++
+		}
+		r.skipTo("THEN")
+	case "WHILE", "FOR":
+		r.skipTo("DO")
+	case "DECLARE":
+		r.declare()
+	case "END", "UNTIL", "RETURN", "LEAVE", "ITERATE", "SIGNAL", "RESIGNAL", "OPEN", "FETCH", "CLOSE", "GET":
+		r.skipStatement()
+	case "":
+		if r.punct(r.i, ';') {
+			r.i++
+			return
+		}
+		r.change()
+	default:
+		if r.punct(r.i+1, ':') {
+			r.i += 2 // a label
+			return
+		}
+		r.change()
+	}
+}
+
+// skipTo goes behind the word that ends a condition; a CASE within it has the
+// same word.
+func (r *bodyReader) skipTo(end string) {
+	depth := 0
+	for r.i++; r.i < len(r.toks); r.i++ {
+		switch r.word(r.i) {
+		case "CASE":
+			depth++
+		case "END":
+			depth--
+		case end:
+			if depth <= 0 {
+				r.i++
+				return
+			}
+		}
+	}
+	r.body.dark = "cannot be read"
+}
+
+func (r *bodyReader) skipStatement() {
+	for r.i < len(r.toks) && !r.punct(r.i, ';') {
+		r.i++
+	}
+}
+
+// declare skips variables, conditions and cursors; a handler's statement is
+// one of the body's.
+func (r *bodyReader) declare() {
+	for ; r.i < len(r.toks) && !r.punct(r.i, ';'); r.i++ {
+		if r.word(r.i) == "HANDLER" {
+			r.i += 2 // FOR
+			for !r.punct(r.i, ';') && r.i < len(r.toks) {
+				switch r.word(r.i) {
+				case "SQLSTATE", "VALUE", "NOT":
+					r.i++
+					continue
+				}
+				r.i++ // the condition itself
+				if !r.punct(r.i, ',') && r.toks[r.i-1].Kind != sqlscan.Punct {
+					return
+				}
+			}
+		}
+	}
+}
+
+// change classifies the statement that begins here.
+func (r *bodyReader) change() {
+	from := r.toks[r.i].Pos
+	r.skipStatement()
+	to := int32(len(r.t.Source))
+	if r.i < len(r.toks) {
+		to = r.toks[r.i].Pos
+	}
+	var t sqlscan.Text
+	sqlscan.Classify(&t, r.t.Source[from:to], sqlscan.MySQL, r.t.Mode)
+	set := strings.EqualFold(firstWord(t.Source), "SET")
+	for i := range t.Ops {
+		switch op := &t.Ops[i]; op.Kind {
+		case sqlscan.Read, sqlscan.Session:
+		case sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete:
+			r.body.changes = append(r.body.changes, bodyChange{op.Kind, nameParts(&t, op.Object)})
+		case sqlscan.Opaque, sqlscan.Prepare:
+			if keyword(&t, op) == "CALL" && op.Object.Start < op.Object.End {
+				r.body.procs = append(r.body.procs, nameParts(&t, op.Object))
+				continue
+			}
+			if keyword(&t, op) == "DO" {
+				continue // an expression: its calls are known
+			}
+			r.body.dark = "runs code that is elsewhere"
+		case sqlscan.Unreadable:
+			if set && !strings.Contains(t.Source, "@@") {
+				continue // SET NEW.x, or a local variable
+			}
+			r.body.dark = "cannot be read"
+		default:
+			r.body.dark = "changes structure, settings or the transaction"
+		}
+	}
+}
+
+func firstWord(text string) string {
+	if i := strings.IndexAny(text, " \t\r\n"); i >= 0 {
+		return text[:i]
+	}
+	return text
+}
+
+// routinesCalled are the names before a parenthesis that are no functions of the
+// server's own.
+func routinesCalled(t *sqlscan.Text, from, to int32) (names [][]string) {
+	var start, end int32 = -1, -1 // of the name so far
+	dot := false
+	for tok := range tokens(t, from, to) {
+		name := tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent
+		switch {
+		case name && dot:
+			end, dot = tok.End, false
+		case name:
+			start, end = tok.Pos, tok.End
+		case start >= 0 && tok.Kind == sqlscan.Punct && tok.Byte == '.':
+			dot = true
+		default:
+			if start >= 0 && tok.Kind == sqlscan.Punct && tok.Byte == '(' && mayBeStored(t.Source[start:end]) {
+				names = append(names, nameParts(t, sqlscan.Span{Start: start, End: end}))
+			}
+			start, dot = -1, false
+		}
+	}
+	return names
+}
+
+// mayBeStored asks the classifier, which knows the server's own functions.
+func mayBeStored(name string) bool {
+	var t sqlscan.Text
+	sqlscan.Classify(&t, "SELECT "+name+"(1)", sqlscan.MySQL, sqlscan.MySQL.DefaultMode())
+	return t.Calls || !t.IsRead()
+}
+
+// modeOf is how a text is read under an sql_mode.
+func modeOf(sqlMode string) sqlscan.Mode {
+	mode := sqlscan.MySQL.DefaultMode()
+	if strings.Contains(sqlMode, "ANSI_QUOTES") {
+		mode |= sqlscan.ANSIQuotes
+	}
+	if strings.Contains(sqlMode, "NO_BACKSLASH_ESCAPES") {
+		mode &^= sqlscan.BackslashEscapes
+	}
+	if strings.Contains(sqlMode, "PIPES_AS_CONCAT") {
+		mode |= sqlscan.PipesAsConcat
+	}
+	return mode
+}

@@ -1,0 +1,113 @@
+package engine
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+func TestReadBody(t *testing.T) {
+	tests := []struct {
+		name, body string
+		changes    []bodyChange
+		calls      [][]string
+		procs      [][]string
+		dark       string
+	}{
+		{
+			name: "one statement", body: "DELETE FROM c WHERE x = OLD.id",
+			changes: []bodyChange{{sqlscan.Delete, []string{"c"}}},
+		},
+		{name: "only a value", body: "SET NEW.v = 3"},
+		{
+			name: "several statements", body: "BEGIN DELETE FROM s.c WHERE x=OLD.id; INSERT INTO lg VALUES (OLD.id); SET NEW.v = 3; END",
+			changes: []bodyChange{{sqlscan.Delete, []string{"s", "c"}}, {sqlscan.Insert, []string{"lg"}}},
+		},
+		{
+			name: "a condition", body: "BEGIN IF NEW.v > CASE WHEN 1 THEN 2 ELSE 3 END THEN UPDATE c SET v=1; ELSEIF 1 THEN BEGIN END; ELSE DELETE FROM d; END IF; END",
+			changes: []bodyChange{{sqlscan.Update, []string{"c"}}, {sqlscan.Delete, []string{"d"}}},
+		},
+		{
+			name: "loops and labels", body: "l: BEGIN DECLARE x INT DEFAULT 0; a: WHILE x < 3 DO DELETE FROM c WHERE id = x; SET x = x + 1; END WHILE a; REPEAT UPDATE d SET v = 1; UNTIL 1 END REPEAT; m: LOOP LEAVE m; END LOOP; END",
+			changes: []bodyChange{{sqlscan.Delete, []string{"c"}}, {sqlscan.Update, []string{"d"}}},
+		},
+		{
+			name: "a handler's statement", body: "BEGIN DECLARE CONTINUE HANDLER FOR SQLSTATE '23000', NOT FOUND DELETE FROM c; DECLARE k CURSOR FOR SELECT 1; REPLACE INTO d VALUES (1); END",
+			changes: []bodyChange{{sqlscan.Delete, []string{"c"}}, {sqlscan.Replace, []string{"d"}}},
+		},
+		{
+			name: "a handler's block", body: "BEGIN DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN DELETE FROM c; END; SET @a = 1; END",
+			changes: []bodyChange{{sqlscan.Delete, []string{"c"}}},
+		},
+		{
+			name: "functions in conditions and values", body: "BEGIN IF f(1) THEN SET @x = s.`g`(2); END IF; RETURN COUNT(1); END",
+			calls: [][]string{{"f"}, {"s", "g"}},
+		},
+		{name: "a procedure", body: "BEGIN CALL p(1); END", procs: [][]string{{"p"}}},
+		{name: "a commit", body: "BEGIN DELETE FROM t; COMMIT; END", changes: []bodyChange{{sqlscan.Delete, []string{"t"}}}, dark: "changes structure, settings or the transaction"},
+		{name: "structure", body: "BEGIN TRUNCATE t; END", dark: "changes structure, settings or the transaction"},
+		{name: "a protection off", body: "BEGIN SET foreign_key_checks = 0; END", dark: "changes structure, settings or the transaction"},
+		{name: "a prepared text", body: "BEGIN PREPARE p FROM 'DELETE FROM t'; EXECUTE p; END", dark: "runs code that is elsewhere"},
+		{name: "not SQL that is known", body: "BEGIN FROBNICATE t; END", dark: "cannot be read"},
+		{name: "an open string", body: "BEGIN DELETE FROM t WHERE a = 'x; END", dark: "cannot be read"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := readBody(tt.body, "")
+			assert.Equal(t, tt.dark, b.dark)
+			assert.Equal(t, tt.changes, b.changes)
+			assert.Equal(t, tt.procs, b.procs)
+			for _, c := range tt.calls {
+				assert.Contains(t, b.calls, c)
+			}
+		})
+	}
+}
+
+// A body cut wrongly must not lose a statement: whatever surrounds it, the
+// DELETE is found or the body is dark.
+func FuzzReadBody(f *testing.F) {
+	for _, s := range []string{"", "BEGIN", "IF a THEN", "l: LOOP", "DECLARE EXIT HANDLER FOR 1", "SET NEW.x = 1;", "CASE a WHEN 1 THEN", "WHILE a DO", "ELSE"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, before string) {
+		readBody(before, "") // ends, and does not panic
+		b := readBody("BEGIN SELECT 1; DELETE FROM victim; END; "+before, "")
+		if b.dark == "" && len(b.changes) == 0 {
+			t.Errorf("lost in %q", before)
+		}
+	})
+}
+
+func TestUndoEntriesAreThoseOfTheOpenTransaction(t *testing.T) {
+	const status = `
+LATEST FOREIGN KEY ERROR
+TRANSACTION 17, ACTIVE 0 sec inserting
+3 lock struct(s), heap size 1128, 2 row lock(s), undo log entries 9
+MariaDB thread id 45, OS thread handle 1, query id 2 root
+------------
+TRANSACTIONS
+------------
+LIST OF TRANSACTIONS FOR EACH SESSION:
+---TRANSACTION (0x7f82288f1b80), not started
+0 lock struct(s), heap size 1128, 0 row lock(s)
+---TRANSACTION 1738, ACTIVE 0 sec
+12 lock struct(s), heap size 1128, 19 row lock(s), undo log entries 4
+MariaDB thread id 4, OS thread handle 2, query id 3 root
+---TRANSACTION 1740, ACTIVE 0 sec
+12 lock struct(s), heap size 1128, 19 row lock(s), undo log entries 7
+MariaDB thread id 45, OS thread handle 1, query id 4 root starting
+SHOW ENGINE INNODB STATUS
+--------
+FILE I/O
+`
+	for thread, want := range map[string]int64{" thread id 45,": 7, " thread id 4,": 4, " thread id 5,": 0} {
+		got, err := entriesOf(status, thread)
+		assert.NoError(t, err)
+		assert.Equal(t, want, got, thread)
+	}
+	_, err := entriesOf("... truncated...", " thread id 4,")
+	assert.Error(t, err)
+}

@@ -1,0 +1,46 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// lookUpCode finds out whether a text of MySQL's calls stored code, and what of
+// it can change rows: that is an act of its own, counted by the engine.
+func (s *Session) lookUpCode(ctx context.Context, st *statement) error {
+	m, ok := s.backend.(*mysql)
+	if !ok || s.guard.Observing() || len(st.routines)+len(st.procs) == 0 && st.verb != "DO" {
+		return nil
+	}
+	c := &mysqlCounter{m: m, f: &Flight{s: s, st: st}}
+	r := &mysqlReach{c: c, tables: map[mysqlTable]events{}, read: map[string]bool{}}
+	if err := r.code(ctx, st); err != nil {
+		return err
+	}
+	st.ran(r)
+	return nil
+}
+
+// ran turns what is known of the called code into acts.
+func (st *statement) ran(r *mysqlReach) {
+	if len(st.procs) > 0 {
+		if r.note == "" && len(st.op.Acts) == 1 { // it can be counted, and does not commit
+			st.op.Acts[0].Verb, st.commits = dbguard.Call, false
+		}
+		return
+	}
+	if st.verb == "DO" && len(st.op.Acts) == 1 { // an expression: it does what its functions do
+		st.op.Acts, st.targets = nil, nil
+		st.commits, st.elsewhere = false, false
+	}
+	if st.changesRows() || !r.wrote && r.note == "" {
+		return
+	}
+	note := r.note
+	if note == "" {
+		note = "it calls a stored function that changes rows"
+	}
+	st.op.Acts = append(st.op.Acts, dbguard.Act{Verb: dbguard.Ask, Note: note})
+	st.targets = append(st.targets, target{})
+}

@@ -1,0 +1,201 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// foreignKey is one by which InnoDB changes rows of another table. It fires no
+// trigger for them and counts them nowhere.
+type foreignKey struct {
+	id                    string
+	child, parent         mysqlTable
+	childCols, parentCols []string
+	onDelete, onUpdate    string // "CASCADE", "SET NULL", or "": nothing happens to the child
+}
+
+// Bits of INNODB_SYS_FOREIGN.TYPE.
+const (
+	deleteCascade = 1 << iota
+	deleteSetNull
+	updateCascade
+	updateSetNull
+)
+
+func action(kind int64, cascade, setNull int64) string {
+	switch {
+	case kind&cascade != 0:
+		return "CASCADE"
+	case kind&setNull != 0:
+		return "SET NULL"
+	}
+	return ""
+}
+
+// fileName is a name as InnoDB's dictionary has it.
+func fileName(name string) string {
+	return "CAST(CONVERT(" + quoteString(sqlscan.MySQL, name) + " USING filename) AS BINARY)"
+}
+
+// plainName undoes fileName for one part of a dictionary's name.
+func plainName(expr string) string {
+	return "CONVERT(CONVERT(CAST(" + expr + " AS BINARY) USING filename) USING utf8mb4)"
+}
+
+// referenced is the condition that a row of INNODB_SYS_FOREIGN points to one of
+// the tables.
+func referenced(tables []mysqlTable) string {
+	names := make([]string, len(tables))
+	for i, t := range tables {
+		names[i] = "CONVERT(CONCAT(" + fileName(t.schema) + ", '/', " + fileName(t.name) + ") USING utf8mb3)"
+	}
+	return "REF_NAME IN (" + strings.Join(names, ", ") + ")"
+}
+
+const dictionary = "information_schema.INNODB_SYS_FOREIGN"
+
+// keyStamp is what the foreign keys to the tables are now: asked again after
+// the statement, it tells whether one has come in between. It can: adding one to
+// a child waits for no lock on the parent. None can go once it has been
+// followed, since the statement then holds the child's metadata lock.
+func (m *mysql) keyStamp(ctx context.Context, tables []mysqlTable) (stamp string, err error) {
+	if len(tables) == 0 {
+		return "", nil
+	}
+	text := "SELECT ID, TYPE FROM " + dictionary + " WHERE " + referenced(tables)
+	if m.noDictionary {
+		text = standardStamp
+	}
+	var lines []string
+	err = m.conn.Query(ctx, text, func(v []any) error {
+		line := ""
+		for _, x := range v {
+			line += asText(x) + "\x00"
+		}
+		lines = append(lines, line)
+		return nil
+	})
+	if err != nil && !m.noDictionary && deniesDictionary(err) {
+		m.noDictionary = true
+		return m.keyStamp(ctx, tables)
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n"), err
+}
+
+// standardStamp is every foreign key that the account sees: what it has no
+// privilege on is not among them.
+const standardStamp = "SELECT CONSTRAINT_SCHEMA, CONSTRAINT_NAME, TABLE_NAME, REFERENCED_TABLE_NAME, DELETE_RULE, UPDATE_RULE" +
+	" FROM information_schema.REFERENTIAL_CONSTRAINTS"
+
+// deniesDictionary knows that the account lacks PROCESS (1227), or that the
+// server is MySQL, which has no such table (1109).
+func deniesDictionary(err error) bool {
+	return mysqlError(err, "1227") || mysqlError(err, "1109")
+}
+
+// mysqlError knows an error by the number that drivers begin it with: the text
+// is in the server's language, and may hold any other number.
+func mysqlError(err error, number string) bool {
+	rest, ok := strings.CutPrefix(err.Error(), "Error "+number)
+	return ok && (strings.HasPrefix(rest, " (") || strings.HasPrefix(rest, ":"))
+}
+
+// keys are the foreign keys that lead away from the tables, step by step.
+func (m *mysql) keys(ctx context.Context, tables []mysqlTable) ([]foreignKey, error) {
+	if m.noDictionary {
+		return m.standardKeys(ctx, tables)
+	}
+	const columns = "ID, FOR_NAME, REF_NAME, TYPE"
+	text := "WITH RECURSIVE k AS (SELECT " + columns + " FROM " + dictionary + " WHERE " + referenced(tables) +
+		" UNION SELECT f.ID, f.FOR_NAME, f.REF_NAME, f.TYPE FROM " + dictionary + " f JOIN k ON f.REF_NAME = k.FOR_NAME)" +
+		" SELECT k.ID, " + splitName("k.FOR_NAME") + ", " + splitName("k.REF_NAME") + ", k.TYPE, c.FOR_COL_NAME, c.REF_COL_NAME" +
+		" FROM k JOIN " + dictionary + "_COLS c ON c.ID = k.ID ORDER BY k.ID, c.POS"
+	var keys []foreignKey
+	err := m.conn.Query(ctx, text, func(v []any) error {
+		kind, err := asInt(v[5])
+		if err != nil {
+			return err
+		}
+		keys = appendKey(keys, foreignKey{
+			id:       strings.Clone(asText(v[0])),
+			child:    mysqlTable{strings.Clone(asText(v[1])), strings.Clone(asText(v[2]))},
+			parent:   mysqlTable{strings.Clone(asText(v[3])), strings.Clone(asText(v[4]))},
+			onDelete: action(kind, deleteCascade, deleteSetNull),
+			onUpdate: action(kind, updateCascade, updateSetNull),
+		}, strings.Clone(asText(v[6])), strings.Clone(asText(v[7])))
+		return nil
+	})
+	return keys, err
+}
+
+func splitName(column string) string {
+	return plainName("SUBSTRING_INDEX("+column+", '/', 1)") + ", " + plainName("SUBSTRING_INDEX("+column+", '/', -1)")
+}
+
+// appendKey adds a key, or a column to the last one.
+func appendKey(keys []foreignKey, k foreignKey, childCol, parentCol string) []foreignKey {
+	if n := len(keys); n == 0 || keys[n-1].id != k.id {
+		keys = append(keys, k)
+	}
+	last := &keys[len(keys)-1]
+	last.childCols = append(last.childCols, childCol)
+	last.parentCols = append(last.parentCols, parentCol)
+	return keys
+}
+
+// standardKeys asks the standard's own views, which need no privilege but are
+// slow in MariaDB: it opens every table for them.
+func (m *mysql) standardKeys(ctx context.Context, tables []mysqlTable) ([]foreignKey, error) {
+	const text = "SELECT CONCAT(r.CONSTRAINT_SCHEMA, '/', r.TABLE_NAME, '/', r.CONSTRAINT_NAME), k.TABLE_SCHEMA, k.TABLE_NAME," +
+		" k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, r.DELETE_RULE, r.UPDATE_RULE, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME" +
+		" FROM information_schema.REFERENTIAL_CONSTRAINTS r JOIN information_schema.KEY_COLUMN_USAGE k" +
+		" ON k.CONSTRAINT_SCHEMA = r.CONSTRAINT_SCHEMA AND k.CONSTRAINT_NAME = r.CONSTRAINT_NAME AND k.TABLE_NAME = r.TABLE_NAME" +
+		" ORDER BY 1, k.ORDINAL_POSITION"
+	rule := func(v any) string {
+		if s := asText(v); s == "CASCADE" || s == "SET NULL" {
+			return strings.Clone(s)
+		}
+		return ""
+	}
+	var all []foreignKey
+	err := m.conn.Query(ctx, text, func(v []any) error {
+		all = appendKey(all, foreignKey{
+			id:       strings.Clone(asText(v[0])),
+			child:    mysqlTable{strings.Clone(asText(v[1])), strings.Clone(asText(v[2]))},
+			parent:   mysqlTable{strings.Clone(asText(v[3])), strings.Clone(asText(v[4]))},
+			onDelete: rule(v[5]), onUpdate: rule(v[6]),
+		}, strings.Clone(asText(v[7])), strings.Clone(asText(v[8])))
+		return nil
+	})
+	reached := slices.Clone(tables)
+	var keys []foreignKey
+	for i := 0; i < len(reached); i++ {
+		for _, k := range all {
+			if k.parent == reached[i] {
+				keys = append(keys, k)
+				if !slices.Contains(reached, k.child) {
+					reached = append(reached, k.child)
+				}
+			}
+		}
+	}
+	return keys, err
+}
+
+// from are the keys that change rows when this happens to the parent. assigns
+// says whether an UPDATE may give one of the columns another value.
+func keysFrom(keys []foreignKey, parent mysqlTable, ev events, assigns func(columns []string) bool) (hit []foreignKey) {
+	for _, k := range keys {
+		if k.parent != parent {
+			continue
+		}
+		if ev&deletes != 0 && k.onDelete != "" || ev&updates != 0 && k.onUpdate != "" && assigns(k.parentCols) {
+			hit = append(hit, k)
+		}
+	}
+	return hit
+}

@@ -1,0 +1,188 @@
+package engine
+
+import (
+	"context"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// walkKeys counts what the foreign keys from the table will change. It is not
+// done where the statement's own rows cannot be selected beforehand.
+func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []foreignKey) (done bool, err error) {
+	x, limit := c.f.st.simple(), c.f.op.Limit()
+	rows, ok := c.f.selection()
+	if !ok || c.partitioned || limit > maxProbe {
+		return false, nil
+	}
+	w := &keyWalk{c: c, keys: keys, limit: limit, own: own, seen: map[mysqlTable]map[string]bool{}}
+	if note, err := w.columns(ctx); err != nil || note != "" {
+		return false, err
+	}
+	text := w.selectFrom(own) + rows
+	if x.op.Flags&sqlscan.HasLimit == 0 {
+		text += w.limits(own)
+	}
+	if w.roots, err = w.fetch(ctx, own, text); err != nil {
+		return false, c.f.s.graveError(err) // or else the statement will tell
+	}
+	w.total = int64(len(w.roots))
+	update := x.op.Kind == sqlscan.Update
+	if w.over() && update {
+		return false, nil // not every row that is found need change
+	}
+	c.walk = w
+	if !w.over() {
+		if err := w.follow(ctx, own, eventsOf(x.op.Kind), w.roots, c.assigns); err != nil {
+			c.walk = nil
+			return false, c.f.s.graveError(err) // a child that may not be read
+		}
+	}
+	if w.over() && !update {
+		return true, c.f.op.Foresee(dbguard.Count{Rows: w.total, Tables: w.tell(int64(len(w.roots)))})
+	}
+	return true, nil
+}
+
+// graveError is nil for an error that only says that a question was not answered:
+// not for a lost connection, a deadlock (1213) or a lock that was not had (1205),
+// which the statement would have met itself.
+func (s *Session) graveError(err error) error {
+	if s.lose(err) || mysqlError(err, "1213") || mysqlError(err, "1205") {
+		return err
+	}
+	return nil
+}
+
+func (w *keyWalk) tell(direct int64) []dbguard.TableRows {
+	if len(w.hidden) == 0 {
+		return nil
+	}
+	return append([]dbguard.TableRows{{Table: w.c.f.st.op.Acts[0].Object, Rows: direct}}, w.hidden...)
+}
+
+// walked adds to a count the rows that the walk found, once it is sure that the
+// statement has changed the rows that the walk began with and no others.
+func (c *mysqlCounter) walked(ctx context.Context, count dbguard.Count, handled, affected int64) (dbguard.Count, error) {
+	w, roots := c.walk, int64(len(c.walk.roots))
+	kept, err := int64(0), error(nil)
+	ev := eventsOf(c.f.st.simple().op.Kind)
+	for _, k := range keysFrom(w.keys, w.own, ev, c.assigns) {
+		n, err := w.left(ctx, k)
+		if err != nil {
+			return count, err
+		}
+		kept = max(kept, n)
+	}
+	direct := affected
+	if direct < 0 {
+		direct = handled
+	}
+	switch {
+	case ev == deletes && (kept > 0 || direct > roots && !c.reach.wrote || w.again == 0 && direct < roots):
+		return dbguard.Count{Rows: -1}, err
+	case ev == updates && (direct == 0 || roots == 1 && kept == 1):
+		return count, nil // no key has changed
+	}
+	var hidden int64
+	for _, t := range w.hidden {
+		hidden += t.Rows
+	}
+	if ev == deletes {
+		direct = max(direct, roots) // some were taken along by others before their turn
+		count.Rows = max(count.Rows, roots)
+	}
+	count.Rows += hidden
+	if len(count.Tables) == 0 {
+		count.Tables = w.tell(direct)
+	} else {
+		count.Tables = append(count.Tables, w.hidden...)
+	}
+	return count, err
+}
+
+// logged counts by the transaction's undo log, which has one entry for each row
+// added, changed or removed, along foreign keys too, and two where a primary
+// key changes. It is the most that there can be; where no foreign key led
+// anywhere it is no more than what the server told.
+func (c *mysqlCounter) logged(ctx context.Context, count dbguard.Count) (dbguard.Count, error) {
+	after, err := c.m.undoEntries(ctx)
+	if err != nil {
+		return dbguard.Count{}, err
+	}
+	rows := after - c.entries
+	st := c.f.st
+	if len(st.targets) == 1 && st.targets[0].op.Kind == sqlscan.Replace && st.targets[0].op.Rows > 0 {
+		rows -= st.targets[0].op.Rows
+	}
+	if hidden := rows - count.Rows; hidden > 0 {
+		if len(count.Tables) == 0 && len(st.op.Acts) == 1 {
+			count.Tables = []dbguard.TableRows{{Table: st.op.Acts[0].Object, Rows: count.Rows}}
+		}
+		count.Tables = append(count.Tables, dbguard.TableRows{Rows: hidden, Via: "foreign key"})
+		count.Rows = rows
+	}
+	return count, nil
+}
+
+// undoEntries is the number of entries in the undo log of the session's
+// transaction. SHOW ENGINE INNODB STATUS reads it there and then;
+// INNODB_TRX.trx_rows_modified is the same number up to 100 ms ago.
+func (m *mysql) undoEntries(ctx context.Context) (int64, error) {
+	if m.thread == "" {
+		id, err := askText(ctx, m.conn, "SELECT CONNECTION_ID()")
+		if err != nil {
+			return 0, err
+		}
+		m.thread = " thread id " + id + ","
+	}
+	status := ""
+	err := m.conn.Query(ctx, "SHOW ENGINE INNODB STATUS", func(v []any) error {
+		status = strings.Clone(asText(v[len(v)-1]))
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return entriesOf(status, m.thread)
+}
+
+// entriesOf finds the session among the open transactions. Before their list
+// the last deadlock and the last foreign key error are told, which may have been
+// the session's too.
+func entriesOf(status, thread string) (int64, error) {
+	_, list, ok := strings.Cut(status, "\nLIST OF TRANSACTIONS")
+	if !ok || strings.Contains(status, "... truncated...") {
+		return 0, errNoRow
+	}
+	for block := range strings.SplitSeq(list, "\n---TRANSACTION") {
+		if !strings.Contains(block, thread) {
+			continue
+		}
+		_, rest, ok := strings.Cut(block, "undo log entries ")
+		if !ok {
+			return 0, nil
+		}
+		end := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
+		return asInt(rest[:max(end, 0)])
+	}
+	return 0, nil // no transaction that has changed anything
+}
+
+// changesWithOthers reports that a foreign key points to a column of the table
+// whose value an UPDATE changes without naming it.
+func (m *mysql) changesWithOthers(ctx context.Context, t mysqlTable, keys []foreignKey) (bool, error) {
+	names := "''"
+	for _, k := range keys {
+		for _, col := range k.parentCols {
+			names += ", " + quoteString(sqlscan.MySQL, col)
+		}
+	}
+	n, err := askInts(ctx, m.conn, "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = "+quoteString(sqlscan.MySQL, t.schema)+
+		" AND TABLE_NAME = "+quoteString(sqlscan.MySQL, t.name)+" AND COLUMN_NAME IN ("+names+") AND (EXTRA LIKE '%GENERATED%' OR EXTRA LIKE '%on update%')")
+	if err != nil {
+		return false, err
+	}
+	return n[0] > 0, nil
+}
