@@ -83,7 +83,7 @@ func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operati
 	if m, ok := s.backend.(*mysql); ok && f.way >= own {
 		f.instead, f.complete = m.limited(f), true
 	}
-	f.text, f.args = "", nil
+	f.callers, f.args = "", nil
 	s.flight = f
 	return f, nil
 }
