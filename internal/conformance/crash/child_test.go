@@ -16,6 +16,7 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/conformance/servers"
 	"github.com/dbguard/dbguard-go/internal/conformance/stage"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
 	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
@@ -40,8 +41,21 @@ const (
 	deletion = "DELETE FROM item WHERE id > 10 AND id <= 20"
 )
 
-// commit matches the message and not "autocommit".
-const commit = "[^o]commit"
+// commit matches the message and not "autocommit" or "read committed".
+const commit = `[^o]commit\b`
+
+// final matches the message by which the script's changes become final. A
+// bounded statement outside of a transaction is one message on PostgreSQL.
+func final(s *stage.Stage, script string) string {
+	if oneMessage(s, script) {
+		return "delete from item"
+	}
+	return commit
+}
+
+func oneMessage(s *stage.Stage, script string) bool {
+	return s.Engine == target.Postgres && script == "autocommit"
+}
 
 // scripts are what a client does.
 var scripts = map[string]func(ctx context.Context, db *sql.DB) error{

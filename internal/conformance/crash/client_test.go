@@ -42,7 +42,7 @@ func TestClientKilledAtCommit(t *testing.T) {
 
 func killAtCommit(t *testing.T, s *stage.Stage, script string, arrives bool) {
 	proxy := wire.New(t, s.Server().Addr())
-	held := proxy.Hold(commit)
+	held := proxy.Hold(final(s, script))
 	cmd := start(t, script, s.Driver, s.Via(proxy.Addr))
 	require.NoError(t, cmd.Start())
 	held.Wait(t)
