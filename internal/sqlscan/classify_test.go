@@ -12,7 +12,7 @@ var flagNames = []struct {
 }{
 	{Returning, "returning"}, {IfExists, "if-exists"}, {IfNotExists, "if-not-exists"}, {OrReplace, "or-replace"},
 	{Temporary, "temporary"}, {Cascade, "cascade"}, {UndoneByText, "undone"}, {DoNothing, "do-nothing"},
-	{Multi, "multi"}, {Parameterised, "parameterised"}, {View, "view"},
+	{Multi, "multi"}, {Parameterised, "parameterised"}, {View, "view"}, {Joined, "joined"},
 }
 
 // spell writes a reading in one line: every operation with its object, flags,
