@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -51,6 +52,10 @@ func (s *Session) readControl(t *sqlscan.Text, st *statement) (closed bool) {
 		return false
 	}
 	begin, end := &t.Ops[first], &t.Ops[last]
+	if n == 2 && nests(t, begin, end) {
+		st.control = controlCloses
+		return false
+	}
 	closed = n == 2 && s.tx == txIdle && begin.Kind == sqlscan.Begin && begin.Stmt == 0 &&
 		(end.Kind == sqlscan.Commit || end.Kind == sqlscan.Rollback) && int(end.Stmt) == t.Statements-1 &&
 		!chained(t, end)
@@ -59,6 +64,13 @@ func (s *Session) readControl(t *sqlscan.Text, st *statement) (closed bool) {
 		st.control = controlCloses
 	}
 	return closed
+}
+
+// nests reports SQLite's SAVEPOINT a; …; RELEASE a: whatever is open around the
+// text stays open.
+func nests(t *sqlscan.Text, begin, end *sqlscan.Op) bool {
+	return begin.Kind == sqlscan.Savepoint && begin.Stmt == 0 && end.Kind == sqlscan.Release &&
+		int(end.Stmt) == t.Statements-1 && strings.EqualFold(t.Name(begin.Object), t.Name(end.Object))
 }
 
 // isControl reports that the operation opens or ends a transaction.

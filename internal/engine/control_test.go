@@ -30,6 +30,8 @@ func TestStateFollowsTexts(t *testing.T) {
 		{"rollback to", pg, []string{"BEGIN", "SAVEPOINT a", "ROLLBACK TO a"}, txCaller},
 		{"savepoint of SQLite", sq, []string{"SAVEPOINT a"}, txCaller},
 		{"release of SQLite", sq, []string{"SAVEPOINT a", "RELEASE a"}, txUnknown},
+		{"a savepoint in a text", sq, []string{"SAVEPOINT a; INSERT INTO t VALUES (1); RELEASE a"}, txIdle},
+		{"a savepoint in a text, within another", sq, []string{"BEGIN", "SAVEPOINT a; INSERT INTO t VALUES (1); RELEASE a"}, txCaller},
 		{"closed text", pg, []string{"BEGIN; CREATE TABLE z (i int); COMMIT"}, txIdle},
 		{"structure in a transaction of MySQL", my, []string{"BEGIN", "CREATE TABLE z (i int)"}, txUnknown},
 		{"structure in a transaction of PostgreSQL", pg, []string{"BEGIN", "CREATE TABLE z (i int)"}, txCaller},

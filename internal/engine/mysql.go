@@ -150,15 +150,50 @@ func (m *mysql) find(ctx context.Context, x *target) (existence, error) {
 		case strings.Contains(err.Error(), "1146"): // ER_NO_SUCH_TABLE
 			return missing, nil
 		}
+	default:
+		if text := m.findElse(x); text != "" {
+			if err := m.conn.Query(ctx, text, func([]any) error { found = existing; return nil }); err == nil {
+				return found, nil
+			}
+		}
 	}
 	return existing, nil
 }
 
+// findElse asks for what is not a table. What the user may not see it may not
+// drop either.
+func (m *mysql) findElse(x *target) string {
+	name, is := quoteString(sqlscan.MySQL, x.name[len(x.name)-1]), m.tableIs(x.name)
+	within := "_SCHEMA = " + m.schemaOf(x.name)
+	switch x.class {
+	case "PROCEDURE":
+		return "SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE" + within + " AND ROUTINE_NAME = " + name
+	case "FUNCTION": // a loadable one is in no schema
+		return "SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE" + within + " AND ROUTINE_NAME = " + name +
+			" UNION ALL SELECT 1 FROM mysql.func WHERE name = " + name
+	case "TRIGGER":
+		return "SELECT 1 FROM information_schema.TRIGGERS WHERE TRIGGER" + within + " AND TRIGGER_NAME = " + name
+	case "EVENT":
+		return "SELECT 1 FROM information_schema.EVENTS WHERE EVENT" + within + " AND EVENT_NAME = " + name
+	case "SEQUENCE":
+		return "SELECT 1 FROM information_schema.TABLES t WHERE " + is
+	case "INDEX":
+		if x.part != "" {
+			return "SELECT 1 FROM information_schema.STATISTICS t WHERE " + is + " AND t.INDEX_NAME = " + quoteString(sqlscan.MySQL, x.part)
+		}
+	}
+	return ""
+}
+
 // tableIs is the condition that a row of information_schema.TABLES is a table.
 func (m *mysql) tableIs(name []string) string {
-	schema := "DATABASE()"
+	return "t.TABLE_SCHEMA = " + m.schemaOf(name) + " AND t.TABLE_NAME = " + quoteString(sqlscan.MySQL, name[len(name)-1])
+}
+
+// schemaOf is the schema of a name, as an expression.
+func (m *mysql) schemaOf(name []string) string {
 	if len(name) > 1 {
-		schema = quoteString(sqlscan.MySQL, name[len(name)-2])
+		return quoteString(sqlscan.MySQL, name[len(name)-2])
 	}
-	return "t.TABLE_SCHEMA = " + schema + " AND t.TABLE_NAME = " + quoteString(sqlscan.MySQL, name[len(name)-1])
+	return "DATABASE()"
 }

@@ -166,6 +166,32 @@ func (p *postgres) find(ctx context.Context, x *target) (existence, error) {
 	return found, nil
 }
 
+// findElse asks for what is not a relation: by its name alone, in any schema
+// and on any table, for none anywhere is what matters.
+func findElse(x *target, name string) string {
+	part := "''"
+	switch x.class {
+	case "TRIGGER", "RULE", "POLICY":
+		if x.part == "" {
+			return ""
+		}
+		part = quoteString(sqlscan.PostgreSQL, x.part)
+	}
+	from := map[string]string{
+		"FUNCTION": "pg_proc WHERE proname = " + name, "PROCEDURE": "pg_proc WHERE proname = " + name,
+		"ROUTINE": "pg_proc WHERE proname = " + name, "AGGREGATE": "pg_proc WHERE proname = " + name,
+		"TYPE": "pg_type WHERE typname = " + name, "DOMAIN": "pg_type WHERE typname = " + name,
+		"EXTENSION": "pg_extension WHERE extname = " + name, "PUBLICATION": "pg_publication WHERE pubname = " + name,
+		"TRIGGER": "pg_trigger WHERE tgname = " + part, "RULE": "pg_rewrite WHERE rulename = " + part,
+		"POLICY": "pg_policy WHERE polname = " + part, "STATISTICS": "pg_statistic_ext WHERE stxname = " + name,
+		"EVENT TRIGGER": "pg_event_trigger WHERE evtname = " + name,
+	}[x.class]
+	if from == "" {
+		return ""
+	}
+	return "SELECT false FROM pg_catalog." + from
+}
+
 func (p *postgres) findText(x *target) string {
 	name := x.name[len(x.name)-1]
 	quoted := quoteString(sqlscan.PostgreSQL, name)
@@ -176,7 +202,7 @@ func (p *postgres) findText(x *target) string {
 		return "SELECT false FROM pg_catalog.pg_database WHERE datname = " + quoted
 	case "", "TABLE", "VIEW", "MATERIALIZED VIEW", "INDEX", "SEQUENCE", "FOREIGN TABLE":
 	default:
-		return ""
+		return findElse(x, quoted)
 	}
 	text := `SELECT c.relpersistence = 't' FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = ` + quoted
 	switch len(x.name) {

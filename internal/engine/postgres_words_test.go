@@ -47,7 +47,7 @@ func TestTargetClause(t *testing.T) {
 	}
 	for text, want := range tests {
 		r := reading(text)
-		x := newTarget(r, &r.Ops[0])
+		x := newTarget(r, &r.Ops[0], nil)
 		assert.Equal(t, want, targetClause(r, &x), text)
 	}
 }

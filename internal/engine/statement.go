@@ -39,6 +39,7 @@ type target struct {
 	raw      string   // the name as written
 	only     bool     // ONLY narrows it down
 	class    string   // what is dropped or altered: "TABLE", "MATERIALIZED VIEW"
+	part     string   // what of the object is dropped: the trigger in DROP TRIGGER a ON b
 	how      string   // keyword: "DELETE", "ATTACH"
 	replaces bool     // UPDATE OR REPLACE removes rows in conflict
 }
@@ -191,15 +192,17 @@ func (st *statement) add(t *sqlscan.Text, op *sqlscan.Op, verb dbguard.Verb) {
 		act.Note = "mutations run on their own time and are not undone"
 	}
 	st.op.Acts = append(st.op.Acts, act)
-	st.targets = append(st.targets, newTarget(t, op))
+	st.targets = append(st.targets, newTarget(t, op, st.targets))
 }
 
 // filter says which rows are addressed. A constant LIMIT is a bound that the
-// text itself sets: such a statement does not mean every row.
+// text itself sets: such a statement does not mean every row. Nor does one whose
+// join has a condition.
 func filter(op *sqlscan.Op) dbguard.Filter {
 	limited := op.Flags&sqlscan.HasLimit != 0 && op.Limit >= 0
+	joined := op.Flags&sqlscan.Joined != 0 && op.Filter == sqlscan.NoFilter
 	switch {
-	case op.Filter == sqlscan.Filtered, limited:
+	case op.Filter == sqlscan.Filtered, limited, joined:
 		return dbguard.Filtered
 	case op.Filter == sqlscan.AlwaysTrue:
 		return dbguard.AlwaysMet
@@ -233,31 +236,53 @@ func (st *statement) simple() *target {
 	return nil
 }
 
-// newTarget cuts an operation's object out of its text.
-func newTarget(t *sqlscan.Text, op *sqlscan.Op) target {
+// newTarget cuts an operation's object out of its text. before are the targets
+// of the operations before it: the words of a list, DROP TABLE a, b, stand in
+// front of its first name.
+func newTarget(t *sqlscan.Text, op *sqlscan.Op, before []target) target {
 	x := target{op: *op, raw: t.Source[op.Object.Start:op.Object.End], how: keyword(t, op)}
 	x.name = nameParts(t, op.Object)
-	structural := false
-	switch op.Kind {
-	case sqlscan.Drop, sqlscan.DropDatabase, sqlscan.Alter, sqlscan.Truncate, sqlscan.CreateDatabase:
-		structural = true
+	if n := len(before); n > 0 && before[n-1].op.At == op.At {
+		x.only, x.replaces, x.class = before[n-1].only, before[n-1].replaces, before[n-1].class
+		return x
 	}
-	var class []string
 	for word := range words(t, op.At.End, op.Object.Start) {
 		switch word = strings.ToUpper(word); word {
 		case "ONLY":
 			x.only = true
 		case "REPLACE":
 			x.replaces = true
-		case "IF", "NOT", "EXISTS", "CONCURRENTLY", "TEMPORARY", "TEMP", "ONLINE", "IGNORE", "OR":
-		default:
-			if structural && len(class) < 2 {
-				class = append(class, word)
-			}
+		}
+	}
+	switch op.Kind {
+	case sqlscan.Drop, sqlscan.DropDatabase, sqlscan.Alter, sqlscan.Truncate, sqlscan.CreateDatabase:
+		x.classify(t)
+	}
+	return x
+}
+
+// classify finds out, from the words in front of the object, of what class it
+// is and which part of it is meant.
+func (x *target) classify(t *sqlscan.Text) {
+	var class, part []string
+	for tok := range tokens(t, x.op.At.End, x.op.Object.Start) {
+		word := strings.ToUpper(t.Source[tok.Pos:tok.End])
+		switch word {
+		case "IF", "NOT", "EXISTS", "CONCURRENTLY", "TEMPORARY", "TEMP", "ONLINE", "IGNORE", "OR", "ONLY":
+			continue
+		}
+		belongs := len(class) == 1 && (class[0] == "TRIGGER" || class[0] == "RULE" || class[0] == "POLICY" || class[0] == "INDEX")
+		switch {
+		case belongs:
+			part = append(part, t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
+		case tok.Kind == sqlscan.Word && len(class) < 2:
+			class = append(class, word)
 		}
 	}
 	x.class = strings.Join(class, " ")
-	return x
+	if len(part) == 2 && strings.EqualFold(part[1], "on") {
+		x.part = part[0]
+	}
 }
 
 // keyword is what makes an operation what it is, in capitals: "DELETE".

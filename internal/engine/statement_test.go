@@ -97,6 +97,81 @@ func TestUnderstandInsideTransaction(t *testing.T) {
 	assert.Equal(t, dbguard.EndTransaction, st.op.Acts[2].Verb)
 }
 
+// What is asked about the objects of a statement about structure, one by one.
+func TestTargets(t *testing.T) {
+	tests := []struct {
+		name    string
+		d       sqlscan.Dialect
+		text    string
+		class   string
+		part    string
+		objects []string
+	}{
+		{"a table", pg, "DROP TABLE IF EXISTS s.a", "TABLE", "", []string{"a"}},
+		{"a list", pg, "DROP MATERIALIZED VIEW IF EXISTS a, s.b CASCADE", "MATERIALIZED VIEW", "", []string{"a", "b"}},
+		{"a function", pg, "DROP FUNCTION IF EXISTS f(int), g()", "FUNCTION", "", []string{"f", "g"}},
+		{"a trigger of a table", pg, `DROP TRIGGER IF EXISTS "G" ON s.t`, "TRIGGER", "G", []string{"t"}},
+		{"a trigger of none", my, "DROP TRIGGER IF EXISTS g", "TRIGGER", "", []string{"g"}},
+		{"an index of a table", my, "DROP INDEX IF EXISTS `i` ON t", "INDEX", "i", []string{"t"}},
+		{"an index of none", pg, "DROP INDEX CONCURRENTLY IF EXISTS i", "INDEX", "", []string{"i"}},
+		{"an alteration", pg, "ALTER TABLE IF EXISTS ONLY t DROP COLUMN a", "TABLE", "", []string{"t"}},
+		{"a keyword for a name", my, "DROP TABLE IF EXISTS `IF`, `view`", "TABLE", "", []string{"IF", "view"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, tt.d)
+			st := r.understand(r.classify(tt.text))
+			var objects []string
+			for _, x := range st.targets {
+				assert.Equal(t, tt.class, x.class)
+				assert.Equal(t, tt.part, x.part)
+				objects = append(objects, x.name[len(x.name)-1])
+			}
+			assert.Equal(t, tt.objects, objects)
+		})
+	}
+}
+
+// What is missing is nothing to lose, of whatever class it is.
+func TestMissing(t *testing.T) {
+	tests := []struct {
+		d        sqlscan.Dialect
+		text     string
+		question string // the answer: no row
+	}{
+		{pg, "DROP FUNCTION IF EXISTS f(int)", "SELECT false FROM pg_catalog.pg_proc WHERE proname = 'f'"},
+		{pg, "DROP TYPE IF EXISTS s.e", "SELECT false FROM pg_catalog.pg_type WHERE typname = 'e'"},
+		{pg, "DROP TRIGGER IF EXISTS g ON t", "SELECT false FROM pg_catalog.pg_trigger WHERE tgname = 'g'"},
+		{pg, "DROP EXTENSION IF EXISTS hstore", "SELECT false FROM pg_catalog.pg_extension WHERE extname = 'hstore'"},
+		{my, "DROP PROCEDURE IF EXISTS p", "SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_NAME = 'p'"},
+		{my, "DROP TRIGGER IF EXISTS d.g", "SELECT 1 FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = 'd' AND TRIGGER_NAME = 'g'"},
+		{
+			my, "DROP INDEX IF EXISTS i ON t",
+			"SELECT 1 FROM information_schema.STATISTICS t WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_NAME = 't' AND t.INDEX_NAME = 'i'",
+		},
+	}
+	for _, tt := range tests {
+		r := newRig(t, tt.d)
+		f, err := r.Start(context.Background(), tt.text, 0)
+		require.NoError(t, err, tt.text)
+		assert.True(t, f.Moot(), tt.text)
+		assert.Contains(t, r.conn.log, tt.question)
+
+		r = newRig(t, tt.d)
+		r.conn.on(tt.question, false)
+		_, err = r.Start(context.Background(), tt.text, 0)
+		require.ErrorIs(t, err, dbguard.Drop, tt.text)
+
+		r = newRig(t, tt.d)
+		r.conn.fail(tt.question, errServer)
+		_, err = r.Start(context.Background(), tt.text, 0)
+		require.Error(t, err, tt.text)
+	}
+	r := newRig(t, pg)
+	_, err := r.Start(context.Background(), "DROP CAST IF EXISTS (a AS b)", 0)
+	require.ErrorIs(t, err, dbguard.Drop, "nobody knows how to ask")
+}
+
 // The verdict of whole texts, as a caller sees it.
 func TestVerdicts(t *testing.T) {
 	tests := []struct {
@@ -110,6 +185,10 @@ func TestVerdicts(t *testing.T) {
 		{"bounded", pg, atMost(1), "DELETE FROM t WHERE id = 1", ""},
 		{"over", pg, atMost(0), "DELETE FROM t WHERE id = 1", dbguard.OverLimit},
 		{"unfiltered", pg, atMost(9), "DELETE FROM t", dbguard.Unfiltered},
+		{"a join with a condition", my, atMost(1), "DELETE t FROM t JOIN u ON t.id = u.id", ""},
+		{"a join without", my, atMost(1), "DELETE t FROM t JOIN u", dbguard.Unfiltered},
+		{"a savepoint of its own", sq, atMost(1), "SAVEPOINT a; INSERT INTO t VALUES (1); RELEASE SAVEPOINT A", ""},
+		{"a savepoint of somebody else", sq, atMost(1), "SAVEPOINT a; INSERT INTO t VALUES (1); RELEASE b", dbguard.TransactionControl},
 		{"drop", pg, atMost(1), "DROP TABLE t", dbguard.Drop},
 		{"stacked", pg, atMost(1), "SELECT 1; DELETE FROM t WHERE id = 1", dbguard.Stacked},
 		{"own transaction", pg, atMost(1), "BEGIN; DELETE FROM t WHERE id = 1; COMMIT", dbguard.Stacked},

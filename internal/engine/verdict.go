@@ -166,7 +166,9 @@ func (s *Session) moved(ctx context.Context, st *statement, err error) error {
 			s.began()
 		}
 	case st.control == controlCloses && err == nil:
-		s.rest()
+		if s.tx == txIdle { // else it was a savepoint within what is open
+			s.rest()
+		}
 	case st.control == controlReleases:
 		s.endLedger(ctx, dbguard.EffectApplied, nil)
 		s.tx = txUnknown

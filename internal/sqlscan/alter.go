@@ -98,6 +98,9 @@ func (p *parser) alterTable(at Token, flags Flags) {
 		p.next()
 	}
 	p.accept(kwNowait)
+	if flags&DoNothing != 0 { // ALTER IGNORE removes rows that a new key forbids
+		p.worsen(i, Alter)
+	}
 	for !p.failed {
 		p.worsen(i, p.action(i, at))
 		p.tableOptions(i)

@@ -23,13 +23,30 @@ func (p *parser) callCheck() {
 	}
 	name := p.s.src[p.prev.Pos:p.prev.End]
 	if equalFold(name, "set_config") {
-		p.distrust = "an earlier set_config may change how the rest is read"
+		p.setConfig()
 	}
 	if p.prev.Kind == QuotedIdent {
 		name = Unquote(name)
 	}
 	if p.prevDot && !p.catalog() || !known(name, p.s.dialect) {
 		p.t.Calls = true
+	}
+}
+
+// setConfig looks at the arguments of PostgreSQL's set_config here, which is SET
+// in the form of a function.
+func (p *parser) setConfig() {
+	s, at := p.s, p.prev
+	name, comma, value := s.Scan(), s.Scan(), s.Scan()
+	if name.Kind != String || comma.Kind != Punct || comma.Byte != ',' {
+		return
+	}
+	setting := ""
+	if value.Kind == String {
+		setting = Unquote(s.Text(value))
+	}
+	if guardsOff(Unquote(s.Text(name)), setting) {
+		p.addOn(GuardOff, at, Span{name.Pos, name.End}, 0)
 	}
 }
 

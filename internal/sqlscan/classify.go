@@ -52,11 +52,7 @@ func (p *parser) one() {
 	begin := len(p.t.Ops)
 	p.stmt, p.noCall = int32(p.t.Statements), false
 	p.t.Statements++
-	if p.distrust != "" {
-		p.fail(p.distrust)
-		return
-	}
-	p.statement()
+	p.trusting(p.statement)
 	for p.kw == kwParallel && p.s.dialect == ClickHouse { // a PARALLEL WITH b
 		p.next()
 		p.next()

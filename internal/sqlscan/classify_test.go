@@ -21,6 +21,7 @@ var flagNames = []struct {
 	{Multi, "multi"},
 	{Parameterised, "parameterised"},
 	{View, "view"},
+	{Joined, "joined"},
 }
 
 // spell writes a reading in one line: every operation with its object, flags,

@@ -15,6 +15,8 @@ func (p *parser) object() (class keyword, f Flags, materialized bool) {
 			}
 		case kwMaterialized:
 			materialized = true
+		case kwIgnore:
+			f |= DoNothing
 		}
 		if class = p.kw; keywords[class].sets&sObject != 0 {
 			p.next()

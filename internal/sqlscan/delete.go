@@ -141,7 +141,7 @@ func (p *parser) joined(first int) {
 	p.tableRefs(&refs)
 	for i := first; i < last; i++ {
 		op := &p.t.Ops[i]
-		op.Flags |= Multi
+		op.Flags |= refs.flags()
 		if ref, ok := refs.find(p, op.Object); ok {
 			op.Object = ref
 		}

@@ -34,7 +34,7 @@ func TestRowForms(t *testing.T) {
 		{"a limit beyond any count", MySQL, "UPDATE t SET a = 1 LIMIT 18446744073709551615", "Update t limit -1"},
 		{"ORDER BY and LIMIT", MySQL, "UPDATE t SET a = 1 WHERE b ORDER BY c LIMIT 3", "Update t where b limit 3"},
 		{"a partition", MySQL, "DELETE FROM t PARTITION (p0, p1) WHERE a", "Delete t where a"},
-		{"an alias", MySQL, "DELETE a1 FROM t1 AS a1 JOIN t2 ON a1.id = t2.id", "Delete t1 multi"},
+		{"an alias", MySQL, "DELETE a1 FROM t1 AS a1 JOIN t2 ON a1.id = t2.id", "Delete t1 multi joined"},
 		{"casts are no calls", PostgreSQL, "SELECT CAST(a AS numeric(10, 2)), b::varchar(3) FROM t AS x(a, b)", "read"},
 		{"the catalogue's functions", PostgreSQL, "SELECT pg_catalog.pg_get_expr(a, b), public.pg_get_expr(a)", "read; calls"},
 		{"a parameter for a table", SQLite, "DELETE FROM t WHERE a = :a", "Delete t where a = :a"},

@@ -16,9 +16,16 @@ func (p *parser) execute() {
 		return
 	}
 	i := p.add(Opaque, at)
-	if p.kw != kwImmediate {
+	read := false
+	if p.accept(kwImmediate) {
+		read = p.readsOnly()
+	} else {
 		p.t.Ops[i].Object = p.name()
+		read = p.prepared.has(p, p.t.Ops[i].Object)
 		p.noCall = p.is('(')
+	}
+	if read {
+		p.t.Ops[i].Kind = Session
 	}
 	p.rest()
 }

@@ -20,15 +20,17 @@ type parser struct {
 	prevKw  keyword
 	prevDot bool
 
-	// distrust says why the rest of the text cannot be read: an earlier
-	// statement of it changes how it is cut into tokens.
-	distrust string
+	// distrust says that the rest of the text cannot be read: an earlier
+	// statement of it changes how it is cut into tokens; modal, that it changes
+	// what quotes and backslashes mean.
+	distrust, modal bool
 	// noCall says that the parenthesis here belongs to the name before it and
 	// calls nothing: the columns of an alias, the length of a type.
 	noCall bool
 	always set // keywords that end every walk
 	// temps says that a statement of the text created a temporary table.
-	temps bool
+	temps    bool
+	prepared prepared
 }
 
 // next reads the next token.
@@ -301,9 +303,36 @@ func (p *parser) modifies() bool {
 	case kwInsert, kwMerge, kwReplace:
 		return kw == kwInto
 	case kwUpdate:
-		return t.Kind == QuotedIdent || t.Kind == Word && keywords[kw].sets&sOperator == 0
+		return (t.Kind == QuotedIdent || t.Kind == Word && keywords[kw].sets&sOperator == 0) && p.mayAssign()
 	}
 	return false
+}
+
+// mayAssign reports that the UPDATE here may have a SET: a column of that name
+// is followed by its type, and soon by a comma or a parenthesis.
+func (p *parser) mayAssign() bool {
+	ahead, depth := p.s, 0
+	for range 16 {
+		switch t := ahead.Scan(); t.Kind {
+		case EOF, Illegal:
+			return true // not for us to say
+		case Word:
+			if lookup(ahead.src[t.Pos:t.End]) == kwSet {
+				return true
+			}
+		case Punct:
+			switch t.Byte {
+			case '(':
+				depth++
+			case ')':
+				depth--
+			}
+			if depth < 0 || depth == 0 && t.Byte == ',' {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // rest reads to the end of a statement.

@@ -51,11 +51,33 @@ func (p *parser) setStatement(at Token) {
 	if len(p.t.Ops) == n {
 		p.add(Session, at)
 	}
-	if p.distrust != "" {
-		p.fail(p.distrust)
+	p.trusting(p.executed)
+}
+
+// distrusted is why a text, or its rest, cannot be read.
+const distrusted = "an earlier SET changes how the rest is read"
+
+// trusting reads a statement behind others that may change how it is cut into
+// tokens: in another character set not at all, in another sql_mode only if it
+// holds nothing that the mode is about. PostgreSQL cuts and parses the whole
+// text before it runs any of it.
+func (p *parser) trusting(statement func()) {
+	if p.distrust {
+		p.fail(distrusted)
 		return
 	}
-	p.executed()
+	if !p.modal {
+		statement()
+		return
+	}
+	matters := p.s.modeMatters
+	p.s.modeMatters = false
+	statement()
+	if p.s.modeMatters {
+		p.failed = false // whatever else failed
+		p.fail(distrusted)
+	}
+	p.s.modeMatters = matters
 }
 
 // executed reads a statement that another one runs.
@@ -145,10 +167,9 @@ func (p *parser) assign(name string, sp Span, at Token) {
 		default: // also an expression: it may be 1
 			p.add(Commit, at)
 		}
-	case equalFold(name, "sql_mode"), equalFold(name, "standard_conforming_strings"),
-		equalFold(name, "backslash_quote"):
-		p.distrust = "an earlier SET changes how the rest is read"
-	case equalFold(name, "character_set_client"), equalFold(name, "client_encoding"):
+	case equalFold(name, "sql_mode"):
+		p.modal = true
+	case equalFold(name, "character_set_client"):
 		p.charset()
 	case guardsOff(name, value):
 		p.addOn(GuardOff, at, sp, 0)
@@ -171,11 +192,14 @@ func (p *parser) valueText() string {
 // charset notes a character set in which a backslash or a quote may be the
 // second byte of a letter: what follows cannot be cut into tokens.
 func (p *parser) charset() {
+	if p.s.dialect != MySQL {
+		return
+	}
 	v := p.valueText()
 	for _, safe := range [...]string{"utf8", "utf8mb3", "utf8mb4", "utf-8", "unicode", "latin1", "ascii", "binary", "default", "sql_ascii"} {
 		if equalFold(v, safe) {
 			return
 		}
 	}
-	p.distrust = "an earlier SET changes how the rest is read"
+	p.distrust = true
 }

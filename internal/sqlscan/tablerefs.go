@@ -9,6 +9,17 @@ const maxTables = 61
 type tableRefs struct {
 	list [maxTables]tableRef
 	n    int
+	// inner says that the join read last is no outer one; joined, that an inner
+	// one has a condition; listed, that a comma puts tables beside it.
+	inner, joined, listed bool
+}
+
+// flags are those of an operation on a table of the join.
+func (r *tableRefs) flags() Flags {
+	if r.joined && !r.listed {
+		return Multi | Joined
+	}
+	return Multi
 }
 
 type tableRef struct{ name, alias Span }
@@ -47,7 +58,7 @@ func (p *parser) lastPart(sp Span) Span {
 // tableRefs reads a list of tables and joins up to the clause behind it. Only
 // the tables outside of derived tables are collected.
 func (p *parser) tableRefs(refs *tableRefs) {
-	expect, depth := true, 0
+	expect, depth, outer := true, 0, false
 	for !p.failed {
 		switch {
 		case p.atEnd() && depth > 0:
@@ -71,9 +82,14 @@ func (p *parser) tableRefs(refs *tableRefs) {
 				return
 			}
 		case p.is(','):
-			expect = true
+			expect, refs.listed = true, true
+		case p.kw == kwLeft || p.kw == kwRight:
+			outer = true
 		case p.kw == kwJoin || p.kw == kwStraightJoin:
-			expect = true
+			refs.inner, outer, expect = !outer, false, true
+			refs.joined = refs.joined || refs.inner && p.prevKw == kwNatural
+		case p.kw == kwOn, p.kw == kwUsing && !expect:
+			refs.joined = refs.joined || refs.inner
 		case expect && (p.tok.Kind == Word || p.tok.Kind == QuotedIdent):
 			expect = false
 			p.addRef(refs)

@@ -67,6 +67,7 @@ const (
 	Parameterised                   // Object is a placeholder or an expression: its value is not in the text
 	View                            // the object is a view, index, function, …: anything but a table, database or schema
 	HasLimit                        // a syntactic LIMIT is present; see Op.Limit
+	Joined                          // an inner join with a condition is present: it may leave rows out as a WHERE does
 )
 
 // Span is a piece of the text: Source[Start:End].

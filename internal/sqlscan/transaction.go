@@ -103,8 +103,10 @@ func (p *parser) prepare() {
 		p.rest()
 		return
 	}
-	p.addOn(Prepare, at, p.name(), 0)
+	name := p.name()
+	p.addOn(Prepare, at, name, 0)
 	if p.s.dialect != PostgreSQL {
+		p.prepared.note(p, name, p.accept(kwFrom) && p.readsOnly())
 		p.rest()
 		return
 	}
@@ -115,13 +117,17 @@ func (p *parser) prepare() {
 		p.fail("AS is missing behind PREPARE")
 		return
 	}
-	p.unrun()
+	p.prepared.note(p, name, p.unrun())
 }
 
-// unrun reads a statement that does not run now: only its end matters.
-func (p *parser) unrun() {
-	n, calls, temps, distrust := len(p.t.Ops), p.t.Calls, p.temps, p.distrust
+// unrun reads a statement that does not run now: only its end matters. It
+// reports whether it would only read.
+func (p *parser) unrun() (read bool) {
+	n, calls, temps, distrust, modal := len(p.t.Ops), p.t.Calls, p.temps, p.distrust, p.modal
+	p.t.Calls = false
 	p.executed()
+	read = len(p.t.Ops) == n && !p.t.Calls && !p.failed
 	p.t.Ops = p.t.Ops[:n]
-	p.t.Calls, p.temps, p.distrust = calls, temps, distrust
+	p.t.Calls, p.temps, p.distrust, p.modal = calls, temps, distrust, modal
+	return read
 }

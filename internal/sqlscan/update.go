@@ -74,10 +74,10 @@ func (p *parser) updateJoined(at Token, flags Flags) {
 		p.conditions(first, sWhere|sOrder|sLimit|sReturning)
 		return
 	}
-	if !p.assigned(&refs, at, flags|Multi) {
+	if !p.assigned(&refs, at, flags|refs.flags()) {
 		p.t.Ops = p.t.Ops[:first]
 		for i := range refs.n {
-			p.addOn(Update, at, refs.list[i].name, flags|Multi)
+			p.addOn(Update, at, refs.list[i].name, flags|refs.flags())
 		}
 	}
 	last := len(p.t.Ops)

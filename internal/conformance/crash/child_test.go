@@ -54,7 +54,7 @@ func final(s *stage.Stage, script string) string {
 }
 
 func oneMessage(s *stage.Stage, script string) bool {
-	return s.Engine == target.Postgres && script == "autocommit"
+	return s.Engine != target.SQLite && script == "autocommit"
 }
 
 // scripts are what a client does.

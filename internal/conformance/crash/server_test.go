@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"testing"
@@ -135,30 +136,35 @@ func TestServerKilledDuringTheStatement(t *testing.T) {
 func TestNothingRunsTwice(t *testing.T) {
 	const text = "UPDATE item SET v = v + 1 WHERE id = 1"
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
-		moments := []string{"begin", "update item", commit}
-		if s.Engine == target.Postgres {
-			moments = []string{"update item"} // begins and commits by itself
-		}
-		for _, at := range moments {
-			for name, cut := range map[string]func(*wire.Held){"before": (*wire.Held).Drop, "after": (*wire.Held).PassInSilence} {
-				t.Run(name+" "+at, func(t *testing.T) {
-					s.Exec(t, "UPDATE item SET v = 0")
-					proxy := wire.New(t, s.Server().Addr())
-					db := s.Open(t, s.Via(proxy.Addr))
-					defer db.Close()
-					require.NoError(t, db.PingContext(t.Context()))
-					held := proxy.Hold(at)
-					result := make(chan error)
-					go func() {
-						_, err := db.ExecContext(dbguard.AtMost(t.Context(), 1), text)
-						result <- err
-					}()
-					held.Wait(t)
-					cut(held)
-					time.Sleep(50 * time.Millisecond)
-					proxy.Cut()
-					judgeRetry(t, s, at == moments[len(moments)-1], <-result)
-				})
+		for _, way := range []struct {
+			name    string
+			bounded context.Context
+			moments []string
+		}{
+			{"one message", dbguard.AtMost(t.Context(), 1), []string{"update item"}}, // begins and commits by itself
+			{"three", dbguard.Budget(t.Context(), 100), []string{"begin", "update item", commit}},
+		} {
+			for i, at := range way.moments {
+				for name, cut := range map[string]func(*wire.Held){"before": (*wire.Held).Drop, "after": (*wire.Held).PassInSilence} {
+					t.Run(way.name+", "+name+" "+at, func(t *testing.T) {
+						s.Exec(t, "UPDATE item SET v = 0")
+						proxy := wire.New(t, s.Server().Addr())
+						db := s.Open(t, s.Via(proxy.Addr))
+						defer db.Close()
+						require.NoError(t, db.PingContext(t.Context()))
+						held := proxy.Hold(at)
+						result := make(chan error)
+						go func() {
+							_, err := db.ExecContext(way.bounded, text)
+							result <- err
+						}()
+						held.Wait(t)
+						cut(held)
+						time.Sleep(50 * time.Millisecond)
+						proxy.Cut()
+						judgeRetry(t, s, i == len(way.moments)-1, <-result)
+					})
+				}
 			}
 		}
 	}, target.Postgres, target.MariaDB)

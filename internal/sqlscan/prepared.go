@@ -1,0 +1,62 @@
+package sqlscan
+
+import "strings"
+
+// prepared are the statements that the text itself has prepared and that only
+// read: EXECUTE of one is no riddle.
+type prepared struct {
+	names [4]Span
+	n     int
+}
+
+// note takes down what the name stands for now.
+func (r *prepared) note(p *parser, name Span, read bool) {
+	for i := range r.n {
+		if p.sameName(r.names[i], name) {
+			r.n--
+			r.names[i] = r.names[r.n]
+			break
+		}
+	}
+	if read && r.n < len(r.names) {
+		r.names[r.n] = name
+		r.n++
+	}
+}
+
+// has reports that EXECUTE of the name certainly reads: nothing that is not in
+// the text can have prepared another statement under it.
+func (r *prepared) has(p *parser, name Span) bool {
+	if p.t.Calls {
+		return false
+	}
+	found := false
+	for i := range r.n {
+		found = found || p.sameName(r.names[i], name)
+	}
+	last := len(p.t.Ops) - 1 // the EXECUTE itself
+	for i := range last {
+		switch p.t.Ops[i].Kind {
+		case Read, Session, Prepare:
+		default:
+			return false
+		}
+	}
+	return found
+}
+
+// readsOnly reports that the text of MySQL's PREPARE or EXECUTE IMMEDIATE here
+// is a literal, and what it says only reads.
+func (p *parser) readsOnly() bool {
+	literal := p.s.Text(p.tok)
+	if p.tok.Kind != String || strings.IndexByte(literal, '\\') >= 0 || literal[0] != '\'' && literal[0] != '"' {
+		return false
+	}
+	if t, kw := p.peek(); t.Kind == String || t.Kind == Punct && t.Byte != ';' || t.Kind == Word && kw != kwUsing {
+		return false
+	}
+	var t Text
+	Classify(&t, Unquote(literal), p.s.dialect, p.s.mode)
+	p.s.modeMatters = p.s.modeMatters || t.ModeMatters
+	return t.IsRead() && !t.Calls && t.Statements == 1
+}
