@@ -44,7 +44,7 @@ func label(text string) string {
 		return "routes"
 	case strings.Contains(text, "pragma_table_list"):
 		return "rowid"
-	case strings.Contains(text, "information_schema.ROUTINES"):
+	case strings.HasPrefix(text, "SELECT ROUTINE_SCHEMA, ROUTINE_BODY"):
 		return "routine"
 	case strings.Contains(text, "information_schema.ENGINES"):
 		return "engines"
