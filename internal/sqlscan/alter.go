@@ -133,11 +133,22 @@ func (p *parser) tableOptions(i int) {
 			p.paren()
 			continue
 		}
-		if p.kw == kwEngine || p.kw == kwPartition || p.kw == kwRemove {
+		if p.kw == kwEngine && !p.innodb() || p.kw == kwPartition || p.kw == kwRemove {
 			p.worsen(i, Alter)
 		}
 		p.next()
 	}
+}
+
+// innodb reports that the ENGINE here is InnoDB, in which nothing gets lost: it
+// is how a table is rebuilt.
+func (p *parser) innodb() bool {
+	ahead := p.s
+	t := ahead.Scan()
+	if t.Kind == Punct && t.Byte == '=' {
+		t = ahead.Scan()
+	}
+	return lookup(ahead.src[t.Pos:t.End]) == kwInnodb
 }
 
 // worse orders what the actions of one ALTER do by what they lose.
@@ -160,6 +171,9 @@ func worse(a, b Kind) bool {
 // is not known is taken for an Alter.
 func (p *parser) action(i int, at Token) Kind {
 	kw := p.kw
+	if kw == kwEngine && p.s.dialect == MySQL && p.innodb() {
+		return Define
+	}
 	p.next()
 	switch kw {
 	case kwAdd, kwOwner, kwComment, kwValidate, kwAttach, kwInherit, kwNo, kwReplica, kwOf, kwNot,

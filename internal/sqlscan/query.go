@@ -49,7 +49,7 @@ func (p *parser) with() {
 
 // commonTables reads the list behind WITH. A name in it may be any word.
 func (p *parser) commonTables() {
-	if t, _ := p.peek(); t.Kind == Word || t.Kind == QuotedIdent {
+	if t, _ := p.peek(); t.Kind == Word || t.Kind == QuotedIdent || t.Kind == String {
 		p.accept(kwRecursive)
 	}
 	for !p.failed {

@@ -120,7 +120,14 @@ func (s *Scanner) Scan() Token {
 				return t
 			}
 		default:
-			return s.illegal(start, start+1)
+			switch {
+			case s.verticalTab(start):
+				s.pos++
+			case b == '\\' && s.dialect == MySQL && s.followedBy(start, 'N'): // NULL, for short
+				return s.token(Word, start, start+2)
+			default:
+				return s.illegal(start, start+1)
+			}
 		}
 	}
 	if s.inExec { // an executable comment that never ends
@@ -128,6 +135,13 @@ func (s *Scanner) Scan() Token {
 		return s.illegal(len(s.src), len(s.src))
 	}
 	return Token{Pos: int32(len(s.src)), End: int32(len(s.src))}
+}
+
+// verticalTab reports the one that SQLite takes for white space: behind other
+// white space, which its tokenizer goes on by another table than it begins.
+func (s *Scanner) verticalTab(i int) bool {
+	return s.src[i] == '\v' && s.dialect == SQLite && i > 0 &&
+		(s.src[i-1] == '\v' || s.classes[s.src[i-1]]&classMask == cSpace)
 }
 
 // token ends a token of this kind at end.

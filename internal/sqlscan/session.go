@@ -107,8 +107,13 @@ func (p *parser) setAssignments(at Token) {
 // says more than a setting: GuardOff, Begin, Commit.
 func (p *parser) assignments(at Token) {
 	for !p.failed {
+		global := p.kw == kwGlobal || p.kw == kwPersist || p.kw == kwPersistOnly
 		p.skipAny(kwGlobal, kwSession, kwLocal, kwPersist, kwPersistOnly)
 		name, sp := p.setting()
+		const prefix = "@@global."
+		if written := p.s.src[sp.Start:sp.End]; len(written) > len(prefix) {
+			global = global || equalFold(written[:len(prefix)], prefix)
+		}
 		if p.is('=') || p.is(':') {
 			p.next()
 			if p.is('=') {
@@ -117,7 +122,9 @@ func (p *parser) assignments(at Token) {
 		} else {
 			p.accept(kwTo)
 		}
-		p.assign(name, sp, at)
+		if !global || !equalFold(name, "autocommit") { // which is about sessions to come
+			p.assign(name, sp, at)
+		}
 		p.toComma(sFor)
 		if !p.is(',') {
 			return

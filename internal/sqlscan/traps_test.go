@@ -100,6 +100,12 @@ func TestMySQLTraps(t *testing.T) {
 		{"a natural left join", MySQL, "UPDATE t NATURAL LEFT JOIN u SET t.a = 1", "Update t multi"},
 		{"a join beside a list", MySQL, "DELETE a FROM a, b JOIN c ON b.id = c.id", "Delete a multi"},
 		{"a cross join", MySQL, "DELETE a FROM t a JOIN u", "Delete t multi"},
+		{"NULL, for short", MySQL, `SELECT NULL, \N FROM t`, "read"},
+		{"a backslash of no meaning", MySQL, `SELECT \M`, "Unreadable"},
+		{"autocommit of sessions to come", MySQL, "SET GLOBAL autocommit = 0, @@global.autocommit = 1", "Session"},
+		{"autocommit behind a global", MySQL, "SET GLOBAL a = 1, autocommit = 0", "Begin"},
+		{"a rebuild", MySQL, "ALTER TABLE t ENGINE=InnoDB, COMMENT 'x' ENGINE InnoDB", "Define t"},
+		{"another engine behind a rebuild", MySQL, "ALTER TABLE t ENGINE=InnoDB ENGINE=MyISAM", "Alter t"},
 		{"ALTER IGNORE removes rows", MySQL, "ALTER ONLINE IGNORE TABLE t ADD UNIQUE (a)", "Alter t do-nothing"},
 		{"a mode set in the text", MySQL, `SET sql_mode='NO_BACKSLASH_ESCAPES'; SELECT '\'; DELETE FROM t; -- '`, "Session; Unreadable"},
 		{"a character set in the text", MySQL, "SET NAMES gbk; SELECT 1", "Session; Unreadable"},
@@ -147,6 +153,9 @@ func TestMySQLTraps(t *testing.T) {
 
 func TestSQLiteTraps(t *testing.T) {
 	checkReadings(t, []readingRow{
+		{"a string names a common table", SQLite, "WITH RECURSIVE 'u' AS (SELECT 1) DELETE FROM t", "Delete t"},
+		{"a vertical tab behind a space", SQLite, "DELETE \vFROM t", "Delete t"},
+		{"a vertical tab behind anything else", SQLite, "DELETE\vFROM t", "Unreadable"},
 		{"an open comment", SQLite, "DELETE FROM t /* WHERE id = 1", "Delete t"},
 		{"comments do not nest", SQLite, "/* /* */ DELETE FROM t -- */", "Delete t"},
 		{"a string names a table", SQLite, "DELETE FROM 't'", "Delete t"},
