@@ -104,6 +104,10 @@ func mysqlError(err error, number string) bool {
 	return ok && (strings.HasPrefix(rest, " (") || strings.HasPrefix(rest, ":"))
 }
 
+// isConflict reports an error of MySQL's for which it has rolled back the
+// transaction: ER_LOCK_DEADLOCK, also of a conflict between nodes.
+func isConflict(err error) bool { return err != nil && mysqlError(err, "1213") }
+
 // keys are the foreign keys that lead away from the tables, step by step.
 func (m *mysql) keys(ctx context.Context, tables []mysqlTable) ([]foreignKey, error) {
 	if m.noDictionary {
