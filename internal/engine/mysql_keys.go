@@ -25,7 +25,7 @@ const (
 	updateSetNull
 )
 
-func action(kind int64, cascade, setNull int64) string {
+func action(kind, cascade, setNull int64) string {
 	switch {
 	case kind&cascade != 0:
 		return "CASCADE"
