@@ -69,7 +69,7 @@ func deleteFrom(table string) dbguard.Op {
 }
 
 func deleteAll(table string) dbguard.Op {
-	return op("DELETE", table, "DELETE FROM "+table, dbguard.Act{Verb: dbguard.Delete, Filter: dbguard.Unfilter})
+	return op("DELETE", table, "DELETE FROM "+table, dbguard.Act{Verb: dbguard.Delete, Filter: dbguard.NoFilter})
 }
 
 func dropTable(table string) dbguard.Op {

@@ -221,7 +221,7 @@ func textRefusals() []judgement {
 		{
 			name: "unreadable and unbounded: in the order of the rules", ctx: background,
 			op: dbguard.Op{Name: "DELETE", Text: "DELETE FROM users; ?", Statements: 1, Acts: []dbguard.Act{
-				{Verb: dbguard.Unread}, {Verb: dbguard.Delete, Object: "users", Filter: dbguard.Unfilter},
+				{Verb: dbguard.Unread}, {Verb: dbguard.Delete, Object: "users", Filter: dbguard.NoFilter},
 			}},
 			rules: []dbguard.RuleID{dbguard.Unbounded, dbguard.Unfiltered, dbguard.Unreadable},
 			want: `cleanup.go:42: DG201 Unbounded: DELETE on users has no bound; nothing was changed. ` +

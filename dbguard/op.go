@@ -74,7 +74,7 @@ type Filter uint8
 // The filters. The zero value claims nothing.
 const (
 	Filtered  Filter = iota // a condition that may be false
-	Unfilter                // no condition
+	NoFilter                // no condition
 	AlwaysMet               // a condition that is true for every row
 )
 

@@ -32,7 +32,7 @@ var rowRules = []*rule{
 			Good:  `db.ExecContext(dbguard.Allow(dbguard.AtMost(ctx, 10), "fixtures are rebuilt", dbguard.AllRows("users")), "DELETE FROM users")`,
 			Fix:   "Add a WHERE, or name the table in dbguard.AllRows. A table without rows passes.",
 		},
-		check: everyRow(Unfilter),
+		check: everyRow(NoFilter),
 		say:   onObject("has no WHERE: every row is addressed"),
 		fix:   grantFix("Add a WHERE, or say that every row is meant"),
 	},

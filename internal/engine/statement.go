@@ -207,7 +207,7 @@ func filter(op *sqlscan.Op) dbguard.Filter {
 	case op.Filter == sqlscan.AlwaysTrue:
 		return dbguard.AlwaysMet
 	}
-	return dbguard.Unfilter
+	return dbguard.NoFilter
 }
 
 // changesRows reports that the verb deletes or changes rows that can be counted.

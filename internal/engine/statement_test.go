@@ -21,7 +21,7 @@ const (
 func act(v dbguard.Verb, object string) dbguard.Act { return dbguard.Act{Verb: v, Object: object} }
 
 func every(v dbguard.Verb, object string) dbguard.Act {
-	return dbguard.Act{Verb: v, Object: object, Filter: dbguard.Unfilter}
+	return dbguard.Act{Verb: v, Object: object, Filter: dbguard.NoFilter}
 }
 
 func TestUnderstand(t *testing.T) {
@@ -73,7 +73,7 @@ func TestUnderstand(t *testing.T) {
 		},
 		{
 			"guard off", my, "SET foreign_key_checks = 0", "SET foreign_key_checks",
-			[]dbguard.Act{{Verb: dbguard.Unprotect, Object: "foreign_key_checks", Filter: dbguard.Unfilter, Note: "SET foreign_key_checks = ?"}},
+			[]dbguard.Act{{Verb: dbguard.Unprotect, Object: "foreign_key_checks", Filter: dbguard.NoFilter, Note: "SET foreign_key_checks = ?"}},
 		},
 	}
 	for _, tt := range tests {
