@@ -11,6 +11,10 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
+// errConflict is told where the server has rolled back a transaction before the
+// statement was sent.
+var errConflict = errors.New("dbguard: the server has rolled back the transaction for a conflict with another node: run it again")
+
 // errTxLost is told at a COMMIT that found nothing to commit.
 var errTxLost = errors.New("dbguard: the transaction was rolled back before its COMMIT, because a statement could not be undone alone")
 

@@ -216,6 +216,8 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 	case f.s.lose(err): // and with the connection the statement: the server rolls back
 		f.leave(ctx, f.frame.undo)
 		return f.op.End(dbguard.EffectUndone, hide(err))
+	case isConflict(err): // the server has rolled back, and says so
+		return f.endFailed(ctx, err)
 	case err != nil:
 		count = dbguard.Count{Rows: -1}
 	}

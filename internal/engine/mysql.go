@@ -15,6 +15,7 @@ type mysql struct {
 	version    string
 	autocommit bool // known to be on
 	locked     bool // LOCK TABLES: BEGIN would release them
+	replicated bool // a node of a Galera cluster
 
 	thread       string // how the connection is called in SHOW ENGINE INNODB STATUS
 	noDictionary bool   // the account may not read INNODB_SYS_FOREIGN, or there is none
@@ -28,6 +29,21 @@ func (m *mysql) system() string {
 		return "mariadb"
 	}
 	return "mysql"
+}
+
+// stays reports, on a node of a cluster, that the transaction is still there.
+// Galera ends it for a conflict with another node, and a question to
+// information_schema or SHOW, which come before a statement, swallows the error:
+// the statement would run outside of any transaction, and stand.
+func (m *mysql) stays(ctx context.Context) error {
+	if !m.replicated || m.locked {
+		return nil
+	}
+	open, err := askInts(ctx, m.conn, "SELECT @@in_transaction")
+	if err == nil && open[0] == 0 {
+		err = errConflict
+	}
+	return err
 }
 
 func (m *mysql) learn(ctx context.Context) error {

@@ -51,8 +51,10 @@ func (c *mysqlCounter) baseline(ctx context.Context) (string, error) {
 	if note, err := c.keys(ctx, bases); err != nil || note != "" {
 		return note, err
 	}
-	c.before, err = c.handled(ctx)
-	return "", err
+	if c.before, err = c.handled(ctx); err != nil {
+		return "", err
+	}
+	return "", c.m.stays(ctx)
 }
 
 // targets are the base tables that the text names.
@@ -271,8 +273,12 @@ func (c *mysqlCounter) definition(ctx context.Context, view []string) ([][]strin
 
 // handled is the number of rows that the session has changed and removed.
 func (c *mysqlCounter) handled(ctx context.Context) (n int64, err error) {
-	text := "SHOW SESSION STATUS WHERE Variable_name IN ('Handler_update', 'Handler_delete')"
+	text := "SHOW SESSION STATUS WHERE Variable_name IN ('Handler_update', 'Handler_delete', 'wsrep_connected')"
 	err = c.m.conn.Query(ctx, text, func(v []any) error {
+		if strings.EqualFold(asText(v[0]), "wsrep_connected") {
+			c.m.replicated = strings.EqualFold(asText(v[1]), "ON")
+			return nil
+		}
 		rows, err := asInt(v[1])
 		n += rows
 		return err

@@ -25,7 +25,7 @@ const (
 	updateSetNull
 )
 
-func action(kind int64, cascade, setNull int64) string {
+func action(kind, cascade, setNull int64) string {
 	switch {
 	case kind&cascade != 0:
 		return "CASCADE"
@@ -103,6 +103,10 @@ func mysqlError(err error, number string) bool {
 	rest, ok := strings.CutPrefix(err.Error(), "Error "+number)
 	return ok && (strings.HasPrefix(rest, " (") || strings.HasPrefix(rest, ":"))
 }
+
+// isConflict reports an error of MySQL's for which it has rolled back the
+// transaction: ER_LOCK_DEADLOCK, also of a conflict between nodes.
+func isConflict(err error) bool { return err != nil && mysqlError(err, "1213") }
 
 // keys are the foreign keys that lead away from the tables, step by step.
 func (m *mysql) keys(ctx context.Context, tables []mysqlTable) ([]foreignKey, error) {
