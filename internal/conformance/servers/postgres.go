@@ -54,6 +54,7 @@ func postgresArgs(in *instance) []string {
 		fmt.Sprintf("port=%d", in.port),
 		"unix_socket_directories=", // TCP alone: a path would limit the length of TMPDIR
 		"max_connections=300",
+		"dynamic_shared_memory_type=mmap", // in the folder, and not in /dev/shm after a kill
 		"shared_buffers=64MB",
 	}
 	if !in.durable {
