@@ -39,6 +39,10 @@ func TestLinear(t *testing.T) {
 		text func(size int) string
 	}{
 		{"a long list", fill("DELETE FROM t WHERE id IN (1", ", 123456", ")")},
+		{"columns named update", fill("CREATE TABLE t (", "(update int ", "")},
+		{"statements prepared and executed", fill("", "PREPARE a AS SELECT 1; EXECUTE a;", "")},
+		{"literals executed", fill("", "EXECUTE IMMEDIATE 'SELECT ''a'' FROM t';", "")},
+		{"modes set", fill("", "SET sql_mode = ''; SELECT 'a';", "")},
 		{"a long string", fill("UPDATE t SET a = '", "it''s \\n ", "'")},
 		{"many rows", fill("INSERT INTO t VALUES (0)", ", (1, 'a')", "")},
 		{"many statements", fill("", "DELETE FROM t;", "")},

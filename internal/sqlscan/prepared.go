@@ -7,6 +7,8 @@ import "strings"
 type prepared struct {
 	names [4]Span
 	n     int
+	seen  int  // operations of the text that have been looked at
+	other bool // one of them may have prepared something
 }
 
 // note takes down what the name stands for now.
@@ -30,19 +32,18 @@ func (r *prepared) has(p *parser, name Span) bool {
 	if p.t.Calls {
 		return false
 	}
+	for ; r.seen < len(p.t.Ops)-1; r.seen++ { // up to the EXECUTE itself
+		switch p.t.Ops[r.seen].Kind {
+		case Read, Session, Prepare:
+		default:
+			r.other = true
+		}
+	}
 	found := false
 	for i := range r.n {
 		found = found || p.sameName(r.names[i], name)
 	}
-	last := len(p.t.Ops) - 1 // the EXECUTE itself
-	for i := range last {
-		switch p.t.Ops[i].Kind {
-		case Read, Session, Prepare:
-		default:
-			return false
-		}
-	}
-	return found
+	return found && !r.other
 }
 
 // readsOnly reports that the text of MySQL's PREPARE or EXECUTE IMMEDIATE here
