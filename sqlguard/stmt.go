@@ -79,10 +79,7 @@ func (s *stmt) drained(ctx context.Context, args []driver.NamedValue) (driver.Re
 	if closeErr := rows.Close(); err == io.EOF {
 		err = closeErr
 	}
-	if err != nil {
-		return nil, err
-	}
-	return s.conn.lastResult(ctx)
+	return driver.ResultNoRows, err // the session is asked for it
 }
 
 // lastResult is the result of the statement that SQLite has just finished.

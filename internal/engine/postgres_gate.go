@@ -212,6 +212,9 @@ func (p *postgres) gateError(f *Flight, err error) error {
 		p.unfit.add(f.st.op.Text)
 		return fmt.Errorf("%w: %w", errUnsteady, err)
 	}
+	if sqlState(err) == "0A000" { // feature_not_supported: a rule or a view that was not there before
+		_ = f.op.Uncountable("its table was given a rule while the transaction was open") // told by End
+	}
 	return err
 }
 
