@@ -102,9 +102,6 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 	if err == driver.ErrSkip {
 		return nil, skipped(ctx, flight)
 	}
-	if err == nil && !c.observing && flight.LeavesRows() {
-		res, err = c.lastResult(flight.Context()) // drivers tell the number before the rows are read
-	}
 	n := int64(-1)
 	if err == nil {
 		n = affected(res)

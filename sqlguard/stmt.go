@@ -79,7 +79,10 @@ func (s *stmt) drained(ctx context.Context, args []driver.NamedValue) (driver.Re
 	if closeErr := rows.Close(); err == io.EOF {
 		err = closeErr
 	}
-	return driver.ResultNoRows, err // the session is asked for it
+	if err != nil {
+		return nil, err
+	}
+	return s.conn.lastResult(ctx)
 }
 
 // lastResult is the result of the statement that SQLite has just finished.

@@ -63,7 +63,8 @@ func TestAnAccountThatSeesLittle(t *testing.T) {
 						assert.Equal(t, 5, g.rows(t, "child WHERE r = 1"))
 					}
 					t.Log(err)
-					_, err = db.ExecContext(dbguard.AtMost(t.Context(), 6), h.text)
+					// Six rows; InnoDB's log, where it has to serve, counts a key that changes twice.
+					_, err = db.ExecContext(dbguard.AtMost(t.Context(), 7), h.text)
 					if !errors.Is(err, dbguard.Uncountable) {
 						assert.NoError(t, err)
 					}

