@@ -50,7 +50,7 @@ fuzz:
 
 # Pairs take turns in one loop: a number of turns says more than a time.
 bench: servers bin/withservers
-	for m in $(filter-out internal/conformance,$(MODULES)); do go test -C $$m -run "^$$" -bench "$(BENCH)" -benchmem ./...; done
+	for m in $(filter-out ./internal/conformance,$(MODULES)); do go test -C $$m -run "^$$" -bench "$(BENCH)" -benchmem ./...; done
 	bin/withservers bash -euo pipefail -c 'run() { go test -C internal/conformance -run "^$$" -timeout 60m -benchmem "$$@" ./bench; }; \
 		run -bench OneRow -benchtime 300x; run -bench "Tx10k|Bulk" -benchtime 5x; run -bench Runaway -benchtime 1x; run -bench "Read|Insert"' 2>&1 | tee bin/bench.txt
 	go run -C internal/conformance ./cmd/benchtable <bin/bench.txt >bin/BENCH.md
