@@ -36,15 +36,9 @@ func (c testcase) atMost(n int) testcase {
 	return c
 }
 
-func (c *testcase) partitioned() bool {
-	return strings.Contains(strings.Join(c.Setup, ";"), "PARTITION BY")
-}
-
 const (
 	makeT = "CREATE TABLE t (id INT PRIMARY KEY, a INT)"
 	fillT = "INSERT INTO t VALUES (1, 1), (2, 2), (3, 3)"
-
-	parted = "(id INT, a INT, s VARCHAR(9), PRIMARY KEY (id, a)) PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (3), PARTITION p1 VALUES LESS THAN MAXVALUE)"
 )
 
 var gaps = []gap{
