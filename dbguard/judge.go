@@ -53,8 +53,8 @@ func (q *inquiry) findBound() bound {
 	}
 	b := noBound
 	for _, act := range q.op.Acts {
-		if !act.Verb.destroysRows() {
-			continue
+		if !act.Verb.destroysRows() || act.Verb == Insert && !q.op.asks() {
+			continue // what is added to is not what loses rows
 		}
 		if key, n, ok := q.policy.limit(act.Object); ok && (!b.set() || n < b.limit) {
 			b = bound{limit: n, raise: fmt.Sprintf("dbguard.AtMost(ctx, n), or Policy.Limits[%q]", key)}

@@ -1,6 +1,9 @@
 package dbguard
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Op is one operation as a door read it, before anything is sent: a statement
 // or a request, and what it does to each object it names. It holds no
@@ -29,7 +32,7 @@ type Verb uint8
 // The verbs. The zero value is Unread, so that forgetting one is refused.
 const (
 	Unread         Verb = iota // what it does could not be read
-	Insert                     // adds rows: no rule asks about it
+	Insert                     // adds rows: what it changes besides, by triggers, rules and functions, is counted and undone by the engine
 	Delete                     // removes rows
 	Update                     // changes rows
 	Merge                      // MERGE: may do either
@@ -50,8 +53,11 @@ const (
 	Unready                    // goes to a server that is not ready for it: see Gate
 )
 
-// destroysRows reports whether the verb deletes or changes existing rows.
-func (v Verb) destroysRows() bool { return v >= Delete && v <= Call }
+// destroysRows reports whether the verb deletes or changes existing rows, or may.
+func (v Verb) destroysRows() bool { return v >= Insert && v <= Call }
+
+// asks reports whether only the count can tell that existing rows change.
+func (v Verb) asks() bool { return v == Insert || v == Ask }
 
 // MayChangeRows reports whether existing rows may be deleted or changed, for
 // all that is known: also by what nobody can read or count.
@@ -77,6 +83,11 @@ const (
 	NoFilter                // no condition
 	AlwaysMet               // a condition that is true for every row
 )
+
+// asks reports whether only the count can tell that existing rows change.
+func (op *Op) asks() bool {
+	return len(op.Acts) > 0 && !slices.ContainsFunc(op.Acts, func(a Act) bool { return !a.Verb.asks() })
+}
 
 // String is how a message names the operation: "DELETE on navigation".
 func (op *Op) String() string {

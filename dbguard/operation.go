@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/dbguard/dbguard-go/internal/callsite"
 )
@@ -16,7 +17,8 @@ type Operation struct {
 	scope     *scope
 	ledger    *Ledger
 	ctx       context.Context
-	span      span
+	span      span // that of what asks begins once it is known to be told
+	began     time.Time
 	site      callsite.Site
 	placed    bool // site has been looked for
 	bound     bound
@@ -30,10 +32,19 @@ type Operation struct {
 	reason    string
 }
 
-// open starts the span and, if somebody listens, finds the caller.
+// open starts the span, unless it may turn out that there is nothing to tell.
 func (o *Operation) open(ctx context.Context) {
+	if o.op.asks() {
+		o.ctx, o.began = ctx, time.Now()
+		return
+	}
+	o.trace(ctx)
+}
+
+// trace starts the span and, if somebody listens, finds the caller.
+func (o *Operation) trace(ctx context.Context) {
 	t := o.guard.tracer
-	o.ctx, o.span = t.start(ctx, &o.op)
+	o.ctx, o.span = t.start(ctx, &o.op, o.began)
 	if o.span.IsRecording() || t.logger != nil || len(t.observers) > 0 {
 		o.span.place(o.place())
 	}
@@ -67,7 +78,7 @@ func (o *Operation) NeedsUndo() bool {
 // AtLeast is the number of rows of the named table below which the operation
 // will be refused: 0 if any number passes.
 func (o *Operation) AtLeast() int64 {
-	if o.bound.exact && o.guard.enforces(UnderLimit) {
+	if o.bound.exact && !o.op.asks() && o.guard.enforces(UnderLimit) {
 		return o.bound.limit
 	}
 	return 0
@@ -180,8 +191,11 @@ func (o *Operation) End(effect Effect, err error) error {
 		refundAll(o.scope.budgets, o.charged)
 		o.charged = 0
 	}
-	if o.onlyRead(effect, err) {
+	if o.harmless(effect, err) {
 		return err
+	}
+	if o.span.Span == nil {
+		o.trace(o.ctx)
 	}
 	if effect == EffectApplied && o.ledger == nil {
 		o.guard.tracer.addRows(o.ctx, o.op.System, o.count.Rows)
@@ -190,10 +204,10 @@ func (o *Operation) End(effect Effect, err error) error {
 	return err
 }
 
-// onlyRead reports a read that has turned out to be one: nobody is told.
-func (o *Operation) onlyRead(effect Effect, err error) bool {
-	asks := !slices.ContainsFunc(o.op.Acts, func(a Act) bool { return a.Verb != Ask })
-	return asks && o.violation == nil && (err != nil && effect != EffectUnknown || o.count.Rows == 0)
+// harmless reports a read, or an INSERT, that has turned out to change no row
+// that was there: nobody is told.
+func (o *Operation) harmless(effect Effect, err error) bool {
+	return o.op.asks() && o.violation == nil && (err != nil && effect != EffectUnknown || o.count.Rows == 0)
 }
 
 // Abandon closes an operation that did not happen and will come again: the

@@ -17,9 +17,17 @@ var rowRules = []*rule{
 			Fix:   "Say how many rows it may change: dbguard.AtMost(ctx, n).",
 		},
 		check: func(q *inquiry, a *Act) answer {
-			return when(a.Verb.destroysRows() && a.Verb != Call && a.Verb != Ask && !q.bounded())
+			switch {
+			case a.Verb == Insert && !q.bounded():
+				return hitsIfAny
+			case a.Verb.asks():
+				return passes
+			}
+			return when(a.Verb.destroysRows() && a.Verb != Call && !q.bounded())
 		},
-		say:   onOp("has no bound"),
+		say: func(q *inquiry, a *Act) string {
+			return onOp("has no bound")(q, a) + hidden(q.count)
+		},
 		fix:   fixed("Say how many rows it may change: dbguard.AtMost(ctx, n)"),
 		perOp: true,
 	},
@@ -77,8 +85,8 @@ var rowRules = []*rule{
 			Fix:   "Look why the row is not there, or use dbguard.AtMost.",
 		},
 		check: func(q *inquiry, a *Act) answer {
-			if a.Verb == Ask && q.count.Rows == 0 {
-				return passes // it only reads
+			if a.Verb == Insert || a.Verb == Ask && q.count.Rows == 0 {
+				return passes // it names no rows that are there, or only reads
 			}
 			return when(q.ran && q.bound.exact && q.count.Rows >= 0 && q.named() < q.bound.limit)
 		},

@@ -29,10 +29,13 @@ var textRules = []*rule{
 			if q.op.Statements == 1 || !changes || q.granted(Opaque()) {
 				return passes
 			}
-			if a.Verb == Ask {
+			switch {
+			case !a.Verb.asks():
+				return hits
+			case q.op.asks():
 				return hitsIfAny
 			}
-			return hits
+			return passes
 		},
 		say: onOp("stands in a text of several statements"),
 		fix: func(*inquiry, *Act) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -64,8 +65,12 @@ var asClient = trace.WithSpanKind(trace.SpanKindClient)
 
 // start gives the span its name and attributes at once, as the conventions ask
 // for the sake of samplers.
-func (t *tracer) start(ctx context.Context, op *Op) (context.Context, span) {
-	ctx, s := t.spans.Start(ctx, spanName(op), asClient, trace.WithAttributes(opAttributes(op)...))
+func (t *tracer) start(ctx context.Context, op *Op, began time.Time) (context.Context, span) {
+	options := []trace.SpanStartOption{asClient, trace.WithAttributes(opAttributes(op)...)}
+	if !began.IsZero() {
+		options = append(options, trace.WithTimestamp(began))
+	}
+	ctx, s := t.spans.Start(ctx, spanName(op), options...)
 	return ctx, span{s}
 }
 

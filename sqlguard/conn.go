@@ -36,10 +36,14 @@ func (c *conn) Prepare(text string) (driver.Stmt, error) {
 	return c.PrepareContext(context.Background(), text)
 }
 
-// PrepareContext judges nothing: the bound is known only when the statement runs.
+// PrepareContext judges nothing but what takes rows at once: the bound is known
+// only when the statement runs.
 func (c *conn) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
 	if c.session.Broken() {
 		return nil, driver.ErrBadConn
+	}
+	if err := c.session.Prepare(ctx, text); err != nil {
+		return nil, err
 	}
 	s, err := c.bare.prepare(ctx, text)
 	if err != nil {

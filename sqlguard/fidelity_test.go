@@ -53,7 +53,7 @@ type mode struct {
 var modes = []mode{
 	{
 		name:  "enforcing, nothing to guard",
-		write: "INSERT INTO app VALUES (?)", query: "SELECT a, b FROM app WHERE id = ?",
+		write: "COMMENT ON TABLE app IS ?", query: "SELECT a, b FROM app WHERE id = ?",
 	},
 	{
 		name: "observing", policy: dbguard.Policy{Mode: dbguard.Observe},

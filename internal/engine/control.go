@@ -160,7 +160,7 @@ func dependsOnState(t *sqlscan.Text) bool {
 	}
 	for i := range t.Ops {
 		switch t.Ops[i].Kind {
-		case sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete, sqlscan.Merge, sqlscan.Opaque:
+		case sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete, sqlscan.Merge, sqlscan.Opaque:
 			return true
 		case sqlscan.Begin, sqlscan.Commit, sqlscan.Rollback:
 			if t.Statements > 1 {

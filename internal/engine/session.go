@@ -175,6 +175,9 @@ func (s *Session) judge(ctx context.Context, text string, functions bool) (*stat
 	if st.calls = calls; calls {
 		st.ask(t)
 	}
+	if err := s.additions(ctx, t, st); err != nil {
+		return nil, nil, err
+	}
 	if err := s.lookUp(ctx, st); err != nil {
 		return nil, nil, err
 	}

@@ -213,7 +213,7 @@ func filter(op *sqlscan.Op) dbguard.Filter {
 // changesRows reports that the verb deletes or changes rows that can be counted.
 func changesRows(v dbguard.Verb) bool {
 	switch v {
-	case dbguard.Delete, dbguard.Update, dbguard.Merge, dbguard.Upsert, dbguard.Replace, dbguard.Ask, dbguard.Call:
+	case dbguard.Insert, dbguard.Delete, dbguard.Update, dbguard.Merge, dbguard.Upsert, dbguard.Replace, dbguard.Ask, dbguard.Call:
 		return true
 	}
 	return false

@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// An INSERT names no row that is there, and may change some all the same, by
+// triggers, rules and the functions of defaults and constraints. Only the count
+// tells. Most do not, so most of the work is to have them cost nothing.
+
+// adding is a backend whose INSERTs may change rows that are there.
+type adding interface {
+	// quiet reports that the statement's INSERTs do nothing but add rows, and that
+	// this stays so until it has run: it was seen under a lock that the caller's
+	// transaction holds. It asks the server nothing.
+	quiet(st *statement) bool
+	// stirs reports that they may change rows that are there, as the schema is now.
+	stirs(ctx context.Context, st *statement) (bool, error)
+}
+
+// additions makes acts of the text's INSERTs, unless something else in it is
+// counted, and they with it.
+func (s *Session) additions(ctx context.Context, t *sqlscan.Text, st *statement) error {
+	b, ok := s.backend.(adding)
+	if !ok || s.guard.Observing() || st.changesRows() || !slices.ContainsFunc(t.Ops, adds(t)) {
+		return nil
+	}
+	acts, targets := st.op.Acts, st.targets
+	for i := range t.Ops {
+		if adds(t)(t.Ops[i]) {
+			st.add(t, &t.Ops[i], dbguard.Insert)
+		}
+	}
+	quiet := takesRows(t) || b.quiet(st) // or was looked at when it was prepared
+	if !quiet && (st.control != controlNone || st.commits) {
+		stirs, err := b.stirs(ctx, st)
+		if stirs || err != nil {
+			st.uncounted("it stands in a text that ends its own transaction")
+			return err
+		}
+		quiet = true
+	}
+	if quiet {
+		st.op.Acts, st.targets = acts, targets
+	}
+	return nil
+}
+
+// uncounted makes acts that nobody can count of INSERTs.
+func (st *statement) uncounted(note string) {
+	for i := range st.op.Acts {
+		if a := &st.op.Acts[i]; a.Verb == dbguard.Insert {
+			a.Verb, a.Note = dbguard.Uncounted, "triggers or rules of its table may change rows, and "+note
+		}
+	}
+}
+
+// Prepare judges a text that takes rows from the moment it is prepared, as
+// PostgreSQL's COPY … FROM STDIN: nothing can be sent around it later. Every other
+// text is judged when it runs.
+func (s *Session) Prepare(ctx context.Context, text string) error {
+	if s.dialect != sqlscan.PostgreSQL || !containsFold(text, "copy") || s.guard.Check() != nil || s.guard.Observing() {
+		return nil
+	}
+	t, err := s.read(ctx, text)
+	if err != nil || !takesRows(t) {
+		return err
+	}
+	b := s.backend.(adding)
+	if err := s.backend.learn(ctx); err != nil {
+		return err
+	}
+	st := s.understand(t)
+	st.add(t, &t.Ops[0], dbguard.Insert)
+	if b.quiet(st) {
+		return nil
+	}
+	if stirs, err := b.stirs(ctx, st); err != nil || !stirs {
+		return err
+	}
+	st.uncounted("this driver sends nothing else while it takes rows")
+	op, err := s.guard.Begin(ctx, st.op, s.ledger)
+	if err != nil {
+		return err
+	}
+	return op.End(dbguard.EffectNone, nil)
+}
+
+// adds reports an operation that adds rows to a table that was there before.
+func adds(t *sqlscan.Text) func(sqlscan.Op) bool {
+	return func(op sqlscan.Op) bool {
+		if op.Kind != sqlscan.Insert || op.Flags&sqlscan.Temporary != 0 {
+			return false
+		}
+		switch keyword(t, &op) {
+		case "INSERT", "COPY", "LOAD", "REPLACE":
+			return true
+		}
+		return false // CREATE TABLE … AS, SELECT … INTO
+	}
+}
+
+// takesRows reports PostgreSQL's COPY … FROM STDIN, during which a driver can
+// send nothing else.
+func takesRows(t *sqlscan.Text) bool {
+	return t.Dialect == sqlscan.PostgreSQL && len(t.Ops) == 1 && keyword(t, &t.Ops[0]) == "COPY" && containsFold(t.Source, "stdin")
+}
