@@ -29,7 +29,7 @@ func (e execer) ExecContext(ctx context.Context, text string, args []driver.Name
 	if c.execSkips.always(len(args)) {
 		return nil, driver.ErrSkip
 	}
-	return c.judgedExec(ctx, text, &sender[driver.Result, int64]{
+	return c.judgedExec(ctx, text, &sender[driver.Result, told]{
 		own: func(ctx context.Context) (driver.Result, error) {
 			res, err := c.bare.exec(ctx, text, args)
 			c.execSkips.note(len(args), err)
@@ -37,7 +37,7 @@ func (e execer) ExecContext(ctx context.Context, text string, args []driver.Name
 		},
 		form: formOf(args),
 		args: args,
-		inPlace: func(ctx context.Context, text string, tagged bool) (int64, error) {
+		inPlace: func(ctx context.Context, text string, tagged bool) (told, error) {
 			return c.execInPlace(ctx, text, args, tagged)
 		},
 	})
@@ -63,7 +63,7 @@ func (expressed) LastInsertId() (int64, error)   { return 0, nil }
 func (n expressed) RowsAffected() (int64, error) { return int64(n), nil }
 
 // judgedExec runs, once, what is not a read: of a text or of a prepared statement.
-func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.Result, int64]) (driver.Result, error) {
+func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.Result, told]) (driver.Result, error) {
 	flight, err := c.start(ctx, text, send.args, send.form)
 	if err != nil {
 		return nil, err
@@ -82,13 +82,13 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 		own = send.drained
 	}
 	for text := flight.Text(); text != ""; text = flight.Text() {
-		n, err := send.inPlace(flight.Context(), text, flight.Tagged())
+		t, err := send.inPlace(flight.Context(), text, flight.Tagged())
 		if err == driver.ErrSkip {
 			return nil, skipped(ctx, flight)
 		}
-		again, err := flight.Answer(ctx, n, err)
+		again, err := flight.Answer(ctx, t.rows, err)
 		if !again {
-			return resultOf(n, err)
+			return resultOf(t, err)
 		}
 	}
 	if text, complete := flight.Instead(); text != "" {

@@ -26,6 +26,9 @@ type wording struct {
 	// bound, and raises no error: nothing is to be opened in the caller's
 	// transaction.
 	gated bool
+	// mild says of a sealed one that its error ends nothing but the statement: in
+	// the caller's transaction there is nothing to open either.
+	mild bool
 	// tagged says that the number of rows is told by the command tag, whatever
 	// the door asked for.
 	tagged bool
@@ -60,8 +63,8 @@ func (f *Flight) reword(ctx context.Context) {
 		f.way = alone
 	}
 	// A budget is charged between the count and the end of the transaction.
-	if f.sealed && f.way == own && !f.op.Shares() {
-		f.way = alone
+	if f.sealed && (f.way == own || f.mild) && !f.op.Shares() {
+		f.way, f.outer = alone, f.way
 	}
 }
 
@@ -160,11 +163,13 @@ func (f *Flight) endSealed(ctx context.Context, count dbguard.Count, effect dbgu
 // again opens the way for other words.
 func (f *Flight) again(ctx context.Context) (bool, error) {
 	s := f.s
+	f.callers = s.text.Source // nothing else has been read meanwhile
+	defer func() { f.callers = "" }()
 	s.backend.(rewording).undid(f)
 	if f.gated {
 		f.way = nested
 	} else if f.way == alone {
-		f.way = own
+		f.way = f.outer
 	} else if err := f.leave(ctx, f.frame.undo); err != nil {
 		s.flight = nil
 		return false, f.refused(ctx, hide(err))
