@@ -283,7 +283,8 @@ func (c *sqliteCounter) tell(named, hidden int64) dbguard.Count {
 		count.Tables = append(count.Tables, dbguard.TableRows{Table: c.f.st.op.Acts[0].Object, Rows: named})
 	}
 	behind := dbguard.TableRows{Rows: hidden, Via: "trigger or foreign key"}
-	if tables := c.reach.loses(); len(tables) == 1 {
+	rough := func(m mark) bool { return m.table != c.table && m.above == "" } // more may be told than there is
+	if tables := c.reach.loses(); len(tables) == 1 && !slices.ContainsFunc(c.marks, rough) {
 		behind.Table = tables[0]
 	}
 	count.Tables = append(count.Tables, behind)
