@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -158,6 +159,9 @@ func (c *sqliteCounter) keys(ctx context.Context, x *target) (int64, error) {
 }
 
 func (c *sqliteCounter) baseline(ctx context.Context) (string, error) {
+	if c.calm() {
+		return "", nil
+	}
 	if len(c.marks) > 0 && c.f.way == nested {
 		c.lock(ctx)
 	}
@@ -170,12 +174,22 @@ func (c *sqliteCounter) baseline(ctx context.Context) (string, error) {
 }
 
 func (c *sqliteCounter) count(ctx context.Context, _ int64) (dbguard.Count, error) {
-	n, err := askInts(ctx, c.q.long, "SELECT total_changes(), changes(), (SELECT schema_version FROM pragma_schema_version)"+
+	if c.calm() {
+		version, err := c.q.version(ctx)
+		if err != nil {
+			return dbguard.Count{}, err
+		}
+		if known, err := c.stillHolds(ctx, version); err != nil || !known || !c.calm() {
+			return dbguard.Count{Rows: -1}, err
+		}
+		return dbguard.Count{}, nil
+	}
+	n, err := askInts(ctx, c.q.long, "SELECT total_changes(), changes(), (SELECT schema_version FROM "+versionTable+")"+
 		join(c.marks, func(m mark, i int) string { return m.end(c.before[i]) }))
 	if err != nil {
 		return dbguard.Count{}, err
 	}
-	if known, err := c.stillHolds(ctx, n[2]); err != nil || !known {
+	if known, err := c.stillHolds(ctx, strconv.FormatInt(n[2], 10)); err != nil || !known {
 		return dbguard.Count{Rows: -1}, err
 	}
 	all := n[0] - c.changed
@@ -191,8 +205,8 @@ func (c *sqliteCounter) count(ctx context.Context, _ int64) (dbguard.Count, erro
 
 // stillHolds makes sure of the schema, now that the transaction holds the lock.
 // Where it has changed the plan may have to, and then it is too late.
-func (c *sqliteCounter) stillHolds(ctx context.Context, version int64) (bool, error) {
-	if fmt.Sprint(version) == c.schema.version && !c.schema.passing {
+func (c *sqliteCounter) stillHolds(ctx context.Context, version string) (bool, error) {
+	if version == c.schema.version && !c.schema.passing {
 		c.q.held = c.q.held || c.f.way == nested && c.q.schema == c.schema && c.inMain()
 		return true, nil
 	}
@@ -217,9 +231,6 @@ func (c *sqliteCounter) inMain() bool {
 
 // together is the count of several statements, which cannot be told apart.
 func (c *sqliteCounter) together(all int64, credits []int64) dbguard.Count {
-	if c.calm() {
-		return dbguard.Count{}
-	}
 	for _, n := range credits {
 		all -= n
 	}

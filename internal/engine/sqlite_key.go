@@ -11,12 +11,11 @@ import (
 // A statement that names its row by a key, on a table behind which nothing but
 // new rows can be, changes one row at most. There is nothing to count and nothing
 // to undo, as long as the schema is still the one that says so. The statement
-// asks that itself, and fails before it has changed anything:
+// makes sure of that itself:
 //
-//	DELETE FROM t WHERE (id = ?) AND json_extract('{}', CASE … WHEN 7 THEN '$' ELSE '…' END) = '{}'
+//	DELETE FROM t WHERE (id = ?) AND (SELECT schema_version FROM pragma_schema_version) = 7
 //
-// A path that is none is an error that says which one it was. It ends the
-// statement and nothing else: the caller's transaction is as it was.
+// Where it has found no row, either may be the reason, and the version is asked for.
 
 var _ rewording = (*sqlite)(nil)
 
@@ -36,21 +35,20 @@ func (q *sqlite) word(_ context.Context, f *Flight) wording {
 	where := x.op.Where
 	return wording{
 		text: f.callers[:where.Start] + "(" + f.callers[where.Start:where.End] +
-			") AND json_extract('{}', CASE (SELECT schema_version FROM pragma_schema_version) WHEN " + sc.version +
-			" THEN '$' ELSE '" + otherSchema + "' END) = '{}'" + f.callers[where.End:],
+			") AND (SELECT schema_version FROM " + versionTable + ") = " + sc.version + f.callers[where.End:],
 		sealed: true, mild: true, tagged: true,
 	}
 }
 
-// otherSchema is the path that is none.
-var otherSchema = "dbguard " + nonce + " schema"
+// versionTable tells the version of main's schema within a statement.
+const versionTable = "pragma_schema_version"
 
 // byItself reports a text that can take another condition, and whose outcome is
 // one number or its rows.
 func byItself(f *Flight, x *target) bool {
 	returns := x.op.Flags&sqlscan.Returning != 0
 	return f.st.op.Acts[0].Filter == dbguard.Filtered && len(x.name) == 1 && x.op.Where.Start < x.op.Where.End &&
-		returns == (f.form == Rows) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0
+		returns == (f.form == Rows) && !containsFold(f.callers, versionTable) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0
 }
 
 // namesKey reports that the condition is made of column = value, joined by AND,
@@ -93,22 +91,27 @@ next:
 	return false
 }
 
-// passed: SQLite has no gated wordings.
-func (*sqlite) passed(*Flight, int64) (refused *dbguard.Count, again bool) { return nil, false }
-
-func (*sqlite) gateError(_ *Flight, err error) error { return err }
-
-// verdict: the schema is another one, or the library knows less than it needs.
-func (q *sqlite) verdict(f *Flight, err error) (refused *dbguard.Count, again bool) {
-	switch text := err.Error(); {
-	case strings.Contains(text, otherSchema):
-		q.schema, q.held = nil, false
-	case strings.Contains(text, "json_extract"), strings.Contains(text, "pragma_schema_version"):
-		q.unfit = true
-	default:
+// passed: a statement that has changed no row may have met another schema.
+func (q *sqlite) passed(f *Flight, rows int64) (refused *dbguard.Count, again bool) {
+	if rows > 0 || q.schema == nil {
 		return nil, false
 	}
+	version, err := q.version(f.ctx)
+	if err == nil && version == q.schema.version {
+		return nil, false
+	}
+	q.schema, q.held = nil, false
 	return nil, true
 }
+
+// verdict: a library that lacks what the wording needs says so before it begins.
+func (q *sqlite) verdict(_ *Flight, err error) (refused *dbguard.Count, again bool) {
+	again = strings.Contains(err.Error(), versionTable)
+	q.unfit = q.unfit || again
+	return nil, again
+}
+
+// There are no gated wordings.
+func (*sqlite) gateError(_ *Flight, err error) error { return err }
 
 func (*sqlite) undid(*Flight) {}

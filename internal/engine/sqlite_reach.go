@@ -17,7 +17,8 @@ const (
 type reach struct {
 	at   map[string]*effects // by table
 	dark bool                // a trigger cannot be read
-	stop bool                // one may raise an error, or pass over a row
+	fail bool                // one may raise an error
+	skip bool                // one may pass over a row
 }
 
 // effects are all that happens to one table.
@@ -61,7 +62,7 @@ func (sc *liteSchema) consequences(r *reach, table string, kinds effect) (acts [
 	for _, t := range sc.triggers[table] {
 		if t.on&kinds != 0 {
 			r.dark = r.dark || !t.read
-			r.stop = r.stop || t.raises
+			r.fail, r.skip = r.fail || t.raises, r.skip || t.skips
 			acts = append(acts, t.acts...)
 		}
 	}

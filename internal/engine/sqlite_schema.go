@@ -58,6 +58,7 @@ func (q *sqlite) known(ctx context.Context) (*liteSchema, error) {
 			return nil, err
 		}
 	}
+	sc.passing = sc.passing || sc.views[versionTable] || len(sc.homes[versionTable]) > 0 // it would be asked instead
 	if q.defined {
 		open, err := q.within(ctx)
 		if err != nil {

@@ -26,7 +26,7 @@ import (
 
 // stopping finds out by which columns the statement can stop.
 func (c *sqliteCounter) stopping(ctx context.Context, x *target, p *litePlan) error {
-	if !c.mayStop(x) || p.own&rowsReplaced != 0 || p.reach.stop || p.hangsTogether() {
+	if !c.mayStop(x) || p.own&rowsReplaced != 0 || p.reach.fail || p.hangsTogether() {
 		return nil
 	}
 	table, err := c.q.table(ctx, p.schema, p.table)

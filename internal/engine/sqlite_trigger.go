@@ -11,7 +11,8 @@ type liteTrigger struct {
 	on     effect
 	acts   []deed
 	read   bool // else it may do anything, at anything
-	raises bool // it may fail or pass over a row
+	raises bool // it may fail
+	skips  bool // it may pass over a row
 }
 
 // liteEvents are what a trigger can be on.
@@ -20,6 +21,7 @@ var liteEvents = map[string]effect{"INSERT": rowsAdded, "UPDATE": rowsChanged, "
 // readTrigger reads what CREATE TRIGGER says.
 func readTrigger(text string) liteTrigger {
 	tr := liteTrigger{raises: containsFold(text, "raise")}
+	tr.skips = tr.raises && containsFold(text, "ignore")
 	whole := sqlscan.Text{Source: text, Dialect: sqlscan.SQLite, Mode: sqlscan.SQLite.DefaultMode()}
 	begin, end := int32(-1), int32(-1)
 	for word := range wordTokens(&whole) {
@@ -34,7 +36,7 @@ func readTrigger(text string) liteTrigger {
 		}
 	}
 	if tr.on == 0 || begin < 0 || end < begin {
-		return liteTrigger{on: rowsAdded | rowsChanged | rowsRemoved, raises: true}
+		return liteTrigger{on: rowsAdded | rowsChanged | rowsRemoved, raises: true, skips: true}
 	}
 	tr.readBody(text[begin:end])
 	return tr

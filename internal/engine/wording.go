@@ -38,7 +38,7 @@ type wording struct {
 type rewording interface {
 	// word is the best wording of which nothing is known that speaks against it.
 	word(ctx context.Context, f *Flight) wording
-	// passed reads the answer of a gated wording, as verdict does errors.
+	// passed reads the answer of a gated or mild wording, as verdict does errors.
 	passed(f *Flight, rows int64) (refused *dbguard.Count, again bool)
 	// verdict reads an error of a wording: a count that is refused; or that the
 	// statement has to be run in other words, as the server has undone these.
@@ -94,7 +94,7 @@ func (f *Flight) Answer(ctx context.Context, rows int64, err error) (again bool,
 	case err == nil && !f.sealed, s.lose(err) && f.way != alone:
 		return false, f.End(ctx, rows, err)
 	case err == nil:
-		return false, f.endSealed(ctx, dbguard.Count{Rows: rows}, dbguard.EffectApplied)
+		return f.answerSealed(ctx, rows)
 	case s.lose(err):
 		f.land()
 		s.broken = true
@@ -112,6 +112,16 @@ func (f *Flight) Answer(ctx context.Context, rows int64, err error) (again bool,
 	}
 	f.land()
 	return false, f.op.End(dbguard.EffectUndone, err)
+}
+
+// answerSealed is Answer of what the server has judged.
+func (f *Flight) answerSealed(ctx context.Context, rows int64) (again bool, _ error) {
+	if f.mild {
+		if _, again := f.s.backend.(rewording).passed(f, rows); again {
+			return f.again(ctx)
+		}
+	}
+	return false, f.endSealed(ctx, dbguard.Count{Rows: rows}, dbguard.EffectApplied)
 }
 
 // answerGated is Answer where nothing was opened in the caller's transaction. An
@@ -143,18 +153,18 @@ func (f *Flight) answerGated(ctx context.Context, rows int64, err error) (again 
 // been spent by somebody else meanwhile.
 func (f *Flight) endSealed(ctx context.Context, count dbguard.Count, effect dbguard.Effect) error {
 	f.land()
-	ctx, cancel := outlive(ctx)
-	defer cancel()
 	s := f.s
 	s.backend.touched(f.st, s.tx != txCaller)
 	refused := f.op.Settle(count) != nil
 	if refused {
 		s.backend.(rewording).undid(f)
 	}
-	switch {
-	case f.way == alone:
+	if f.way == alone {
 		return f.op.End(effect, nil)
-	case refused:
+	}
+	ctx, cancel := outlive(ctx)
+	defer cancel()
+	if refused {
 		return f.takeBack(ctx, nil)
 	}
 	return f.keep(ctx)

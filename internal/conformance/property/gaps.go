@@ -65,17 +65,6 @@ var gaps = []gap{
 		explains: func(c *testcase, _ *verdict) bool { return replaces(c.Text) },
 		example:  example("replace", "REPLACE INTO t VALUES (1, 1), (2, 2), (2, 3)", makeT, fillT).atMost(2),
 	},
-	{
-		name: "a statement without a condition is judged by the size of its table, whatever a trigger keeps", on: lite, failing: overStrict,
-		explains: func(c *testcase, _ *verdict) bool {
-			return c.All != "" && strings.Contains(strings.Join(c.Setup, ";"), "RAISE(IGNORE)")
-		},
-		example: func() testcase {
-			c := example("everything", "DELETE FROM t", makeT, fillT, "CREATE TRIGGER trg BEFORE DELETE ON t BEGIN SELECT RAISE(IGNORE) WHERE OLD.id > 1; END")
-			c.All, c.Granted = "t", true
-			return c
-		}(),
-	},
 }
 
 // holds reports that the gap is one of the target.
