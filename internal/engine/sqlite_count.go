@@ -84,7 +84,7 @@ func (c *sqliteCounter) plan(ctx context.Context, sc *liteSchema) (litePlan, err
 	for i := range st.targets {
 		x := &st.targets[i]
 		if kind := effectOf(x); kind != 0 && len(x.name) > 0 {
-			starts = append(starts, deed{strings.ToLower(x.name[len(x.name)-1]), kind, []string{"*"}})
+			starts = append(starts, deed{fold(x.name[len(x.name)-1]), kind, []string{"*"}})
 		}
 	}
 	p.reach = sc.reach(starts)
@@ -207,7 +207,7 @@ func (c *sqliteCounter) count(ctx context.Context, _ int64) (dbguard.Count, erro
 // Where it has changed the plan may have to, and then it is too late.
 func (c *sqliteCounter) stillHolds(ctx context.Context, version string) (bool, error) {
 	if version == c.schema.version && !c.schema.passing {
-		c.q.held = c.q.held || c.f.way == nested && c.q.schema == c.schema && c.inMain()
+		c.q.held = c.q.held || c.f.way == nested && c.f.s.tx == txCaller && c.q.schema == c.schema && c.inMain()
 		return true, nil
 	}
 	c.q.schema = nil

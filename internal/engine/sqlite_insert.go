@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"strings"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
@@ -32,7 +31,7 @@ func (sc *liteSchema) calm(st *statement) bool {
 		if len(x.name) == 0 || x.op.Kind != sqlscan.Insert {
 			return false
 		}
-		name := strings.ToLower(x.name[len(x.name)-1])
+		name := fold(x.name[len(x.name)-1])
 		if homes := sc.homes[name]; sc.replaces[name] || len(homes) != 1 || homes[0] != "main" {
 			return false
 		}

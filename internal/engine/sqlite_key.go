@@ -24,7 +24,7 @@ func (q *sqlite) word(_ context.Context, f *Flight) wording {
 	if sc == nil || x == nil || !q.journal || q.unfit || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !byItself(f, x) {
 		return wording{}
 	}
-	name := strings.ToLower(x.name[0])
+	name := fold(x.name[0])
 	table := sc.tables[name]
 	if table == nil || !table.plain || sc.replaces[name] || x.replaces || !namesKey(f, x, table) {
 		return wording{}
@@ -61,7 +61,7 @@ func namesKey(f *Flight, x *target, table *liteTable) bool {
 		text := f.callers[tok.Pos:tok.End]
 		switch {
 		case state == 0 && (tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent):
-			columns = append(columns, strings.ToLower(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})))
+			columns = append(columns, fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})))
 		case state == 1 && text == "=":
 		case state == 2 && (tok.Kind == sqlscan.Param || tok.Kind == sqlscan.Number || tok.Kind == sqlscan.String && text[0] == '\''):
 		case state == 3 && strings.EqualFold(text, "AND"):

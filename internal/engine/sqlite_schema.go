@@ -75,9 +75,9 @@ func (q *sqlite) known(ctx context.Context) (*liteSchema, error) {
 // read adds what one schema holds.
 func (sc *liteSchema) read(ctx context.Context, conn Conn, schema string) error {
 	master := quoteName(schema) + ".sqlite_master"
-	err := conn.Query(ctx, "SELECT type, lower(tbl_name), CASE WHEN type = 'trigger' OR sql LIKE '%conflict%' THEN sql END FROM "+
+	err := conn.Query(ctx, "SELECT type, tbl_name, CASE WHEN type = 'trigger' OR sql LIKE '%conflict%' THEN sql END FROM "+
 		master+" WHERE type IN ('table', 'view', 'trigger')", func(v []any) error {
-		table, text := asText(v[1]), asText(v[2])
+		table, text := fold(asText(v[1])), asText(v[2])
 		switch asText(v[0]) {
 		case "trigger":
 			sc.triggers[table] = append(sc.triggers[table], readTrigger(text))
@@ -92,9 +92,9 @@ func (sc *liteSchema) read(ctx context.Context, conn Conn, schema string) error 
 	if err != nil {
 		return err
 	}
-	return conn.Query(ctx, fmt.Sprintf(`SELECT lower(f."table"), lower(m.name), f.on_delete, f.on_update FROM %s m, pragma_foreign_key_list(m.name, %s) f
+	return conn.Query(ctx, fmt.Sprintf(`SELECT f."table", m.name, f.on_delete, f.on_update FROM %s m, pragma_foreign_key_list(m.name, %s) f
 WHERE m.type = 'table' AND m.sql LIKE '%%references%%'`, master, quoteString(sqlscan.SQLite, schema)), func(v []any) error {
-		parent, ref := asText(v[0]), liteRef{child: asText(v[1])}
+		parent, ref := fold(asText(v[0])), liteRef{child: fold(asText(v[1]))}
 		switch asText(v[2]) {
 		case "CASCADE":
 			ref.onDelete = rowsRemoved
@@ -109,6 +109,16 @@ WHERE m.type = 'table' AND m.sql LIKE '%%references%%'`, master, quoteString(sql
 		sc.refs[parent] = append(sc.refs[parent], ref)
 		return nil
 	})
+}
+
+// fold is a name as SQLite compares it: only the letters of ASCII have two cases.
+func fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r |= 0x20
+		}
+		return r
+	}, name)
 }
 
 // version is the number of the main database's schema.
@@ -140,7 +150,6 @@ type liteTable struct {
 
 // table looks one up. It is not plain where anything speaks against that.
 func (q *sqlite) table(ctx context.Context, sc *liteSchema, name string) (*liteTable, error) {
-	name = strings.ToLower(name)
 	if x, ok := sc.tables[name]; ok {
 		return x, nil
 	}
@@ -182,9 +191,9 @@ func (q *sqlite) describe(ctx context.Context, name string, x *liteTable) error 
 // uniques finds the unique indexes.
 func (q *sqlite) uniques(ctx context.Context, quoted string, x *liteTable) error {
 	keys, odd := map[string][]string{}, map[string]bool{}
-	err := q.conn.Query(ctx, "SELECT l.name, lower(i.name), i.coll = 'BINARY' AND NOT l.partial FROM pragma_index_list("+quoted+
+	err := q.conn.Query(ctx, "SELECT l.name, i.name, i.coll = 'BINARY' AND NOT l.partial FROM pragma_index_list("+quoted+
 		`) l, pragma_index_xinfo(l.name) i WHERE l."unique" AND i.key ORDER BY l.seq, i.seqno`, func(v []any) error {
-		index, column := asText(v[0]), asText(v[1])
+		index, column := asText(v[0]), fold(asText(v[1]))
 		keys[index], x.keyed = append(keys[index], column), append(x.keyed, column)
 		if !asBool(v[2]) || column == "" || strings.Contains(column, ",") {
 			odd[index] = true
@@ -203,10 +212,11 @@ func (q *sqlite) uniques(ctx context.Context, quoted string, x *liteTable) error
 func (q *sqlite) columns(ctx context.Context, quoted string, x *liteTable, bare bool) error {
 	taken := map[string]bool{}
 	var key, types []string
-	err := q.conn.Query(ctx, "SELECT lower(name), upper(type), pk FROM pragma_table_xinfo("+quoted+") ORDER BY pk", func(v []any) error {
-		taken[asText(v[0])] = true
+	err := q.conn.Query(ctx, "SELECT name, upper(type), pk FROM pragma_table_xinfo("+quoted+") ORDER BY pk", func(v []any) error {
+		name := fold(asText(v[0]))
+		taken[name] = true
 		if asText(v[2]) != "0" {
-			key, types = append(key, asText(v[0])), append(types, asText(v[1]))
+			key, types = append(key, name), append(types, asText(v[1]))
 		}
 		return nil
 	})

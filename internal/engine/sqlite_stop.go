@@ -85,6 +85,11 @@ func (c *sqliteCounter) stopText() string {
 	if containsFold(table, "indexed") || containsFold(f.callers[:x.op.Object.Start], "ignore") {
 		return ""
 	}
+	for tok := range tokens(t, 0, x.op.At.Start) { // a WITH may have its own table of the name
+		if tok.Kind != sqlscan.Punct && fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})) == c.table {
+			return ""
+		}
+	}
 	left := c.by
 	if strings.Contains(left, ",") {
 		left = "(" + left + ")"

@@ -52,7 +52,7 @@ func (tr *liteTrigger) readBody(text string) {
 		if kind == 0 || len(x.name) == 0 {
 			return
 		}
-		a := deed{table: strings.ToLower(x.name[len(x.name)-1]), kind: kind}
+		a := deed{table: fold(x.name[len(x.name)-1]), kind: kind}
 		if kind&rowsChanged != 0 {
 			a.sets = sets
 		}
@@ -91,7 +91,7 @@ func assigned(t *sqlscan.Text) (names []string) {
 		switch {
 		case tok.Kind != sqlscan.Punct:
 		case tok.Byte == '=' && follows(before):
-			names = append(names, strings.ToLower(t.Name(sqlscan.Span{Start: last.Pos, End: last.End})))
+			names = append(names, fold(t.Name(sqlscan.Span{Start: last.Pos, End: last.End})))
 		case tok.Byte == '(' && last.Kind == sqlscan.Word && follows(last):
 			names = append(names, "*")
 		}

@@ -214,3 +214,26 @@ func TestInsertAnswers(t *testing.T) {
 		}
 	}, target.SQLite)
 }
+
+// SQLite folds the letters of ASCII, and no others.
+func TestNames(t *testing.T) {
+	stage.Each(t, func(t *testing.T, s *stage.Stage) {
+		for _, text := range []string{
+			`CREATE TABLE "ÄPFEL" (id INTEGER PRIMARY KEY)`, `CREATE TABLE "äpfel" (id INTEGER PRIMARY KEY)`,
+			`CREATE TRIGGER "Ä" AFTER INSERT ON "ÄPFEL" BEGIN UPDATE item SET v = 1; END`,
+			`CREATE TABLE "it's, ""odd""" (id INTEGER PRIMARY KEY)`, `INSERT INTO "it's, ""odd""" VALUES (1), (2), (3)`,
+			`CREATE TRIGGER o AFTER INSERT ON "IT'S, ""ODD""" BEGIN DELETE FROM "It's, ""Odd""" WHERE id < 3; END`,
+		} {
+			s.Exec(t, text)
+		}
+		insert := func(text string) error {
+			_, err := s.DB.ExecContext(t.Context(), text)
+			return err
+		}
+		require.ErrorIs(t, insert(`INSERT INTO "ÄpFel" VALUES (1)`), dbguard.Unbounded)
+		require.NoError(t, insert(`INSERT INTO "äPFEL" VALUES (1)`))
+		require.ErrorIs(t, insert(`INSERT INTO [IT'S, "odd"] VALUES (9)`), dbguard.Unbounded)
+		require.ErrorContains(t, insert(`INSERT INTO "it's, ""odd""" VALUES (9)`), "2 rows of it's, \"odd\"")
+		assert.Equal(t, stage.Untouched, s.Item(t))
+	}, target.SQLite)
+}
