@@ -2,6 +2,9 @@ package engine
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -15,7 +18,12 @@ import (
 //
 //	DELETE FROM t WHERE (id = ?) AND (SELECT schema_version FROM pragma_schema_version) = 7
 //
-// Where it has found no row, either may be the reason, and the version is asked for.
+// One that names its rows by an index can count them beforehand, as an index finds
+// them for little, and change none if they are too many:
+//
+//	DELETE FROM t WHERE (a = ?1) AND (SELECT count(*) FROM (SELECT 1 FROM t WHERE (a = ?1) LIMIT n+1)) <= n AND …
+//
+// Where none is changed there may have been none, and then that is seen to.
 
 var _ rewording = (*sqlite)(nil)
 
@@ -26,18 +34,55 @@ func (q *sqlite) word(_ context.Context, f *Flight) wording {
 	}
 	name := fold(x.name[0])
 	table := sc.tables[name]
-	if table == nil || !table.plain || sc.replaces[name] || x.replaces || !namesKey(f, x, table) {
+	if table == nil || !table.plain || sc.replaces[name] || x.replaces {
 		return wording{}
 	}
-	if r := sc.reach([]deed{{name, effectOf(x), nil}}); !r.onlyAdds() {
+	r := sc.reach([]deed{{name, effectOf(x), nil}})
+	columns := equals(f, x)
+	head, where, tail := f.callers[:x.op.Where.Start], f.callers[x.op.Where.Start:x.op.Where.End], f.callers[x.op.Where.End:]
+	few := ""
+	switch {
+	case columns == nil || !r.onlyAdds():
+		return wording{}
+	case table.hasKey(columns):
+	case !r.skip && f.op.Limit() <= maxHeld && f.op.AtLeast() == 0 && table.leads(columns):
+		clause, ok := tableClause(f, x), false
+		if head, where, tail, ok = f.numbered(x.op.Where); !ok || clause == "" {
+			return wording{}
+		}
+		few = fmt.Sprintf(" AND (SELECT count(*) FROM (SELECT 1 FROM %s WHERE (%s) LIMIT %d)) <= %d", clause, where, f.op.Limit()+1, f.op.Limit())
+	default:
 		return wording{}
 	}
-	where := x.op.Where
 	return wording{
-		text: f.callers[:where.Start] + "(" + f.callers[where.Start:where.End] +
-			") AND (SELECT schema_version FROM " + versionTable + ") = " + sc.version + f.callers[where.End:],
-		sealed: true, mild: true, tagged: true,
+		text:   head + "(" + where + ")" + few + " AND (SELECT schema_version FROM " + versionTable + ") = " + sc.version + tail,
+		sealed: true, mild: true, tagged: true, few: few != "",
 	}
+}
+
+// numbered is the text before, in and behind a span, such that the span may stand
+// in it twice with the same arguments.
+func (f *Flight) numbered(sp sqlscan.Span) (head, inside, tail string, ok bool) {
+	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.SQLite, Mode: f.s.modes.mode}
+	var parts [3]strings.Builder
+	plain, others, from := 0, 0, int32(0)
+	for i, cut := range []int32{sp.Start, sp.End, int32(len(f.callers))} {
+		for tok := range tokens(t, from, cut) {
+			parts[i].WriteString(f.callers[from:tok.End])
+			from = tok.End
+			switch {
+			case tok.Kind != sqlscan.Param:
+			case tok.End-tok.Pos == 1:
+				plain++
+				parts[i].WriteString(strconv.Itoa(plain))
+			default:
+				others++
+			}
+		}
+		parts[i].WriteString(f.callers[from:cut])
+		from = cut
+	}
+	return parts[0].String(), parts[1].String(), parts[2].String(), plain == 0 || others == 0
 }
 
 // versionTable tells the version of main's schema within a statement.
@@ -51,11 +96,10 @@ func byItself(f *Flight, x *target) bool {
 		returns == (f.form == Rows) && !containsFold(f.callers, versionTable) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0
 }
 
-// namesKey reports that the condition is made of column = value, joined by AND,
-// with all columns of a key among them.
-func namesKey(f *Flight, x *target, table *liteTable) bool {
+// equals are the columns of a condition that is made of column = value, joined by
+// AND; nil, if it is not.
+func equals(f *Flight, x *target) (columns []string) {
 	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.SQLite, Mode: f.s.modes.mode}
-	var columns []string
 	state := 0 // what comes next: a column, =, a value, AND
 	for tok := range tokens(t, x.op.Where.Start, x.op.Where.End) {
 		text := f.callers[tok.Pos:tok.End]
@@ -66,11 +110,25 @@ func namesKey(f *Flight, x *target, table *liteTable) bool {
 		case state == 2 && (tok.Kind == sqlscan.Param || tok.Kind == sqlscan.Number || tok.Kind == sqlscan.String && text[0] == '\''):
 		case state == 3 && strings.EqualFold(text, "AND"):
 		default:
-			return false
+			return nil
 		}
 		state = (state + 1) % 4
 	}
-	return state == 3 && table.hasKey(columns)
+	if state != 3 {
+		return nil
+	}
+	return columns
+}
+
+// leads reports that the columns are the first ones of an index: what it finds for
+// them are the rows that are meant and no others.
+func (x *liteTable) leads(columns []string) bool {
+	return slices.ContainsFunc(x.sorted, func(key string) bool {
+		names := strings.Split(key, ",")
+		return len(columns) <= len(names) && !slices.ContainsFunc(columns, func(name string) bool {
+			return !slices.Contains(names[:len(columns)], name)
+		})
+	})
 }
 
 // hasKey reports that no two rows are the same in these columns.
@@ -97,11 +155,12 @@ func (q *sqlite) passed(f *Flight, rows int64) (refused *dbguard.Count, again bo
 		return nil, false
 	}
 	version, err := q.version(f.ctx)
-	if err == nil && version == q.schema.version {
-		return nil, false
+	if err != nil || version != q.schema.version {
+		q.schema, q.held = nil, false
+		return nil, true
 	}
-	q.schema, q.held = nil, false
-	return nil, true
+	f.verbatim = f.few // or they are too many
+	return nil, f.few
 }
 
 // verdict: a library that lacks what the wording needs says so before it begins.

@@ -53,6 +53,47 @@ func TestKeyedStatements(t *testing.T) {
 	}
 }
 
+// Rows that an index finds are counted first, within the statement.
+func TestRowsByAnIndex(t *testing.T) {
+	const asked = " AND (SELECT schema_version FROM pragma_schema_version) = 7"
+	tests := []struct{ name, text, want string }{
+		{
+			"arguments", "UPDATE t SET s = ?, n = '?' WHERE a = ? RETURNING ?",
+			"UPDATE t SET s = ?1, n = '?' WHERE (a = ?2) AND (SELECT count(*) FROM (SELECT 1 FROM t  WHERE (a = ?2) LIMIT 3)) <= 2" + asked + " RETURNING ?3",
+		},
+		{
+			"names", "DELETE FROM t AS x WHERE b = :b AND a = :a -- why",
+			"DELETE FROM t AS x WHERE (b = :b AND a = :a) AND (SELECT count(*) FROM (SELECT 1 FROM t AS x  WHERE (b = :b AND a = :a) LIMIT 3)) <= 2" + asked + " -- why",
+		},
+		{"both", "DELETE FROM t WHERE b = ? AND a = :a", ""},
+		{"no index", "DELETE FROM t WHERE b = ?", ""},
+		{"more than the index", "DELETE FROM t WHERE a = ? AND s = ?", ""},
+		{"ignored conflicts", "UPDATE OR IGNORE t SET s = 1 WHERE a = ?", ""},
+		{"a hint", "DELETE FROM t NOT INDEXED WHERE a = ?", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, sq)
+			r.backend.(*sqlite).schema.tables["t"] = &liteTable{plain: true, rowid: "rowid", sorted: []string{"a,b"}}
+			form := Tagged
+			if strings.Contains(tt.text, "RETURNING") {
+				form = Rows
+			}
+			f, err := r.StartAs(atMost(2), tt.text, form)
+			require.NoError(t, err)
+			require.Equal(t, tt.want, f.Text())
+			if tt.want == "" {
+				return
+			}
+			r.conn.on("PRAGMA main.schema_version", int64(7))
+			again, err := f.Answer(t.Context(), 0, nil)
+			require.NoError(t, err)
+			assert.True(t, again, "there may be too many")
+			assert.Empty(t, f.Text(), "the caller's own words")
+		})
+	}
+}
+
 // What goes alone sends nothing besides; not with every bound, and not where more
 // than new rows may be behind it.
 func TestKeyedAlone(t *testing.T) {

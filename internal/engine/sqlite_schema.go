@@ -146,6 +146,7 @@ type liteTable struct {
 	key    []string // the primary key, where it is what tells rows apart
 	unique []string // keys of which no two rows have the same: columns in lower case, a comma between them
 	keyed  []string // the columns of all of those and of others like them; "" for an expression
+	sorted []string // indexes, written like keys
 }
 
 // table looks one up. It is not plain where anything speaks against that.
@@ -181,28 +182,35 @@ func (q *sqlite) describe(ctx context.Context, name string, x *liteTable) error 
 	if err := q.columns(ctx, quoted, x, bare); err != nil {
 		return err
 	}
-	if err := q.uniques(ctx, quoted, x); err != nil || collated {
-		x.key, x.unique = nil, nil // equal may mean something else to the key than to the column
+	if err := q.indexes(ctx, quoted, x); err != nil || collated {
+		x.key, x.unique, x.sorted = nil, nil, nil // equal may mean something else to the key than to the column
 		return err
 	}
 	return nil
 }
 
-// uniques finds the unique indexes.
-func (q *sqlite) uniques(ctx context.Context, quoted string, x *liteTable) error {
-	keys, odd := map[string][]string{}, map[string]bool{}
-	err := q.conn.Query(ctx, "SELECT l.name, i.name, i.coll = 'BINARY' AND NOT l.partial FROM pragma_index_list("+quoted+
-		`) l, pragma_index_xinfo(l.name) i WHERE l."unique" AND i.key ORDER BY l.seq, i.seqno`, func(v []any) error {
+// indexes finds them, and which are unique.
+func (q *sqlite) indexes(ctx context.Context, quoted string, x *liteTable) error {
+	columns, odd, unique := map[string][]string{}, map[string]bool{}, map[string]bool{}
+	err := q.conn.Query(ctx, `SELECT l.name, i.name, i.coll = 'BINARY' AND NOT l.partial, l."unique" FROM pragma_index_list(`+quoted+
+		`) l, pragma_index_xinfo(l.name) i WHERE i.key ORDER BY l.seq, i.seqno`, func(v []any) error {
 		index, column := asText(v[0]), fold(asText(v[1]))
-		keys[index], x.keyed = append(keys[index], column), append(x.keyed, column)
-		if !asBool(v[2]) || column == "" || strings.Contains(column, ",") {
-			odd[index] = true
+		columns[index] = append(columns[index], column)
+		if unique[index] = asBool(v[3]); unique[index] {
+			x.keyed = append(x.keyed, column)
 		}
+		odd[index] = odd[index] || !asBool(v[2]) || column == "" || strings.Contains(column, ",")
 		return nil
 	})
-	for index, columns := range keys {
-		if !odd[index] {
-			x.unique = append(x.unique, strings.Join(columns, ","))
+	for index, names := range columns {
+		key := strings.Join(names, ",")
+		switch {
+		case odd[index]:
+		case unique[index]:
+			x.unique = append(x.unique, key)
+			fallthrough
+		default:
+			x.sorted = append(x.sorted, key)
 		}
 	}
 	return err

@@ -70,8 +70,23 @@ func (c *sqliteCounter) mayStop(x *target) bool {
 
 // stopText is the statement that stops; "": it cannot be cut into its parts.
 func (c *sqliteCounter) stopText() string {
-	f := c.f
-	x := f.st.simple()
+	f, x := c.f, c.f.st.simple()
+	table := tableClause(f, x)
+	if table == "" {
+		return ""
+	}
+	left := c.by
+	if strings.Contains(left, ",") {
+		left = "(" + left + ")"
+	}
+	where := x.op.Where
+	return fmt.Sprintf("%s%s IN (SELECT %s FROM %s WHERE (%s) LIMIT %d)%s", f.callers[:where.Start], left, c.by, table,
+		f.callers[where.Start:where.End], f.op.Limit()+1, f.callers[where.End:])
+}
+
+// tableClause is the table with its alias, if that means the same in a query within
+// the statement, and each row that is found will be changed.
+func tableClause(f *Flight, x *target) string {
 	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.SQLite, Mode: f.s.modes.mode}
 	cl := clausesOf(t, x)
 	end := cl.rest
@@ -81,19 +96,14 @@ func (c *sqliteCounter) stopText() string {
 	if end <= x.op.Object.Start || cl.odd {
 		return ""
 	}
-	table := f.callers[x.op.Object.Start:end]
+	table, name := f.callers[x.op.Object.Start:end], fold(x.name[0])
 	if containsFold(table, "indexed") || containsFold(f.callers[:x.op.Object.Start], "ignore") {
 		return ""
 	}
 	for tok := range tokens(t, 0, x.op.At.Start) { // a WITH may have its own table of the name
-		if tok.Kind != sqlscan.Punct && fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})) == c.table {
+		if tok.Kind != sqlscan.Punct && fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})) == name {
 			return ""
 		}
 	}
-	left := c.by
-	if strings.Contains(left, ",") {
-		left = "(" + left + ")"
-	}
-	return fmt.Sprintf("%s%s IN (SELECT %s FROM %s WHERE (%s) LIMIT %d)%s", f.callers[:x.op.Where.Start], left, c.by, table,
-		f.callers[x.op.Where.Start:x.op.Where.End], f.op.Limit()+1, f.callers[x.op.Where.End:])
+	return table
 }

@@ -29,6 +29,8 @@ type wording struct {
 	// mild says of a sealed one that its error ends nothing but the statement: in
 	// the caller's transaction there is nothing to open either.
 	mild bool
+	// few says of a mild one that it changes no row where they are too many.
+	few bool
 	// tagged says that the number of rows is told by the command tag, whatever
 	// the door asked for.
 	tagged bool

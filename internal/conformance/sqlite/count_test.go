@@ -74,6 +74,12 @@ var counted = []struct {
 		[]string{children, "INSERT INTO child VALUES (1, NULL, 1), (2, 1, 2), (3, NULL, 3)"},
 		"REPLACE INTO child VALUES (1, NULL, 3)", 3,
 	},
+	{"rows by an index", []string{"CREATE INDEX iv ON item (v)", "UPDATE item SET v = 7 WHERE id <= 3"}, "UPDATE item SET v = 8 WHERE v = 7", 3},
+	{"rows by a part of an index", []string{"CREATE INDEX iv ON item (v, id)", "UPDATE item SET v = 7 WHERE id <= 3"}, "DELETE FROM item WHERE v = 7 RETURNING id", 3},
+	{"a row by a key of two", []string{"CREATE TABLE p (a, b, c, UNIQUE (b, a))", "INSERT INTO p VALUES (1, 1, 1), (1, 2, 1)"}, "UPDATE p SET c = 2 WHERE a = 1 AND b = 2", 1},
+	{"rows by a half of a key", []string{"CREATE TABLE p (a, b, c, UNIQUE (b, a))", "INSERT INTO p VALUES (1, 1, 1), (1, 2, 1)"}, "UPDATE p SET c = 2 WHERE a = 1", 2},
+	{"a unique column that compares otherwise", []string{"CREATE TABLE p (a COLLATE NOCASE, UNIQUE (a COLLATE BINARY))", "INSERT INTO p VALUES ('x'), ('X')"}, "DELETE FROM p WHERE a = 'x'", 2},
+	{"a key with a partial index", []string{"CREATE TABLE p (a, b)", "CREATE UNIQUE INDEX u ON p (a) WHERE b", "INSERT INTO p VALUES (1, 0), (1, 0)"}, "DELETE FROM p WHERE a = 1", 2},
 	{
 		"a trigger that keeps most rows",
 		[]string{"CREATE TRIGGER k BEFORE DELETE ON item BEGIN SELECT RAISE(IGNORE) WHERE OLD.id > 2; END"},
@@ -211,6 +217,41 @@ func TestInsertAnswers(t *testing.T) {
 			gotIDs, gotRows := answers(s.DB)
 			assert.Equal(t, ids, gotIDs)
 			assert.Equal(t, rows, gotRows)
+		}
+	}, target.SQLite)
+}
+
+// The arguments of a statement stay where they are, whatever is put into it.
+func TestArguments(t *testing.T) {
+	stage.Each(t, func(t *testing.T, s *stage.Stage) {
+		s.Exec(t, "CREATE TABLE p (id INTEGER PRIMARY KEY, a TEXT, b INT)")
+		s.Exec(t, "CREATE INDEX pa ON p (a)")
+		for _, texts := range [][]string{
+			{"UPDATE p SET b = ? WHERE a = ?", "UPDATE p SET b = ? WHERE a = ? AND id >= 0", "UPDATE p SET b = ? WHERE a = ? RETURNING id"},
+			{"UPDATE p SET b = $1 WHERE a = $2", "UPDATE p SET b = ?1 WHERE a = ?2", "UPDATE p SET b = ?1 WHERE a = ?2 AND id > -1"},
+		} {
+			for _, text := range texts {
+				for round := range 3 {
+					s.Exec(t, "DELETE FROM p")
+					s.Exec(t, "INSERT INTO p (a, b) VALUES ('x', 0), ('x', 0), ('y', 0), (NULL, 0)")
+					stmt, err := s.DB.PrepareContext(t.Context(), text)
+					require.NoError(t, err)
+					_, err = stmt.ExecContext(dbguard.AtMost(t.Context(), 1), 5, "x")
+					require.ErrorIs(t, err, dbguard.OverLimit, text)
+					_, err = s.DB.ExecContext(dbguard.AtMost(t.Context(), 2), text, 3, "x")
+					require.NoError(t, err, text)
+					_, err = stmt.ExecContext(dbguard.AtMost(t.Context(), 1), 5, "y")
+					require.NoError(t, err, text)
+					rows, err := s.DB.QueryContext(dbguard.AtMost(t.Context(), 2), text, 4, "x")
+					require.NoError(t, err, text)
+					for rows.Next() {
+					}
+					require.NoError(t, rows.Err())
+					require.NoError(t, rows.Close())
+					require.NoError(t, stmt.Close())
+					assert.Equal(t, 13, s.Int(t, "SELECT sum(b) FROM p"), "%s, round %d", text, round)
+				}
+			}
 		}
 	}, target.SQLite)
 }
