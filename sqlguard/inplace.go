@@ -51,7 +51,10 @@ func tagOf(res driver.Result, err error) (told, error) {
 // execInPlace tells the number of rows by the command tag, or as the one value
 // of the one row.
 func (c *conn) execInPlace(ctx context.Context, text string, args []driver.NamedValue, tagged bool) (told, error) {
-	if tagged {
+	switch {
+	case tagged && c.system == systems[SQLite]:
+		return tagOf(c.kept.exec(ctx, c.bare, text, args))
+	case tagged:
 		return tagOf(c.bare.exec(ctx, text, args))
 	}
 	return numberIn(c.queryInPlace(ctx, text, args))
