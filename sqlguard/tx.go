@@ -27,7 +27,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if err != nil {
 		return nil, err
 	}
-	c.session.TxBegan()
+	c.session.TxBegan(opts.Isolation != 0)
 	return &tx{base, c, context.WithoutCancel(ctx)}, nil
 }
 

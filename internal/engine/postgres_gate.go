@@ -185,6 +185,10 @@ func targetClause(t *sqlscan.Text, x *target) string {
 
 // passed reads the answer of a gated statement.
 func (p *postgres) passed(f *Flight, rows int64) (refused *dbguard.Count, again bool) {
+	if f.adds {
+		p.saw(&f.st.targets[0])
+		return nil, false
+	}
 	if time.Since(f.sent) > 4*p.trip+slowly {
 		p.slow.add(f.st.op.Text) // a condition that no index serves is looked at twice
 	}
@@ -204,7 +208,7 @@ const slowly = 50 * time.Millisecond
 
 // gateError is the server's error, but for ours.
 func (p *postgres) gateError(f *Flight, err error) error {
-	p.tables = nil // the error may come of a rule that was not there before
+	p.tables, p.adding = nil, nil // the error may come of a rule that was not there before
 	switch word, _ := raised(err); word {
 	case raisedUnsure:
 		return fmt.Errorf("%w: %w", errTableChanged, err)

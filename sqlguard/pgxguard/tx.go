@@ -30,7 +30,7 @@ func (l *link) begin(ctx context.Context, conn *pgx.Conn, opts pgx.TxOptions, po
 		l.check()
 		return nil, err
 	}
-	l.session.TxBegan()
+	l.session.TxBegan(opts.IsoLevel != "" || opts.BeginQuery != "")
 	return &tx{base: base, link: l, pooled: pooled, plain: opts.CommitQuery == ""}, nil
 }
 
