@@ -175,28 +175,9 @@ func dependsOnState(t *sqlscan.Text) bool {
 // was asked for.
 func (s *Session) TxBegan(isolated bool) {
 	s.began()
-	if isolated {
-		s.isolated()
-	}
-}
-
-// isolated notes that the level of isolation may be another one.
-func (s *Session) isolated() {
-	if p, ok := s.backend.(*postgres); ok {
+	if p, ok := s.backend.(*postgres); ok && isolated {
 		p.isolated()
 	}
-}
-
-// namesIsolation reports a text that may choose another level of isolation.
-func namesIsolation(t *sqlscan.Text) bool {
-	may := t.Calls
-	for i := range t.Ops {
-		switch t.Ops[i].Kind {
-		case sqlscan.Begin, sqlscan.Session, sqlscan.Opaque, sqlscan.Unreadable:
-			may = true
-		}
-	}
-	return may && (containsFold(t.Source, "isolation") || containsFold(t.Source, "reset") || containsFold(t.Source, "discard"))
 }
 
 // began starts the caller's transaction. One that was open has been committed

@@ -38,6 +38,7 @@ type postgres struct {
 	// of the caller's has made sure.
 	adding map[string]addingTable
 	seen   map[string]bool
+	later  putOff
 	// isolation is the level of the transaction that is open, or would be; ""
 	// until asked. chosen says that it is this transaction's own.
 	isolation string
@@ -130,6 +131,7 @@ func (p *postgres) endsTransaction(err error) bool {
 func (p *postgres) rest() txState {
 	p.stale = !p.flushing
 	p.flushing, p.pending, p.seen, p.wary = false, nil, nil, false
+	p.later = putOff{}
 	if p.chosen {
 		p.isolation, p.chosen = "", false
 	}

@@ -85,7 +85,7 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 	if f.op.Limit() >= bulk && f.form != Rows && isBulk(f) {
 		return wording{text: bulkText(f), tagged: true}
 	}
-	sealed := !f.st.calls && !p.costly.has(f.st.op.Text)
+	sealed := !f.st.calls && !p.costly.has(f.st.op.Text) && (f.way == own || isRegclass(&f.st.targets[0]))
 	return wording{text: boundText(f, sealed), sealed: sealed}
 }
 
@@ -129,7 +129,11 @@ func boundText(f *Flight, sealed bool) string {
 	number := `CASE WHEN (SELECT ` + over + ` FROM (SELECT FROM dbguard OFFSET ` + limit + ` LIMIT 1) o) IS NULL
  THEN (SELECT ` + count + ` FROM dbguard) END`
 	if sealed {
-		number = `CASE WHEN ` + nothingWritten + `
+		seal := nothingWritten
+		if f.way == nested {
+			seal += nothingDeferred(&f.st.targets[0])
+		}
+		number = `CASE WHEN ` + seal + `
 THEN ` + number + ` ELSE ` + raise(raisedUnsure) + ` END`
 	}
 	with := "WITH dbguard AS (" + stmt + "\n)\nSELECT "

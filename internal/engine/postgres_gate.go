@@ -134,9 +134,15 @@ func isPlain(x *target) string {
 // table: constraints, indexes and defaults, domains, operators, casts.
 const isSimple = `
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend a JOIN pg_catalog.pg_depend b ON b.classid = a.classid AND b.objid = a.objid
+  LEFT JOIN pg_catalog.pg_proc p ON p.oid = b.refobjid AND b.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+  LEFT JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+  LEFT JOIN pg_catalog.pg_depend d ON d.classid = b.refclassid AND d.objid = b.refobjid AND d.deptype = 'e'
+  LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
   WHERE a.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND a.refobjid = c.oid AND b.refobjid >= 16384
   AND b.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass, 'pg_catalog.pg_opclass'::pg_catalog.regclass)
-  AND a.classid <> 'pg_catalog.pg_trigger'::pg_catalog.regclass)
+  AND a.classid <> 'pg_catalog.pg_trigger'::pg_catalog.regclass
+  AND NOT COALESCE(l.lanname IN ('c', 'internal') AND e.extname IN ('uuid-ossp', 'pgcrypto', 'citext'), false)
+  AND NOT (b.refclassid <> 'pg_catalog.pg_proc'::pg_catalog.regclass AND COALESCE(e.extname IN ('citext', 'pg_trgm', 'btree_gin', 'btree_gist', 'hstore', 'ltree', 'cube', 'intarray'), false)))
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE a.attrelid = c.oid AND t.typtype = 'd')
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode JOIN pg_catalog.pg_language l ON l.oid = p.prolang
   WHERE o.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))

@@ -47,11 +47,13 @@ func (p *postgres) stirs(ctx context.Context, st *statement) (bool, error) {
 
 // addingTable is what the session knows of a table that rows are added to.
 type addingTable struct {
-	oid      int64
-	ok       bool  // nothing but rows that are added
-	keyed    bool  // it has a foreign key: its check counts as writing
-	checks   int64 // pg_class.relchecks
-	defaults int64 // the sum of the numbers of its defaults: a new one has another
+	found bool
+	ok    bool // nothing but rows that are added
+	keyed bool // it has a foreign key: its check counts as writing
+	// calls says that its defaults or checks call functions that are not the
+	// server's own, and write nothing: they are known by these two numbers.
+	calls            bool
+	checks, defaults int64
 }
 
 // met is addsOnly, asked once per session and table that is there.
@@ -60,7 +62,7 @@ func (p *postgres) met(ctx context.Context, x *target) (addingTable, error) {
 		return known, nil
 	}
 	known, err := p.addsOnly(ctx, x)
-	if err != nil || known.oid == 0 {
+	if err != nil || !known.found {
 		return known, err
 	}
 	if p.adding == nil || len(p.adding) >= maxNames {
@@ -75,18 +77,17 @@ func (p *postgres) addsOnly(ctx context.Context, x *target) (known addingTable, 
 	if !isRegclass(x) {
 		return known, nil
 	}
-	text := `SELECT c.oid::int8, c.relchecks::int8, ` + defaultsOf + `,
- EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'),
+	text := `SELECT c.relchecks::int8, ` + defaultsOf + `, EXISTS (` + keysOf + `), NOT (` + callsNothing + `),
  ` + addsOnlyRows + isSimple + `, pg_catalog.current_setting('transaction_isolation')
 FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x)
 	err = p.conn.Query(ctx, text, func(v []any) error {
-		for i, n := range []*int64{&known.oid, &known.checks, &known.defaults} {
-			if *n, err = asInt(v[i]); err != nil {
-				return err
-			}
+		known.found = true
+		if known.checks, err = asInt(v[0]); err != nil {
+			return err
 		}
-		known.keyed, known.ok, p.isolation = asBool(v[3]), asBool(v[4]), strings.Clone(asText(v[5]))
-		return nil
+		known.defaults, err = asInt(v[1])
+		known.keyed, known.calls, known.ok, p.isolation = asBool(v[2]), asBool(v[3]), asBool(v[4]), strings.Clone(asText(v[5]))
+		return err
 	})
 	return known, err
 }
@@ -95,11 +96,20 @@ func regclass(x *target) string {
 	return "pg_catalog.to_regclass(" + quoteString(sqlscan.PostgreSQL, x.raw) + ")"
 }
 
-const defaultsOf = `(SELECT COALESCE(sum(d.oid::int8), 0)::int8 FROM pg_catalog.pg_attrdef d WHERE d.adrelid = c.oid)`
+// What is asked of c, a pg_class. A default that is changed is another one of
+// pg_attrdef, with a number of its own.
+const (
+	defaultsOf = `(SELECT COALESCE(sum(d.oid::int8), 0)::int8 FROM pg_catalog.pg_attrdef d WHERE d.adrelid = c.oid)`
+	keysOf     = `SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'`
 
-// addsOnlyRows is the condition on c, a pg_class.
-const addsOnlyRows = `c.relkind = 'r' AND NOT (c.relhasrules OR c.relrowsecurity)
+	addsOnlyRows = `c.relkind = 'r' AND NOT (c.relhasrules OR c.relrowsecurity)
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND (g.tgtype & 4) <> 0 AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
+
+	callsNothing = `NOT EXISTS (SELECT FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND e.objid = d.oid
+  WHERE d.adrelid = c.oid AND e.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND e.refobjid >= 16384)
+ AND (c.relchecks = 0 OR NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND e.objid = k.oid
+  WHERE k.conrelid = c.oid AND k.contype = 'c' AND e.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND e.refobjid >= 16384))`
+)
 
 // committed asks, if it is not known, whether a statement in the caller's
 // transaction sees what was committed before it: a snapshot that is older than
@@ -114,6 +124,28 @@ func (p *postgres) committed(ctx context.Context) bool {
 // isolated notes that somebody may have chosen another level.
 func (p *postgres) isolated() { p.isolation, p.chosen = "", true }
 
+// steered notes that a text may choose another level of isolation, or let names
+// mean other tables.
+func (p *postgres) steered(t *sqlscan.Text) {
+	may := t.Calls
+	for i := range t.Ops {
+		switch t.Ops[i].Kind {
+		case sqlscan.Begin, sqlscan.Session, sqlscan.Opaque, sqlscan.Unreadable:
+			may = true
+		}
+	}
+	if !may {
+		return
+	}
+	all := containsFold(t.Source, "reset") || containsFold(t.Source, "discard")
+	if all || containsFold(t.Source, "isolation") {
+		p.isolated()
+	}
+	if all || containsFold(t.Source, "search_path") {
+		p.adding = nil
+	}
+}
+
 // wordInsert is the wording of an INSERT, if it is one that can make sure.
 func (p *postgres) wordInsert(ctx context.Context, f *Flight) wording {
 	x := &f.st.targets[0]
@@ -125,20 +157,23 @@ func (p *postgres) wordInsert(ctx context.Context, f *Flight) wording {
 	case err != nil:
 		return wording{}
 	case known.ok && f.way == own:
-		return wording{text: insertText(f, known.still()), sealed: true, adds: true}
+		return wording{text: insertText(f, known.still(x)), sealed: true, adds: true}
 	case known.ok && p.committed(ctx):
-		return wording{text: insertText(f, known.still()), gated: true, adds: true}
+		return wording{text: insertText(f, known.still(x)), gated: true, adds: true}
 	case f.way == own && !known.keyed && !p.costly.has(f.st.op.Text):
 		return wording{text: insertText(f, nothingWritten), sealed: true, adds: true}
 	}
 	return wording{}
 }
 
-// still is the condition that the table is as it was met.
-func (known addingTable) still() string {
-	return fmt.Sprintf(`pg_catalog.current_setting('transaction_isolation') = 'read committed'
- AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = %d AND c.relchecks = %d AND %s = %d AND %s)`,
-		known.oid, known.checks, defaultsOf, known.defaults, addsOnlyRows)
+// still is the condition that the table of that name is as it was met.
+func (known addingTable) still(x *target) string {
+	calls := callsNothing
+	if known.calls {
+		calls = fmt.Sprintf("c.relchecks = %d AND %s = %d", known.checks, defaultsOf, known.defaults)
+	}
+	return `pg_catalog.current_setting('transaction_isolation') = 'read committed'
+ AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND ` + addsOnlyRows + ` AND ` + calls + `)`
 }
 
 // insertable reports that the flight is one INSERT that can stand in a WITH, and

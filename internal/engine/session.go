@@ -138,6 +138,9 @@ func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight,
 	case err != nil || st == nil:
 		return nil, err
 	case op == nil:
+		if err := s.endsTx(ctx, st); err != nil {
+			return nil, err
+		}
 		return s.follow(ctx, st), nil
 	}
 	return s.launch(ctx, st, op, form)
@@ -224,8 +227,8 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 	if s.modes.changedBy(text) {
 		s.forgetModes()
 	}
-	if s.dialect == sqlscan.PostgreSQL && namesIsolation(t) {
-		s.isolated()
+	if p, ok := s.backend.(*postgres); ok {
+		p.steered(t)
 	}
 	return t, nil
 }
