@@ -79,7 +79,7 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 	}
 	if f.way == nested && p.gateable(f) {
 		if known, ok := p.plain(ctx, f); ok {
-			return wording{text: gateText(f, known), gated: true}
+			return wording{text: gateText(f, known, p.seen[f.st.targets[0].key()]), gated: true}
 		}
 	}
 	if f.op.Limit() >= bulk && f.form != Rows && isBulk(f) {

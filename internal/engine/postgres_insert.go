@@ -20,11 +20,14 @@ import (
 
 // quiet reports that the tables were seen in this transaction.
 func (p *postgres) quiet(st *statement) bool {
-	if p.major < 0 {
+	switch {
+	case p.major < 0:
 		return true // it could not count anything
+	case st.queries:
+		return false
 	}
 	for i := range st.targets {
-		if st.op.Acts[i].Verb == dbguard.Insert && !p.seen[st.targets[i].raw] {
+		if st.op.Acts[i].Verb == dbguard.Insert && !p.seen[st.targets[i].key()] {
 			return false
 		}
 	}
@@ -156,12 +159,12 @@ func (p *postgres) wordInsert(ctx context.Context, f *Flight) wording {
 	switch {
 	case err != nil:
 		return wording{}
-	case known.ok && f.way == own:
+	case known.ok && f.way == own && !f.st.queries:
 		return wording{text: insertText(f, known.still(x)), sealed: true, adds: true}
-	case known.ok && p.committed(ctx):
-		return wording{text: insertText(f, known.still(x)), gated: true, adds: true}
 	case f.way == own && !known.keyed && !p.costly.has(f.st.op.Text):
 		return wording{text: insertText(f, nothingWritten), sealed: true, adds: true}
+	case f.way == nested && known.ok && !f.st.queries && p.committed(ctx):
+		return wording{text: insertText(f, known.still(x)), gated: true, adds: true}
 	}
 	return wording{}
 }
@@ -209,13 +212,13 @@ func insertText(f *Flight, condition string) string {
 	return with + outer + " FROM (SELECT " + sure + " AS n) c,\n LATERAL (SELECT " + inner + " FROM dbguard WHERE c.n IS NOT NULL OFFSET 0) s"
 }
 
-// saw notes that an INSERT has made sure under a lock that stays until the
+// saw notes that a statement has made sure under a lock that stays until the
 // transaction ends.
 func (p *postgres) saw(x *target) {
 	if p.seen == nil || len(p.seen) >= maxNames {
 		p.seen = map[string]bool{}
 	}
-	p.seen[x.raw] = true
+	p.seen[x.key()] = true
 }
 
 // keepsSeen reports a text after which what was seen under locks still holds: it

@@ -123,6 +123,24 @@ func TestInsertsAreCounted(t *testing.T) {
 	}
 }
 
+// What the query of an INSERT calls is counted, too.
+func TestInsertFromView(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change(`CREATE FUNCTION g() RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 4; RETURN 1000; END'`)
+		w.change("CREATE VIEW v AS SELECT g() AS g")
+		for _, text := range []string{
+			"INSERT INTO t (id) SELECT g FROM v", "INSERT INTO t (id) VALUES ((SELECT g FROM v))", "INSERT INTO t (id) TABLE v",
+			"INSERT INTO child (id) SELECT g FROM v",
+		} {
+			for how, run := range w.each(t.Context(), text) {
+				require.ErrorIs(t, run(), dbguard.ErrRefused, "%s, %s", text, how)
+			}
+		}
+		assert.Equal(t, 20, w.count("kept"))
+		assert.Equal(t, 0, w.count("t WHERE id > 100"))
+	})
+}
+
 // A plain INSERT costs no round trip more, and in a transaction, once the table
 // has been seen there, is sent as it is.
 func TestInsertTrips(t *testing.T) {
