@@ -35,6 +35,7 @@ func (s *Session) additions(ctx context.Context, t *sqlscan.Text, st *statement)
 			st.add(t, &t.Ops[i], dbguard.Insert)
 		}
 	}
+	st.queries = containsFold(t.Source, "select") || containsFold(t.Source, "table")
 	quiet := takesRows(t) || b.quiet(st) // or was looked at when it was prepared
 	if !quiet && (st.control != controlNone || st.commits) {
 		stirs, err := b.stirs(ctx, st)
@@ -97,7 +98,7 @@ func adds(t *sqlscan.Text) func(sqlscan.Op) bool {
 			return false
 		}
 		switch keyword(t, &op) {
-		case "INSERT", "COPY", "LOAD", "REPLACE":
+		case "INSERT", "COPY", "LOAD", "REPLACE", "MERGE":
 			return true
 		}
 		return false // CREATE TABLE … AS, SELECT … INTO

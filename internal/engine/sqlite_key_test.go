@@ -121,7 +121,7 @@ func TestKeyedAlone(t *testing.T) {
 			assert.Empty(t, f.Text())
 		})
 	}
-	for _, begin := range []func(r *rig){func(*rig) {}, func(r *rig) { r.TxBegan() }} {
+	for _, begin := range []func(r *rig){func(*rig) {}, func(r *rig) { r.TxBegan(false) }} {
 		r := keyed(t)
 		begin(r)
 		f, err := r.StartAs(atMost(1), text, Tagged)

@@ -31,6 +31,8 @@ type wording struct {
 	mild bool
 	// few says of a mild one that it changes no row where they are too many.
 	few bool
+	// adds says that the rows that it answers were not there before.
+	adds bool
 	// tagged says that the number of rows is told by the command tag, whatever
 	// the door asked for.
 	tagged bool
@@ -123,7 +125,7 @@ func (f *Flight) answerSealed(ctx context.Context, rows int64) (again bool, _ er
 			return f.again(ctx)
 		}
 	}
-	return false, f.endSealed(ctx, dbguard.Count{Rows: rows}, dbguard.EffectApplied)
+	return false, f.endSealed(ctx, f.countOf(rows), dbguard.EffectApplied)
 }
 
 // answerGated is Answer where nothing was opened in the caller's transaction. An
@@ -147,7 +149,7 @@ func (f *Flight) answerGated(ctx context.Context, rows int64, err error) (again 
 		f.op.Settle(*refused)
 		return false, f.op.End(dbguard.EffectUndone, nil)
 	}
-	f.op.Settle(dbguard.Count{Rows: rows}) // the server has judged it
+	f.op.Settle(f.countOf(rows)) // the server has judged it
 	return false, f.op.End(dbguard.EffectApplied, nil)
 }
 
@@ -172,6 +174,14 @@ func (f *Flight) endSealed(ctx context.Context, count dbguard.Count, effect dbgu
 	return f.keep(ctx)
 }
 
+// countOf is the count of a wording that has answered this many rows.
+func (f *Flight) countOf(rows int64) dbguard.Count {
+	if f.adds {
+		return dbguard.Count{}
+	}
+	return dbguard.Count{Rows: rows}
+}
+
 // again opens the way for other words.
 func (f *Flight) again(ctx context.Context) (bool, error) {
 	s := f.s
@@ -187,6 +197,9 @@ func (f *Flight) again(ctx context.Context) (bool, error) {
 		return false, f.refused(ctx, hide(err))
 	}
 	f.reword(ctx)
+	if f.way == alone {
+		return true, nil
+	}
 	if err := f.open(ctx); err != nil {
 		s.flight = nil
 		return false, f.refused(ctx, hide(err))

@@ -30,7 +30,7 @@ func (l *link) begin(ctx context.Context, conn *pgx.Conn, opts pgx.TxOptions, po
 		l.check()
 		return nil, err
 	}
-	l.session.TxBegan()
+	l.session.TxBegan(opts.IsoLevel != "" || opts.BeginQuery != "")
 	return &tx{base: base, link: l, pooled: pooled, plain: opts.CommitQuery == ""}, nil
 }
 
@@ -61,6 +61,12 @@ func (t *tx) finish(ctx context.Context, do func(context.Context) error, commits
 	if t.parent != nil {
 		return do(ctx)
 	}
+	if commits {
+		if late := t.link.session.Committing(ctx); late != nil {
+			do, commits = t.base.Rollback, false
+			defer func() { err = also(late, err) }()
+		}
+	}
 	if t.plain || !commits {
 		t.link.vouch(func() { err = do(ctx) })
 	} else {
@@ -77,6 +83,14 @@ func (t *tx) finish(ctx context.Context, do func(context.Context) error, commits
 		t.pooled.Release()
 	}
 	return err
+}
+
+// also is err, and what failed besides.
+func also(err, besides error) error {
+	if besides == nil {
+		return err
+	}
+	return errors.Join(err, besides)
 }
 
 func (t *tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
