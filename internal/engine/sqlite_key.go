@@ -29,6 +29,11 @@ var _ rewording = (*sqlite)(nil)
 
 func (q *sqlite) word(_ context.Context, f *Flight) wording {
 	sc, x := q.schema, f.st.simple()
+	if sc != nil && x == nil && !q.unfit {
+		if text := sc.insertText(f); text != "" {
+			return wording{text: text, sealed: true, mild: true, adds: true, tagged: true}
+		}
+	}
 	if sc == nil || x == nil || !q.journal || q.unfit || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !byItself(f, x) {
 		return wording{}
 	}

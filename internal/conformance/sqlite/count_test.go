@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -276,5 +277,43 @@ func TestNames(t *testing.T) {
 		require.ErrorIs(t, insert(`INSERT INTO [IT'S, "odd"] VALUES (9)`), dbguard.Unbounded)
 		require.ErrorContains(t, insert(`INSERT INTO "it's, ""odd""" VALUES (9)`), "2 rows of it's, \"odd\"")
 		assert.Equal(t, stage.Untouched, s.Item(t))
+	}, target.SQLite)
+}
+
+// What is inserted is what would be without a guard, to the type of each value.
+func TestInsertedValues(t *testing.T) {
+	stage.Each(t, func(t *testing.T, s *stage.Stage) {
+		values := []any{
+			int64(7), 7.0, 7.5, "7", "7.0", " 7", "x", []byte("7"), []byte{0, 255}, nil, true, int64(1) << 60, "", time.Unix(7, 0).UTC(),
+		}
+		for _, table := range []string{"bare", "guarded"} {
+			s.Exec(t, "CREATE TABLE "+table+" (id INTEGER PRIMARY KEY, i INT, t TEXT, r REAL, n NUMERIC, x, g AS (i + 1), d TEXT DEFAULT 'd')")
+		}
+		for _, v := range values {
+			args := []any{v, v, v, v, v}
+			_, err := s.Bare.ExecContext(t.Context(), "INSERT INTO bare (i, t, r, n, x) VALUES (?, ?, ?, ?, ?)", args...)
+			require.NoError(t, err)
+			_, err = s.DB.ExecContext(t.Context(), "INSERT INTO guarded (i, t, r, n, x) VALUES (?, ?, ?, ?, ?)", args...)
+			require.NoError(t, err)
+		}
+		for _, rest := range []string{"(i, t, x) VALUES (1, '2', x'33')", "(x, i) VALUES ((SELECT max(id) FROM item), 1 + 1)", "(t, x) VALUES (NULL, json('[1]'))"} {
+			s.Exec(t, "INSERT INTO bare "+rest)
+			_, err := s.DB.ExecContext(t.Context(), "INSERT INTO guarded "+rest)
+			require.NoError(t, err)
+		}
+		const all = "SELECT id, i, typeof(i), t, typeof(t), r, typeof(r), n, typeof(n), x, typeof(x), g, d FROM "
+		assert.Equal(t, len(values)+3, s.Int(t, "SELECT count(*) FROM guarded"))
+		assert.Zero(t, s.Int(t, "SELECT count(*) FROM ("+all+"bare EXCEPT "+all+"guarded)"))
+		assert.Zero(t, s.Int(t, "SELECT count(*) FROM ("+all+"guarded EXCEPT "+all+"bare)"))
+		for _, text := range []string{
+			"INSERT INTO item VALUES (1)", "INSERT INTO item (id) VALUES (1, 2)", "INSERT INTO item VALUES (1, 1)", "INSERT INTO item VALUES (100, NULL)",
+			"INSERT INTO item (nothing) VALUES (1)", "INSERT INTO item VALUES (nothing, 1)", "INSERT INTO item VALUES (abs(-9223372036854775808), 1)",
+			"INSERT INTO item VALUES ('x', 1)", "INSERT INTO item (id) VALUES (?)",
+		} {
+			_, want := s.Bare.ExecContext(t.Context(), text)
+			_, got := s.DB.ExecContext(t.Context(), text)
+			require.Error(t, want, text)
+			require.EqualError(t, got, want.Error(), text)
+		}
 	}, target.SQLite)
 }
