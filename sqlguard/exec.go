@@ -92,11 +92,7 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 		}
 	}
 	if text, complete := flight.Instead(); text != "" {
-		args := send.args
-		if complete {
-			args = noArgs
-		}
-		own = func(ctx context.Context) (driver.Result, error) { return helper{c.bare}.execOrPrepare(ctx, text, args) }
+		own = c.instead(flight, text, complete, send.args)
 	}
 	res, err := own(flight.Context())
 	if err == driver.ErrSkip {
@@ -110,6 +106,20 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 		return nil, err
 	}
 	return res, nil
+}
+
+// instead sends a text that does what the caller's does, but stops early. It may
+// have the arguments in it.
+func (c *conn) instead(f *engine.Flight, text string, complete bool, args []driver.NamedValue) func(context.Context) (driver.Result, error) {
+	return func(ctx context.Context) (driver.Result, error) {
+		switch {
+		case complete:
+			args = noArgs
+		case c.system == systems[SQLite] && !f.LeavesRows():
+			return c.kept.exec(ctx, c.bare, text, args)
+		}
+		return helper{c.bare}.execOrPrepare(ctx, text, args)
+	}
 }
 
 // nothingDone is the result of a statement that found nothing to do.
