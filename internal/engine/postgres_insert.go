@@ -51,8 +51,8 @@ func (p *postgres) stirs(ctx context.Context, st *statement) (bool, error) {
 // addingTable is what the session knows of a table that rows are added to.
 type addingTable struct {
 	found time.Time // when; zero: there is none
-	ok    bool // nothing but rows that are added
-	keyed bool // it has a foreign key: its check counts as writing
+	ok    bool      // nothing but rows that are added
+	keyed bool      // it has a foreign key: its check counts as writing
 	// calls says that its defaults or checks call functions that are not the
 	// server's own, and write nothing.
 	calls bool
@@ -168,11 +168,11 @@ func (p *postgres) wordInsert(ctx context.Context, f *Flight) wording {
 	case err != nil:
 		return wording{}
 	case known.ok && f.way == own && !f.st.queries:
-		return wording{text: insertText(f, known.still(x, f.way)), sealed: true, adds: true}
+		return wording{text: insertText(f, known.still(x, f.way)), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
 	case f.way == own && !known.keyed && !p.costly.has(f.st.op.Text):
-		return wording{text: insertText(f, nothingWritten), sealed: true, adds: true}
+		return wording{text: insertText(f, nothingWritten), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
 	case f.way == nested && known.ok && !f.st.queries && p.committed(ctx):
-		return wording{text: insertText(f, known.still(x, f.way)), gated: true, adds: true}
+		return wording{text: insertText(f, known.still(x, f.way)), gated: true, adds: true, tagged: f.tags(x.op.Rows)}
 	}
 	return wording{}
 }
@@ -210,7 +210,7 @@ func insertText(f *Flight, condition string) string {
 	}
 	sure := "CASE WHEN " + condition + " THEN 1 ELSE " + raise(raisedUnsure) + " END"
 	with := "WITH dbguard AS (" + stmt + "\n)\nSELECT "
-	if f.form == Counted {
+	if f.form == Counted || f.form == Tagged && !f.tags(f.st.targets[0].op.Rows) {
 		return with + "CASE WHEN (" + sure + ") = 1 THEN (SELECT pg_catalog.count(*) FROM dbguard) END"
 	}
 	outer, inner := "s.*", "dbguard.*"
