@@ -22,32 +22,34 @@ const (
 	trap   = "TRIGGER trap AFTER INSERT ON item BEGIN DELETE FROM item WHERE id <= 10; END"
 )
 
+// seen are texts after which an INSERT meets a trigger. Those beginning with > are
+// somebody else's.
+var seen = []struct {
+	name  string
+	texts []string
+	fails int // one of the texts does, as it should
+}{
+	{"a trigger of its own", []string{"BEGIN", insert, insert, "CREATE " + trap}, -1},
+	{"a trigger of temp", []string{"BEGIN", insert, insert, "CREATE TEMP " + trap}, -1},
+	{"a trigger, taken back and made anew", []string{
+		"BEGIN", insert, "SAVEPOINT a", "CREATE TRIGGER g AFTER INSERT ON item BEGIN SELECT 1; END", insert, "ROLLBACK TO a",
+		insert, "CREATE " + trap,
+	}, -1},
+	{"somebody else's, after the transaction", []string{"BEGIN", insert, insert, "COMMIT", ">CREATE " + trap}, -1},
+	{"somebody else's, before the next transaction", []string{"BEGIN", insert, insert, "COMMIT", ">CREATE " + trap, "BEGIN"}, -1},
+	{"somebody else's, after a savepoint that was the transaction", []string{"SAVEPOINT a", insert, insert, "RELEASE a", ">CREATE " + trap}, -1},
+	{"somebody else's, after a rollback that nobody asked for", []string{
+		"BEGIN", insert, insert, "INSERT OR ROLLBACK INTO item VALUES (1, 1)", ">CREATE " + trap,
+	}, 3},
+	{"somebody else's, after such a rollback in a read", []string{
+		"BEGIN", insert, insert, "INSERT OR ROLLBACK INTO item VALUES (1, 1)", ">CREATE " + trap, "BEGIN",
+	}, 3},
+}
+
 // What a transaction has seen of the schema under its lock holds until it ends,
-// the schema changes, or the transaction turns out to be gone. Texts beginning
-// with > are somebody else's.
+// the schema changes, or the transaction turns out to be gone.
 func TestWhatATransactionHasSeen(t *testing.T) {
-	tests := []struct {
-		name  string
-		texts []string
-		fails int // one of the texts does, as it should
-	}{
-		{"a trigger of its own", []string{"BEGIN", insert, insert, "CREATE " + trap}, -1},
-		{"a trigger of temp", []string{"BEGIN", insert, insert, "CREATE TEMP " + trap}, -1},
-		{"a trigger, taken back and made anew", []string{
-			"BEGIN", insert, "SAVEPOINT a", "CREATE TRIGGER g AFTER INSERT ON item BEGIN SELECT 1; END", insert, "ROLLBACK TO a",
-			insert, "CREATE " + trap,
-		}, -1},
-		{"somebody else's, after the transaction", []string{"BEGIN", insert, insert, "COMMIT", ">CREATE " + trap}, -1},
-		{"somebody else's, before the next transaction", []string{"BEGIN", insert, insert, "COMMIT", ">CREATE " + trap, "BEGIN"}, -1},
-		{"somebody else's, after a savepoint that was the transaction", []string{"SAVEPOINT a", insert, insert, "RELEASE a", ">CREATE " + trap}, -1},
-		{"somebody else's, after a rollback that nobody asked for", []string{
-			"BEGIN", insert, insert, "INSERT OR ROLLBACK INTO item VALUES (1, 1)", ">CREATE " + trap,
-		}, 3},
-		{"somebody else's, after such a rollback in a read", []string{
-			"BEGIN", insert, insert, "INSERT OR ROLLBACK INTO item VALUES (1, 1)", ">CREATE " + trap, "BEGIN",
-		}, 3},
-	}
-	for _, tt := range tests {
+	for _, tt := range seen {
 		t.Run(tt.name, func(t *testing.T) {
 			stage.Each(t, func(t *testing.T, s *stage.Stage) {
 				conn := s.Conn(t)
