@@ -19,8 +19,12 @@ type kept struct {
 const keep = 8
 
 // exec runs a text by its prepared statement. Where that would see other
-// arguments than the driver does with a text, the driver is left to it.
+// arguments than the driver does with a text, or hold on to large ones, the
+// driver is left to it.
 func (k *kept) exec(ctx context.Context, b *bare, text string, args []driver.NamedValue) (driver.Result, error) {
+	if bulky(args) {
+		return b.exec(ctx, text, args)
+	}
 	slot, err := k.prepared(ctx, b, text)
 	if err != nil {
 		return nil, err
@@ -33,6 +37,21 @@ func (k *kept) exec(ctx context.Context, b *bare, text string, args []driver.Nam
 		_ = k.drop(slot) // err says why
 	}
 	return res, err
+}
+
+// bulky reports arguments that a connection should not keep: a statement may hold
+// its last ones until it runs again.
+func bulky(args []driver.NamedValue) bool {
+	size := 0
+	for _, a := range args {
+		switch v := a.Value.(type) {
+		case []byte:
+			size += len(v)
+		case string:
+			size += len(v)
+		}
+	}
+	return size > 64<<10
 }
 
 func (k *kept) prepared(ctx context.Context, b *bare, text string) (slot int, err error) {

@@ -58,6 +58,9 @@ func TestKept(t *testing.T) {
 	assert.Equal(t, 1, c.prepared)
 	require.NoError(t, run("text", driver.NamedValue{Ordinal: 1}))
 	assert.Equal(t, 1, c.direct, "the driver says what it thinks of too many arguments")
+	require.NoError(t, run("large", driver.NamedValue{Ordinal: 1, Value: make([]byte, 1<<20)}))
+	assert.Equal(t, 2, c.direct)
+	assert.Equal(t, 1, c.prepared, "and would be held on to")
 	require.Error(t, run("fail"))
 	assert.Equal(t, 1, c.open, "what has failed is not kept")
 	for i := range 3 * keep {
