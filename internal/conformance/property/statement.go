@@ -109,10 +109,12 @@ func (s *schema) where(r relation) string {
 		fmt.Sprintf("id IN (%s, %s)", arg(s.between(1, rows)), arg(s.between(1, rows+1))),
 		fmt.Sprintf("id BETWEEN %s AND %s", arg(s.between(1, rows)), arg(s.between(1, rows))),
 		"a < " + arg(s.between(0, 6)),
-		"a = " + arg(s.between(0, 5)),
 		"s = 'x1' OR a = " + arg(s.between(0, 5)),
 		"s LIKE 'x%' AND id <= " + arg(s.between(0, rows)),
 		fmt.Sprintf("EXISTS (SELECT 1 FROM log WHERE n = %s.a)", r.name),
+	}
+	if s.is(target.SQLite) {
+		some = append(some, "a = "+arg(s.between(0, 5))) // which may have an index
 	}
 	if !r.view {
 		for _, ref := range r.t.refs {
