@@ -21,6 +21,7 @@ type conn struct {
 	execSkips         skips
 	querySkips        skips
 	streaming         *rows // of a judged statement, not read to the end yet
+	kept              kept
 }
 
 var (
@@ -77,7 +78,10 @@ func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 	return c.bare.checker.CheckNamedValue(v)
 }
 
-func (c *conn) Close() error { return c.bare.Close() }
+func (c *conn) Close() error {
+	c.kept.close()
+	return c.bare.Close()
+}
 
 // start judges a text that is not a read. form is what the caller asked for.
 func (c *conn) start(ctx context.Context, text string, args []driver.NamedValue, form engine.Form) (*engine.Flight, error) {

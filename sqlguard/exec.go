@@ -29,7 +29,7 @@ func (e execer) ExecContext(ctx context.Context, text string, args []driver.Name
 	if c.execSkips.always(len(args)) {
 		return nil, driver.ErrSkip
 	}
-	return c.judgedExec(ctx, text, &sender[driver.Result, int64]{
+	return c.judgedExec(ctx, text, &sender[driver.Result, told]{
 		own: func(ctx context.Context) (driver.Result, error) {
 			res, err := c.bare.exec(ctx, text, args)
 			c.execSkips.note(len(args), err)
@@ -37,7 +37,7 @@ func (e execer) ExecContext(ctx context.Context, text string, args []driver.Name
 		},
 		form: formOf(args),
 		args: args,
-		inPlace: func(ctx context.Context, text string, tagged bool) (int64, error) {
+		inPlace: func(ctx context.Context, text string, tagged bool) (told, error) {
 			return c.execInPlace(ctx, text, args, tagged)
 		},
 	})
@@ -63,7 +63,7 @@ func (expressed) LastInsertId() (int64, error)   { return 0, nil }
 func (n expressed) RowsAffected() (int64, error) { return int64(n), nil }
 
 // judgedExec runs, once, what is not a read: of a text or of a prepared statement.
-func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.Result, int64]) (driver.Result, error) {
+func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.Result, told]) (driver.Result, error) {
 	flight, err := c.start(ctx, text, send.args, send.form)
 	if err != nil {
 		return nil, err
@@ -82,21 +82,17 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 		own = send.drained
 	}
 	for text := flight.Text(); text != ""; text = flight.Text() {
-		n, err := send.inPlace(flight.Context(), text, flight.Tagged())
+		t, err := send.inPlace(flight.Context(), text, flight.Tagged())
 		if err == driver.ErrSkip {
 			return nil, skipped(ctx, flight)
 		}
-		again, err := flight.Answer(ctx, n, err)
+		again, err := flight.Answer(ctx, t.rows, err)
 		if !again {
-			return resultOf(n, err)
+			return resultOf(t, err)
 		}
 	}
 	if text, complete := flight.Instead(); text != "" {
-		args := send.args
-		if complete {
-			args = noArgs
-		}
-		own = func(ctx context.Context) (driver.Result, error) { return helper{c.bare}.execOrPrepare(ctx, text, args) }
+		own = c.instead(flight, text, complete, send.args)
 	}
 	res, err := own(flight.Context())
 	if err == driver.ErrSkip {
@@ -110,6 +106,20 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 		return nil, err
 	}
 	return res, nil
+}
+
+// instead sends a text that does what the caller's does, but stops early. It may
+// have the arguments in it.
+func (c *conn) instead(f *engine.Flight, text string, complete bool, args []driver.NamedValue) func(context.Context) (driver.Result, error) {
+	return func(ctx context.Context) (driver.Result, error) {
+		switch {
+		case complete:
+			args = noArgs
+		case c.system == systems[SQLite] && !f.LeavesRows():
+			return c.kept.exec(ctx, c.bare, text, args)
+		}
+		return helper{c.bare}.execOrPrepare(ctx, text, args)
+	}
 }
 
 // nothingDone is the result of a statement that found nothing to do.

@@ -33,18 +33,28 @@ func formOf(args []driver.NamedValue) engine.Form {
 	return engine.Counted
 }
 
-// tagOf is the number that a command tag tells.
-func tagOf(res driver.Result, err error) (int64, error) {
+// told is what a text that stands in place of the caller's answers to Exec.
+type told struct {
+	rows int64
+	base driver.Result // the driver's own, if it is an answer to the caller's as well
+}
+
+// tagOf is what a command tag tells.
+func tagOf(res driver.Result, err error) (told, error) {
 	if err != nil {
-		return -1, err
+		return told{rows: -1}, err
 	}
-	return res.RowsAffected()
+	n, err := res.RowsAffected()
+	return told{n, res}, err
 }
 
 // execInPlace tells the number of rows by the command tag, or as the one value
 // of the one row.
-func (c *conn) execInPlace(ctx context.Context, text string, args []driver.NamedValue, tagged bool) (int64, error) {
-	if tagged {
+func (c *conn) execInPlace(ctx context.Context, text string, args []driver.NamedValue, tagged bool) (told, error) {
+	switch {
+	case tagged && c.system == systems[SQLite]:
+		return tagOf(c.kept.exec(ctx, c.bare, text, args))
+	case tagged:
 		return tagOf(c.bare.exec(ctx, text, args))
 	}
 	return numberIn(c.queryInPlace(ctx, text, args))
@@ -82,25 +92,36 @@ func (r closing) Close() error { return errors.Join(r.Rows.Close(), r.stmt.Close
 var errNoNumber = errors.New("sqlguard: the server did not answer with the number of rows")
 
 // numberIn is the one value of the one row.
-func numberIn(base driver.Rows, err error) (int64, error) {
+func numberIn(base driver.Rows, err error) (told, error) {
 	r, err := readAll(base, err)
 	if err != nil {
-		return -1, err
+		return told{rows: -1}, err
 	}
 	if len(r.held) == 1 && len(r.held[0]) == 1 {
 		if n, ok := r.held[0][0].(int64); ok {
-			return n, nil
+			return told{rows: n}, nil
 		}
 	}
-	return -1, errNoNumber
+	return told{rows: -1}, errNoNumber
 }
 
-// resultOf is what a driver whose server has no last insert id answers to Exec.
-func resultOf(n int64, err error) (driver.Result, error) {
+// resultOf is what the caller's Exec answers: the driver's own where it tells a
+// last insert id, which is the connection's in SQLite.
+func resultOf(t told, err error) (driver.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return driver.RowsAffected(n), nil
+	if _, err := t.lastInsertID(); err == nil {
+		return t.base, nil
+	}
+	return driver.RowsAffected(t.rows), nil
+}
+
+func (t told) lastInsertID() (int64, error) {
+	if t.base == nil {
+		return 0, errNoNumber
+	}
+	return t.base.LastInsertId()
 }
 
 // readAll keeps the rows: what the server refuses shows none.

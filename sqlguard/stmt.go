@@ -47,15 +47,15 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if res, done, err := s.conn.express(ctx, s.text, args); done {
 		return res, err
 	}
-	return s.conn.judgedExec(ctx, s.text, &sender[driver.Result, int64]{
+	return s.conn.judgedExec(ctx, s.text, &sender[driver.Result, told]{
 		own:     func(ctx context.Context) (driver.Result, error) { return s.bare.exec(ctx, args) },
 		drained: func(ctx context.Context) (driver.Result, error) { return s.drained(ctx, args) },
 		form:    engine.Counted,
 		args:    args,
-		inPlace: func(ctx context.Context, text string, tagged bool) (int64, error) {
+		inPlace: func(ctx context.Context, text string, tagged bool) (told, error) {
 			own, err := s.prepareInPlace(ctx, text)
 			if err != nil {
-				return -1, err
+				return told{rows: -1}, err
 			}
 			if tagged {
 				return tagOf(own.exec(ctx, args))
@@ -65,15 +65,21 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	})
 }
 
-// drained is exec of a statement with RETURNING, of which mattn/go-sqlite3
-// takes one step and leaves it there, with the rest of its rows to be read.
+// drained is exec of a statement with RETURNING, of which the drivers of SQLite
+// take one step and leave it there, with the rest of its rows to be read. If that
+// was not the last one, what they tell of the rows is what changes() was before.
 func (s *stmt) drained(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	before, err := s.conn.lastResult(ctx)
+	if err != nil {
+		return nil, err
+	}
 	rows, err := s.bare.query(ctx, args)
 	if err != nil {
 		return nil, err
 	}
 	dest := make([]driver.Value, len(rows.Columns()))
-	for err == nil {
+	n := -1
+	for ; err == nil; n++ {
 		err = rows.Next(dest)
 	}
 	if closeErr := rows.Close(); err == io.EOF {
@@ -82,11 +88,15 @@ func (s *stmt) drained(ctx context.Context, args []driver.NamedValue) (driver.Re
 	if err != nil {
 		return nil, err
 	}
-	return s.conn.lastResult(ctx)
+	after, err := s.conn.lastResult(ctx)
+	if n > 0 {
+		after.changes = before.changes
+	}
+	return after, err
 }
 
 // lastResult is the result of the statement that SQLite has just finished.
-func (c *conn) lastResult(ctx context.Context) (driver.Result, error) {
+func (c *conn) lastResult(ctx context.Context) (givenResult, error) {
 	var r givenResult
 	err := helper{c.bare}.Query(ctx, "SELECT changes(), last_insert_rowid()", func(v []any) error {
 		r.changes, _ = v[0].(int64)

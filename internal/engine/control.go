@@ -186,6 +186,9 @@ func (s *Session) began() {
 	s.endLedger(context.Background(), dbguard.EffectApplied, nil)
 	s.tx, s.lost = txCaller, false
 	s.ledger = s.guard.NewLedger()
+	if q, ok := s.backend.(*sqlite); ok {
+		q.held = false
+	}
 }
 
 // TxEnded tells that the driver's Commit or Rollback returned err, and returns

@@ -23,6 +23,16 @@
 // An INSERT is sent in words that make sure that it does nothing but add rows
 // (postgres_insert.go), or counted like the others.
 //
+// SQLite has no way to its server: what costs is what it writes for nothing. It
+// knows three kinds, the first two of which need no savepoint:
+//
+//	keyed    one row at most, by a key, and nothing but new rows behind it (sqlite_key.go)
+//	indexed  counts what an index finds before it changes it (sqlite_key.go)
+//	stopped  ends one row past the bound, and is undone (sqlite_stop.go)
+//
+// An INSERT of one row goes like the first (sqlite_insert.go). What the triggers and
+// foreign keys of a table lead to (sqlite_reach.go) says how the others are counted.
+//
 // What differs between the engines is one type each behind the backend
 // interface: how transactions begin and end, how to ask whether one is open,
 // and how to count.

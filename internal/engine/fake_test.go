@@ -151,9 +151,8 @@ func newRig(t *testing.T, d sqlscan.Dialect, change ...func(*dbguard.Policy)) *r
 		r.handled(1)
 	case *sqlite:
 		b.journal = true
-		b.schema, b.rowids = "7", map[string]string{"t": ""} // not a table with a rowid
-		r.conn.on("PRAGMA main.schema_version", int64(7))
-		r.conn.on("SELECT total_changes()", int64(10)).on("SELECT total_changes(), changes()", int64(11), int64(1))
+		b.schema = &liteSchema{version: "7", homes: map[string][]string{"t": {"main"}}, tables: map[string]*liteTable{"t": {}}} // nothing known of t
+		r.conn.on(changed, int64(10)).on(changes2, int64(11), int64(1), int64(7))
 	}
 	return r
 }

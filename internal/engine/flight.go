@@ -19,6 +19,7 @@ type Flight struct {
 	op      *dbguard.Operation // nil: followed
 	ctx     context.Context
 	way     way
+	outer   way // what a wording that goes alone would need otherwise
 	frame   frame
 	counter counter
 	form    Form

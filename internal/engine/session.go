@@ -71,7 +71,9 @@ func (s *Session) speak(d sqlscan.Dialect) {
 			s.tx = txUnknown // autocommit may be off by DSN or by the server's default
 		}
 	case sqlscan.SQLite:
-		s.backend = &sqlite{conn: s.conn}
+		long := s.conn
+		s.conn = brisk{long}
+		s.backend = &sqlite{conn: s.conn, long: long}
 	case sqlscan.ClickHouse:
 		s.backend = clickhouse{}
 	}

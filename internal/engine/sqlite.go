@@ -14,26 +14,54 @@ import (
 // long as it would by itself.
 type sqlite struct {
 	conn    Conn
-	journal bool              // there is one: looked up
-	schema  string            // the version of what is known of
-	rowids  map[string]string // tables: what a row's number is called
-	defined bool              // the caller's transaction changed it
+	long    Conn        // for what may take its time
+	journal bool        // there is one: looked up
+	schema  *liteSchema // nil: to be asked for
+	defined bool        // the caller's transaction has changed it, or may have
+	held    bool        // it was seen under the lock that the caller's transaction holds
+	unfit   bool        // the library does not know what a wording needs
+}
+
+// brisk is a connection for what takes no time. The drivers start a goroutine for
+// every text whose context can end, which costs more than most of them do.
+type brisk struct{ Conn }
+
+func (c brisk) Exec(ctx context.Context, text string) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return -1, err
+	}
+	if text != immediate.open[0] { // which may wait for a lock
+		ctx = context.WithoutCancel(ctx)
+	}
+	return c.Conn.Exec(ctx, text)
+}
+
+func (c brisk) Query(ctx context.Context, text string, row func([]any) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return c.Conn.Query(context.WithoutCancel(ctx), text, row)
 }
 
 func (*sqlite) system() string { return "sqlite" }
 
 func (*sqlite) learn(context.Context) error { return nil }
 
-func (q *sqlite) forget() { q.journal, q.schema = false, "" }
+func (q *sqlite) forget() { q.journal, q.schema, q.held = false, nil, false }
 
 // touched: PRAGMA journal_mode and ATTACH change what can be undone.
 func (q *sqlite) touched(st *statement, _ bool) {
 	for _, kind := range st.kinds {
 		switch kind {
-		case sqlscan.Session, sqlscan.GuardOff, sqlscan.CreateDatabase, sqlscan.Unreadable:
-			q.forget()
+		case sqlscan.Read, sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete:
 		case sqlscan.Define, sqlscan.Drop, sqlscan.Alter:
-			q.schema, q.defined = "", true
+			q.schema, q.held, q.defined = nil, false, true
+		case sqlscan.Begin, sqlscan.Commit, sqlscan.Rollback, sqlscan.Savepoint, sqlscan.Release, sqlscan.RollbackTo:
+			if q.held = false; q.defined {
+				q.schema = nil // a version that is taken back may be given to another schema
+			}
+		default:
+			q.forget()
 		}
 	}
 }
@@ -54,7 +82,7 @@ var immediate = frame{
 }
 
 func (q *sqlite) frame(f *Flight) frame {
-	if c, ok := f.counter.(*sqliteCounter); ok && c.reads && f.way == own {
+	if c, ok := f.counter.(*sqliteCounter); ok && len(c.marks) > 0 && f.way == own {
 		return immediate
 	}
 	return underSavepoint
@@ -71,8 +99,8 @@ func (*sqlite) endsTransaction(error) bool { return false }
 
 // rest: a version that a ROLLBACK took back may be given to another schema.
 func (q *sqlite) rest() txState {
-	if q.defined {
-		q.schema, q.defined = "", false
+	if q.held = false; q.defined {
+		q.schema, q.defined = nil, false
 	}
 	return txIdle
 }

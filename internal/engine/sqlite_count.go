@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -12,59 +14,133 @@ import (
 // sqliteCounter reads total_changes(), which counts the rows that cascades and
 // triggers change as well, and changes(), which counts only the statement's
 // own. Neither tells a changed row from an inserted one, or sees a row that
-// REPLACE removed: where the text's own number of rows does not settle it, the
-// table is counted before and after.
+// REPLACE removed. What the schema says of the statement's reach settles most of
+// it; where rows are both added and changed or lost, marks tell them apart.
 type sqliteCounter struct {
-	q       *sqlite
-	f       *Flight
-	reads   bool   // the table must be counted
-	most    int64  // rows that the text can change at most, hidden ones apart; -1: no idea
-	changed int64  // total_changes() before
-	rows    int64  // of the table, before
-	schema  string // its version, where the statement was sent in another form
+	q *sqlite
+	f *Flight
+	litePlan
+	sets    []string // the columns that the text assigns to, and perhaps more names
+	upserts bool     // it may have an ON CONFLICT
+	changed int64    // total_changes() before
+	before  []int64  // the marks' numbers
+}
+
+// litePlan is how a statement is counted, given a schema.
+type litePlan struct {
+	schema *liteSchema
+	reach  reach
+	own    effect // what the one statement does to the table that it names; 0: there are several
+	table  string // which
+	most   int64  // rows that its text can change at most; -1: no idea
+	marks  []mark
+	by     string // the columns by which it stops early; "": it does not
 }
 
 func (c *sqliteCounter) survey(ctx context.Context) (string, error) {
 	note, err := c.q.journals(ctx)
-	if err != nil || note != "" {
+	if err != nil || note != "" && !c.onlyInserts() {
 		return note, err
 	}
-	c.most = -1
-	x := c.conflicting()
-	if x == nil {
-		c.f.instead, err = c.stopping(ctx)
+	c.sets = assigned(&sqlscan.Text{Source: c.f.callers, Dialect: sqlscan.SQLite, Mode: c.f.s.modes.mode})
+	c.upserts = containsFold(c.f.callers, "conflict")
+	if c.q.schema == nil && c.f.way == nested {
+		c.lock(ctx)
+	}
+	sc, err := c.q.known(ctx)
+	if err != nil {
 		return "", err
 	}
-	if x.op.Kind != sqlscan.Update && x.op.Rows >= 0 {
-		c.most = x.op.Rows
-		if x.op.Kind == sqlscan.Replace {
-			keys, err := c.keys(ctx, x)
-			if err != nil {
-				return "", err
-			}
-			c.most *= keys
-		}
+	if c.litePlan, err = c.plan(ctx, sc); err != nil {
+		return "", err
 	}
-	c.reads = c.most < 0 || c.most > c.f.op.Limit()
-	return "", nil
+	switch {
+	case c.calm():
+		return "", nil // there is nothing to undo
+	case c.reach.dark:
+		return "a trigger cannot be read", nil
+	}
+	if c.by != "" {
+		c.f.instead = c.stopText()
+	}
+	return note, nil
 }
 
-// conflicting is the target whose changes cannot be told from its inserts, or
-// are not counted: an upsert or anything with REPLACE in it.
-func (c *sqliteCounter) conflicting() *target {
-	st := c.f.st
-	if st.op.Statements != 1 || len(st.targets) != 1 {
-		return nil
+// lock has the caller's transaction wait for the write lock, as the statement
+// itself would: one that has read cannot wait. Where it fails, so will that.
+func (c *sqliteCounter) lock(ctx context.Context) {
+	x := &c.f.st.targets[0]
+	stale := containsFold(c.f.callers, "changes") || x.op.Flags&sqlscan.Returning != 0 // may tell changes(), which this sets to 0
+	if x.raw != "" && !stale {
+		_, _ = c.q.long.Exec(ctx, "DELETE FROM "+x.raw+" WHERE 0")
 	}
-	switch x := &st.targets[0]; x.op.Kind {
-	case sqlscan.Upsert, sqlscan.Replace:
-		return x
-	case sqlscan.Update:
-		if x.replaces {
-			return x
+}
+
+// plan finds out how the statement is to be counted.
+func (c *sqliteCounter) plan(ctx context.Context, sc *liteSchema) (litePlan, error) {
+	st := c.f.st
+	p := litePlan{schema: sc, most: -1}
+	var starts []deed
+	for i := range st.targets {
+		x := &st.targets[i]
+		if kind := effectOf(x); kind != 0 && len(x.name) > 0 {
+			starts = append(starts, deed{fold(x.name[len(x.name)-1]), kind, []string{"*"}})
 		}
 	}
-	return nil
+	p.reach = sc.reach(starts)
+	if st.op.Statements != 1 || len(st.targets) != 1 || len(starts) != 1 {
+		for _, a := range starts {
+			p.reach.note(sc, a)
+		}
+		if !c.onlyInserts() || p.reach.onlyAdds() {
+			return p, nil
+		}
+		return p, c.mark(ctx, &p)
+	}
+	x := &st.targets[0]
+	if p.own, p.table = starts[0].kind, starts[0].table; sc.replaces[p.table] && p.own != rowsRemoved {
+		p.own |= rowsReplaced
+	}
+	if x.op.Kind == sqlscan.Replace && !c.upserts {
+		p.own &^= rowsChanged
+	}
+	if err := c.bound(ctx, x, &p); err != nil {
+		return p, err
+	}
+	return p, c.stopping(ctx, x, &p)
+}
+
+// bound finds out how many rows the text can change at most, and, where that
+// does not settle it, what must be counted.
+func (c *sqliteCounter) bound(ctx context.Context, x *target, p *litePlan) error {
+	settled := true
+	switch {
+	case p.own&rowsAdded == 0:
+		settled = p.own&rowsReplaced == 0
+	case p.own&(rowsChanged|rowsReplaced) != 0:
+		if p.most = x.op.Rows; p.own&rowsReplaced != 0 && p.most >= 0 {
+			keys, err := c.keys(ctx, x)
+			if err != nil {
+				return err
+			}
+			p.most *= keys
+		}
+		settled = p.most >= 0 && p.most <= c.f.op.Limit()
+	}
+	if settled && p.reach.onlyAdds() {
+		return nil
+	}
+	return c.mark(ctx, p)
+}
+
+// calm reports an INSERT that does nothing but add rows.
+func (c *sqliteCounter) calm() bool {
+	return c.onlyInserts() && c.own&^rowsAdded == 0 && c.reach.onlyAdds()
+}
+
+// onlyInserts reports a text that names no row that is there.
+func (c *sqliteCounter) onlyInserts() bool {
+	return !slices.ContainsFunc(c.f.st.op.Acts, func(a dbguard.Act) bool { return a.Verb != dbguard.Insert })
 }
 
 // keys is the number of rows that one new row can be in conflict with: one for
@@ -83,94 +159,147 @@ func (c *sqliteCounter) keys(ctx context.Context, x *target) (int64, error) {
 }
 
 func (c *sqliteCounter) baseline(ctx context.Context) (string, error) {
-	n, err := askInts(ctx, c.q.conn, "SELECT total_changes()")
+	if c.calm() {
+		return "", nil
+	}
+	if len(c.marks) > 0 && c.f.way == nested {
+		c.lock(ctx)
+	}
+	n, err := askInts(ctx, c.q.long, "SELECT total_changes()"+join(c.marks, mark.begin))
 	if err != nil {
 		return "", err
 	}
-	c.changed = n[0]
-	if c.reads {
-		c.rows, err = c.size(ctx)
-	}
-	return "", err
-}
-
-func (c *sqliteCounter) size(ctx context.Context) (int64, error) {
-	n, err := askInts(ctx, c.q.conn, "SELECT count(*) FROM "+c.f.st.targets[0].raw)
-	if err != nil {
-		return 0, err
-	}
-	return n[0], nil
+	c.changed, c.before = n[0], n[1:]
+	return "", nil
 }
 
 func (c *sqliteCounter) count(ctx context.Context, _ int64) (dbguard.Count, error) {
-	n, err := askInts(ctx, c.q.conn, "SELECT total_changes(), changes()")
-	if err != nil {
-		return dbguard.Count{}, err
-	}
-	if c.schema != "" {
-		if version, err := c.q.version(ctx); err != nil || version != c.schema {
+	if c.calm() {
+		version, err := c.q.version(ctx)
+		if err != nil {
+			return dbguard.Count{}, err
+		}
+		if known, err := c.stillHolds(ctx, version); err != nil || !known || !c.calm() {
 			return dbguard.Count{Rows: -1}, err
 		}
+		return dbguard.Count{}, nil
 	}
-	all := n[0] - c.changed
-	if c.f.st.op.Statements != 1 {
-		return dbguard.Count{Rows: all}, nil
-	}
-	direct := min(n[1], all)
-	hidden := all - direct
-	switch x := c.conflicting(); {
-	case x != nil:
-		direct, err = c.conflicts(ctx, x, direct)
-	case hidden > 0:
-		hidden, err = c.changedBehind(ctx, hidden)
-	}
+	n, err := askInts(ctx, c.q.long, "SELECT total_changes(), changes(), (SELECT schema_version FROM "+versionTable+")"+
+		join(c.marks, func(m mark, i int) string { return m.end(c.before[i]) }))
 	if err != nil {
 		return dbguard.Count{}, err
 	}
-	count := dbguard.Count{Rows: direct + hidden}
-	if hidden > 0 && len(c.f.st.targets) == 1 {
-		count.Tables = []dbguard.TableRows{
-			{Table: c.f.st.op.Acts[0].Object, Rows: direct},
-			{Rows: hidden, Via: "trigger or foreign key"},
-		}
+	if known, err := c.stillHolds(ctx, strconv.FormatInt(n[2], 10)); err != nil || !known {
+		return dbguard.Count{Rows: -1}, err
 	}
-	return count, nil
+	all := n[0] - c.changed
+	credits := make([]int64, len(c.marks))
+	for i, m := range c.marks {
+		credits[i] = m.credit(c.before[i], n[3+i])
+	}
+	if c.own == 0 {
+		return c.together(all, credits), nil
+	}
+	return c.apart(min(n[1], all), max(all-n[1], 0), credits), nil
 }
 
-// changedBehind are those of the hidden rows that were there before: all of
-// them, unless nothing behind the statement does anything but insert.
-func (c *sqliteCounter) changedBehind(ctx context.Context, hidden int64) (int64, error) {
-	x := c.f.st.simple()
-	if x == nil {
-		return hidden, nil
+// stillHolds makes sure of the schema, now that the transaction holds the lock.
+// Where it has changed the plan may have to, and then it is too late.
+func (c *sqliteCounter) stillHolds(ctx context.Context, version string) (bool, error) {
+	if version == c.schema.version && !c.schema.passing {
+		c.q.held = c.q.held || c.f.way == nested && c.f.s.tx == txCaller && c.q.schema == c.schema && c.inMain()
+		return true, nil
 	}
-	only, err := c.q.onlyInserts(ctx, x.name[len(x.name)-1])
-	if only {
+	c.q.schema = nil
+	sc, err := c.q.known(ctx)
+	if err != nil {
+		return false, err
+	}
+	p, err := c.plan(ctx, sc)
+	if err != nil || !slices.Equal(p.marks, c.marks) || p.by != c.by || p.reach.dark {
+		return false, err
+	}
+	c.litePlan = p
+	return true, nil
+}
+
+// inMain reports that the statement's table is main's: so is the lock.
+func (c *sqliteCounter) inMain() bool {
+	homes := c.schema.homes[c.table]
+	return c.own != 0 && len(homes) == 1 && homes[0] == "main" && !c.schema.views[c.table]
+}
+
+// together is the count of several statements, which cannot be told apart.
+func (c *sqliteCounter) together(all int64, credits []int64) dbguard.Count {
+	for _, n := range credits {
+		all -= n
+	}
+	return dbguard.Count{Rows: max(all, 0)}
+}
+
+// apart is the count of one statement: of the rows of the table that it names,
+// and of those behind it.
+func (c *sqliteCounter) apart(direct, hidden int64, credits []int64) dbguard.Count {
+	var grown, size int64 // of the table that it names, if it is marked
+	var own *mark
+	for i, m := range c.marks {
+		if m.table == c.table {
+			grown, size, own = credits[i], c.before[i], &m
+		} else {
+			hidden -= credits[i]
+		}
+	}
+	named := direct
+	switch {
+	case c.own&rowsReplaced != 0 && c.own&rowsAdded == 0: // UPDATE OR REPLACE
+		named = direct - min(grown, 0)
+	case c.own&(rowsChanged|rowsReplaced) != 0 && c.own&rowsAdded != 0 && own == nil:
+		if named = c.most; c.own&rowsReplaced == 0 {
+			named = min(direct, c.most)
+		}
+	case c.own&rowsReplaced != 0:
+		named = min(max(direct-grown, 0), size) // some may have replaced others that are new
+		if c.goesWith() {
+			hidden = 0
+		}
+	case c.own&(rowsAdded|rowsChanged) == rowsAdded|rowsChanged:
+		named = max(direct-grown, 0)
+	case c.own != rowsAdded:
+		hidden -= grown
+	default:
+		named = 0
+		if more := grown - direct; own != nil && (own.lost || more > 0) {
+			hidden -= more
+		}
+	}
+	if hidden = max(hidden, 0); c.reach.onlyAdds() {
 		hidden = 0
 	}
-	return hidden, err
+	return c.tell(named, hidden)
 }
 
-// conflicts is how many of the rows that were there before were changed or
-// removed. Where the table was not counted it is the most that may have been.
-func (c *sqliteCounter) conflicts(ctx context.Context, x *target, direct int64) (int64, error) {
-	if !c.reads {
-		if x.op.Kind == sqlscan.Upsert {
-			return min(direct, c.most), nil
-		}
-		return c.most, nil
+// goesWith reports that all that is lost behind a REPLACE is lost from its own
+// table: it is among the rows that this is shorter by.
+func (c *sqliteCounter) goesWith() bool {
+	e := c.reach.at[c.table]
+	return e != nil && e.kinds == rowsRemoved && len(c.reach.loses()) == 1
+}
+
+func (c *sqliteCounter) tell(named, hidden int64) dbguard.Count {
+	count := dbguard.Count{Rows: named + hidden}
+	if hidden == 0 {
+		return count
 	}
-	after, err := c.size(ctx)
-	if err != nil {
-		return 0, err
+	if c.own != rowsAdded {
+		count.Tables = append(count.Tables, dbguard.TableRows{Table: c.f.st.op.Acts[0].Object, Rows: named})
 	}
-	switch x.op.Kind {
-	case sqlscan.Upsert:
-		return max(direct-max(after-c.rows, 0), 0), nil
-	case sqlscan.Replace:
-		return max(c.rows+direct-after, 0), nil
+	behind := dbguard.TableRows{Rows: hidden, Via: "trigger or foreign key"}
+	rough := func(m mark) bool { return m.table != c.table && m.above == "" } // more may be told than there is
+	if tables := c.reach.loses(); len(tables) == 1 && !slices.ContainsFunc(c.marks, rough) {
+		behind.Table = tables[0]
 	}
-	return direct + max(c.rows-after, 0), nil // UPDATE OR REPLACE
+	count.Tables = append(count.Tables, behind)
+	return count
 }
 
 // journals reports a database without a rollback journal: nothing is undone in it.

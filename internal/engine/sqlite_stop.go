@@ -3,33 +3,90 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// stopping is the text of a DELETE or UPDATE that ends one row past its bound:
+// A DELETE or UPDATE that ends one row past its bound:
 //
 //	DELETE FROM t WHERE rowid IN (SELECT rowid FROM t WHERE … LIMIT n+1)
 //
 // It is one scan, as the caller's own is, with its arguments in the same order,
-// and does the same where no more rows are found. It is empty where the
-// statement must go as it is: a view or a WITHOUT ROWID table has no rowid, and
-// a column may have taken its name. And where a row that is found need not be
-// changed, so that the LIMIT could cut unnoticed: a trigger may RAISE(IGNORE), a
-// conflict may be ignored, or resolved by removing a row. Nor where rows refer to
-// others of the table: a part of them may not go without the rest.
+// and does the same where no more rows are found. WITHOUT ROWID, the primary key
+// takes the place of rowid.
 //
-// It is asked before anything is opened: a transaction that reads first cannot
-// wait for a lock. The schema is seen to be the same afterwards.
-func (c *sqliteCounter) stopping(ctx context.Context) (string, error) {
-	f := c.f
-	x, limit := f.st.simple(), f.op.Limit()
-	if x == nil || x.replaces || limit < 0 || limit >= maxProbe || f.st.op.Acts[0].Filter != dbguard.Filtered || f.callers == "" ||
-		x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) != 0 || x.op.Where.Start >= x.op.Where.End || len(x.name) != 1 {
-		return "", nil
+// The statement must go as it is where a row that is found need not be changed, so
+// that the LIMIT could cut unnoticed: a trigger may RAISE(IGNORE), a conflict may
+// be ignored, or resolved by removing a row. And where rows that change or go
+// refer to others that do: a part of them may not go without the rest. And where a
+// unique column is assigned to: which rows are in conflict depends on their order.
+
+// stopping finds out by which columns the statement can stop.
+func (c *sqliteCounter) stopping(ctx context.Context, x *target, p *litePlan) error {
+	if !c.mayStop(x) || p.own&rowsReplaced != 0 || p.reach.fail || p.hangsTogether() {
+		return nil
 	}
+	table, err := c.q.table(ctx, p.schema, p.table)
+	switch {
+	case err != nil || !table.plain || p.own == rowsChanged && c.setsOneOf(table.keyed):
+	case table.rowid != "":
+		p.by = table.rowid
+	default:
+		quoted := make([]string, len(table.key))
+		for i, name := range table.key {
+			quoted[i] = quoteName(name)
+		}
+		p.by = strings.Join(quoted, ", ")
+	}
+	return err
+}
+
+// setsOneOf reports that the text assigns to one of the columns.
+func (c *sqliteCounter) setsOneOf(columns []string) bool {
+	return slices.Contains(columns, "") || slices.Contains(c.sets, "*") ||
+		slices.ContainsFunc(columns, func(name string) bool { return slices.Contains(c.sets, name) })
+}
+
+// hangsTogether reports a foreign key without an action between tables that lose
+// or change rows.
+func (p *litePlan) hangsTogether() bool {
+	lose := append(p.reach.loses(), p.table)
+	return slices.ContainsFunc(lose, func(parent string) bool {
+		return slices.ContainsFunc(p.schema.refs[parent], func(ref liteRef) bool {
+			return ref.strict && slices.Contains(lose, ref.child)
+		})
+	})
+}
+
+// mayStop reports that the text is one that can be written so.
+func (c *sqliteCounter) mayStop(x *target) bool {
+	st, limit := c.f.st, c.f.op.Limit()
+	return st.simple() != nil && limit >= 0 && limit < maxProbe && st.op.Acts[0].Filter == dbguard.Filtered &&
+		x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0 && x.op.Where.Start < x.op.Where.End && len(x.name) == 1
+}
+
+// stopText is the statement that stops; "": it cannot be cut into its parts.
+func (c *sqliteCounter) stopText() string {
+	f, x := c.f, c.f.st.simple()
+	table := tableClause(f, x)
+	if table == "" {
+		return ""
+	}
+	left := c.by
+	if strings.Contains(left, ",") {
+		left = "(" + left + ")"
+	}
+	where := x.op.Where
+	return fmt.Sprintf("%s%s IN (SELECT %s FROM %s WHERE (%s) LIMIT %d)%s", f.callers[:where.Start], left, c.by, table,
+		f.callers[where.Start:where.End], f.op.Limit()+1, f.callers[where.End:])
+}
+
+// tableClause is the table with its alias, if that means the same in a query within
+// the statement, and each row that is found will be changed.
+func tableClause(f *Flight, x *target) string {
 	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.SQLite, Mode: f.s.modes.mode}
 	cl := clausesOf(t, x)
 	end := cl.rest
@@ -37,72 +94,16 @@ func (c *sqliteCounter) stopping(ctx context.Context) (string, error) {
 		end = cl.set
 	}
 	if end <= x.op.Object.Start || cl.odd {
-		return "", nil
+		return ""
 	}
-	table := f.callers[x.op.Object.Start:end]
+	table, name := f.callers[x.op.Object.Start:end], fold(x.name[0])
 	if containsFold(table, "indexed") || containsFold(f.callers[:x.op.Object.Start], "ignore") {
-		return "", nil
+		return ""
 	}
-	version, err := c.q.version(ctx)
-	if err != nil {
-		return "", err
-	}
-	name, err := c.q.knownRowid(ctx, version, x.name[0])
-	if err != nil || name == "" {
-		return "", err
-	}
-	c.schema = version
-	return fmt.Sprintf("%s%s IN (SELECT %s FROM %s WHERE (%s) LIMIT %d)%s", f.callers[:x.op.Where.Start], name, name, table,
-		f.callers[x.op.Where.Start:x.op.Where.End], limit+1, f.callers[x.op.Where.End:]), nil
-}
-
-// knownRowid remembers what rowid found, for as long as the schema is the same.
-func (q *sqlite) knownRowid(ctx context.Context, version, table string) (string, error) {
-	if q.schema != version || len(q.rowids) > 1000 {
-		q.schema, q.rowids = version, map[string]string{}
-	}
-	name, ok := q.rowids[table]
-	if ok {
-		return name, nil
-	}
-	name, err := q.rowid(ctx, table)
-	if err == nil {
-		q.rowids[table] = name
-	}
-	return name, err
-}
-
-// rowid is a name of the row's number in the table, if that is the only object
-// of its name, in the main database, and has one.
-func (q *sqlite) rowid(ctx context.Context, table string) (string, error) {
-	quoted := quoteString(sqlscan.SQLite, table)
-	free := ""
-	// A trigger of temp may be on a table of main.
-	err := q.conn.Query(ctx, "SELECT count(*), min(schema || type), max(wr), (SELECT group_concat(lower(name)) FROM pragma_table_xinfo("+quoted+
-		") WHERE lower(name) IN ('rowid', '_rowid_', 'oid')), "+
-		"(SELECT count(*) FROM (SELECT * FROM main.sqlite_master UNION ALL SELECT * FROM temp.sqlite_master)"+
-		" WHERE lower(tbl_name) = lower("+quoted+") AND (type = 'trigger' OR sql LIKE '%conflict%'))"+
-		" + (SELECT count(*) FROM pragma_foreign_key_list("+quoted+") WHERE lower(\"table\") = lower("+quoted+")) FROM pragma_table_list WHERE name = "+quoted+" COLLATE NOCASE", func(v []any) error {
-		n, err := asInt(v[0])
-		if err != nil || n != 1 || asBool(v[4]) || asText(v[1]) != "maintable" || asBool(v[2]) {
-			return err
+	for tok := range tokens(t, 0, x.op.At.Start) { // a WITH may have its own table of the name
+		if tok.Kind != sqlscan.Punct && fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})) == name {
+			return ""
 		}
-		taken := "," + asText(v[3]) + ","
-		for _, name := range []string{"rowid", "_rowid_", "oid"} {
-			if free == "" && !strings.Contains(taken, ","+name+",") {
-				free = name
-			}
-		}
-		return nil
-	})
-	if err != nil && strings.Contains(err.Error(), "no such") {
-		return "", nil // a SQLite older than the table of tables
 	}
-	return free, err
-}
-
-// version is the number of the main database's schema. That of temp changes only
-// by texts of this connection.
-func (q *sqlite) version(ctx context.Context) (string, error) {
-	return askText(ctx, q.conn, "PRAGMA main.schema_version")
+	return table
 }

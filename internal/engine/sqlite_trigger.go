@@ -1,115 +1,111 @@
 package engine
 
 import (
-	"context"
-	"fmt"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// onlyInserts reports that whatever a statement on the table does to others is
-// to insert, as triggers do that write a log or keep a search index: no
-// foreign key changes rows along with it, and no trigger, nor a trigger of the
-// tables it inserts into, does anything but insert. Then nothing that
-// total_changes() counts beyond the statement's own rows was there before.
-//
-// It is asked in the statement's transaction: the schema is the one that held.
-func (q *sqlite) onlyInserts(ctx context.Context, table string) (bool, error) {
-	schemas, err := q.schemas(ctx)
-	if err != nil {
-		return false, err
-	}
-	triggers, err := q.triggers(ctx, schemas)
-	if err != nil {
-		return false, err
-	}
-	reached := []string{strings.ToLower(table)}
-	seen := map[string]bool{reached[0]: true}
-	for i := 0; i < len(reached); i++ {
-		for _, text := range triggers[reached[i]] {
-			tables, ok := insertsInto(text)
-			if !ok {
-				return false, nil
-			}
-			for _, name := range tables {
-				if !seen[name] {
-					seen[name] = true
-					reached = append(reached, name)
-				}
-			}
-		}
-	}
-	cascades, err := q.cascades(ctx, schemas, reached)
-	return !cascades, err
+// liteTrigger is a trigger as its text says it.
+type liteTrigger struct {
+	on     effect
+	acts   []deed
+	read   bool // else it may do anything, at anything
+	raises bool // it may fail
+	skips  bool // it may pass over a row
 }
 
-// triggers are the texts of all triggers by the table that they are on.
-func (q *sqlite) triggers(ctx context.Context, schemas []string) (map[string][]string, error) {
-	triggers := map[string][]string{}
-	for _, schema := range schemas {
-		text := "SELECT lower(tbl_name), sql FROM " + quoteName(schema) + ".sqlite_master WHERE type = 'trigger'"
-		err := q.conn.Query(ctx, text, func(v []any) error {
-			table := asText(v[0])
-			triggers[table] = append(triggers[table], asText(v[1]))
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return triggers, nil
-}
+// liteEvents are what a trigger can be on.
+var liteEvents = map[string]effect{"INSERT": rowsAdded, "UPDATE": rowsChanged, "DELETE": rowsRemoved}
 
-// cascades reports a foreign key to one of the tables that changes rows.
-func (q *sqlite) cascades(ctx context.Context, schemas, tables []string) (found bool, err error) {
-	names := make([]string, len(tables))
-	for i, table := range tables {
-		names[i] = quoteString(sqlscan.SQLite, table)
-	}
-	const actions = "('CASCADE', 'SET NULL', 'SET DEFAULT')"
-	for _, schema := range schemas {
-		text := fmt.Sprintf(`SELECT 1 FROM %s.sqlite_master m, pragma_foreign_key_list(m.name, %s) f
-WHERE m.type = 'table' AND lower(f."table") IN (%s) AND (f.on_delete IN %s OR f.on_update IN %s) LIMIT 1`,
-			quoteName(schema), quoteString(sqlscan.SQLite, schema), strings.Join(names, ", "), actions, actions)
-		if err := q.conn.Query(ctx, text, func([]any) error { found = true; return nil }); err != nil {
-			return false, err
-		}
-	}
-	return found, nil
-}
-
-// insertsInto are the tables that a trigger inserts into; not ok, if it does
-// anything else, or may.
-func insertsInto(trigger string) (tables []string, ok bool) {
-	whole := sqlscan.Text{Source: trigger, Dialect: sqlscan.SQLite, Mode: sqlscan.SQLite.DefaultMode()}
+// readTrigger reads what CREATE TRIGGER says.
+func readTrigger(text string) liteTrigger {
+	tr := liteTrigger{raises: containsFold(text, "raise")}
+	tr.skips = tr.raises && containsFold(text, "ignore")
+	whole := sqlscan.Text{Source: text, Dialect: sqlscan.SQLite, Mode: sqlscan.SQLite.DefaultMode()}
 	begin, end := int32(-1), int32(-1)
-	for tok := range tokens(&whole, 0, int32(len(trigger))) {
-		if tok.Kind != sqlscan.Word {
-			continue
-		}
-		switch word := trigger[tok.Pos:tok.End]; {
-		case begin < 0 && strings.EqualFold(word, "BEGIN"):
-			begin = tok.End
-		case strings.EqualFold(word, "END"):
-			end = tok.Pos
+	for word := range wordTokens(&whole) {
+		name := strings.ToUpper(text[word.Pos:word.End])
+		switch {
+		case begin < 0 && name == "BEGIN":
+			begin = word.End
+		case begin < 0 && tr.on == 0:
+			tr.on = liteEvents[name] // which is no name, unless it is quoted
+		case name == "END":
+			end = word.Pos
 		}
 	}
-	if begin < 0 || end < begin {
-		return nil, false
+	if tr.on == 0 || begin < 0 || end < begin {
+		return liteTrigger{on: rowsAdded | rowsChanged | rowsRemoved, raises: true, skips: true}
 	}
+	tr.readBody(text[begin:end])
+	return tr
+}
+
+func (tr *liteTrigger) readBody(text string) {
 	var body sqlscan.Text
-	sqlscan.Classify(&body, trigger[begin:end], sqlscan.SQLite, sqlscan.SQLite.DefaultMode())
+	sqlscan.Classify(&body, text, sqlscan.SQLite, sqlscan.SQLite.DefaultMode())
+	sets := assigned(&body)
 	for i := range body.Ops {
-		op := &body.Ops[i]
-		if op.Kind != sqlscan.Insert {
-			return nil, false
+		x := newTarget(&body, &body.Ops[i], nil)
+		kind := effectOf(&x)
+		if kind == 0 || len(x.name) == 0 {
+			return
 		}
-		name := nameParts(&body, op.Object)
-		if len(name) == 0 {
-			return nil, false
+		a := deed{table: fold(x.name[len(x.name)-1]), kind: kind}
+		if kind&rowsChanged != 0 {
+			a.sets = sets
 		}
-		tables = append(tables, strings.ToLower(name[len(name)-1]))
+		tr.acts = append(tr.acts, a)
 	}
-	return tables, body.Statements > 0
+	tr.read = body.Statements > 0
+}
+
+// effectOf is what a statement does to the table that it names.
+func effectOf(x *target) effect {
+	switch x.op.Kind {
+	case sqlscan.Insert:
+		return rowsAdded
+	case sqlscan.Upsert:
+		return rowsAdded | rowsChanged
+	case sqlscan.Replace:
+		return rowsAdded | rowsChanged | rowsReplaced
+	case sqlscan.Delete:
+		return rowsRemoved
+	case sqlscan.Update:
+		if x.replaces {
+			return rowsChanged | rowsReplaced
+		}
+		return rowsChanged
+	}
+	return 0
+}
+
+// assigned are the columns that a text assigns to, and perhaps more names.
+func assigned(t *sqlscan.Text) (names []string) {
+	var before, last sqlscan.Token
+	for tok := range tokens(t, 0, int32(len(t.Source))) {
+		follows := func(tok sqlscan.Token) bool {
+			return tok.Kind == sqlscan.Punct && tok.Byte == ',' || tok.Kind == sqlscan.Word && strings.EqualFold(t.Source[tok.Pos:tok.End], "SET")
+		}
+		switch {
+		case tok.Kind != sqlscan.Punct:
+		case tok.Byte == '=' && follows(before):
+			names = append(names, fold(t.Name(sqlscan.Span{Start: last.Pos, End: last.End})))
+		case tok.Byte == '(' && last.Kind == sqlscan.Word && follows(last):
+			names = append(names, "*")
+		}
+		before, last = last, tok
+	}
+	return names
+}
+
+func wordTokens(t *sqlscan.Text) func(yield func(sqlscan.Token) bool) {
+	return func(yield func(sqlscan.Token) bool) {
+		for tok := range tokens(t, 0, int32(len(t.Source))) {
+			if tok.Kind == sqlscan.Word && !yield(tok) {
+				return
+			}
+		}
+	}
 }

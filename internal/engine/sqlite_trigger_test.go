@@ -6,29 +6,103 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestInsertsInto(t *testing.T) {
-	tests := []struct {
-		name, body string
-		tables     []string
-		ok         bool
-	}{
-		{"log", "INSERT INTO Log VALUES (OLD.id);", []string{"log"}, true},
-		{"two", "INSERT INTO a VALUES (1); INSERT INTO main.b SELECT OLD.id;", []string{"a", "b"}, true},
-		{"check", "SELECT RAISE(ABORT, 'no') WHERE NEW.id < 0;", nil, true},
-		{"case", "INSERT INTO log VALUES (CASE WHEN OLD.id > 1 THEN 2 ELSE 3 END);", []string{"log"}, true},
-		{"update", "INSERT INTO log VALUES (1); UPDATE t SET a = 1;", nil, false},
-		{"delete", "DELETE FROM t;", nil, false},
-		{"replace", "INSERT OR REPLACE INTO log VALUES (1);", nil, false},
-		{"upsert", "INSERT INTO log VALUES (1) ON CONFLICT DO UPDATE SET a = 1;", nil, false},
-		{"nothing", "", nil, false},
-	}
-	for _, tt := range tests {
+var logged = deed{table: "log", kind: rowsAdded}
+
+var triggerBodies = []struct {
+	name, body string
+	acts       []deed
+	read       bool
+}{
+	{"log", "INSERT INTO Log VALUES (OLD.id);", []deed{logged}, true},
+	{"two", "INSERT INTO log VALUES (1); INSERT INTO main.b SELECT OLD.id;", []deed{logged, {table: "b", kind: rowsAdded}}, true},
+	{"check", "SELECT RAISE(ABORT, 'no') WHERE NEW.id < 0;", nil, true},
+	{"skip", "SELECT RAISE(IGNORE) WHERE NEW.id < 0;", nil, true},
+	{"case", "INSERT INTO log VALUES (CASE WHEN OLD.id > 1 THEN 2 ELSE 3 END);", []deed{logged}, true},
+	{
+		"update", `UPDATE t SET a = 1, "B" = 2 WHERE id = OLD.id AND c = 4;`,
+		[]deed{{"t", rowsChanged, []string{"a", "b"}}},
+		true,
+	},
+	{"update of several", "UPDATE t SET (a, b) = (1, 2);", []deed{{"t", rowsChanged, []string{"*"}}}, true},
+	{"update or replace", "UPDATE OR REPLACE t SET a = 1;", []deed{{"t", rowsChanged | rowsReplaced, []string{"a"}}}, true},
+	{"delete", "DELETE FROM t;", []deed{{table: "t", kind: rowsRemoved}}, true},
+	{"replace", "INSERT OR REPLACE INTO log VALUES (1);", []deed{{"log", rowsAdded | rowsChanged | rowsReplaced, nil}}, true},
+	{
+		"upsert", "INSERT INTO log VALUES (1) ON CONFLICT DO UPDATE SET n = n + 1;",
+		[]deed{{"log", rowsAdded | rowsChanged, []string{"n"}}},
+		true,
+	},
+	{"nothing", "", nil, false},
+	{"what no trigger does", "DROP TABLE t;", nil, false},
+}
+
+func TestReadTrigger(t *testing.T) {
+	for _, tt := range triggerBodies {
 		t.Run(tt.name, func(t *testing.T) {
-			tables, ok := insertsInto("CREATE TRIGGER \"begin\" AFTER DELETE ON t WHEN OLD.id > CASE 1 WHEN 1 THEN 0 END BEGIN " + tt.body + " END")
-			assert.Equal(t, tt.ok, ok)
-			assert.Equal(t, tt.tables, tables)
+			tr := readTrigger("CREATE TRIGGER \"insert\" AFTER DELETE ON t WHEN OLD.id > CASE 1 WHEN 1 THEN 0 END BEGIN " + tt.body + " END")
+			assert.Equal(t, tt.read, tr.read)
+			assert.Equal(t, tt.acts, tr.acts)
+			assert.Equal(t, rowsRemoved, tr.on)
+			assert.Equal(t, tt.name == "check" || tt.name == "skip", tr.raises)
+			assert.Equal(t, tt.name == "skip", tr.skips)
 		})
 	}
-	_, ok := insertsInto("CREATE TABLE t (id)")
-	assert.False(t, ok, "no trigger")
+	assert.Equal(t, rowsChanged, readTrigger("CREATE TRIGGER g INSTEAD OF UPDATE OF a ON v BEGIN SELECT 1; END").on)
+	odd := readTrigger("CREATE TABLE t (id)")
+	assert.Equal(t, liteTrigger{on: rowsAdded | rowsChanged | rowsRemoved, raises: true, skips: true}, odd, "no trigger: it may be on anything")
+}
+
+func after(on effect, acts ...deed) []liteTrigger {
+	return []liteTrigger{{on: on, acts: acts, read: true}}
+}
+
+// reached is a schema whose names say what happens to the tables.
+var reached = &liteSchema{
+	triggers: map[string][]liteTrigger{
+		"logged":  after(rowsRemoved, deed{table: "log", kind: rowsAdded}),
+		"counted": after(rowsAdded, deed{"counter", rowsChanged, []string{"n"}}),
+		"counter": after(rowsChanged, deed{table: "log", kind: rowsAdded}),
+		"round":   after(rowsRemoved, deed{table: "round", kind: rowsRemoved}),
+		"dark":    {{on: rowsAdded}},
+		"picky":   {{on: rowsAdded, read: true, raises: true}},
+		"keeper":  after(rowsAdded, deed{table: "latest", kind: rowsAdded}),
+	},
+	refs: map[string][]liteRef{
+		"parent": {{child: "logged", onDelete: rowsRemoved}, {child: "child", onUpdate: rowsChanged}},
+	},
+	replaces: map[string]bool{"latest": true},
+}
+
+var reaches = []struct {
+	name string
+	deed deed
+	want map[string]effect
+}{
+	{"nothing", deed{table: "t", kind: rowsRemoved}, map[string]effect{}},
+	{"another event", deed{table: "logged", kind: rowsAdded}, map[string]effect{}},
+	{"a log", deed{table: "logged", kind: rowsRemoved}, map[string]effect{"log": rowsAdded}},
+	{"triggers of triggers", deed{table: "counted", kind: rowsAdded}, map[string]effect{"counter": rowsChanged, "log": rowsAdded}},
+	{"itself", deed{table: "round", kind: rowsRemoved}, map[string]effect{"round": rowsRemoved}},
+	{"a cascade", deed{table: "parent", kind: rowsRemoved}, map[string]effect{"logged": rowsRemoved, "log": rowsAdded}},
+	{"a cascade of another event", deed{table: "parent", kind: rowsChanged}, map[string]effect{"child": rowsChanged}},
+	{"replaced rows are removed", deed{table: "parent", kind: rowsAdded | rowsReplaced}, map[string]effect{"logged": rowsRemoved, "log": rowsAdded}},
+	{"a table that replaces", deed{table: "keeper", kind: rowsAdded}, map[string]effect{"latest": rowsAdded | rowsReplaced}},
+}
+
+func TestReach(t *testing.T) {
+	for _, tt := range reaches {
+		t.Run(tt.name, func(t *testing.T) {
+			r := reached.reach([]deed{tt.deed})
+			got := map[string]effect{}
+			for name, e := range r.at {
+				got[name] = e.kinds
+			}
+			assert.Equal(t, tt.want, got)
+			assert.False(t, r.dark || r.fail || r.skip)
+		})
+	}
+	dark := reached.reach([]deed{{table: "dark", kind: rowsAdded}})
+	assert.False(t, dark.onlyAdds())
+	picky := reached.reach([]deed{{table: "picky", kind: rowsAdded}})
+	assert.True(t, picky.fail && picky.onlyAdds())
 }

@@ -26,6 +26,11 @@ type wording struct {
 	// bound, and raises no error: nothing is to be opened in the caller's
 	// transaction.
 	gated bool
+	// mild says of a sealed one that its error ends nothing but the statement: in
+	// the caller's transaction there is nothing to open either.
+	mild bool
+	// few says of a mild one that it changes no row where they are too many.
+	few bool
 	// adds says that the rows that it answers were not there before.
 	adds bool
 	// tagged says that the number of rows is told by the command tag.
@@ -36,7 +41,7 @@ type wording struct {
 type rewording interface {
 	// word is the best wording of which nothing is known that speaks against it.
 	word(ctx context.Context, f *Flight) wording
-	// passed reads the answer of a gated wording, as verdict does errors.
+	// passed reads the answer of a gated or mild wording, as verdict does errors.
 	passed(f *Flight, rows int64) (refused *dbguard.Count, again bool)
 	// verdict reads an error of a wording: a count that is refused; or that the
 	// statement has to be run in other words, as the server has undone these.
@@ -61,8 +66,8 @@ func (f *Flight) reword(ctx context.Context) {
 		f.way = alone
 	}
 	// A budget is charged between the count and the end of the transaction.
-	if f.sealed && f.way == own && !f.op.Shares() {
-		f.way = alone
+	if f.sealed && (f.way == own || f.mild) && !f.op.Shares() {
+		f.way, f.outer = alone, f.way
 	}
 }
 
@@ -99,7 +104,7 @@ func (f *Flight) Answer(ctx context.Context, rows int64, err error) (again bool,
 	case err == nil && !f.sealed, s.lose(err) && f.way != alone:
 		return false, f.End(ctx, rows, err)
 	case err == nil:
-		return false, f.endSealed(ctx, f.countOf(rows), dbguard.EffectApplied)
+		return f.answerSealed(ctx, rows)
 	case s.lose(err):
 		f.land()
 		s.broken = true
@@ -117,6 +122,16 @@ func (f *Flight) Answer(ctx context.Context, rows int64, err error) (again bool,
 	}
 	f.land()
 	return false, f.op.End(dbguard.EffectUndone, err)
+}
+
+// answerSealed is Answer of what the server has judged.
+func (f *Flight) answerSealed(ctx context.Context, rows int64) (again bool, _ error) {
+	if f.mild {
+		if _, again := f.s.backend.(rewording).passed(f, rows); again {
+			return f.again(ctx)
+		}
+	}
+	return false, f.endSealed(ctx, f.countOf(rows), dbguard.EffectApplied)
 }
 
 // answerGated is Answer where nothing was opened in the caller's transaction. An
@@ -148,18 +163,18 @@ func (f *Flight) answerGated(ctx context.Context, rows int64, err error) (again 
 // been spent by somebody else meanwhile.
 func (f *Flight) endSealed(ctx context.Context, count dbguard.Count, effect dbguard.Effect) error {
 	f.land()
-	ctx, cancel := outlive(ctx)
-	defer cancel()
 	s := f.s
 	s.backend.touched(f.st, s.tx != txCaller)
 	refused := f.op.Settle(count) != nil
 	if refused {
 		s.backend.(rewording).undid(f)
 	}
-	switch {
-	case f.way == alone:
+	if f.way == alone {
 		return f.op.End(effect, nil)
-	case refused:
+	}
+	ctx, cancel := outlive(ctx)
+	defer cancel()
+	if refused {
 		return f.takeBack(ctx, nil)
 	}
 	return f.keep(ctx)
@@ -176,11 +191,13 @@ func (f *Flight) countOf(rows int64) dbguard.Count {
 // again opens the way for other words.
 func (f *Flight) again(ctx context.Context) (bool, error) {
 	s := f.s
+	f.callers = s.text.Source // nothing else has been read meanwhile
+	defer func() { f.callers = "" }()
 	s.backend.(rewording).undid(f)
 	if f.gated {
 		f.way = nested
 	} else if f.way == alone {
-		f.way = own
+		f.way = f.outer
 	} else if err := f.leave(ctx, f.frame.undo); err != nil {
 		s.flight = nil
 		return false, f.refused(ctx, hide(err))

@@ -50,6 +50,12 @@ func (s *schema) consequence(at int, row string) string {
 
 // logAction only inserts in most cases: such a trigger is harmless.
 func (s *schema) logAction(row string) string {
+	if s.is(target.SQLite) && s.in(25) {
+		return fmt.Sprintf(pick(s.dice, []string{
+			"INSERT INTO tally VALUES (%[1]s.id %% 4, 1) ON CONFLICT DO UPDATE SET n = n + 1",
+			"INSERT OR REPLACE INTO tally VALUES (%[1]s.id %% 4, 7)", "INSERT OR IGNORE INTO tally VALUES (%[1]s.id %% 4, 1)",
+		}), row)
+	}
 	switch s.IntN(5) {
 	case 0:
 		return "UPDATE log SET n = n + 1"

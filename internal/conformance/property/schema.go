@@ -60,6 +60,10 @@ func newSchema(d dice, e target.Engine) *schema {
 	for n := range 3 {
 		s.add("INSERT INTO log VALUES ('old', %d)", n)
 	}
+	if s.is(target.SQLite) {
+		s.add("CREATE TABLE tally (k INT PRIMARY KEY, n INT)")
+		s.add("INSERT INTO tally VALUES (0, 1), (1, 1)")
+	}
 	for range d.between(2, 5) {
 		s.table()
 	}
@@ -105,9 +109,19 @@ func (s *schema) table() {
 	if !partitioned || s.is(target.Postgres) {
 		columns, constraints = s.references(t, columns)
 	}
-	columns = append(columns, "PRIMARY KEY ("+t.keyed+")")
+	key, suffix := "PRIMARY KEY ("+t.keyed+")", ""
+	if s.is(target.SQLite) && s.in(15) {
+		key += " ON CONFLICT REPLACE"
+	}
+	if s.is(target.SQLite) && s.in(20) {
+		suffix = " WITHOUT ROWID"
+	}
+	columns = append(columns, key)
 	text := fmt.Sprintf("CREATE TABLE %s (%s)", t.name, strings.Join(append(columns, constraints...), ", "))
-	s.add("%s%s", text, s.partitions(t, partitioned))
+	s.add("%s%s%s", text, s.partitions(t, partitioned), suffix)
+	if s.is(target.SQLite) && s.in(40) {
+		s.add("CREATE INDEX %s_a ON %s (a)", t.name, t.name)
+	}
 	s.split(t, partitioned, kind)
 	s.tables = append(s.tables, t)
 	s.fill(t)

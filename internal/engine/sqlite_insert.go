@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"context"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// quiet: what was seen under the transaction's lock stays so until it ends. A
+// transaction that the library has rolled back on an error, a read's for
+// instance, is found out by asking for another.
+func (q *sqlite) quiet(st *statement) bool {
+	if !q.held || q.schema == nil || !q.schema.calm(st) {
+		return false
+	}
+	open, err := q.within(context.Background())
+	q.held = open && err == nil
+	return q.held
+}
+
+func (q *sqlite) stirs(ctx context.Context, st *statement) (bool, error) {
+	sc, err := q.known(ctx)
+	return err == nil && !sc.calm(st), err
+}
+
+// calm reports that the statement's INSERTs do nothing but add rows to main's tables.
+func (sc *liteSchema) calm(st *statement) bool {
+	var starts []deed
+	for i := range st.targets {
+		x := &st.targets[i]
+		if len(x.name) == 0 || x.op.Kind != sqlscan.Insert {
+			return false
+		}
+		name := fold(x.name[len(x.name)-1])
+		if homes := sc.homes[name]; sc.replaces[name] || len(homes) != 1 || homes[0] != "main" {
+			return false
+		}
+		starts = append(starts, deed{name, rowsAdded, nil})
+	}
+	r := sc.reach(starts)
+	return r.onlyAdds()
+}
+
+// insertText is an INSERT of one row that makes sure of the schema by itself:
+//
+//	INSERT INTO t (a, b) SELECT * FROM (VALUES (?, ?)) WHERE (SELECT schema_version FROM pragma_schema_version) = 7
+//
+// It is empty where that does not fit, or more than new rows may be behind it.
+func (sc *liteSchema) insertText(f *Flight) string {
+	st := f.st
+	if st.op.Statements != 1 || len(st.targets) != 1 || len(st.kinds) != 1 || !sc.calm(st) {
+		return ""
+	}
+	x := &st.targets[0]
+	returns := x.op.Flags&sqlscan.Returning != 0
+	if x.op.Rows != 1 || returns != (f.form == Rows) || containsFold(f.callers, versionTable) {
+		return ""
+	}
+	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.SQLite, Mode: f.s.modes.mode}
+	begin, end, depth := int32(-1), int32(-1), 0
+	for tok := range tokens(t, x.op.Object.End, int32(len(f.callers))) {
+		switch {
+		case tok.Kind == sqlscan.Punct && tok.Byte == '(':
+			depth++
+		case tok.Kind == sqlscan.Punct && tok.Byte == ')':
+			if depth--; depth == 0 && begin >= 0 && end < 0 {
+				end = tok.End
+			}
+		case begin < 0 && depth == 0 && tok.Kind == sqlscan.Word && strings.EqualFold(f.callers[tok.Pos:tok.End], "VALUES"):
+			begin = tok.Pos
+		}
+	}
+	if begin < 0 || end < 0 {
+		return "" // DEFAULT VALUES
+	}
+	return f.callers[:begin] + "SELECT * FROM (" + f.callers[begin:end] + ") WHERE (SELECT schema_version FROM " + versionTable + ") = " +
+		sc.version + f.callers[end:]
+}

@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// A statement that names its row by a key, on a table behind which nothing but
+// new rows can be, changes one row at most. There is nothing to count and nothing
+// to undo, as long as the schema is still the one that says so. The statement
+// makes sure of that itself:
+//
+//	DELETE FROM t WHERE (id = ?) AND (SELECT schema_version FROM pragma_schema_version) = 7
+//
+// One that names its rows by an index can count them beforehand, as an index finds
+// them for little, and change none if they are too many:
+//
+//	DELETE FROM t WHERE (a = ?1) AND (SELECT count(*) FROM (SELECT 1 FROM t WHERE (a = ?1) LIMIT n+1)) <= n AND …
+//
+// Where none is changed there may have been none, and then that is seen to.
+
+var _ rewording = (*sqlite)(nil)
+
+func (q *sqlite) word(_ context.Context, f *Flight) wording {
+	sc, x := q.schema, f.st.simple()
+	if sc != nil && x == nil && !q.unfit {
+		if text := sc.insertText(f); text != "" {
+			return wording{text: text, sealed: true, mild: true, adds: true, tagged: true}
+		}
+	}
+	if sc == nil || x == nil || !q.journal || q.unfit || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !byItself(f, x) {
+		return wording{}
+	}
+	name := fold(x.name[0])
+	table := sc.tables[name]
+	if table == nil || !table.plain || sc.replaces[name] || x.replaces {
+		return wording{}
+	}
+	r := sc.reach([]deed{{name, effectOf(x), nil}})
+	columns := equals(f, x)
+	head, where, tail := f.callers[:x.op.Where.Start], f.callers[x.op.Where.Start:x.op.Where.End], f.callers[x.op.Where.End:]
+	few := ""
+	switch {
+	case columns == nil || !r.onlyAdds():
+		return wording{}
+	case table.hasKey(columns):
+	case !r.skip && f.op.Limit() <= maxHeld && f.op.AtLeast() == 0 && table.leads(columns):
+		clause, ok := tableClause(f, x), false
+		if head, where, tail, ok = f.numbered(x.op.Where); !ok || clause == "" {
+			return wording{}
+		}
+		few = fmt.Sprintf(" AND (SELECT count(*) FROM (SELECT 1 FROM %s WHERE (%s) LIMIT %d)) <= %d", clause, where, f.op.Limit()+1, f.op.Limit())
+	default:
+		return wording{}
+	}
+	return wording{
+		text:   head + "(" + where + ")" + few + " AND (SELECT schema_version FROM " + versionTable + ") = " + sc.version + tail,
+		sealed: true, mild: true, tagged: true, few: few != "",
+	}
+}
+
+// numbered is the text before, in and behind a span, such that the span may stand
+// in it twice with the same arguments.
+func (f *Flight) numbered(sp sqlscan.Span) (head, inside, tail string, ok bool) {
+	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.SQLite, Mode: f.s.modes.mode}
+	var parts [3]strings.Builder
+	plain, others, from := 0, 0, int32(0)
+	for i, cut := range []int32{sp.Start, sp.End, int32(len(f.callers))} {
+		for tok := range tokens(t, from, cut) {
+			parts[i].WriteString(f.callers[from:tok.End])
+			from = tok.End
+			switch {
+			case tok.Kind != sqlscan.Param:
+			case tok.End-tok.Pos == 1:
+				plain++
+				parts[i].WriteString(strconv.Itoa(plain))
+			default:
+				others++
+			}
+		}
+		parts[i].WriteString(f.callers[from:cut])
+		from = cut
+	}
+	return parts[0].String(), parts[1].String(), parts[2].String(), plain == 0 || others == 0
+}
+
+// versionTable tells the version of main's schema within a statement.
+const versionTable = "pragma_schema_version"
+
+// byItself reports a text that can take another condition, and whose outcome is
+// one number or its rows.
+func byItself(f *Flight, x *target) bool {
+	returns := x.op.Flags&sqlscan.Returning != 0
+	return f.st.op.Acts[0].Filter == dbguard.Filtered && len(x.name) == 1 && x.op.Where.Start < x.op.Where.End &&
+		returns == (f.form == Rows) && !containsFold(f.callers, versionTable) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0
+}
+
+// equals are the columns of a condition that is made of column = value, joined by
+// AND; nil, if it is not.
+func equals(f *Flight, x *target) (columns []string) {
+	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.SQLite, Mode: f.s.modes.mode}
+	state := 0 // what comes next: a column, =, a value, AND
+	for tok := range tokens(t, x.op.Where.Start, x.op.Where.End) {
+		text := f.callers[tok.Pos:tok.End]
+		switch {
+		case state == 0 && (tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent):
+			columns = append(columns, fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})))
+		case state == 1 && text == "=":
+		case state == 2 && (tok.Kind == sqlscan.Param || tok.Kind == sqlscan.Number || tok.Kind == sqlscan.String && text[0] == '\''):
+		case state == 3 && strings.EqualFold(text, "AND"):
+		default:
+			return nil
+		}
+		state = (state + 1) % 4
+	}
+	if state != 3 {
+		return nil
+	}
+	return columns
+}
+
+// leads reports that the columns are the first ones of an index: what it finds for
+// them are the rows that are meant and no others.
+func (x *liteTable) leads(columns []string) bool {
+	return slices.ContainsFunc(x.sorted, func(key string) bool {
+		names := strings.Split(key, ",")
+		return len(columns) <= len(names) && !slices.ContainsFunc(columns, func(name string) bool {
+			return !slices.Contains(names[:len(columns)], name)
+		})
+	})
+}
+
+// hasKey reports that no two rows are the same in these columns.
+func (x *liteTable) hasKey(columns []string) bool {
+	among := map[string]bool{}
+	for _, name := range columns {
+		among[name] = true
+	}
+next:
+	for _, key := range x.unique {
+		for name := range strings.SplitSeq(key, ",") {
+			if !among[name] {
+				continue next
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// passed: a statement that has changed no row may have met another schema.
+func (q *sqlite) passed(f *Flight, rows int64) (refused *dbguard.Count, again bool) {
+	if rows > 0 || q.schema == nil {
+		return nil, false
+	}
+	version, err := q.version(f.ctx)
+	if err != nil || version != q.schema.version {
+		q.schema, q.held = nil, false
+		return nil, true
+	}
+	f.verbatim = f.few // or they are too many
+	return nil, f.few
+}
+
+// verdict: a library that lacks what the wording needs says so before it begins.
+func (q *sqlite) verdict(_ *Flight, err error) (refused *dbguard.Count, again bool) {
+	again = strings.Contains(err.Error(), versionTable)
+	q.unfit = q.unfit || again
+	return nil, again
+}
+
+// There are no gated wordings.
+func (*sqlite) gateError(_ *Flight, err error) error { return err }
+
+func (*sqlite) undid(*Flight) {}

@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// liteSchema is what is known of the tables: by which roads one table's rows
+// lead to others. Names are in lower case; two tables of one name in two schemas
+// count as one.
+//
+// It holds for as long as main's schema has its version, which only grows, and
+// which is looked at in the statement that relies on it or in its transaction.
+// That of temp changes only by texts of this connection. While other files are
+// attached nothing is kept from one statement to the next.
+type liteSchema struct {
+	version  string
+	triggers map[string][]liteTrigger // by the table that they are on
+	refs     map[string][]liteRef     // by the table that is referred to
+	replaces map[string]bool          // tables that remove the rows in conflict by themselves
+	homes    map[string][]string      // the schemas that have a table of the name
+	views    map[string]bool
+	tables   map[string]*liteTable // looked up when they are asked for
+	passing  bool                  // another may hold for the next statement
+}
+
+// liteRef is a foreign key.
+type liteRef struct {
+	child              string
+	onDelete, onUpdate effect
+	strict             bool // may make one of them fail
+}
+
+// known is the schema, as it was when it was last asked for.
+func (q *sqlite) known(ctx context.Context) (*liteSchema, error) {
+	if q.schema != nil {
+		return q.schema, nil
+	}
+	version, err := q.version(ctx) // first: what is read later and is newer does not hold for it
+	if err != nil {
+		return nil, err
+	}
+	names, err := q.schemas(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sc := &liteSchema{
+		version: version, triggers: map[string][]liteTrigger{}, refs: map[string][]liteRef{},
+		replaces: map[string]bool{}, homes: map[string][]string{}, views: map[string]bool{}, tables: map[string]*liteTable{},
+	}
+	for _, name := range names {
+		sc.passing = sc.passing || name != "main" && name != "temp"
+		if err := sc.read(ctx, q.conn, name); err != nil {
+			return nil, err
+		}
+	}
+	sc.passing = sc.passing || sc.views[versionTable] || len(sc.homes[versionTable]) > 0 // it would be asked instead
+	if q.defined {
+		open, err := q.within(ctx)
+		if err != nil {
+			return nil, err
+		}
+		q.defined = open // what is not committed may be taken back, and the version given to another schema
+	}
+	if !sc.passing && !q.defined {
+		q.schema = sc
+	}
+	return sc, nil
+}
+
+// read adds what one schema holds.
+func (sc *liteSchema) read(ctx context.Context, conn Conn, schema string) error {
+	master := quoteName(schema) + ".sqlite_master"
+	err := conn.Query(ctx, "SELECT type, tbl_name, CASE WHEN type = 'trigger' OR sql LIKE '%conflict%' THEN sql END FROM "+
+		master+" WHERE type IN ('table', 'view', 'trigger')", func(v []any) error {
+		table, text := fold(asText(v[1])), asText(v[2])
+		switch asText(v[0]) {
+		case "trigger":
+			sc.triggers[table] = append(sc.triggers[table], readTrigger(text))
+		case "view":
+			sc.views[table] = true
+		default:
+			sc.homes[table] = append(sc.homes[table], schema)
+			sc.replaces[table] = sc.replaces[table] || containsFold(text, "replace")
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return conn.Query(ctx, fmt.Sprintf(`SELECT f."table", m.name, f.on_delete, f.on_update FROM %s m, pragma_foreign_key_list(m.name, %s) f
+WHERE m.type = 'table' AND m.sql LIKE '%%references%%'`, master, quoteString(sqlscan.SQLite, schema)), func(v []any) error {
+		parent, ref := fold(asText(v[0])), liteRef{child: fold(asText(v[1]))}
+		switch asText(v[2]) {
+		case "CASCADE":
+			ref.onDelete = rowsRemoved
+		case "SET NULL", "SET DEFAULT":
+			ref.onDelete = rowsChanged
+		}
+		switch asText(v[3]) {
+		case "CASCADE", "SET NULL", "SET DEFAULT":
+			ref.onUpdate = rowsChanged
+		}
+		ref.strict = ref.onDelete == 0 || ref.onUpdate == 0 || asText(v[2]) == "SET DEFAULT" || asText(v[3]) == "SET DEFAULT"
+		sc.refs[parent] = append(sc.refs[parent], ref)
+		return nil
+	})
+}
+
+// fold is a name as SQLite compares it: only the letters of ASCII have two cases.
+func fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r |= 0x20
+		}
+		return r
+	}, name)
+}
+
+// version is the number of the main database's schema.
+func (q *sqlite) version(ctx context.Context) (string, error) {
+	return askText(ctx, q.conn, "PRAGMA main.schema_version")
+}
+
+// within reports that a transaction is open: a BEGIN then fails, and changes nothing.
+func (q *sqlite) within(ctx context.Context) (bool, error) {
+	if _, err := q.conn.Exec(ctx, "BEGIN"); err != nil {
+		if strings.Contains(err.Error(), "within a transaction") {
+			return true, nil
+		}
+		return false, err
+	}
+	_, err := q.conn.Exec(ctx, "ROLLBACK")
+	return false, err
+}
+
+// liteTable is a table of main, the only one of its name.
+type liteTable struct {
+	plain  bool     // a table with rows of its own; of nothing else is anything known
+	rowid  string   // a name of the row's number, if it has one that no column has taken
+	number string   // the column that is the row's number, in lower case
+	key    []string // the primary key, where it is what tells rows apart
+	unique []string // keys of which no two rows have the same: columns in lower case, a comma between them
+	keyed  []string // the columns of all of those and of others like them; "" for an expression
+	sorted []string // indexes, written like keys
+}
+
+// table looks one up. It is not plain where anything speaks against that.
+func (q *sqlite) table(ctx context.Context, sc *liteSchema, name string) (*liteTable, error) {
+	if x, ok := sc.tables[name]; ok {
+		return x, nil
+	}
+	x := &liteTable{}
+	if homes := sc.homes[name]; len(homes) == 1 && homes[0] == "main" && !sc.views[name] {
+		err := q.describe(ctx, name, x)
+		if err != nil && !strings.Contains(err.Error(), "no such") { // a SQLite older than the table of tables
+			return nil, err
+		}
+	}
+	if len(sc.tables) > maxNames {
+		clear(sc.tables)
+	}
+	sc.tables[name] = x
+	return x, nil
+}
+
+func (q *sqlite) describe(ctx context.Context, name string, x *liteTable) error {
+	quoted := quoteString(sqlscan.SQLite, name)
+	bare, collated := false, true
+	err := q.conn.Query(ctx, "SELECT l.wr, m.sql LIKE '%collate%' FROM pragma_table_list l JOIN main.sqlite_master m ON m.name = l.name AND m.type = 'table'"+
+		" WHERE l.schema = 'main' AND l.type = 'table' AND l.name = "+quoted+" COLLATE NOCASE", func(v []any) error {
+		x.plain, bare, collated = true, asBool(v[0]), asBool(v[1])
+		return nil
+	})
+	if err != nil || !x.plain {
+		return err
+	}
+	if err := q.columns(ctx, quoted, x, bare); err != nil {
+		return err
+	}
+	if err := q.indexes(ctx, quoted, x); err != nil || collated {
+		x.key, x.unique, x.sorted = nil, nil, nil // equal may mean something else to the key than to the column
+		return err
+	}
+	return nil
+}
+
+// indexes finds them, and which are unique.
+func (q *sqlite) indexes(ctx context.Context, quoted string, x *liteTable) error {
+	columns, odd, unique := map[string][]string{}, map[string]bool{}, map[string]bool{}
+	err := q.conn.Query(ctx, `SELECT l.name, i.name, i.coll = 'BINARY' AND NOT l.partial, l."unique" FROM pragma_index_list(`+quoted+
+		`) l, pragma_index_xinfo(l.name) i WHERE i.key ORDER BY l.seq, i.seqno`, func(v []any) error {
+		index, column := asText(v[0]), fold(asText(v[1]))
+		columns[index] = append(columns[index], column)
+		if unique[index] = asBool(v[3]); unique[index] {
+			x.keyed = append(x.keyed, column)
+		}
+		odd[index] = odd[index] || !asBool(v[2]) || column == "" || strings.Contains(column, ",")
+		return nil
+	})
+	for index, names := range columns {
+		key := strings.Join(names, ",")
+		switch {
+		case odd[index]:
+		case unique[index]:
+			x.unique = append(x.unique, key)
+			fallthrough
+		default:
+			x.sorted = append(x.sorted, key)
+		}
+	}
+	return err
+}
+
+// columns finds out by what a row is told from all others.
+func (q *sqlite) columns(ctx context.Context, quoted string, x *liteTable, bare bool) error {
+	taken := map[string]bool{}
+	var key, types []string
+	err := q.conn.Query(ctx, "SELECT name, upper(type), pk FROM pragma_table_xinfo("+quoted+") ORDER BY pk", func(v []any) error {
+		name := fold(asText(v[0]))
+		taken[name] = true
+		if asText(v[2]) != "0" {
+			key, types = append(key, name), append(types, asText(v[1]))
+		}
+		return nil
+	})
+	if bare {
+		x.key = key
+		return err
+	}
+	if len(key) == 1 && types[0] == "INTEGER" {
+		x.number = key[0]
+		x.unique, x.keyed = append(x.unique, x.number), append(x.keyed, x.number)
+	}
+	for _, name := range rowNumbers {
+		if !taken[name] {
+			x.rowid = cmp.Or(x.rowid, name)
+			x.unique, x.keyed = append(x.unique, name), append(x.keyed, name)
+		}
+	}
+	return err
+}
+
+// rowNumbers are the names of a row's number, where no column has taken them.
+var rowNumbers = []string{"rowid", "_rowid_", "oid"}

@@ -1,0 +1,71 @@
+package engine
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const plainDelete = "DELETE FROM t WHERE a > 1"
+
+var logging = []liteTrigger{{on: rowsRemoved, read: true, acts: []deed{{"log", rowsAdded, nil}}}}
+
+// stops are texts and how each is written so that it stops one row past a bound of
+// two; "" where it must go as it is.
+var stops = []struct {
+	name, text string
+	change     func(sc *liteSchema)
+	want       string
+}{
+	{"rowid", plainDelete, nil, "DELETE FROM t WHERE rowid IN (SELECT rowid FROM t  WHERE (a > 1) LIMIT 3)"},
+	{
+		"an alias and RETURNING", "UPDATE t AS x SET a = ? WHERE x.b = ? RETURNING x.a", nil,
+		"UPDATE t AS x SET a = ? WHERE rowid IN (SELECT rowid FROM t AS x  WHERE (x.b = ?) LIMIT 3) RETURNING x.a",
+	},
+	{
+		"a primary key", plainDelete, func(sc *liteSchema) { sc.tables["t"] = &liteTable{plain: true, key: []string{"a", "b"}} },
+		`DELETE FROM t WHERE ("a", "b") IN (SELECT "a", "b" FROM t  WHERE (a > 1) LIMIT 3)`,
+	},
+	{
+		"a trigger", plainDelete, func(sc *liteSchema) { sc.triggers = map[string][]liteTrigger{"t": logging} },
+		"DELETE FROM t WHERE rowid IN (SELECT rowid FROM t  WHERE (a > 1) LIMIT 3)",
+	},
+	{
+		"a trigger that may fail", plainDelete, func(sc *liteSchema) {
+			sc.triggers = map[string][]liteTrigger{"t": {{on: rowsRemoved, read: true, raises: true}}}
+		}, "",
+	},
+	{"conflicts are ignored", "UPDATE OR IGNORE t SET a = 1 WHERE b > 1", nil, ""},
+	{"a unique column", "UPDATE t SET id = id + 1 WHERE b > 1", nil, ""},
+	{"several columns at once", "UPDATE t SET (a, b) = (1, 2) WHERE b > 1", nil, ""},
+	{"conflicts are resolved", plainDelete, func(sc *liteSchema) { sc.replaces = map[string]bool{"t": true} }, "DELETE FROM t WHERE rowid IN (SELECT rowid FROM t  WHERE (a > 1) LIMIT 3)"},
+	{"rows hang together", plainDelete, func(sc *liteSchema) { sc.refs = map[string][]liteRef{"t": {{child: "t", strict: true}}} }, ""},
+	{"rows hang together elsewhere", plainDelete, func(sc *liteSchema) {
+		sc.refs = map[string][]liteRef{"t": {{child: "u", strict: true}, {child: "u", onDelete: rowsRemoved}}}
+	}, ""},
+	{
+		"others may fail", plainDelete, func(sc *liteSchema) { sc.refs = map[string][]liteRef{"t": {{child: "u", strict: true}}} },
+		"DELETE FROM t WHERE rowid IN (SELECT rowid FROM t  WHERE (a > 1) LIMIT 3)",
+	},
+	{"a WITH of the name", "WITH t AS (SELECT 1 AS a) DELETE FROM t WHERE a > 1", nil, ""},
+	{"nothing is known", plainDelete, func(sc *liteSchema) { sc.tables["t"] = &liteTable{} }, ""},
+}
+
+func TestStops(t *testing.T) {
+	for _, tt := range stops {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, sq)
+			sc := r.backend.(*sqlite).schema
+			sc.tables["t"] = &liteTable{plain: true, rowid: "rowid", keyed: []string{"id", "rowid"}}
+			if tt.change != nil {
+				tt.change(sc)
+			}
+			f, err := r.StartAs(atMost(2), tt.text, Tagged)
+			require.NoError(t, err)
+			text, complete := f.Instead()
+			assert.Equal(t, tt.want, text)
+			assert.False(t, complete)
+		})
+	}
+}
