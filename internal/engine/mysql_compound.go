@@ -94,7 +94,9 @@ func (e *express) ask(f *Flight, c compound) (r reply, err error) {
 	if fresh {
 		text = "BEGIN NOT ATOMIC PREPARE " + name + " FROM '" + strings.ReplaceAll(e.script(c), "'", "''") + "'; " + text + "; END"
 	}
-	r = reply{answer: kept, rows: 1} // of which nothing is said
+	if r = (reply{answer: kept, rows: 1}); e.kind == sqlscan.Insert { // of which nothing is said, but of an INSERT
+		r.answer = -1
+	}
 	err = m.conn.Query(f.ctx, text, func(v []any) (err error) {
 		for i, into := range []*int64{&r.answer, &r.rows, &r.id} {
 			if *into, err = asInt(v[i]); err != nil {
@@ -104,6 +106,9 @@ func (e *express) ask(f *Flight, c compound) (r reply, err error) {
 		r.safe, r.serial = asBool(v[3]), asText(v[4]) == "SERIALIZABLE"
 		return nil
 	})
+	if err == nil && r.answer < 0 {
+		err = errNoRow
+	}
 	switch {
 	case err == nil:
 		m.marked = c.opening != outside

@@ -109,7 +109,7 @@ func TestSeenInsertsAreQuiet(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, my)
 			change(r)
-			r.conn.on("SELECT @@in_transaction", int64(1))
+			r.conn.on("SELECT @@in_transaction", int64(1)).on("prepare first, looks", int64(kept), int64(1), int64(5), int64(0), "REPEATABLE-READ")
 			r.exec(t, inserts7)
 			require.NoError(t, r.send(context.Background(), "INSERT INTO t VALUES (9)", 1, nil))
 			assert.NotEqual(t, []string{"> INSERT INTO t VALUES (9)"}, r.sent())

@@ -1,12 +1,14 @@
 package adverse
 
 import (
+	"database/sql/driver"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
 // What the server counts in its own way is not held against the caller.
@@ -45,5 +47,38 @@ func TestWhatChangesNothingIsNotCounted(t *testing.T) {
 			require.ErrorIs(t, err, dbguard.ErrRefused, text)
 			assert.Equal(t, 5, g.rows(t, "child"), text)
 		}
+	})
+}
+
+// The guard's prepared compounds run in the database that they were prepared in.
+func TestAnotherDatabase(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		other := newGround(t, g.Target)
+		c := g.conn(t)
+		var here, there string
+		require.NoError(t, c.QueryRowContext(t.Context(), "SELECT DATABASE()").Scan(&here))
+		require.NoError(t, other.bare.QueryRowContext(t.Context(), "SELECT DATABASE()").Scan(&there))
+		send := func(id int) {
+			t.Helper()
+			for _, text := range []string{"DELETE FROM t WHERE id = ?", "INSERT INTO t VALUES (? + 100, 0)"} {
+				_, err := c.ExecContext(dbguard.AtMost(t.Context(), 1), text, id)
+				require.NoError(t, err, text)
+			}
+		}
+		send(1)
+		exec(t, c, "USE "+there)
+		send(2)
+		require.NoError(t, c.Raw(func(conn any) error {
+			raw, err := sqlguard.Raw(dbguard.Allow(t.Context(), "tested", dbguard.Opaque()), conn, "to go behind the guard's back")
+			if err == nil {
+				_, err = raw.(driver.ExecerContext).ExecContext(t.Context(), "USE "+here, nil)
+			}
+			return err
+		}))
+		send(3)
+		assert.Equal(t, 2, g.rows(t, "t WHERE id IN (101, 103)"))
+		assert.Equal(t, 7, g.rows(t, "t WHERE id < 100"))
+		assert.Equal(t, 1, other.rows(t, "t WHERE id = 102"))
+		assert.Equal(t, 8, other.rows(t, "t WHERE id < 100"))
 	})
 }
