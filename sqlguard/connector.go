@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/dbguard/dbguard-go/internal/engine"
 )
@@ -17,6 +18,7 @@ type connector struct {
 	dsn       string
 	hasDSN    bool
 	namespace string
+	zone      *time.Location
 	answered  atomic.Uint32 // the Dialect that the server answered
 	created   atomic.Bool   // a grant let an SQLite file come into being
 	pool      pool
@@ -32,7 +34,7 @@ func newConnectorDSN(d driver.Driver, dsn string, s settings) (*connector, error
 	if s.dialect == 0 {
 		c.dialect = dialectOf(d)
 	}
-	c.namespace = namespace(c.dialect, dsn)
+	c.namespace, c.zone = namespace(c.dialect, dsn), zone(d, dsn)
 	if dc, ok := d.(driver.DriverContext); ok {
 		base, err := dc.OpenConnector(dsn)
 		if err != nil {
@@ -78,7 +80,7 @@ func (c *connector) wrap(ctx context.Context, base driver.Conn) (driver.Conn, er
 		}
 	}
 	session := engine.NewSession(helper{b}, engine.Config{
-		Guard: c.guard, Dialect: dialect, Namespace: c.namespace, Gate: c.gate,
+		Guard: c.guard, Dialect: dialect, Namespace: c.namespace, Gate: c.gate, Zone: c.zone,
 	})
 	return compose(&conn{
 		bare: b, session: session, guard: c.guard, observing: c.guard.Observing(),

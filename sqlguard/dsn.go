@@ -1,8 +1,11 @@
 package sqlguard
 
 import (
+	"database/sql/driver"
 	"net/url"
+	"reflect"
 	"strings"
+	"time"
 )
 
 // namespace is the database that a DSN names, for traces; "" where it does not
@@ -25,6 +28,39 @@ func namespace(d Dialect, dsn string) string {
 		return u.Query().Get("database")
 	}
 	return keyword(dsn, "dbname")
+}
+
+// zone is that in which the driver writes times; nil where it is not known.
+func zone(d driver.Driver, dsn string) *time.Location {
+	t := reflect.TypeOf(d)
+	if t == nil || t.Kind() != reflect.Pointer || t.Elem().PkgPath() != "github.com/go-sql-driver/mysql" {
+		return nil
+	}
+	return zoneOf(dsn)
+}
+
+// zoneOf is the zone in a DSN of go-sql-driver/mysql; nil, too, where it has times
+// cut.
+func zoneOf(dsn string) *time.Location {
+	_, after, _ := cutLast(dsn, "/")
+	_, params, _ := strings.Cut(after, "?")
+	at := time.UTC
+	for _, param := range strings.Split(params, "&") {
+		key, value, _ := strings.Cut(param, "=")
+		switch key {
+		case "timeTruncate":
+			return nil
+		case "loc":
+			name, err := url.QueryUnescape(value)
+			if err != nil {
+				return nil
+			}
+			if at, err = time.LoadLocation(name); err != nil {
+				return nil
+			}
+		}
+	}
+	return at
 }
 
 // keyword is a value of libpq's "key=value key='quoted value'" form; values

@@ -70,6 +70,24 @@ func TestNamespace(t *testing.T) {
 	}
 }
 
+func TestZone(t *testing.T) {
+	for dsn, want := range map[string]string{
+		"u:secret@tcp(h)/shop":                             "UTC",
+		"u:se/cr?t@tcp(h)/shop?parseTime=true":             "UTC",
+		"u@tcp(h)/shop?parseTime=true&loc=Europe%2FBerlin": "Europe/Berlin",
+		"u@tcp(h)/?loc=Local":                              "Local",
+		"u@tcp(h)/shop?loc=Nowhere":                        "unknown",
+		"u@tcp(h)/shop?loc=UTC&timeTruncate=1us":           "unknown",
+	} {
+		name := "unknown"
+		if at := zoneOf(dsn); at != nil {
+			name = at.String()
+		}
+		assert.Equal(t, want, name, dsn)
+	}
+	assert.Nil(t, zone(nil, "u@tcp(h)/shop"), "of another driver nothing is known")
+}
+
 func TestDialectOfVersion(t *testing.T) {
 	for version, want := range map[string]Dialect{
 		"PostgreSQL 15.18 (Debian 15.18-0+deb12u1) on x86_64": PostgreSQL,

@@ -49,18 +49,12 @@ func (c *conn) express(ctx context.Context, text string, args []driver.NamedValu
 	if err := c.settle(); err != nil {
 		return nil, true, err
 	}
-	n, done, err := c.session.Exec(ctx, text, args)
+	res, done, err := c.session.Exec(ctx, text, args)
 	if err != nil || !done {
 		return nil, done, err
 	}
-	return expressed(n), true, nil
+	return givenResult{res.RowsAffected, res.LastInsertID}, true, nil
 }
-
-// expressed is the result of a statement that inserted nothing.
-type expressed int64
-
-func (expressed) LastInsertId() (int64, error)   { return 0, nil }
-func (n expressed) RowsAffected() (int64, error) { return int64(n), nil }
 
 // judgedExec runs, once, what is not a read: of a text or of a prepared statement.
 func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.Result, told]) (driver.Result, error) {

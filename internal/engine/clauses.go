@@ -10,10 +10,10 @@ import (
 // means, its arguments written out.
 func (f *Flight) selection() (text string, ok bool) {
 	x := f.st.simple()
-	if x == nil || f.text == "" || x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0 {
+	if x == nil || f.callers == "" || x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0 {
 		return "", false
 	}
-	t := &sqlscan.Text{Source: f.text, Dialect: sqlscan.MySQL, Mode: f.s.modes.mode}
+	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.MySQL, Mode: f.s.modes.mode}
 	c := clausesOf(t, x)
 	if c.odd {
 		return "", false

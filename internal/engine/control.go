@@ -175,8 +175,8 @@ func dependsOnState(t *sqlscan.Text) bool {
 // was asked for.
 func (s *Session) TxBegan(isolated bool) {
 	s.began()
-	if p, ok := s.backend.(*postgres); ok && isolated {
-		p.isolated()
+	if b, ok := s.backend.(interface{ isolated() }); ok && isolated {
+		b.isolated()
 	}
 }
 

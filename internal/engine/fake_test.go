@@ -44,10 +44,16 @@ func label(text string) string {
 		return "routes"
 	case strings.Contains(text, "pragma_table_list"):
 		return "rowid"
+	case strings.HasPrefix(text, "EXECUTE dbguard_"):
+		return "execute " + strings.TrimPrefix(text, "EXECUTE dbguard_")[:1]
+	case strings.HasPrefix(text, "BEGIN NOT ATOMIC PREPARE dbguard_"):
+		return "prepare" + opens(text)
 	case strings.HasPrefix(text, "SELECT ROUTINE_SCHEMA, ROUTINE_BODY"):
 		return "routine"
 	case strings.Contains(text, "information_schema.ENGINES"):
 		return "engines"
+	case strings.HasPrefix(text, "SELECT t.TABLE_SCHEMA, @@t"):
+		return "plainly"
 	case strings.HasPrefix(text, "SHOW SESSION STATUS"):
 		return "handled"
 	case strings.Contains(text, ".sqlite_master WHERE"), strings.Contains(text, "pg_catalog.pg_class c JOIN"):
@@ -58,6 +64,21 @@ func label(text string) string {
 		return "journal"
 	}
 	return text
+}
+
+// opens is how a compound of MariaDB's opens, and whether it looks at the table.
+func opens(text string) (how string) {
+	for _, x := range []struct{ part, how string }{
+		{"START TRANSACTION", " own"},
+		{"SAVEPOINT " + savepoint + "; ROLLBACK TO SAVEPOINT " + savepoint + "; IF", " first"},
+		{"RELEASE SAVEPOINT", " again"},
+		{"information_schema.TRIGGERS", ", looks"},
+	} {
+		if strings.Contains(text, x.part) {
+			how += x.how
+		}
+	}
+	return how
 }
 
 func (c *fakeConn) answer(ctx context.Context, text string) fakeAnswer {
@@ -111,9 +132,10 @@ func (e pgError) Error() string    { return "ERROR: (SQLSTATE " + string(e) + ")
 func (e pgError) SQLState() string { return string(e) }
 
 var (
-	errServer  = errors.New("Error 1062 (23000): Duplicate entry")
-	errNoPoint = errors.New("Error 1305 (42000): SAVEPOINT dbguard does not exist")
-	errNoSaved = errors.New("SQL logic error: no such savepoint: dbguard (1)")
+	errServer      = errors.New("Error 1062 (23000): Duplicate entry")
+	errNoPoint     = errors.New("Error 1305 (42000): SAVEPOINT " + savepoint + " does not exist")
+	errNoStatement = errors.New("Error 1243 (HY000): Unknown prepared statement handler (dbguard_3) given to EXECUTE")
+	errNoSaved     = errors.New("SQL logic error: no such savepoint: " + savepoint + " (1)")
 )
 
 // changedRow is a row of PostgreSQL's counters.
@@ -147,6 +169,7 @@ func newRig(t *testing.T, d sqlscan.Dialect, change ...func(*dbguard.Policy)) *r
 		r.conn.on("count", changedRow(16400, 1, "t")...)
 	case *mysql:
 		b.version, b.autocommit = "10.11.6-MariaDB", true
+		b.placed, b.sees = true, everywhere
 		r.tx = txIdle
 		r.handled(1)
 	case *sqlite:

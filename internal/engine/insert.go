@@ -45,7 +45,7 @@ func (s *Session) additions(ctx context.Context, t *sqlscan.Text, st *statement)
 		}
 		quiet = true
 	}
-	if quiet {
+	if st.quiet = quiet; quiet {
 		st.op.Acts, st.targets = acts, targets
 	}
 	return nil

@@ -3,8 +3,10 @@ package engine
 import (
 	"database/sql/driver"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
@@ -34,16 +36,42 @@ func literal(v driver.Value) (text string, ok bool) {
 		}
 		return "0", true
 	case string:
-		return "'" + v + "'", plainString(v)
+		return quoted(v)
 	case []byte:
-		return "'" + string(v) + "'", v != nil && plainString(string(v))
+		if v != nil {
+			return quoted(string(v))
+		}
 	}
 	return "", false
 }
 
-// plainString reports that the bytes between two quotes are what they are in
-// every sql_mode and character set: no second byte of a character is a quote.
-func plainString(s string) bool { return !strings.ContainsAny(s, "'\\\x00") }
+// quoted is a string between two quotes; not ok, where the bytes between them are
+// not what they are in every sql_mode and character set: a backslash may escape, or
+// be the second byte of a character. A quote is that in none that a client can have.
+func quoted(s string) (text string, ok bool) {
+	return "'" + strings.ReplaceAll(s, "'", "''") + "'", !strings.ContainsAny(s, "\\\x00")
+}
+
+// timed are the arguments with times as text, as a driver writes them whose zone is
+// known: that of go-sql-driver/mysql, which leaves out the time of day at midnight.
+func (s *Session) timed(args []driver.NamedValue) []driver.NamedValue {
+	for i, a := range args {
+		at, ok := a.Value.(time.Time)
+		if !ok || s.zone == nil {
+			continue
+		}
+		text := "0000-00-00"
+		if !at.IsZero() {
+			if at = at.In(s.zone); at.Year() < 1 || at.Year() > 9999 {
+				continue // which the driver refuses
+			}
+			text = strings.TrimSuffix(at.Format("2006-01-02 15:04:05.999999999"), " 00:00:00")
+		}
+		args = slices.Clone(args)
+		args[i].Value = text
+	}
+	return args
+}
 
 // spelled is a piece of a text with its arguments written out. skip are those
 // that belong to what stands before it.

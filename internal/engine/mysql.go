@@ -19,9 +19,16 @@ type mysql struct {
 
 	thread       string // how the connection is called in SHOW ENGINE INNODB STATUS
 	noDictionary bool   // the account may not read INNODB_SYS_FOREIGN, or there is none
-	privileged   bool   // the account sees triggers
 	noExpress    bool
-	slow         map[string]heldTable // tables that the express does not serve, for a while
+	slow         map[use]heldTable // what the express does not serve, for a while
+
+	placed   bool   // these two were asked for
+	database string // the session's
+	sees     sight  // of which tables the account sees triggers
+
+	compounds  map[compound]int // that are prepared, by number
+	compounded int              // how many ever were
+	seen                        // in the caller's transaction
 }
 
 func (m *mysql) system() string {
@@ -55,9 +62,14 @@ func (m *mysql) learn(ctx context.Context) error {
 	return err
 }
 
-func (m *mysql) forget() { m.autocommit, m.locked = false, false }
+func (m *mysql) forget() {
+	m.autocommit, m.locked, m.placed = false, false, false
+	m.compounds, m.serial = nil, true
+	m.doubt()
+}
 
 func (m *mysql) touched(st *statement, _ bool) {
+	m.outlives(st)
 	switch {
 	case st.verb == "LOCK":
 		m.locked = true
@@ -79,6 +91,7 @@ func (m *mysql) mode(ctx context.Context) (sqlscan.Mode, error) {
 // state asks by a savepoint: outside of a transaction it leaves no trace, and
 // there is none to go back to.
 func (m *mysql) state(ctx context.Context) (txState, error) {
+	m.doubt()
 	on, err := askInts(ctx, m.conn, "SELECT @@autocommit")
 	if err != nil {
 		return txUnknown, err
@@ -110,6 +123,7 @@ func (m *mysql) nested() frame {
 func (m *mysql) frame(f *Flight) frame {
 	switch {
 	case f.way == nested:
+		m.marked = false
 		return m.nested()
 	case m.locked:
 		return frame{
@@ -131,6 +145,7 @@ func (m *mysql) aborted(error) bool { return false }
 func (m *mysql) endsTransaction(error) bool { return false }
 
 func (m *mysql) rest() txState {
+	m.seen = seen{}
 	if m.autocommit {
 		return txIdle
 	}

@@ -41,6 +41,10 @@ func (st *statement) ran(r *mysqlReach) {
 	if note == "" {
 		note = "it calls a stored function that changes rows"
 	}
-	st.op.Acts = append(st.op.Acts, dbguard.Act{Verb: dbguard.Ask, Note: note})
+	verb := dbguard.Ask
+	if st.commits {
+		verb, note = dbguard.Uncounted, note+", and the statement commits"
+	}
+	st.op.Acts = append(st.op.Acts, dbguard.Act{Verb: verb, Note: note})
 	st.targets = append(st.targets, target{})
 }

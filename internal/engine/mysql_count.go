@@ -29,6 +29,8 @@ type mysqlCounter struct {
 	parts, all  int  // how many of the tables are, of how many
 	viewed      bool // a view was looked through
 	derived     bool // a column of the table changes with others
+	still       bool // an INSERT that sets off nothing that changes rows
+	adds        bool // and sets off nothing at all
 
 	reach   *mysqlReach
 	stamped []mysqlTable // whose foreign keys matter
@@ -41,6 +43,9 @@ func (c *mysqlCounter) survey(context.Context) (string, error) { return "", nil 
 
 func (c *mysqlCounter) baseline(ctx context.Context) (string, error) {
 	c.entries = -1
+	if done, err := c.adding(ctx); done || err != nil {
+		return "", err
+	}
 	bases, note, err := c.targets(ctx)
 	if err != nil || note != "" {
 		return note, err
@@ -65,7 +70,7 @@ func (c *mysqlCounter) targets(ctx context.Context) (bases []mysqlTable, note st
 		v := c.f.st.op.Acts[i].Verb
 		if changesRows(v) && v != dbguard.Call && len(x.name) > 0 && x.op.Flags&sqlscan.Parameterised == 0 {
 			names = append(names, x.name)
-			open += " AND (SELECT COUNT(*) FROM (SELECT 1 FROM " + x.raw + " LIMIT 0) dbguard) = 0"
+			open += opened(&x)
 		}
 	}
 	bases, note, err = c.engines(ctx, names, open, 0)
@@ -287,6 +292,12 @@ func (c *mysqlCounter) handled(ctx context.Context) (n int64, err error) {
 }
 
 func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count, error) {
+	if c.still {
+		if c.adds {
+			c.m.add(&c.f.st.targets[0])
+		}
+		return dbguard.Count{}, nil
+	}
 	stamp, err := c.m.keyStamp(ctx, c.stamped)
 	if err != nil {
 		return dbguard.Count{}, err
@@ -308,7 +319,7 @@ func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count
 	case c.walk != nil:
 		return c.walked(ctx, count, after-c.before, affected)
 	case c.entries >= 0:
-		return c.logged(ctx, count)
+		return c.logged(ctx, count, affected)
 	}
 	return count, nil
 }
@@ -320,10 +331,17 @@ func (c *mysqlCounter) visible(ctx context.Context, handled, affected int64) (db
 	case affected >= 0 && c.joined(): // which the driver counts, in all of its tables
 		return dbguard.Count{Rows: max(affected, c.halved(handled))}, nil
 	case x == nil || affected < 0:
-		return dbguard.Count{Rows: c.halved(handled)}, nil
+		count := dbguard.Count{Rows: c.halved(handled)}
+		if only(c.f.st, dbguard.Insert) {
+			count.Tables = []dbguard.TableRows{{Table: c.reach.hiddenNames(), Rows: count.Rows, Via: "trigger"}}
+		}
+		return count, nil
 	}
 	hidden := max(handled-affected, 0)
-	if c.partitioned {
+	switch {
+	case hidden > 0 && !c.reach.behinds() && c.m.seesTriggers(ctx) && c.m.seesAll(c.reach.named()):
+		hidden = 0 // no code changes rows: the rest are rows that stay as they are, and partitions
+	case c.partitioned:
 		var err error
 		if hidden, err = c.behindPartitions(ctx, handled, affected); err != nil {
 			return dbguard.Count{}, err

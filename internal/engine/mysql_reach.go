@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -208,6 +209,15 @@ func (m *mysql) routine(ctx context.Context, full []string, class string) (found
 	})
 	return found, err
 }
+
+// behinds reports that code deletes or changes rows of tables that the statement
+// does not name.
+func (r *mysqlReach) behinds() bool {
+	return slices.ContainsFunc(r.behind, func(t mysqlTable) bool { return r.tables[t]&(updates|deletes) != 0 })
+}
+
+// named are all tables that are changed.
+func (r *mysqlReach) named() []mysqlTable { return slices.Collect(maps.Keys(r.tables)) }
 
 // hiddenNames are the tables that only code changes, for messages.
 func (r *mysqlReach) hiddenNames() string {

@@ -13,9 +13,9 @@ import (
 
 const (
 	deleteOne = "DELETE FROM t WHERE id = 1"
-	open      = "SAVEPOINT dbguard"
-	back      = "ROLLBACK TO SAVEPOINT dbguard"
-	release   = "RELEASE SAVEPOINT dbguard"
+	open      = "SAVEPOINT " + savepoint
+	back      = "ROLLBACK TO SAVEPOINT " + savepoint
+	release   = "RELEASE SAVEPOINT " + savepoint
 	due       = "SET CONSTRAINTS ALL IMMEDIATE"
 	changed   = "SELECT total_changes()"
 	changes2  = "SELECT total_changes(), changes(), (SELECT schema_version FROM pragma_schema_version)"
@@ -233,7 +233,7 @@ func TestNothingAround(t *testing.T) {
 		want []string
 	}{
 		{"read", pg, atMost(1), "SELECT 1", []string{"> SELECT 1"}},
-		{"insert", my, atMost(1), "INSERT INTO t VALUES (1)", []string{"> INSERT INTO t VALUES (1)"}},
+		{"insert that sets off nothing", my, atMost(1), "INSERT INTO t VALUES (1)", []string{"BEGIN", "plainly", "> INSERT INTO t VALUES (1)", "COMMIT"}},
 		{"begin", pg, atMost(1), "BEGIN", []string{"> BEGIN"}},
 		{"granted structure", pg, granted(dbguard.Truncate("t")), "TRUNCATE t", []string{"find", "SELECT 1", "> TRUNCATE t"}},
 		{"code taken responsibility for", my, granted(dbguard.Opaque()), "CALL p()", []string{"routine", "SELECT 1", "> CALL p()"}},
@@ -247,7 +247,7 @@ func TestNothingAround(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, tt.d)
-			r.conn.on("find", false).on("SELECT 1", int64(1))
+			r.conn.on("find", false).on("SELECT 1", int64(1)).on("plainly", "db", "READ-COMMITTED")
 			require.NoError(t, r.send(tt.ctx, tt.text, 1, nil))
 			assert.Equal(t, tt.want, r.sent())
 		})

@@ -26,6 +26,7 @@ type Config struct {
 	Dialect   sqlscan.Dialect // 0: ask the server
 	Namespace string          // the database, as far as it is known
 	Gate      *dbguard.Gate   // of the server; nil is open
+	Zone      *time.Location  // in which a MySQL driver writes times; nil: not known
 }
 
 // Session is the guard's view of one connection. Like the connection it is
@@ -37,6 +38,7 @@ type Session struct {
 	dialect sqlscan.Dialect
 	backend backend
 	name    string // the database
+	zone    *time.Location
 
 	text  sqlscan.Text // the reading under way, reused
 	reads readCache
@@ -54,7 +56,7 @@ type Session struct {
 
 // NewSession starts to guard a connection. Nothing is sent.
 func NewSession(conn Conn, cfg Config) *Session {
-	s := &Session{conn: conn, guard: cfg.Guard, gate: cfg.Gate, name: cfg.Namespace}
+	s := &Session{conn: conn, guard: cfg.Guard, gate: cfg.Gate, name: cfg.Namespace, zone: cfg.Zone}
 	s.speak(cfg.Dialect)
 	return s
 }
@@ -91,6 +93,7 @@ func (s *Session) IsRead(text string) bool {
 		return false
 	}
 	if s.reads.has(text) {
+		s.toldRead(text)
 		return true
 	}
 	if s.dialect == 0 {
@@ -100,12 +103,26 @@ func (s *Session) IsRead(text string) bool {
 	if !t.IsRead() || s.modes.matter(t) || s.mayCall(t) || s.runsCode(t) {
 		return false
 	}
+	s.toldRead(text)
 	if namesMode(text) {
 		s.forgetModes()
 		return true
 	}
 	s.reads.add(text)
 	return true
+}
+
+// listening is a backend that wants to know what passes it by. Reads come without
+// their outcome, what was found quiet comes with it.
+type listening interface {
+	reads(text string)
+	failed()
+}
+
+func (s *Session) toldRead(text string) {
+	if b, ok := s.backend.(listening); ok {
+		b.reads(text)
+	}
 }
 
 // Form is what a door can do with a text of the session's in place of the
@@ -203,7 +220,7 @@ func (s *Session) judge(ctx context.Context, text string, functions bool) (*stat
 // StartWith is StartAs with the statement's arguments: an engine may need them
 // to ask beforehand which rows it means, or to send it in another form.
 func (s *Session) StartWith(ctx context.Context, text string, args []driver.NamedValue, form Form) (*Flight, error) {
-	s.args = args
+	s.args = s.timed(args)
 	defer func() { s.args = nil }()
 	return s.StartAs(ctx, text, form)
 }

@@ -30,6 +30,8 @@ type statement struct {
 	elsewhere bool
 	// calls says that the text calls a function that may do anything.
 	calls bool
+	// quiet says that its INSERTs are known to do nothing but add rows.
+	quiet bool
 	// queries says that the rows of an INSERT may come of a query, and so of a
 	// view, which calls whatever it likes.
 	queries bool
@@ -99,7 +101,7 @@ func (st *statement) findCode(t *sqlscan.Text) {
 
 // verb is what an operation means to the rules; not ok, if they do not ask.
 func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.Verb, bool) {
-	if s.dialect == sqlscan.MySQL && commitsImplicitly(op) {
+	if s.dialect == sqlscan.MySQL && commitsImplicitly(t, op) {
 		st.commits = true
 	}
 	switch op.Kind {
@@ -168,8 +170,10 @@ func runsInServer(keyword string) bool {
 }
 
 // commitsImplicitly reports that MySQL ends an open transaction to run this.
-func commitsImplicitly(op *sqlscan.Op) bool {
+func commitsImplicitly(t *sqlscan.Text, op *sqlscan.Op) bool {
 	switch op.Kind {
+	case sqlscan.Insert: // CREATE TABLE … AS
+		return op.Flags&sqlscan.Temporary == 0 && keyword(t, op) == "CREATE"
 	case sqlscan.Define, sqlscan.CreateDatabase, sqlscan.Drop, sqlscan.DropDatabase,
 		sqlscan.Truncate, sqlscan.Alter, sqlscan.Maintain:
 		return op.Flags&sqlscan.Temporary == 0

@@ -50,6 +50,9 @@ func (f *Flight) endObserved(affected int64, err error) error {
 // endFailed ends a statement that the driver or the server rejected: what it
 // had done is undone, where the server has not done so itself.
 func (f *Flight) endFailed(ctx context.Context, err error) error {
+	if b, ok := f.s.backend.(listening); ok {
+		b.failed()
+	}
 	commits := f.s.backend.endsTransaction(err)
 	undo := f.leave(ctx, f.frame.fail)
 	if commits && undo == nil {
@@ -140,7 +143,8 @@ func (f *Flight) leave(ctx context.Context, texts []string) error {
 // transaction or, since nothing that it names exists, need not be sent. It
 // returns nil for any other.
 func (s *Session) follow(ctx context.Context, st *statement) *Flight {
-	moves := st.control != controlNone || (st.commits && s.tx != txIdle)
+	_, listens := s.backend.(listening)
+	moves := st.control != controlNone || st.commits && s.tx != txIdle || st.quiet && listens
 	if !moves && !st.moot {
 		s.backend.touched(st, s.tx != txCaller)
 		return nil
@@ -155,6 +159,9 @@ func (s *Session) follow(ctx context.Context, st *statement) *Flight {
 func (s *Session) moved(ctx context.Context, st *statement, err error) error {
 	if st.elsewhere {
 		s.forgetModes()
+	}
+	if b, ok := s.backend.(listening); ok && err != nil {
+		b.failed()
 	}
 	switch {
 	case st.control == controlEnds:

@@ -44,7 +44,7 @@ type frame struct {
 
 // savepoint is the name of ours. Savepoints of one name nest, or replace each
 // other; one of ours is open at a time.
-const savepoint = "dbguard"
+const savepoint = "dbguard_undo_statement"
 
 var (
 	ownTransaction = frame{

@@ -60,6 +60,24 @@ func TestSavepointByText(t *testing.T) {
 	})
 }
 
+// Savepoints replace each other by their names in MariaDB.
+func TestSavepointsOfOtherNames(t *testing.T) {
+	for _, name := range []string{"dbguard", "sp", "s1", "dbguard_0"} {
+		t.Run(name, func(t *testing.T) {
+			each(t, everywhere, func(t *testing.T, g *ground) {
+				c := g.conn(t)
+				exec(t, c, "BEGIN", one, "SAVEPOINT "+name, "UPDATE t SET n = 5 WHERE id = 2", "UPDATE t SET n = 5 WHERE id = 3")
+				over(t, c)
+				exec(t, c, "UPDATE t SET n = 5 WHERE id = 4", "ROLLBACK TO SAVEPOINT "+name, "UPDATE t SET n = 5 WHERE id = 5")
+				exec(t, c, "ROLLBACK TO SAVEPOINT "+name, "RELEASE SAVEPOINT "+name, "COMMIT")
+				assert.Equal(t, 1, g.rows(t, "t WHERE n > 0"))
+				require.NoError(t, c.Close())
+				g.works(t)
+			})
+		})
+	}
+}
+
 func TestAutocommitOff(t *testing.T) {
 	each(t, onMariaDB, func(t *testing.T, g *ground) {
 		c := g.conn(t)

@@ -43,13 +43,6 @@ const (
 
 var gaps = []gap{
 	{
-		name: "an INSERT changes rows by triggers or rules", on: maria, failing: escape,
-		explains: func(c *testcase, _ *verdict) bool { return c.Fires && inserts(c.Text) },
-		example: example("insert", "INSERT INTO t VALUES (4, 4)", makeT, fillT,
-			"CREATE TABLE u (id INT)", "CREATE TRIGGER trg AFTER INSERT ON t FOR EACH ROW BEGIN DELETE FROM log; END",
-			"INSERT INTO log VALUES ('x', 1), ('x', 2)"),
-	},
-	{
 		name: "new rows that go again within the statement are counted", on: lite, failing: overStrict,
 		explains: func(c *testcase, _ *verdict) bool {
 			all := c.Text + strings.Join(c.Setup, ";")
@@ -63,9 +56,6 @@ var gaps = []gap{
 func (g *gap) holds(tg target.Target) bool {
 	return strings.Contains(g.on, string(tg.Engine)) && (g.driver == "" || g.driver == tg.Driver)
 }
-
-// inserts reports a text that is an INSERT, whatever stands before it.
-func inserts(text string) bool { return strings.Contains(text, "INSERT INTO") }
 
 // explain finds the gap that a failure falls into.
 func explain(tg target.Target, c *testcase, v *verdict) *gap {

@@ -1,0 +1,126 @@
+package adverse
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// turns are changes of the schema and back, by each of which a statement on one
+// row of t would take the rows of child along, or could not be undone.
+var turns = [][2]string{
+	{"CREATE TRIGGER trg AFTER DELETE ON t FOR EACH ROW UPDATE child SET hits = hits + 1", "DROP TRIGGER trg"},
+	{"CREATE TRIGGER trg BEFORE INSERT ON t FOR EACH ROW UPDATE child SET hits = hits + 1", "DROP TRIGGER trg"},
+	{"CREATE TRIGGER trg AFTER UPDATE ON t FOR EACH ROW UPDATE child SET hits = hits + 1", "DROP TRIGGER trg"},
+	{"ALTER TABLE child ADD CONSTRAINT fk FOREIGN KEY (r) REFERENCES t (id) ON DELETE CASCADE", "ALTER TABLE child DROP FOREIGN KEY fk"},
+	{"ALTER TABLE t ENGINE = MyISAM", "ALTER TABLE t ENGINE = InnoDB"},
+}
+
+// TestTheSchemaNeverHoldsStill sends statements on one row each while somebody
+// else turns the schema to and fro. No statement is let through that changed a row
+// of child, and none that is refused has changed one, whichever of the two came
+// first each time.
+func TestTheSchemaNeverHoldsStill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		g.others(t, "ALTER TABLE child ADD hits INT NOT NULL DEFAULT 0, ADD KEY (r)", "DELETE FROM t",
+			"INSERT INTO t SELECT seq, 0 FROM seq_1_to_100", "UPDATE child SET r = id")
+		ctx, stop := context.WithTimeout(t.Context(), 6*time.Second)
+		defer stop()
+		var others sync.WaitGroup
+		others.Go(func() { turnAround(ctx, t, g) })
+		sent := map[string]int{}
+		for ctx.Err() == nil {
+			sent[g.oneRow(t)]++
+		}
+		others.Wait()
+		t.Log(sent)
+		assert.Zero(t, g.rows(t, "child WHERE hits > 0"), "changed by a trigger")
+		assert.Equal(t, 5, g.rows(t, "child"), "deleted by a cascade")
+		assert.Positive(t, sent["passed"])
+		assert.Positive(t, sent["refused"])
+	})
+}
+
+func turnAround(ctx context.Context, t *testing.T, g *ground) {
+	db := g.Bare(t)
+	defer db.Close()
+	c, err := db.Conn(context.WithoutCancel(ctx))
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = c.ExecContext(context.WithoutCancel(ctx), "SET foreign_key_checks = 0, lock_wait_timeout = 2") // in place, and waits for no row
+	require.NoError(t, err)
+	for ctx.Err() == nil {
+		for _, text := range turns[rand.N(len(turns))] {
+			for _, err = c.ExecContext(context.WithoutCancel(ctx), text); err != nil; _, err = c.ExecContext(context.WithoutCancel(ctx), text) {
+				if !assert.Regexp(t, "^Error (1205|1213) ", err.Error(), text) { // its turn to wait, or to give way
+					return
+				}
+			}
+			time.Sleep(time.Duration(rand.N(4000)) * time.Microsecond)
+		}
+	}
+}
+
+// oneRow sends a statement on one row, by itself or as one of a few in a
+// transaction, and returns what became of it.
+func (g *ground) oneRow(t *testing.T) string {
+	ctx := dbguard.AtMost(t.Context(), 1)
+	if rand.N(2) == 0 {
+		return g.verdict(t, g.one(ctx, g.db, 0))
+	}
+	tx, err := g.db.BeginTx(ctx, nil)
+	require.NoError(t, err)
+	for i := range 4 {
+		if err = g.one(ctx, tx, i); err != nil {
+			break
+		}
+	}
+	if end := tx.Commit(); err == nil {
+		err = end
+	}
+	return g.verdict(t, err)
+}
+
+func (g *ground) one(ctx context.Context, on interface {
+	ExecContext(context.Context, string, ...any) (sql.Result, error)
+}, i int,
+) error {
+	id := 1 + rand.N(20)
+	text := []string{
+		"DELETE FROM t WHERE id = ?", "UPDATE t SET n = n + 1 WHERE id = ?",
+		fmt.Sprintf("INSERT IGNORE INTO t VALUES (?, %d)", i), "INSERT INTO t VALUES (?, 0)",
+	}[rand.N(4)]
+	_, err := on.ExecContext(ctx, text, id)
+	return err
+}
+
+func (g *ground) verdict(t *testing.T, err error) string {
+	switch {
+	case err == nil:
+		return "passed"
+	case errors.Is(err, dbguard.ErrRefused):
+		return "refused"
+	}
+	message := err.Error()
+	for _, known := range []string{"1062", "1020", "1146", "1213", "1205", "1412"} {
+		if strings.HasPrefix(message, "Error "+known) {
+			return known
+		}
+	}
+	assert.NoError(t, err)
+	return message
+}

@@ -1,0 +1,255 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// compound is which of the express's statements is meant. It is prepared under a
+// name of the session's, which halves its price: most of that is reading it. What
+// differs from one statement of the caller's to the next are its parameters: those
+// of a text that comes with arguments, and else the text.
+//
+// A prepared statement runs in the database that it was prepared in. So the
+// session's own travels as the first parameter, and both are compared with the
+// one that the text was written for.
+type compound struct {
+	use
+	text    string // the caller's, bounded; "": it is the second parameter
+	opening opening
+	known   bool // what fires and its engine were seen under a lock that is held
+}
+
+// opening is how a compound begins.
+type opening uint8
+
+const (
+	outside opening = iota // a transaction of its own
+	first                  // a savepoint; going back to it at once fails where no transaction is open
+	again                  // the savepoint that is there from the last one: it fails where that is gone
+)
+
+var (
+	openings = [...]string{
+		"START TRANSACTION; ",
+		"SAVEPOINT " + savepoint + "; ROLLBACK TO SAVEPOINT " + savepoint + "; ",
+		"RELEASE SAVEPOINT " + savepoint + "; SAVEPOINT " + savepoint + "; ",
+	}
+	keeps = [...]string{"COMMIT; ", "", ""}
+	undos = [...]string{"ROLLBACK; ", "ROLLBACK TO SAVEPOINT " + savepoint + "; ", "ROLLBACK TO SAVEPOINT " + savepoint + "; "}
+)
+
+// maxCompounds is how many a session keeps prepared. The server limits them for
+// all connections together (max_prepared_stmt_count, 16,382).
+const maxCompounds = 12
+
+// send runs the statement's compound, preparing it where it is not.
+func (e *express) send(f *Flight) (r reply, err error) {
+	m := e.m
+	if r, err = e.ask(f, e.compound(f)); err == nil || f.way == own {
+		return r, err
+	}
+	if m.marked && m.gone(err) { // the savepoint went with what was rolled back, or the transaction is gone
+		m.doubt()
+		return e.ask(f, e.compound(f))
+	}
+	return r, err
+}
+
+// compound is the cheapest one that is known to be enough.
+func (e *express) compound(f *Flight) compound {
+	c := compound{use: e.x.use()}
+	switch {
+	case f.way == nested && e.m.marked:
+		c.opening, c.known = again, e.m.plain[e.x.raw]&eventsOf(e.kind) != 0
+	case f.way == nested:
+		c.opening = first
+	}
+	if e.repeats() {
+		c.text, _ = e.bounded(f.op.Limit(), false)
+	}
+	return c
+}
+
+// repeats reports a text that will come again, with other arguments. One with a
+// query in it is read anew each time: a plan that is used twice has been the
+// cause of many a bug.
+func (e *express) repeats() bool {
+	return len(e.args) > 0 && len(e.t.Source) < 1<<12 && !containsFold(e.t.Source, "select") && !containsFold(e.t.Source, "dbguard")
+}
+
+func (e *express) ask(f *Flight, c compound) (r reply, err error) {
+	m := e.m
+	if c.opening == first {
+		m.doubt() // nothing that was seen before is certain to hold
+	}
+	using, ok := e.parameters(f, c)
+	if !ok {
+		return reply{}, nil // unsure
+	}
+	name, fresh := m.nameFor(c)
+	text := "EXECUTE " + name + using
+	if fresh {
+		text = "BEGIN NOT ATOMIC PREPARE " + name + " FROM '" + strings.ReplaceAll(e.script(c), "'", "''") + "'; " + text + "; END"
+	}
+	if r = (reply{answer: kept, rows: 1}); e.kind == sqlscan.Insert { // of which nothing is said, but of an INSERT
+		r.answer = -1
+	}
+	err = m.conn.Query(f.ctx, text, func(v []any) (err error) {
+		for i, into := range []*int64{&r.answer, &r.rows, &r.id} {
+			if *into, err = asInt(v[i]); err != nil {
+				return err
+			}
+		}
+		r.safe, r.serial = asBool(v[3]), asText(v[4]) == "SERIALIZABLE"
+		return nil
+	})
+	if err == nil && r.answer < 0 {
+		err = errNoRow
+	}
+	switch {
+	case err == nil:
+		m.marked = c.opening != outside
+	case !fresh && mysqlError(err, "1243"): // somebody has reset the session: nothing has run
+		m.compounds = nil
+		return e.ask(f, c)
+	case fresh:
+		delete(m.compounds, c)
+	}
+	return r, err
+}
+
+// nameFor is the name under which the compound is prepared; fresh, if it is not
+// yet.
+func (m *mysql) nameFor(c compound) (name string, fresh bool) {
+	n, ok := m.compounds[c]
+	if !ok {
+		if m.compounds == nil {
+			m.compounds = map[compound]int{}
+		}
+		n = m.compounded % maxCompounds
+		m.compounded++
+		for old, at := range m.compounds {
+			if at == n {
+				delete(m.compounds, old)
+			}
+		}
+		m.compounds[c] = n
+	}
+	return fmt.Sprintf("dbguard_%d", n), !ok
+}
+
+// parameters are those of the compound, as literals.
+func (e *express) parameters(f *Flight, c compound) (using string, ok bool) {
+	using, ok = " USING DATABASE()", true
+	if c.text == "" {
+		text, can := e.bounded(f.op.Limit(), true)
+		using, ok = using+", '"+strings.ReplaceAll(text, "'", "''")+"'", can
+	} else {
+		for _, a := range e.args {
+			value, can := literal(a.Value)
+			using, ok = using+", "+value, ok && can && a.Name == ""
+		}
+	}
+	if e.kind != sqlscan.Insert {
+		using += fmt.Sprintf(", %d, %d", f.op.AtLeast(), f.op.Limit())
+	}
+	if e.kind == sqlscan.Update {
+		using += fmt.Sprintf(", %d", f.op.Limit())
+	}
+	return using, ok
+}
+
+// script is the text of a compound. Its local variables are out of the sight of
+// the caller's text where EXECUTE IMMEDIATE reads that by itself, and named so that
+// no column is, where it is a part. One row that is changed and kept is told by
+// silence: that it is the rule makes it worth the time that an answer takes.
+func (e *express) script(c compound) string {
+	here, run := "NULL", c.text
+	if e.m.database != "" {
+		here = quoteString(sqlscan.MySQL, e.m.database)
+	}
+	if run == "" {
+		run = "EXECUTE IMMEDIATE ?"
+	}
+	run += "; SET dbguard_n = ROW_COUNT(); "
+	plain, declare, body := "", "", ""
+	if !c.known {
+		plain = " AND " + e.plain()
+	}
+	keep, undo := keeps[c.opening], undos[c.opening]
+	switch e.kind {
+	case sqlscan.Insert:
+		declare, body = e.inserts(run, keep, undo)
+	case sqlscan.Update:
+		declare = "SET @dbguard = 0; "
+		body = run + "IF dbguard_n BETWEEN ? AND ? AND @dbguard <= ? AND " + e.alone() + " THEN " + keep + silence
+	default:
+		body = run + "IF dbguard_n BETWEEN ? AND ? AND " + e.alone() + " THEN " + keep + silence
+	}
+	return "BEGIN NOT ATOMIC DECLARE dbguard_n BIGINT DEFAULT 0; " + declare + openings[c.opening] +
+		"IF NOT (? <=> " + here + " AND DATABASE() <=> " + here + ") THEN " + undo + tell("3") +
+		"ELSEIF @@sql_safe_updates = 0" + plain + " THEN " + body + "ELSE " + undo + tell("0") + "END IF; " +
+		"ELSE " + undo + tell("0") + "END IF; END"
+}
+
+const silence = "IF dbguard_n <> 1 THEN SELECT 1, dbguard_n, 0, 0, ''; END IF; "
+
+// tell is a compound's answer, where it does not keep.
+func tell(answer string) string {
+	return "SELECT " + answer + ", dbguard_n, 0, @@sql_safe_updates, ''; "
+}
+
+// inserts are the parts of an INSERT's compound. What the driver is told as the
+// inserted id is LAST_INSERT_ID(), where the statement has set it, which a value
+// that none has tells. Else it is 0, or the value that the statement gave itself,
+// and that the driver alone is told.
+func (e *express) inserts(run, keep, undo string) (declare, body string) {
+	const nobodys = "18446744073709551615"
+	declare = "DECLARE dbguard_i, dbguard_l BIGINT UNSIGNED DEFAULT LAST_INSERT_ID(); " +
+		"DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN DO LAST_INSERT_ID(dbguard_l); RESIGNAL; END; "
+	body = "DO LAST_INSERT_ID(" + nobodys + "); " + run + "SET dbguard_i = LAST_INSERT_ID(); " +
+		"IF dbguard_i = " + nobodys + " THEN DO LAST_INSERT_ID(dbguard_l); SET dbguard_i = 0; END IF; " +
+		"IF dbguard_i > 0 OR NOT EXISTS (SELECT 1 FROM information_schema.TABLES WHERE " + e.is("TABLE") +
+		" AND AUTO_INCREMENT IS NOT NULL) THEN " + keep + "SELECT 1, dbguard_n, dbguard_i, 0, @@tx_isolation; "
+	return declare, body
+}
+
+// is the condition that a row of information_schema is about the table.
+func (e *express) is(prefix string) string {
+	schema, table := e.place()
+	return prefix + "_SCHEMA = " + quoteString(sqlscan.MySQL, schema) + " AND " + prefix + "_NAME = " + quoteString(sqlscan.MySQL, table)
+}
+
+func (e *express) place() (schema, table string) {
+	name := e.x.name
+	if len(name) > 1 {
+		return name[0], name[1]
+	}
+	return e.m.database, name[0]
+}
+
+// plain are the conditions that must hold before the statement runs, so that it
+// can be undone and does nothing but what it says. The first opens the table:
+// from then on nobody alters it, or gives it a trigger.
+func (e *express) plain() string {
+	fires := map[sqlscan.Kind]string{sqlscan.Insert: "INSERT", sqlscan.Update: "UPDATE", sqlscan.Delete: "DELETE"}[e.kind]
+	schema, table := e.place()
+	return "NOT EXISTS (SELECT 1 FROM " + e.x.raw + " LIMIT 0)" +
+		" AND EXISTS (SELECT 1 FROM information_schema.TABLES WHERE " + e.is("TABLE") + " AND TABLE_TYPE = 'BASE TABLE' AND ENGINE = 'InnoDB')" +
+		" AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = " + quoteString(sqlscan.MySQL, schema) +
+		" AND EVENT_OBJECT_TABLE = " + quoteString(sqlscan.MySQL, table) + " AND EVENT_MANIPULATION = '" + fires + "')"
+}
+
+// alone is the condition that must hold afterwards, so that no row went with
+// those that the statement named.
+func (e *express) alone() string {
+	schema, table := e.place()
+	if e.m.noDictionary {
+		return "NOT EXISTS (SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE REFERENCED_TABLE_NAME = " +
+			quoteString(sqlscan.MySQL, table) + ")"
+	}
+	return "NOT EXISTS (SELECT 1 FROM " + dictionary + " WHERE " + referenced([]mysqlTable{{schema, table}}) + ")"
+}
