@@ -50,6 +50,10 @@ func (f *Flight) Instead() (text string, complete bool) { return f.instead, f.co
 // not send it, cannot be overtaken by somebody who creates the object now.
 func (f *Flight) Moot() bool { return f != nil && f.st.moot }
 
+// Command is what the server would call the statement, where the door has to make
+// up its answer: "DELETE".
+func (f *Flight) Command() string { return f.st.op.Name }
+
 // LeavesRows reports that the statement answers with rows, and that a driver
 // may keep it running for want of somebody who reads them: SQLite then neither
 // commits nor releases a savepoint. A door reads them to their end.

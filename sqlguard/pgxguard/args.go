@@ -3,6 +3,7 @@ package pgxguard
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -12,6 +13,24 @@ type request struct {
 	text string
 	sql  string // what is handed to pgx together with args
 	args []any
+	// named says that the SQL is the name of a prepared statement, rewritten that
+	// a rewriter is among the options: values are what args stand for.
+	named, rewritten bool
+	values           []any
+}
+
+// inPlace are the arguments for another text in place of r.text: there is
+// nothing left to rewrite. A text that is called by its name is prepared,
+// whatever the connection's mode; so the other is described first, too.
+func (r *request) inPlace(l *link) []any {
+	args := r.args
+	if r.rewritten {
+		args = r.values
+	}
+	if !r.named || l.caches {
+		return args
+	}
+	return append([]any{pgx.QueryExecModeDescribeExec}, args...)
 }
 
 // read finds out which text a call stands for. Options may precede the
@@ -25,13 +44,14 @@ func (l *link) read(ctx context.Context, takes options, sql string, args []any) 
 		if err != nil {
 			return r, fmt.Errorf("rewrite query failed: %w", err) // pgx's own words
 		}
-		r.text = text
+		r.text, r.rewritten = text, true
+		r.values = append(slices.Delete(slices.Clone(args[:n]), last, last+1), values...)
 		if !repeats(rewriter) {
 			r.args = append([]any(nil), args[:n]...)
 			r.args[last] = rewritten{text, values}
 		}
 	}
-	r.text = l.prepared(ctx, r.text)
+	r.text, r.named = l.prepared(ctx, r.text)
 	return r, nil
 }
 

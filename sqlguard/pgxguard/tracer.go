@@ -28,12 +28,23 @@ var (
 
 // TraceQueryStart judges one text.
 func (t *tracer) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	w := linkOf(conn, t.settings).watch(ctx, ofQuery, pgx.QueuedQuery{SQL: data.SQL, Arguments: data.Args})
+	l := linkOf(conn, t.settings)
+	if l.quiet {
+		return ctx
+	}
+	w := l.watch(ctx, ofQuery, pgx.QueuedQuery{SQL: data.SQL, Arguments: data.Args})
+	if told := l.told; told != nil {
+		l.told = nil
+		return w.on(told)
+	}
 	return w.on(t.next.queryStart(ctx, conn, data))
 }
 
 // TraceQueryEnd tells how it went.
 func (t *tracer) TraceQueryEnd(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryEndData) {
+	if linkOf(conn, t.settings).quiet {
+		return
+	}
 	watched(ctx).saw(data.CommandTag, data.Err).end(data.Err)
 	t.next.queryEnd(ctx, conn, data)
 }
@@ -75,21 +86,21 @@ func (t *tracer) TraceCopyFromEnd(ctx context.Context, conn *pgx.Conn, data pgx.
 
 // TracePrepareStart vetoes nothing: a statement is judged when it runs.
 func (t *tracer) TracePrepareStart(ctx context.Context, conn *pgx.Conn, data pgx.TracePrepareStartData) context.Context {
-	s := &linkOf(conn, t.settings).statements
-	if s.asking {
+	l := linkOf(conn, t.settings)
+	if l.quiet {
 		return ctx
 	}
-	s.next = data
+	l.statements.next = data
 	return t.next.prepareStart(ctx, conn, data)
 }
 
 // TracePrepareEnd learns the statement's name.
 func (t *tracer) TracePrepareEnd(ctx context.Context, conn *pgx.Conn, data pgx.TracePrepareEndData) {
-	s := &linkOf(conn, t.settings).statements
-	if s.asking {
-		s.kept = data.AlreadyPrepared
+	l := linkOf(conn, t.settings)
+	if l.quiet {
+		l.statements.kept = data.AlreadyPrepared
 		return
 	}
-	s.done(data)
+	l.statements.done(data)
 	t.next.prepareEnd(ctx, conn, data)
 }

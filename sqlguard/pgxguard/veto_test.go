@@ -198,10 +198,22 @@ func TestUsersTracer(t *testing.T) {
 	r := newRig(t, func(cfg *pgxpool.Config, _ *dbguard.Policy) { cfg.ConnConfig.Tracer = tr })
 	_, err := r.Exec(atMost(t, 1), deleteOne, 1)
 	require.NoError(t, err)
+	_, err = r.bare.Exec(t.Context(), "INSERT INTO users VALUES (1)") // which post 2 is to have
+	require.NoError(t, err)
+	_, err = r.Exec(atMost(t, 1), "DELETE FROM posts WHERE id = 1")
+	require.NoError(t, err)
+	rows, err := r.Query(atMost(t, 1), "UPDATE posts SET author = 1 WHERE id = 2 RETURNING id")
+	require.NoError(t, err)
+	rows.Close()
+	_, err = r.Exec(atMost(t, 1), "DELETE FROM posts WHERE id > 1")
+	require.ErrorIs(t, err, dbguard.OverLimit)
 	_, err = r.Unwrap().Exec(atMost(t, 1), deleteOne, 2)
 	require.ErrorIs(t, err, dbguard.Uncountable)
 	assert.Equal(t, []string{
-		"> " + deleteOne, "< " + deleteOne + ": DELETE 1",
+		"> " + deleteOne, "< " + deleteOne + ": DELETE 1", // in two tries: a cascade hangs on it
+		"> DELETE FROM posts WHERE id = 1", "< DELETE FROM posts WHERE id = 1: DELETE 1",
+		"> UPDATE posts SET author = 1 WHERE id = 2 RETURNING id", "< UPDATE posts SET author = 1 WHERE id = 2 RETURNING id: UPDATE 1",
+		"> DELETE FROM posts WHERE id > 1", "< DELETE FROM posts WHERE id > 1: failed",
 		"> " + deleteOne, "< " + deleteOne + ": failed",
 	}, tr.told)
 }
