@@ -29,6 +29,7 @@ type Flight struct {
 	complete bool
 	callers  string // the caller's text, until the statement is sent
 	args     []driver.NamedValue
+	commits  bool // its COMMIT is sent together with it
 	blind    bool // it can be neither counted nor undone, and the caller knows
 }
 
@@ -98,6 +99,8 @@ func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operati
 func (f *Flight) open(ctx context.Context) error {
 	s := f.s
 	if f.sealed {
+		f.hold()
+		defer f.held()
 		return f.enter(ctx)
 	}
 	f.counter = s.backend.counter(f)
@@ -107,6 +110,8 @@ func (f *Flight) open(ctx context.Context) error {
 	if err := f.probe(ctx, own); err != nil {
 		return err
 	}
+	f.hold()
+	defer f.held()
 	if err := f.enter(ctx); err != nil || f.way == watched {
 		return err
 	}
@@ -204,6 +209,9 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 		return f.s.moved(ctx, f.st, err)
 	case f.way == watched:
 		return f.endWatched(ctx, affected, err)
+	case f.unsure(err):
+		f.s.broken = true
+		return f.op.End(dbguard.EffectUnknown, hide(err))
 	case err != nil:
 		return f.endFailed(ctx, err)
 	}

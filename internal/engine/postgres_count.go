@@ -65,9 +65,6 @@ func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 		}
 	}
 	c.before, c.locked = map[int64]int64{}, map[int64]bool{}
-	for oid, n := range p.pending {
-		c.before[oid] = n
-	}
 	return "", c.read(ctx, countText(false), func(r *relation) {
 		c.before[r.oid] = r.rows
 		c.locked[r.oid] = r.exclusive
@@ -81,8 +78,9 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	}
 	var t postgresTotal
 	err := c.read(ctx, countText(p.canFlush()), func(r *relation) {
+		was := c.was(r.oid)
 		c.leave(r)
-		r.rows -= c.before[r.oid]
+		r.rows -= was
 		t.add(r, c.locked[r.oid])
 	})
 	if err != nil {
@@ -92,6 +90,14 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	p.flushes(c.f.way)
 	t.Tables, err = c.tables(ctx, t.changed)
 	return t.Count, err
+}
+
+// was is what a relation's counters held before the statement.
+func (c *postgresCounter) was(oid int64) int64 {
+	if n, ok := c.before[oid]; ok || c.before == nil {
+		return n
+	}
+	return c.p.pending[oid]
 }
 
 // postgresTotal adds up relations.
@@ -131,7 +137,7 @@ func (c *postgresCounter) due(ctx context.Context) error {
 	if c.f.way != own || c.p.major < 0 {
 		return nil
 	}
-	_, err := c.p.conn.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE")
+	_, err := c.p.conn.Exec(ctx, constraintsNow)
 	return err
 }
 

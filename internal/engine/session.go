@@ -32,6 +32,7 @@ type Config struct {
 // used by one goroutine at a time.
 type Session struct {
 	conn    Conn
+	escort  *escort // conn, if its door can send several texts
 	guard   *dbguard.Guard
 	gate    *dbguard.Gate
 	dialect sqlscan.Dialect
@@ -55,6 +56,10 @@ type Session struct {
 // NewSession starts to guard a connection. Nothing is sent.
 func NewSession(conn Conn, cfg Config) *Session {
 	s := &Session{conn: conn, guard: cfg.Guard, gate: cfg.Gate, name: cfg.Namespace}
+	if p, ok := conn.(Pipeline); ok {
+		s.escort = &escort{Pipeline: p}
+		s.conn = s.escort
+	}
 	s.speak(cfg.Dialect)
 	return s
 }
@@ -132,6 +137,9 @@ func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error
 func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight, error) {
 	if s.flight != nil {
 		return nil, errUnfinished
+	}
+	if s.escort != nil {
+		s.escort.clear()
 	}
 	st, op, err := s.judge(ctx, text, true)
 	switch {

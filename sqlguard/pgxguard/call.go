@@ -1,6 +1,7 @@
 package pgxguard
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 
@@ -22,13 +23,20 @@ func (l *link) exec(ctx context.Context, on runner, sql string, args []any) (tag
 	case flight.Moot():
 		return pgconn.NewCommandTag(flight.Command()), flight.End(ctx, 0, nil)
 	}
-	tag, done, err := l.reword(ctx, flight, r, func(ctx context.Context, text string, args []any) (pgconn.CommandTag, error) {
-		return on.Exec(ctx, text, args...)
+	tag, done, err := l.reword(ctx, flight, r, sending{
+		alone: func(ctx context.Context, text string, args []any) (pgconn.CommandTag, error) {
+			return on.Exec(ctx, text, args...)
+		},
+		among:    func(results pgx.BatchResults) (pgconn.CommandTag, error) { return results.Exec() },
+		verbatim: true,
 	})
 	if done || err != nil {
 		return tag, err
 	}
 	l.vouch(func() { tag, err = on.Exec(flight.Context(), r.sql, r.args...) })
+	if err == nil {
+		l.meet(r.text)
+	}
 	verdict := l.end(ctx, flight, tag, err)
 	if err == nil && verdict != nil {
 		tag = pgconn.CommandTag{}
@@ -50,9 +58,15 @@ func (l *link) query(ctx context.Context, on runner, sql string, args []any) (ro
 		return tagRows{failedRows{}, pgconn.NewCommandTag(flight.Command())}, flight.End(ctx, 0, nil)
 	}
 	var held *heldRows
-	tag, done, err := l.reword(ctx, flight, r, func(ctx context.Context, text string, args []any) (tag pgconn.CommandTag, err error) {
-		held, err = l.hold(on.Query(ctx, text, args...))
-		return held.tag, err
+	tag, done, err := l.reword(ctx, flight, r, sending{
+		alone: func(ctx context.Context, text string, args []any) (tag pgconn.CommandTag, err error) {
+			held, err = l.hold(on.Query(ctx, text, args...))
+			return held.tag, err
+		},
+		among: func(results pgx.BatchResults) (tag pgconn.CommandTag, err error) {
+			held, err = l.hold(results.Query())
+			return held.tag, err
+		},
 	})
 	switch {
 	case err != nil:
@@ -90,29 +104,57 @@ func (l *link) launch(ctx context.Context, takes options, form engine.Form, sql 
 	return r, f, err
 }
 
-// reword sends the session's words in place of the caller's, if it has any. The
-// user's tracer is told of the caller's, once, whatever comes of the session's.
-// Not done are those of which nothing has come: the caller's own are to be sent.
-func (l *link) reword(ctx context.Context, f *engine.Flight, r request,
-	send func(ctx context.Context, text string, args []any) (pgconn.CommandTag, error),
-) (tag pgconn.CommandTag, done bool, err error) {
-	text := f.Text()
-	if text == "" {
-		return tag, false, nil
-	}
-	told := l.next.queryStart(f.Context(), l.conn, pgx.TraceQueryStartData{SQL: r.sql, Args: r.args})
-	for ; text != ""; text = f.Text() {
-		l.quietly(func() { tag, err = send(told, text, r.inPlace(l)) })
-		var again bool
-		if again, err = f.Answer(ctx, affected(tag, err), err); !again {
-			l.check()
-			tag = tagged(f, tag, err)
-			l.next.queryEnd(told, l.conn, pgx.TraceQueryEndData{CommandTag: tag, Err: err})
-			return tag, true, err
+// sending is how a statement is sent.
+type sending struct {
+	alone    func(ctx context.Context, text string, args []any) (pgconn.CommandTag, error)
+	among    func(pgx.BatchResults) (pgconn.CommandTag, error) // others, whose turn has come
+	verbatim bool                                              // so may be the caller's own text
+}
+
+// reword sends the session's words in place of the caller's, if it has any, and
+// with either what stands around them. The user's tracer is told of the caller's
+// words, once, whatever is sent. What is not done is left to the caller of reword:
+// its own words, alone, now that their way is open.
+func (l *link) reword(ctx context.Context, f *engine.Flight, r request, s sending) (tag pgconn.CommandTag, done bool, err error) {
+	var told context.Context
+	for again := true; again; {
+		text := f.Text()
+		own := text == ""
+		escorted := l.escorts(f, r, text) && (!own || s.verbatim && !r.named)
+		if own && !escorted {
+			l.told = told
+			return tag, false, f.Depart(ctx)
+		}
+		if told == nil {
+			told = l.next.queryStart(f.Context(), l.conn, pgx.TraceQueryStartData{SQL: r.sql, Args: r.args})
+		}
+		l.quietly(func() { tag, err = l.send(told, f, r, text, escorted, s) })
+		if own {
+			again, err = false, f.End(ctx, affected(tag, err), err)
+		} else {
+			again, err = f.Answer(ctx, affected(tag, err), err)
+			tag = tagged(f, tag)
 		}
 	}
-	l.told = told
-	return tag, false, nil
+	if l.check(); err != nil {
+		tag = pgconn.CommandTag{}
+	}
+	l.next.queryEnd(told, l.conn, pgx.TraceQueryEndData{CommandTag: tag, Err: err})
+	return tag, true, err
+}
+
+// send sends a text, the caller's if it is empty.
+func (l *link) send(ctx context.Context, f *engine.Flight, r request, text string, escorted bool, s sending) (tag pgconn.CommandTag, err error) {
+	if escorted {
+		return l.escort(ctx, f, cmp.Or(text, r.text), r.values, s.among)
+	}
+	if err := f.Depart(ctx); err != nil {
+		return tag, err
+	}
+	if tag, err = s.alone(ctx, text, r.inPlace(l)); err == nil {
+		l.meet(text)
+	}
+	return tag, err
 }
 
 // affected is the number of rows that the server has told, -1 for an error.
@@ -125,9 +167,6 @@ func affected(tag pgconn.CommandTag, err error) int64 {
 
 // tagged is the command tag of the caller's statement: the session's words are
 // a SELECT, of as many rows.
-func tagged(f *engine.Flight, tag pgconn.CommandTag, err error) pgconn.CommandTag {
-	if err != nil {
-		return pgconn.CommandTag{}
-	}
+func tagged(f *engine.Flight, tag pgconn.CommandTag) pgconn.CommandTag {
 	return pgconn.NewCommandTag(f.Command() + " " + strconv.FormatInt(tag.RowsAffected(), 10))
 }

@@ -24,6 +24,7 @@ type link struct {
 	// told is the context of a call that the user's tracer knows of already.
 	told context.Context //nolint:containedctx // until pgx begins the call once more
 	next *followers
+	met  map[string]bool // texts that pgx has sent
 	// shared says that the caller holds the *pgx.Conn and may do to it, below
 	// every tracer, what nobody sees.
 	shared bool

@@ -51,22 +51,32 @@ func (t *tracer) TraceQueryEnd(ctx context.Context, conn *pgx.Conn, data pgx.Tra
 
 // TraceBatchStart judges every text of a batch.
 func (t *tracer) TraceBatchStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchStartData) context.Context {
+	l := linkOf(conn, t.settings)
+	if l.quiet {
+		return ctx
+	}
 	queries := make([]pgx.QueuedQuery, len(data.Batch.QueuedQueries))
 	for i, q := range data.Batch.QueuedQueries {
 		queries[i] = pgx.QueuedQuery{SQL: q.SQL, Arguments: q.Arguments}
 	}
-	w := linkOf(conn, t.settings).watch(ctx, ofBatch, queries...)
+	w := l.watch(ctx, ofBatch, queries...)
 	return w.on(t.next.batchStart(ctx, conn, data))
 }
 
 // TraceBatchQuery tells how one of its texts went.
 func (t *tracer) TraceBatchQuery(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchQueryData) {
+	if linkOf(conn, t.settings).quiet {
+		return
+	}
 	watched(ctx).saw(data.CommandTag, data.Err)
 	t.next.batchQuery(ctx, conn, data)
 }
 
 // TraceBatchEnd tells how the batch went.
 func (t *tracer) TraceBatchEnd(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchEndData) {
+	if linkOf(conn, t.settings).quiet {
+		return
+	}
 	watched(ctx).end(data.Err)
 	t.next.batchEnd(ctx, conn, data)
 }
