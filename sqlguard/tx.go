@@ -3,6 +3,7 @@ package sqlguard
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 )
 
 // tx is the caller's transaction. The guard never ends it; it has to know how
@@ -27,11 +28,18 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if err != nil {
 		return nil, err
 	}
-	c.session.TxBegan()
+	c.session.TxBegan(opts.Isolation != 0)
 	return &tx{base, c, context.WithoutCancel(ctx)}, nil
 }
 
+// Commit commits, unless triggers that were deferred to it go beyond the bounds.
 func (t *tx) Commit() error {
+	if err := t.conn.session.Committing(t.ctx); err != nil {
+		if undo := t.Rollback(); undo != nil {
+			err = errors.Join(err, undo)
+		}
+		return err
+	}
 	return t.conn.session.TxEnded(t.ctx, true, t.base.Commit())
 }
 

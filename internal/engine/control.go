@@ -171,8 +171,14 @@ func dependsOnState(t *sqlscan.Text) bool {
 	return false
 }
 
-// TxBegan tells that BeginTx has succeeded.
-func (s *Session) TxBegan() { s.began() }
+// TxBegan tells that BeginTx has succeeded. isolated says that an isolation level
+// was asked for.
+func (s *Session) TxBegan(isolated bool) {
+	s.began()
+	if p, ok := s.backend.(*postgres); ok && isolated {
+		p.isolated()
+	}
+}
 
 // began starts the caller's transaction. One that was open has been committed
 // by it, where that is possible at all.

@@ -82,14 +82,14 @@ func TestBudgetOfTransaction(t *testing.T) {
 		{"text ROLLBACK", func(r *rig) error { return r.send(context.Background(), "ROLLBACK", 0, nil) }, true, nil},
 		{"text COMMIT", func(r *rig) error { return r.send(context.Background(), "COMMIT", 0, nil) }, false, nil},
 		{"text COMMIT lost", func(r *rig) error { return r.send(context.Background(), "COMMIT", -1, driver.ErrBadConn) }, false, dbguard.Unconfirmed},
-		{"BeginTx of another", func(r *rig) error { r.TxBegan(); return nil }, false, nil},
+		{"BeginTx of another", func(r *rig) error { r.TxBegan(false); return nil }, false, nil},
 		{"back to the pool", func(r *rig) error { r.Reset(); return nil }, false, nil},
 	}
 	for _, tt := range ends {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, pg)
 			ctx := dbguard.Budget(context.Background(), 1)
-			r.TxBegan()
+			r.TxBegan(false)
 			require.NoError(t, r.send(ctx, deleteOne, 1, nil))
 			err := tt.end(r)
 			if tt.err != nil {
@@ -106,7 +106,7 @@ func TestBudgetOfTransaction(t *testing.T) {
 
 func TestCommitLost(t *testing.T) {
 	r := newRig(t, pg)
-	r.TxBegan()
+	r.TxBegan(false)
 	require.NoError(t, r.send(atMost(1), deleteOne, 1, nil))
 	err := r.TxEnded(context.Background(), true, driver.ErrBadConn)
 	neverRetried(t, err)
@@ -114,14 +114,14 @@ func TestCommitLost(t *testing.T) {
 	assert.True(t, r.Broken())
 
 	r = newRig(t, pg)
-	r.TxBegan()
+	r.TxBegan(false)
 	err = r.TxEnded(context.Background(), true, driver.ErrBadConn)
 	assert.Equal(t, driver.ErrBadConn, err, "nothing was destroyed: the driver's own error")
 }
 
 func TestDeadlockEndsTransaction(t *testing.T) {
 	r := newRig(t, my)
-	r.TxBegan()
+	r.TxBegan(false)
 	r.conn.fail(back, nil)
 	f, err := r.Start(atMost(1), deleteOne, 0)
 	require.NoError(t, err)

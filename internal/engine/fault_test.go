@@ -153,7 +153,7 @@ func TestCancelledBeforeVerdict(t *testing.T) {
 // COMMIT may claim otherwise.
 func TestUndoFailsInCallersTransaction(t *testing.T) {
 	r := newRig(t, pg)
-	r.TxBegan()
+	r.TxBegan(false)
 	r.conn.fail(back, io.ErrUnexpectedEOF)
 	err := r.send(atMost(0), deleteOne, 1, nil)
 	require.ErrorIs(t, err, dbguard.OverLimit)

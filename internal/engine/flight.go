@@ -51,9 +51,14 @@ func (f *Flight) Instead() (text string, complete bool) { return f.instead, f.co
 // not send it, cannot be overtaken by somebody who creates the object now.
 func (f *Flight) Moot() bool { return f != nil && f.st.moot }
 
-// Command is what the server would call the statement, where the door has to make
-// up its answer: "DELETE".
-func (f *Flight) Command() string { return f.st.op.Name }
+// Command is the server's tag for the statement, without its number of rows, where
+// the door has to make up the answer.
+func (f *Flight) Command() string {
+	if f.st.op.Name == "INSERT" {
+		return "INSERT 0" // the number of an OID that rows had once
+	}
+	return f.st.op.Name
+}
 
 // LeavesRows reports that the statement answers with rows, and that a driver
 // may keep it running for want of somebody who reads them: SQLite then neither

@@ -186,7 +186,7 @@ func TestOrder(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, tt.d)
 			if tt.inTx {
-				r.TxBegan()
+				r.TxBegan(false)
 			}
 			if tt.script != nil {
 				tt.script(r)
@@ -206,7 +206,7 @@ func TestOrder(t *testing.T) {
 // A ROLLBACK TO leaves counts behind on relations that are not locked any more.
 func TestCountsAfterRollbackTo(t *testing.T) {
 	r := newRig(t, pg)
-	r.TxBegan()
+	r.TxBegan(false)
 	require.NoError(t, r.send(context.Background(), "SAVEPOINT a", 0, nil))
 	require.NoError(t, r.send(atMost(1), deleteOne, 1, nil))
 	require.NoError(t, r.send(context.Background(), "ROLLBACK TO a", 0, nil))

@@ -59,8 +59,8 @@ const pastNote = "it was sent on the driver's own connection, past the handle th
 // connection, by somebody who can be stopped but not be told a verdict
 // afterwards. Nothing is opened around it: what would have to be counted is
 // refused, unless the caller took the responsibility (dbguard.Opaque) or
-// nothing bounds it. What functions do is not looked at: nothing can be asked
-// on the way. The rest is as with Start; several may be under way.
+// nothing bounds it. What functions do, and what an INSERT sets off, is not looked
+// at: nothing can be asked on the way. The rest is as with Start; several may be under way.
 func (s *Session) Past(ctx context.Context, text string) (*Flight, error) {
 	st, op, err := s.judge(ctx, text, false)
 	switch {

@@ -34,17 +34,31 @@ type postgres struct {
 	slow readCache
 	// tables are those that the session has met in a transaction of the caller's.
 	tables map[string]plainTable
-	trip   time.Duration // how long it took to ask about one
-	wary   bool          // one was not what it had been, or the caller's transaction keeps its snapshot
+	// adding are those that rows were added to, seen those of which a transaction
+	// of the caller's has made sure.
+	adding map[string]addingTable
+	seen   map[string]bool
+	later  putOff
+	// isolation is the level of the transaction that is open, or would be; ""
+	// until asked. chosen says that it is this transaction's own.
+	isolation string
+	chosen    bool
+	trip      time.Duration // how long it took to ask about one
+	wary      bool          // one was not what it had been, or the caller's transaction keeps its snapshot
 	// functions are names that were asked about, and whether one may write.
 	functions map[string]bool
 }
 
 func (*postgres) system() string { return "postgresql" }
 
-func (p *postgres) forget() { p.stale, p.flushing, p.pending = true, false, nil }
+func (p *postgres) forget() {
+	p.stale, p.flushing, p.pending, p.seen, p.isolation = true, false, nil, nil, ""
+}
 
 func (p *postgres) touched(st *statement, outside bool) {
+	if outside || !keepsSeen(st) {
+		p.seen = nil
+	}
 	switch {
 	case outside:
 		p.stale = true
@@ -116,7 +130,11 @@ func (p *postgres) endsTransaction(err error) bool {
 
 func (p *postgres) rest() txState {
 	p.stale = !p.flushing
-	p.flushing, p.pending, p.wary = false, nil, false
+	p.flushing, p.pending, p.seen, p.wary = false, nil, nil, false
+	p.later = putOff{}
+	if p.chosen {
+		p.isolation, p.chosen = "", false
+	}
 	return txIdle
 }
 

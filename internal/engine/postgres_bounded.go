@@ -71,7 +71,10 @@ func raised(err error) (word, value string) {
 const maxHeld = 1000
 
 func (p *postgres) word(ctx context.Context, f *Flight) wording {
-	if !p.boundable(f) {
+	switch {
+	case len(f.st.targets) == 1 && f.st.op.Acts[0].Verb == dbguard.Insert:
+		return p.wordInsert(ctx, f)
+	case !p.boundable(f):
 		return wording{}
 	}
 	if f.way == nested && p.gateable(f) {
@@ -82,7 +85,7 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 	if f.op.Limit() >= bulk && f.form != Rows && isBulk(f) {
 		return wording{text: bulkText(f), tagged: true}
 	}
-	sealed := !f.st.calls && !p.costly.has(f.st.op.Text)
+	sealed := !f.st.calls && !p.costly.has(f.st.op.Text) && (f.way == own || isRegclass(&f.st.targets[0]))
 	return wording{text: boundText(f, sealed), sealed: sealed}
 }
 
@@ -98,6 +101,10 @@ func (p *postgres) boundable(f *Flight) bool {
 	}
 	return !p.unfit.has(st.op.Text)
 }
+
+// nothingWritten is true, and has the server refuse from then on whatever writes.
+const nothingWritten = `pg_catalog.set_config('transaction_read_only', 'on', true) = 'on'
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table)`
 
 // boundText is the statement that bounds itself.
 func boundText(f *Flight, sealed bool) string {
@@ -122,8 +129,11 @@ func boundText(f *Flight, sealed bool) string {
 	number := `CASE WHEN (SELECT ` + over + ` FROM (SELECT FROM dbguard OFFSET ` + limit + ` LIMIT 1) o) IS NULL
  THEN (SELECT ` + count + ` FROM dbguard) END`
 	if sealed {
-		number = `CASE WHEN pg_catalog.set_config('transaction_read_only', 'on', true) = 'on'
- AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table)
+		seal := nothingWritten
+		if f.way == nested {
+			seal += nothingDeferred(&f.st.targets[0])
+		}
+		number = `CASE WHEN ` + seal + `
 THEN ` + number + ` ELSE ` + raise(raisedUnsure) + ` END`
 	}
 	with := "WITH dbguard AS (" + stmt + "\n)\nSELECT "
@@ -167,6 +177,7 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 	case raisedUnder:
 		return asCount(value), false
 	case raisedUnsure:
+		delete(p.adding, f.st.targets[0].raw)
 		p.costly.add(f.st.op.Text)
 		return nil, true
 	}

@@ -34,6 +34,7 @@ type relation struct {
 	temporary    bool
 	rows         int64
 	exclusive    bool // dropped, emptied or altered, and not created here
+	deferring    bool // has a trigger that may fire at the COMMIT
 }
 
 func (c *postgresCounter) survey(ctx context.Context) (string, error) {
@@ -77,8 +78,10 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 		return dbguard.Count{Rows: affected}, nil
 	}
 	var t postgresTotal
+	later := false
 	err := c.read(ctx, countText(p.canFlush()), func(r *relation) {
 		was := c.was(r.oid)
+		later = later || r.deferring
 		c.leave(r)
 		r.rows -= was
 		t.add(r, c.locked[r.oid])
@@ -87,6 +90,9 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 		return t.Count, err
 	}
 	t.settle()
+	if later && c.f.way == nested {
+		p.putsOff(c.f.op.Limit(), t.Rows)
+	}
 	p.flushes(c.f.way)
 	t.Tables, err = c.tables(ctx, t.changed)
 	return t.Count, err
@@ -177,7 +183,7 @@ func (c *postgresCounter) read(ctx context.Context, text string, each func(*rela
 			return err
 		}
 		r.schema, r.name, r.kind = asText(v[2]), asText(v[3]), asText(v[4])
-		r.temporary, r.exclusive = asBool(v[5]), asBool(v[6])
+		r.temporary, r.exclusive, r.deferring = asBool(v[5]), asBool(v[6]), asBool(v[7])
 		each(&r)
 		return nil
 	})
@@ -187,7 +193,7 @@ const changes = `pg_catalog.pg_stat_get_xact_tuples_updated(c.oid) + pg_catalog.
 
 // allCounts are the counts of every relation: slow where there are thousands,
 // but asked only where something before the caller's transaction was unguarded.
-const allCounts = `SELECT c.oid::int8, ` + changes + `, ''::text, ''::text, c.relkind::text, false, false
+const allCounts = `SELECT c.oid::int8, ` + changes + `, ''::text, ''::text, c.relkind::text, false, false, false
 FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND ` + changes + ` > 0`
 
 // countText asks for the relations that this transaction has changed or
@@ -202,7 +208,7 @@ func countText(flush bool) string {
 	if flush {
 		call = " OR pg_catalog.pg_stat_force_next_flush() IS NULL" // void: called for each head, never NULL
 	}
-	return `SELECT 0::int8, 0::int8, ''::text, ''::text, ''::text, false, false
+	return `SELECT 0::int8, 0::int8, ''::text, ''::text, ''::text, false, false, false
 WHERE pg_catalog.current_setting('track_counts') = 'off'` + call + `
 UNION ALL
 ` + relations
@@ -211,7 +217,8 @@ UNION ALL
 const relations = `SELECT l.relation::int8 AS oid, COALESCE(` + changes + `, 0) AS rows, COALESCE(n.nspname::text, '') AS schema,
   COALESCE(c.relname::text, '') AS name, COALESCE(c.relkind::text, '') AS kind, COALESCE(c.relpersistence = 't', false) AS temporary,
   l.exclusive AND NOT COALESCE((SELECT pg_catalog.age(a.xmin) <= pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::xid)
-    FROM pg_catalog.pg_attribute a WHERE a.attrelid = l.relation AND a.attnum = -1), false) AS exclusive
+    FROM pg_catalog.pg_attribute a WHERE a.attrelid = l.relation AND a.attnum = -1), false) AS exclusive,
+  EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = l.relation AND g.tgdeferrable AND g.tgfoid NOT IN ` + harmlessTriggers + `) AS deferring
 FROM (SELECT relation, bool_or(mode = 'AccessExclusiveLock') AS exclusive FROM pg_catalog.pg_locks
   WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND granted AND relation >= 16384
     AND mode IN ('RowExclusiveLock', 'AccessExclusiveLock') GROUP BY relation) l

@@ -134,9 +134,15 @@ func isPlain(x *target) string {
 // table: constraints, indexes and defaults, domains, operators, casts.
 const isSimple = `
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend a JOIN pg_catalog.pg_depend b ON b.classid = a.classid AND b.objid = a.objid
+  LEFT JOIN pg_catalog.pg_proc p ON p.oid = b.refobjid AND b.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+  LEFT JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+  LEFT JOIN pg_catalog.pg_depend d ON d.classid = b.refclassid AND d.objid = b.refobjid AND d.deptype = 'e'
+  LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
   WHERE a.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND a.refobjid = c.oid AND b.refobjid >= 16384
   AND b.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass, 'pg_catalog.pg_opclass'::pg_catalog.regclass)
-  AND a.classid <> 'pg_catalog.pg_trigger'::pg_catalog.regclass)
+  AND a.classid <> 'pg_catalog.pg_trigger'::pg_catalog.regclass
+  AND NOT COALESCE(l.lanname IN ('c', 'internal') AND e.extname IN ('uuid-ossp', 'pgcrypto', 'citext'), false)
+  AND NOT (b.refclassid <> 'pg_catalog.pg_proc'::pg_catalog.regclass AND COALESCE(e.extname IN ('citext', 'pg_trgm', 'btree_gin', 'btree_gist', 'hstore', 'ltree', 'cube', 'intarray'), false)))
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE a.attrelid = c.oid AND t.typtype = 'd')
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode JOIN pg_catalog.pg_language l ON l.oid = p.prolang
   WHERE o.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))
@@ -185,6 +191,10 @@ func targetClause(t *sqlscan.Text, x *target) string {
 
 // passed reads the answer of a gated statement.
 func (p *postgres) passed(f *Flight, rows int64) (refused *dbguard.Count, again bool) {
+	if f.adds {
+		p.saw(&f.st.targets[0])
+		return nil, false
+	}
 	if time.Since(f.sent) > 4*p.trip+slowly {
 		p.slow.add(f.st.op.Text) // a condition that no index serves is looked at twice
 	}
@@ -204,7 +214,7 @@ const slowly = 50 * time.Millisecond
 
 // gateError is the server's error, but for ours.
 func (p *postgres) gateError(f *Flight, err error) error {
-	p.tables = nil // the error may come of a rule that was not there before
+	p.tables, p.adding = nil, nil // the error may come of a rule that was not there before
 	switch word, _ := raised(err); word {
 	case raisedUnsure:
 		return fmt.Errorf("%w: %w", errTableChanged, err)

@@ -146,14 +146,17 @@ func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight,
 	case err != nil || st == nil:
 		return nil, err
 	case op == nil:
+		if err := s.endsTx(ctx, st); err != nil {
+			return nil, err
+		}
 		return s.follow(ctx, st), nil
 	}
 	return s.launch(ctx, st, op, form)
 }
 
 // judge reads a text and has it judged. There is no statement where there is
-// nothing to guard, and no operation where the rules do not ask. The functions
-// that it calls are looked at only if that is asked for.
+// nothing to guard, and no operation where the rules do not ask. What it sets off,
+// by functions or by adding rows, is looked at only if that is asked for.
 func (s *Session) judge(ctx context.Context, text string, functions bool) (*statement, *dbguard.Operation, error) {
 	switch {
 	case s.guard.Check() != nil:
@@ -183,8 +186,10 @@ func (s *Session) judge(ctx context.Context, text string, functions bool) (*stat
 	if st.calls = calls; calls {
 		st.ask(t)
 	}
-	if err := s.additions(ctx, t, st); err != nil {
-		return nil, nil, err
+	if functions {
+		if err := s.additions(ctx, t, st); err != nil {
+			return nil, nil, err
+		}
 	}
 	if err := s.lookUp(ctx, st); err != nil {
 		return nil, nil, err
@@ -229,6 +234,9 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 	}
 	if s.modes.changedBy(text) {
 		s.forgetModes()
+	}
+	if p, ok := s.backend.(*postgres); ok {
+		p.steered(t)
 	}
 	return t, nil
 }

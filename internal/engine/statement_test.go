@@ -89,7 +89,7 @@ func TestUnderstand(t *testing.T) {
 
 func TestUnderstandInsideTransaction(t *testing.T) {
 	r := newRig(t, my)
-	r.TxBegan()
+	r.TxBegan(false)
 	st := r.understand(r.classify("START TRANSACTION; DELETE FROM t; ROLLBACK"))
 	require.Len(t, st.op.Acts, 3, "it would commit and undo what is the caller's")
 	assert.Equal(t, dbguard.EndTransaction, st.op.Acts[0].Verb)

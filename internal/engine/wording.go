@@ -26,6 +26,8 @@ type wording struct {
 	// bound, and raises no error: nothing is to be opened in the caller's
 	// transaction.
 	gated bool
+	// adds says that the rows that it answers were not there before.
+	adds bool
 	// tagged says that the number of rows is told by the command tag, whatever
 	// the door asked for.
 	tagged bool
@@ -91,7 +93,7 @@ func (f *Flight) Answer(ctx context.Context, rows int64, err error) (again bool,
 	case err == nil && !f.sealed, s.lose(err) && f.way != alone:
 		return false, f.End(ctx, rows, err)
 	case err == nil:
-		return false, f.endSealed(ctx, dbguard.Count{Rows: rows}, dbguard.EffectApplied)
+		return false, f.endSealed(ctx, f.countOf(rows), dbguard.EffectApplied)
 	case s.lose(err):
 		f.land()
 		s.broken = true
@@ -132,7 +134,7 @@ func (f *Flight) answerGated(ctx context.Context, rows int64, err error) (again 
 		f.op.Settle(*refused)
 		return false, f.op.End(dbguard.EffectUndone, nil)
 	}
-	f.op.Settle(dbguard.Count{Rows: rows}) // the server has judged it
+	f.op.Settle(f.countOf(rows)) // the server has judged it
 	return false, f.op.End(dbguard.EffectApplied, nil)
 }
 
@@ -155,6 +157,14 @@ func (f *Flight) endSealed(ctx context.Context, count dbguard.Count, effect dbgu
 		return f.takeBack(ctx, nil)
 	}
 	return f.keep(ctx)
+}
+
+// countOf is the count of a wording that has answered this many rows.
+func (f *Flight) countOf(rows int64) dbguard.Count {
+	if f.adds {
+		return dbguard.Count{}
+	}
+	return dbguard.Count{Rows: rows}
 }
 
 // again opens the way for other words.

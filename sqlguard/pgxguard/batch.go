@@ -140,7 +140,7 @@ var (
 func (r *series) open() {
 	if _, r.err = (wire{r.link.conn.PgConn()}).Exec(r.ctx, "BEGIN"); r.err == nil {
 		r.own = true
-		r.link.session.TxBegan()
+		r.link.session.TxBegan(false)
 	}
 }
 
@@ -160,7 +160,7 @@ func (r *series) begin(on batcher, b *pgx.Batch) pgx.BatchResults {
 		r.err = err
 		return r
 	}
-	r.link.session.TxBegan()
+	r.link.session.TxBegan(true)
 	r.on, r.begun = base, &tag
 	return r
 }
@@ -285,6 +285,9 @@ func (r *series) finish() {
 	}
 	if r.err == nil && pg.TxStatus() == 'E' {
 		r.err = pgx.ErrTxCommitRollback
+	}
+	if r.err == nil {
+		r.err = l.session.Committing(r.ctx)
 	}
 	ctx := context.WithoutCancel(r.ctx)
 	if r.err == nil {

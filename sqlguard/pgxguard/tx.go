@@ -30,7 +30,7 @@ func (l *link) begin(ctx context.Context, conn *pgx.Conn, opts pgx.TxOptions, po
 		l.check()
 		return nil, err
 	}
-	l.session.TxBegan()
+	l.session.TxBegan(opts.IsoLevel != "" || opts.BeginQuery != "")
 	return &tx{base: base, link: l, pooled: pooled, plain: opts.CommitQuery == ""}, nil
 }
 
@@ -61,6 +61,20 @@ func (t *tx) finish(ctx context.Context, do func(context.Context) error, commits
 	if t.parent != nil {
 		return do(ctx)
 	}
+	if t.pooled != nil {
+		defer t.pooled.Release()
+	}
+	if commits {
+		err = t.link.session.Committing(ctx) // what triggers have put off may be too much
+	}
+	if err != nil {
+		return errors.Join(err, t.end(ctx, t.base.Rollback, false))
+	}
+	return t.end(ctx, do, commits)
+}
+
+// end has pgx end the transaction.
+func (t *tx) end(ctx context.Context, do func(context.Context) error, commits bool) (err error) {
 	if t.plain || !commits {
 		t.link.vouch(func() { err = do(ctx) })
 	} else {
@@ -72,9 +86,6 @@ func (t *tx) finish(ctx context.Context, do func(context.Context) error, commits
 	if !errors.Is(err, pgx.ErrTxClosed) {
 		err = t.link.session.TxEnded(context.WithoutCancel(ctx), commits, err)
 		t.link.check()
-	}
-	if t.pooled != nil {
-		t.pooled.Release()
 	}
 	return err
 }

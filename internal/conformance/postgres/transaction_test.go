@@ -143,3 +143,62 @@ func TestTransactions(t *testing.T) {
 		assert.Equal(t, 54, w.count("child"))
 	})
 }
+
+// What was deferred to the COMMIT is counted before it, against what is left of
+// the bounds of the transaction's statements.
+func TestDeferredTriggers(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change(`CREATE TABLE log (n INT); INSERT INTO log VALUES (1), (2);
+			CREATE TABLE counter (n INT); INSERT INTO counter VALUES (0);
+			CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM log; UPDATE counter SET n = n + 1; RETURN OLD; END';
+			CREATE CONSTRAINT TRIGGER late AFTER DELETE ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f();
+			CREATE TABLE loop (id INT PRIMARY KEY, next INT REFERENCES loop DEFERRABLE INITIALLY DEFERRED)`)
+		begin := func() *sql.Tx {
+			tx, err := w.db.Begin()
+			require.NoError(t, err)
+			return tx
+		}
+		tx := begin()
+		_, err := tx.ExecContext(atMost(t, 3), "DELETE FROM t WHERE id = 1")
+		require.NoError(t, err)
+		err = tx.Commit()
+		require.ErrorIs(t, err, dbguard.OverLimit)
+		assert.ErrorContains(t, err, "2 rows of log")
+		assert.Equal(t, 20, w.count("t"), "rolled back")
+		assert.Equal(t, 2, w.count("log"))
+
+		tx = begin()
+		_, err = tx.ExecContext(atMost(t, 3), "DELETE FROM t WHERE id = 1")
+		require.NoError(t, err)
+		_, err = tx.ExecContext(atMost(t, 3), "DELETE FROM t WHERE id = 2")
+		require.NoError(t, err)
+		require.NoError(t, tx.Commit(), "two rows of log, two changes of counter, four more than the statements'")
+		assert.Equal(t, 18, w.count("t"))
+
+		conn, err := w.db.Conn(t.Context())
+		require.NoError(t, err)
+		defer conn.Close()
+		w.change("INSERT INTO log VALUES (1)")
+		for _, text := range []string{"BEGIN", "DELETE FROM t WHERE id = 3"} {
+			_, err = conn.ExecContext(atMost(t, 1), text)
+			require.NoError(t, err)
+		}
+		_, err = conn.ExecContext(t.Context(), "COMMIT")
+		require.ErrorIs(t, err, dbguard.OverLimit)
+		_, err = conn.ExecContext(atMost(t, 3), "DELETE FROM t WHERE id = 3")
+		require.NoError(t, err, "no transaction is open any more")
+		assert.Equal(t, 17, w.count("t"))
+		require.NoError(t, conn.Close())
+
+		tx = begin()
+		_, err = tx.Exec("INSERT INTO loop VALUES (1, 2)")
+		require.NoError(t, err)
+		_, err = tx.Exec("INSERT INTO loop VALUES (2, 1)")
+		require.NoError(t, err)
+		require.NoError(t, tx.Commit(), "a deferred constraint holds at the end alone")
+		tx = begin()
+		_, err = tx.Exec("INSERT INTO loop VALUES (3, 4)")
+		require.NoError(t, err)
+		assert.ErrorContains(t, tx.Commit(), "23503")
+	})
+}

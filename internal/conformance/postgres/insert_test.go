@@ -1,0 +1,240 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// trimming is a function for triggers that deletes 15 rows of kept.
+const trimming = `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM keeper; DELETE FROM kept WHERE id > 5; RETURN NEW; END'`
+
+// stirring are the ways in which adding a row to t deletes 16 rows elsewhere.
+var stirring = map[string][]string{
+	"after trigger":     {trimming, `CREATE TRIGGER late AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()`},
+	"before trigger":    {trimming, `CREATE TRIGGER late BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()`},
+	"statement trigger": {trimming, `CREATE TRIGGER late BEFORE INSERT ON t FOR EACH STATEMENT EXECUTE FUNCTION f()`},
+	"rule":              {`CREATE RULE late AS ON INSERT TO t DO ALSO DELETE FROM kept WHERE id > 4`},
+	"instead":           {`CREATE RULE late AS ON INSERT TO t DO INSTEAD DELETE FROM kept WHERE id > 4`},
+	"view":              {`ALTER TABLE t RENAME TO old; CREATE VIEW t AS SELECT * FROM old; CREATE RULE late AS ON INSERT TO t DO INSTEAD DELETE FROM kept WHERE id > 4`},
+	"default": {
+		`CREATE FUNCTION g() RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 4; RETURN 1; END'`,
+		`ALTER TABLE t ALTER v SET DEFAULT g()`,
+	},
+	"check": {
+		`CREATE FUNCTION g(int) RETURNS bool LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 4; RETURN true; END'`,
+		`ALTER TABLE t ADD CONSTRAINT late CHECK (g(id)) NOT VALID`,
+	},
+	"deferred": {trimming, `CREATE CONSTRAINT TRIGGER late AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f()`},
+	"partition": {
+		trimming, `DROP TABLE t; CREATE TABLE t (id INT, v INT) PARTITION BY LIST (id); CREATE TABLE part PARTITION OF t DEFAULT`,
+		`CREATE TRIGGER late AFTER INSERT ON part FOR EACH ROW EXECUTE FUNCTION f()`,
+	},
+}
+
+// each runs a text as a statement by itself, prepared, queried, and in a
+// transaction.
+func (w *world) each(ctx context.Context, text string, args ...any) map[string]func() error {
+	return map[string]func() error{
+		"exec": func() error { _, err := w.db.ExecContext(ctx, text, args...); return err },
+		"prepared": func() error {
+			stmt, err := w.db.PrepareContext(ctx, text)
+			if err != nil {
+				return err
+			}
+			defer stmt.Close()
+			_, err = stmt.ExecContext(ctx, args...)
+			return err
+		},
+		"query": func() error {
+			var id int
+			return w.db.QueryRowContext(ctx, text+" RETURNING id", args...).Scan(&id)
+		},
+		"transaction": func() error {
+			tx, err := w.db.BeginTx(ctx, nil)
+			if err != nil {
+				return err
+			}
+			_, err = tx.ExecContext(ctx, text, args...)
+			if end := tx.Commit(); err == nil {
+				err = end
+			}
+			return err
+		},
+		"serializable": func() error {
+			tx, err := w.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
+			if err != nil {
+				return err
+			}
+			_, err = tx.ExecContext(ctx, text, args...)
+			if end := tx.Commit(); err == nil {
+				err = end
+			}
+			return err
+		},
+	}
+}
+
+// What an INSERT sets off is counted, whether the session met the table before
+// that was so or after.
+func TestInsertsAreCounted(t *testing.T) {
+	for name, changes := range stirring {
+		for _, late := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, late %v", name, late), func(t *testing.T) {
+				onBoth(t, func(t *testing.T, w *world) {
+					if late {
+						for i := range 3 {
+							for _, run := range w.each(t.Context(), "INSERT INTO t (id) VALUES ($1)", 100+i) {
+								require.NoError(t, run())
+								w.change("DELETE FROM t WHERE id >= 100")
+							}
+						}
+					}
+					for _, text := range changes {
+						w.change(text)
+					}
+					for how, run := range w.each(t.Context(), "INSERT INTO t (id) VALUES ($1)", 1000) {
+						err := run()
+						if late && (how == "transaction" || how == "serializable") && err != nil {
+							err = run() // it is told to run the transaction again
+						}
+						require.Error(t, err, how)
+						if how != "query" { // a rule does not answer
+							assert.ErrorIs(t, err, dbguard.ErrRefused, how)
+						}
+						assert.Equal(t, 20, w.count("kept"), how)
+						assert.Equal(t, 0, w.count("t WHERE id = 1000"), how)
+					}
+					_, err := w.db.ExecContext(atMost(t, 10), "INSERT INTO t (id) VALUES (1000)")
+					require.ErrorIs(t, err, dbguard.OverLimit)
+					assert.Equal(t, 20, w.count("kept"))
+					_, err = w.db.ExecContext(atMost(t, 16), "INSERT INTO t (id) VALUES (1000)")
+					require.NoError(t, err, "within a bound that covers it")
+					assert.Less(t, w.count("kept"), 6)
+				})
+			})
+		}
+	}
+}
+
+// A plain INSERT costs no round trip more, and in a transaction, once the table
+// has been seen there, is sent as it is.
+func TestInsertTrips(t *testing.T) {
+	texts := map[string]string{
+		"plain":          "INSERT INTO t (id) VALUES ($1)",
+		"to a parent":    "INSERT INTO child (id, parent) VALUES ($1, 2)",
+		"several":        "INSERT INTO t (id) VALUES ($1), ($1 + 100) ON CONFLICT DO NOTHING",
+		"from a query":   "INSERT INTO t (id) SELECT $1::int WHERE EXISTS (SELECT FROM kept)",
+		"with a comment": "INSERT INTO t (id) VALUES ($1) -- one;",
+	}
+	onBoth(t, func(t *testing.T, w *world) {
+		for name, text := range texts {
+			for _, db := range []*sql.DB{w.db, w.direct} {
+				stmt, err := db.PrepareContext(t.Context(), text)
+				require.NoError(t, err)
+				for i := range 5 {
+					id := 1000 + i
+					n := w.trips(func() {
+						res, err := stmt.ExecContext(t.Context(), id)
+						require.NoError(t, err, name)
+						affected, err := res.RowsAffected()
+						require.NoError(t, err)
+						want := int64(1)
+						if name == "several" {
+							want = 2
+						}
+						assert.Equal(t, want, affected, name)
+					})
+					if i > 2 {
+						assert.EqualValues(t, 1, n, name)
+					}
+				}
+				require.NoError(t, stmt.Close())
+				w.change("DELETE FROM t WHERE id >= 1000; DELETE FROM child WHERE id >= 1000")
+			}
+		}
+		tx, err := w.db.Begin()
+		require.NoError(t, err)
+		direct, err := w.direct.Begin()
+		require.NoError(t, err)
+		for i := range 5 {
+			run := func(tx *sql.Tx, id int) int64 {
+				return w.trips(func() {
+					_, err := tx.Exec("INSERT INTO t (id) VALUES ($1)", id)
+					require.NoError(t, err)
+				})
+			}
+			guarded, bare := run(tx, 2000+i), run(direct, 3000+i)
+			if i > 1 {
+				assert.Equal(t, bare, guarded)
+			}
+		}
+		require.NoError(t, tx.Commit())
+		require.NoError(t, direct.Commit())
+		assert.Equal(t, 5, w.count("t WHERE id BETWEEN 2000 AND 2999"))
+	})
+}
+
+// What a guarded INSERT answers is what the bare one does.
+func TestInsertAnswers(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change("CREATE TABLE typed (id SERIAL PRIMARY KEY, name TEXT UNIQUE, at DATE DEFAULT '2020-01-01', n NUMERIC(10, 2))")
+		texts := []string{
+			"INSERT INTO typed (name, n) VALUES ($1, 1.5) RETURNING id, name, at, n",
+			"INSERT INTO typed AS x (name) VALUES ($1), ('b' || $1) RETURNING *, x.name AS name",
+			"INSERT INTO typed (name) VALUES ($1) ON CONFLICT DO NOTHING RETURNING id",
+			"INSERT INTO typed (name) SELECT $1 RETURNING id",
+			"INSERT INTO typed (nix) VALUES ($1)",
+			"INSERT INTO typed (name, n) VALUES ($1, 1e20)",
+			"WITH a AS (SELECT 'c' AS c) INSERT INTO typed (name) SELECT c || $1 FROM a RETURNING name",
+			"INSERT INTO typed (name) VALUES ('a'), ($1)",
+			"INSERT INTO typed (name) VALUES ('a'), ($1)",
+		}
+		for _, inTx := range []bool{false, true} {
+			for _, text := range texts {
+				assert.Equal(t, w.answer(w.direct, inTx, text), w.answer(w.db, inTx, text), "%s, in Tx %v", text, inTx)
+			}
+		}
+	})
+}
+
+// answer is what a query of the text tells, on a table that is empty but for one row.
+func (w *world) answer(db *sql.DB, inTx bool, text string) (told []string) {
+	w.change("TRUNCATE typed RESTART IDENTITY; INSERT INTO typed (name) VALUES ('z')")
+	var q interface {
+		QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+	} = db
+	if inTx {
+		tx, err := db.Begin()
+		require.NoError(w.t, err)
+		defer tx.Rollback()
+		_, err = tx.Exec("INSERT INTO typed (name) VALUES ('first')")
+		require.NoError(w.t, err)
+		q = tx
+	}
+	rows, err := q.QueryContext(w.t.Context(), text, "v")
+	if err != nil {
+		return []string{err.Error()}
+	}
+	defer rows.Close()
+	types, err := rows.ColumnTypes()
+	require.NoError(w.t, err)
+	values := make([]any, len(types))
+	for i, c := range types {
+		told = append(told, c.Name()+" "+c.DatabaseTypeName())
+		values[i] = new(any)
+	}
+	for rows.Next() {
+		require.NoError(w.t, rows.Scan(values...))
+		for _, v := range values {
+			told = append(told, fmt.Sprintf("%T %v", *v.(*any), *v.(*any)))
+		}
+	}
+	return append(told, fmt.Sprint(rows.Err()))
+}

@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// A trigger that is deferred fires at the COMMIT. In a transaction of the
+// caller's that is when the statement has long been answered: it cannot be had
+// earlier, as constraints are deferred in order to hold at the end alone. So
+// right before the caller's COMMIT what was put off is done, which the COMMIT
+// itself would do next, and counted. Which statement a row is due to nobody can
+// tell: together they may change as many more as their bounds have left.
+
+// putOff is what statements of the caller's transaction left to its COMMIT.
+type putOff struct {
+	any  bool
+	left int64 // what is left of their bounds
+	free bool  // one of them has none
+}
+
+// putsOff notes that a statement, of which so many rows were counted, changed a
+// table that has a deferred trigger.
+func (p *postgres) putsOff(limit, rows int64) {
+	p.later.any = true
+	p.later.left += max(limit-rows, 0)
+	p.later.free = p.later.free || limit < 0
+}
+
+// nothingDeferred is true of an ordinary table, or a partitioned one, if nothing
+// that the server does not refuse at once is left to the COMMIT.
+func nothingDeferred(x *target) string {
+	const late = ` AND g.tgdeferrable AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
+	return `
+ AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND c.relkind IN ('r', 'p'))
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ` + regclass(x) + late + `
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_trigger g ON g.tgrelid = i.inhrelid` + late
+}
+
+// Committing has what was put off to the COMMIT of the caller's transaction done
+// and counted. On an error the door rolls back instead, as the server would, and
+// returns it.
+func (s *Session) Committing(ctx context.Context) error {
+	p, ok := s.backend.(*postgres)
+	if !ok || !p.later.any || p.later.free || s.lost || s.guard.Observing() {
+		return nil
+	}
+	bound := p.later.left
+	p.later = putOff{}
+	op, err := s.guard.Begin(dbguard.AtMost(ctx, bound), dbguard.Op{
+		System: p.system(), Namespace: s.name, Name: "COMMIT", Summary: "COMMIT", Text: "COMMIT", Statements: 1,
+		Acts: []dbguard.Act{{Verb: dbguard.Ask, Note: "triggers that were deferred"}},
+	}, s.ledger)
+	if err != nil {
+		return err
+	}
+	f := &Flight{s: s, st: &statement{op: dbguard.Op{Acts: []dbguard.Act{{Verb: dbguard.Insert}}}}, op: op, ctx: ctx, way: nested}
+	c := &postgresCounter{p: p, f: f}
+	if _, err = c.baseline(ctx); err == nil {
+		_, err = p.conn.Exec(ctx, constraintsNow)
+	}
+	if err != nil {
+		return op.End(dbguard.EffectUndone, err)
+	}
+	count, err := c.count(ctx, -1)
+	if err != nil {
+		count = dbguard.Count{Rows: -1}
+	}
+	if op.Settle(count) != nil {
+		return op.End(dbguard.EffectUndone, err)
+	}
+	return op.End(dbguard.EffectApplied, nil)
+}
+
+// endsTx is Committing for a COMMIT that the caller sends as a text.
+func (s *Session) endsTx(ctx context.Context, st *statement) error {
+	if st.control != controlEnds || s.dialect != sqlscan.PostgreSQL {
+		return nil
+	}
+	err := s.Committing(ctx)
+	if err != nil {
+		_, undo := s.conn.Exec(ctx, "ROLLBACK")
+		err = hide(err)
+		_ = s.rolledBack(ctx, undo)
+	}
+	return err
+}

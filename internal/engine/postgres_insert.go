@@ -1,0 +1,235 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// An INSERT into an ordinary table changes nothing that is there unless a
+// trigger, a rule or a function of a default, constraint or index does. One round
+// trip is enough: the caller's INSERT stands in a WITH, whose reader asks the
+// catalogue, by a snapshot taken under the statement's own lock, whether the
+// table is still as the session has met it, and raises if it is not. No trigger
+// and no rule can be created under that lock. In the caller's transaction the
+// lock stays, and so does what was seen under it: the next INSERT is sent as it
+// is written.
+
+// quiet reports that the tables were seen in this transaction.
+func (p *postgres) quiet(st *statement) bool {
+	if p.major < 0 {
+		return true // it could not count anything
+	}
+	for i := range st.targets {
+		if st.op.Acts[i].Verb == dbguard.Insert && !p.seen[st.targets[i].raw] {
+			return false
+		}
+	}
+	return true
+}
+
+// stirs looks at the tables now. What is no ordinary table may do anything.
+func (p *postgres) stirs(ctx context.Context, st *statement) (bool, error) {
+	for i := range st.targets {
+		if st.op.Acts[i].Verb != dbguard.Insert {
+			continue
+		}
+		known, err := p.addsOnly(ctx, &st.targets[i])
+		if err != nil || !known.ok {
+			return true, unlessAborted(p, err)
+		}
+	}
+	return false, nil
+}
+
+// addingTable is what the session knows of a table that rows are added to.
+type addingTable struct {
+	found bool
+	ok    bool // nothing but rows that are added
+	keyed bool // it has a foreign key: its check counts as writing
+	// calls says that its defaults or checks call functions that are not the
+	// server's own, and write nothing: they are known by these two numbers.
+	calls            bool
+	checks, defaults int64
+}
+
+// met is addsOnly, asked once per session and table that is there.
+func (p *postgres) met(ctx context.Context, x *target) (addingTable, error) {
+	if known, ok := p.adding[x.raw]; ok {
+		return known, nil
+	}
+	known, err := p.addsOnly(ctx, x)
+	if err != nil || !known.found {
+		return known, err
+	}
+	if p.adding == nil || len(p.adding) >= maxNames {
+		p.adding = map[string]addingTable{}
+	}
+	p.adding[x.raw] = known
+	return known, nil
+}
+
+// addsOnly asks the catalogue what adding rows to a table sets off.
+func (p *postgres) addsOnly(ctx context.Context, x *target) (known addingTable, err error) {
+	if !isRegclass(x) {
+		return known, nil
+	}
+	text := `SELECT c.relchecks::int8, ` + defaultsOf + `, EXISTS (` + keysOf + `), NOT (` + callsNothing + `),
+ ` + addsOnlyRows + isSimple + `, pg_catalog.current_setting('transaction_isolation')
+FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x)
+	err = p.conn.Query(ctx, text, func(v []any) error {
+		known.found = true
+		if known.checks, err = asInt(v[0]); err != nil {
+			return err
+		}
+		known.defaults, err = asInt(v[1])
+		known.keyed, known.calls, known.ok, p.isolation = asBool(v[2]), asBool(v[3]), asBool(v[4]), strings.Clone(asText(v[5]))
+		return err
+	})
+	return known, err
+}
+
+func regclass(x *target) string {
+	return "pg_catalog.to_regclass(" + quoteString(sqlscan.PostgreSQL, x.raw) + ")"
+}
+
+// What is asked of c, a pg_class. A default that is changed is another one of
+// pg_attrdef, with a number of its own.
+const (
+	defaultsOf = `(SELECT COALESCE(sum(d.oid::int8), 0)::int8 FROM pg_catalog.pg_attrdef d WHERE d.adrelid = c.oid)`
+	keysOf     = `SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'`
+
+	addsOnlyRows = `c.relkind = 'r' AND NOT (c.relhasrules OR c.relrowsecurity)
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND (g.tgtype & 4) <> 0 AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
+
+	callsNothing = `NOT EXISTS (SELECT FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND e.objid = d.oid
+  WHERE d.adrelid = c.oid AND e.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND e.refobjid >= 16384)
+ AND (c.relchecks = 0 OR NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND e.objid = k.oid
+  WHERE k.conrelid = c.oid AND k.contype = 'c' AND e.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND e.refobjid >= 16384))`
+)
+
+// committed asks, if it is not known, whether a statement in the caller's
+// transaction sees what was committed before it: a snapshot that is older than
+// the lock may not show a trigger that fires.
+func (p *postgres) committed(ctx context.Context) bool {
+	if p.isolation == "" {
+		p.isolation, _ = askText(ctx, p.conn, "SHOW transaction_isolation") // unknown is no
+	}
+	return p.isolation == "read committed"
+}
+
+// isolated notes that somebody may have chosen another level.
+func (p *postgres) isolated() { p.isolation, p.chosen = "", true }
+
+// steered notes that a text may choose another level of isolation, or let names
+// mean other tables.
+func (p *postgres) steered(t *sqlscan.Text) {
+	may := t.Calls
+	for i := range t.Ops {
+		switch t.Ops[i].Kind {
+		case sqlscan.Begin, sqlscan.Session, sqlscan.Opaque, sqlscan.Unreadable:
+			may = true
+		}
+	}
+	if !may {
+		return
+	}
+	all := containsFold(t.Source, "reset") || containsFold(t.Source, "discard")
+	if all || containsFold(t.Source, "isolation") {
+		p.isolated()
+	}
+	if all || containsFold(t.Source, "search_path") {
+		p.adding = nil
+	}
+}
+
+// wordInsert is the wording of an INSERT, if it is one that can make sure.
+func (p *postgres) wordInsert(ctx context.Context, f *Flight) wording {
+	x := &f.st.targets[0]
+	if !p.insertable(f, x) {
+		return wording{}
+	}
+	known, err := p.met(ctx, x)
+	switch {
+	case err != nil:
+		return wording{}
+	case known.ok && f.way == own:
+		return wording{text: insertText(f, known.still(x)), sealed: true, adds: true}
+	case known.ok && p.committed(ctx):
+		return wording{text: insertText(f, known.still(x)), gated: true, adds: true}
+	case f.way == own && !known.keyed && !p.costly.has(f.st.op.Text):
+		return wording{text: insertText(f, nothingWritten), sealed: true, adds: true}
+	}
+	return wording{}
+}
+
+// still is the condition that the table of that name is as it was met.
+func (known addingTable) still(x *target) string {
+	calls := callsNothing
+	if known.calls {
+		calls = fmt.Sprintf("c.relchecks = %d AND %s = %d", known.checks, defaultsOf, known.defaults)
+	}
+	return `pg_catalog.current_setting('transaction_isolation') = 'read committed'
+ AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND ` + addsOnlyRows + ` AND ` + calls + `)`
+}
+
+// insertable reports that the flight is one INSERT that can stand in a WITH, and
+// be answered in the form that the door can run.
+func (p *postgres) insertable(f *Flight, x *target) bool {
+	st := f.st
+	switch {
+	case p.major < 10, st.calls, st.op.Statements != 1, len(st.targets) != 1, len(st.kinds) != 1,
+		x.op.Kind != sqlscan.Insert, x.op.Path != sqlscan.Top, x.how != "INSERT", p.unfit.has(st.op.Text):
+		return false
+	case f.form == Rows && (x.op.Flags&sqlscan.Returning == 0 || x.op.Rows <= 0 || x.op.Rows > maxHeld):
+		return false
+	}
+	return isRegclass(x)
+}
+
+// insertText is the INSERT with its condition, which is asked before the first
+// row, even if there is none.
+func insertText(f *Flight, condition string) string {
+	stmt := withoutEnd(&f.s.text)
+	if f.st.targets[0].op.Flags&sqlscan.Returning == 0 {
+		stmt += "\nRETURNING 1"
+	}
+	sure := "CASE WHEN " + condition + " THEN 1 ELSE " + raise(raisedUnsure) + " END"
+	with := "WITH dbguard AS (" + stmt + "\n)\nSELECT "
+	if f.form == Counted {
+		return with + "CASE WHEN (" + sure + ") = 1 THEN (SELECT pg_catalog.count(*) FROM dbguard) END"
+	}
+	outer, inner := "s.*", "dbguard.*"
+	if f.form == Tagged {
+		outer, inner = "", ""
+	}
+	return with + outer + " FROM (SELECT " + sure + " AS n) c,\n LATERAL (SELECT " + inner + " FROM dbguard WHERE c.n IS NOT NULL OFFSET 0) s"
+}
+
+// saw notes that an INSERT has made sure under a lock that stays until the
+// transaction ends.
+func (p *postgres) saw(x *target) {
+	if p.seen == nil || len(p.seen) >= maxNames {
+		p.seen = map[string]bool{}
+	}
+	p.seen[x.raw] = true
+}
+
+// keepsSeen reports a text after which what was seen under locks still holds: it
+// releases none, changes no structure, and lets names mean what they meant.
+func keepsSeen(st *statement) bool {
+	if st.elsewhere || st.calls {
+		return false
+	}
+	for _, kind := range st.kinds {
+		switch kind {
+		case sqlscan.Read, sqlscan.Insert, sqlscan.Upsert, sqlscan.Update, sqlscan.Delete, sqlscan.Merge, sqlscan.Savepoint, sqlscan.Release:
+		default:
+			return false
+		}
+	}
+	return true
+}
