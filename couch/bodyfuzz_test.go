@@ -32,6 +32,7 @@ func FuzzDocument(f *testing.F) {
 		base := roundTripper(func(req *http.Request) (*http.Response, error) {
 			sent = true
 			_, err := io.Copy(io.Discard, req.Body)
+			err = errors.Join(err, req.Body.Close())
 			return &http.Response{StatusCode: http.StatusCreated, Body: http.NoBody, Request: req}, err
 		})
 		res, err := door(t, base, 32).RoundTrip(fuzzRequest(t, text, form))

@@ -68,7 +68,7 @@ func (t *tx) finish(ctx context.Context, do func(context.Context) error, commits
 		err = t.link.session.Committing(ctx) // what triggers have put off may be too much
 	}
 	if err != nil {
-		return errors.Join(err, t.end(ctx, t.base.Rollback, false))
+		return also(err, t.end(ctx, t.base.Rollback, false))
 	}
 	return t.end(ctx, do, commits)
 }
@@ -88,6 +88,14 @@ func (t *tx) end(ctx context.Context, do func(context.Context) error, commits bo
 		t.link.check()
 	}
 	return err
+}
+
+// also is err, and what failed besides.
+func also(err, besides error) error {
+	if besides == nil {
+		return err
+	}
+	return errors.Join(err, besides)
 }
 
 func (t *tx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {

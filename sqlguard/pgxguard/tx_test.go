@@ -159,3 +159,23 @@ func TestLargeObjects(t *testing.T) {
 		return objects.Unlink(t.Context(), oid)
 	}))
 }
+
+// What was deferred to the COMMIT is counted before it.
+func TestTxDeferredTrigger(t *testing.T) {
+	r := newRig(t)
+	_, err := r.bare.Exec(t.Context(), `CREATE TABLE log (n int); INSERT INTO log VALUES (1), (2);
+		CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM log; RETURN NULL; END';
+		CREATE CONSTRAINT TRIGGER late AFTER DELETE ON users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f()`)
+	require.NoError(t, err)
+	run := func(n int64) error {
+		return pgx.BeginFunc(t.Context(), r, func(tx pgx.Tx) error {
+			_, err := tx.Exec(atMost(t, n), deleteOne, 5)
+			return err
+		})
+	}
+	require.ErrorIs(t, run(2), dbguard.OverLimit)
+	assert.Equal(t, 5, r.count("users"), "rolled back")
+	assert.Equal(t, 2, r.count("log"))
+	require.NoError(t, run(3))
+	assert.Equal(t, 0, r.count("log"))
+}
