@@ -20,6 +20,26 @@ type adding interface {
 	quiet(st *statement) bool
 	// stirs reports that they may change rows that are there, as the schema is now.
 	stirs(ctx context.Context, st *statement) (bool, error)
+	// secure makes sure, under a lock that the caller's transaction keeps, that they
+	// do not, if it can: then they are quiet.
+	secure(ctx context.Context, st *statement) (bool, error)
+}
+
+// manner is how the door is about to send a text.
+type manner uint8
+
+const (
+	usual    manner = iota
+	copying         // COPY … FROM STDIN, between texts of the session's
+	pastDoor        // with nothing of the session's around it
+)
+
+// StartCopy is Start for a COPY … FROM STDIN, of a door that can send texts before
+// it and after it.
+func (s *Session) StartCopy(ctx context.Context, text string) (*Flight, error) {
+	s.manner = copying
+	defer func() { s.manner = usual }()
+	return s.StartAs(ctx, text, AsWritten)
 }
 
 // additions makes acts of the text's INSERTs, unless something else in it is
@@ -35,11 +55,23 @@ func (s *Session) additions(ctx context.Context, t *sqlscan.Text, st *statement)
 			st.add(t, &t.Ops[i], dbguard.Insert)
 		}
 	}
-	quiet := takesRows(t) || b.quiet(st) // or was looked at when it was prepared
-	if !quiet && (st.control != controlNone || st.commits) {
+	quiet := s.manner == usual && takesRows(t) || b.quiet(st) // or was looked at when it was prepared
+	if !quiet && s.manner != usual && s.tx == txCaller {
+		var err error
+		if quiet, err = b.secure(ctx, st); err != nil {
+			return err
+		}
+	}
+	note := pastNote
+	switch {
+	case quiet:
+	case st.control != controlNone, st.commits:
+		note = "it stands in a text that ends its own transaction"
+		fallthrough
+	case s.manner == pastDoor:
 		stirs, err := b.stirs(ctx, st)
 		if stirs || err != nil {
-			st.uncounted("it stands in a text that ends its own transaction")
+			st.uncounted(note)
 			return err
 		}
 		quiet = true

@@ -43,7 +43,8 @@ type Session struct {
 	reads readCache
 	modes modes
 
-	args []driver.NamedValue // of the statement that is being started
+	manner manner
+	args   []driver.NamedValue // of the statement that is being started
 
 	tx     txState
 	ledger *dbguard.Ledger // of the caller's transaction
@@ -141,7 +142,7 @@ func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight,
 	if s.escort != nil {
 		s.escort.clear()
 	}
-	st, op, err := s.judge(ctx, text, true)
+	st, op, err := s.judge(ctx, text)
 	switch {
 	case err != nil || st == nil:
 		return nil, err
@@ -155,9 +156,8 @@ func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight,
 }
 
 // judge reads a text and has it judged. There is no statement where there is
-// nothing to guard, and no operation where the rules do not ask. What it sets off,
-// by functions or by adding rows, is looked at only if that is asked for.
-func (s *Session) judge(ctx context.Context, text string, functions bool) (*statement, *dbguard.Operation, error) {
+// nothing to guard, and no operation where the rules do not ask.
+func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.Operation, error) {
 	switch {
 	case s.guard.Check() != nil:
 		return nil, nil, s.guard.Check()
@@ -168,14 +168,11 @@ func (s *Session) judge(ctx context.Context, text string, functions bool) (*stat
 	if err != nil {
 		return nil, nil, err
 	}
-	calls := false
-	if functions {
-		calls, err = s.callsOut(ctx, t)
-	}
+	calls, err := s.callsOut(ctx, t)
 	if err != nil {
 		return nil, nil, err
 	}
-	code := functions && s.runsCode(t)
+	code := s.runsCode(t)
 	if err := s.shut(ctx, t); err != nil || !calls && !code && blank(t) {
 		return nil, nil, err
 	}
@@ -186,10 +183,8 @@ func (s *Session) judge(ctx context.Context, text string, functions bool) (*stat
 	if st.calls = calls; calls {
 		st.ask(t)
 	}
-	if functions {
-		if err := s.additions(ctx, t, st); err != nil {
-			return nil, nil, err
-		}
+	if err := s.additions(ctx, t, st); err != nil {
+		return nil, nil, err
 	}
 	if err := s.lookUp(ctx, st); err != nil {
 		return nil, nil, err
