@@ -71,7 +71,7 @@ func (f *Flight) LeavesRows() bool {
 
 // launch opens the way that the statement is to go.
 func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operation, form Form) (*Flight, error) {
-	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op), form: form, callers: s.text.Source, args: s.args}
+	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op), form: form.of(st), callers: s.text.Source, args: s.args}
 	f.reword(ctx)
 	var err error
 	switch {

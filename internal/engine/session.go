@@ -121,7 +121,19 @@ const (
 	Tagged                // tell its rows affected: the caller asked for those
 	Counted               // read one number from it: the caller asked for rows affected
 	Rows                  // hand its rows on: the caller asked for those of RETURNING
+	RowsIfAny             // Rows, or Tagged where the statement answers with none
 )
+
+// of is the form for a statement.
+func (form Form) of(st *statement) Form {
+	if form != RowsIfAny {
+		return form
+	}
+	if len(st.targets) > 0 && st.targets[0].op.Flags&sqlscan.Returning != 0 {
+		return Rows
+	}
+	return Tagged
+}
 
 // Start is StartAs of a door that sends nothing but the caller's text.
 func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error) {
