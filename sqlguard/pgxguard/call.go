@@ -47,7 +47,7 @@ func (l *link) exec(ctx context.Context, on runner, sql string, args []any) (tag
 // query runs a statement that answers with rows, within its bounds. The rows
 // are pgx's own where there is nothing to guard.
 func (l *link) query(ctx context.Context, on runner, sql string, args []any) (rows pgx.Rows, err error) {
-	r, flight, err := l.launch(ctx, ofQuery, engine.Rows, sql, args)
+	r, flight, err := l.launch(ctx, ofQuery, engine.RowsIfAny, sql, args)
 	switch {
 	case err != nil:
 		return failed(err), err
@@ -72,8 +72,7 @@ func (l *link) query(ctx context.Context, on runner, sql string, args []any) (ro
 	case err != nil:
 		return failed(err), err
 	case done:
-		held.tag = tag
-		return held, nil
+		return held.as(tag, flight.Tagged()), nil
 	}
 	l.vouch(func() { rows, err = on.Query(flight.Context(), r.sql, r.args...) })
 	guarded := &judgedRows{Rows: rows, link: l, ctx: ctx, flight: flight}

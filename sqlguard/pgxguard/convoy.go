@@ -152,9 +152,6 @@ func (c *convoy) read(results pgx.BatchResults, s ship) (r result) {
 	if r.err != nil {
 		return r
 	}
-	if s.flight != nil && s.flight.Tagged() {
-		r.rows.left, r.rows.fields = nil, nil
-	}
 	if c.saved(s) {
 		_, r.err = results.Exec()
 	}
@@ -193,7 +190,7 @@ func (c *convoy) landed(n int) {
 	for i, s := range c.ships[:n] {
 		if s.flight != nil {
 			_ = s.flight.Landed(c.ready[i].rows.tag.RowsAffected()) // the server has judged it
-			c.ready[i].rows.tag = tagged(s.flight, c.ready[i].rows.tag)
+			c.ready[i].rows.as(tagged(s.flight, c.ready[i].rows.tag), s.flight.Tagged())
 		}
 	}
 }

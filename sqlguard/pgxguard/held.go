@@ -39,6 +39,16 @@ func (l *link) hold(rows pgx.Rows, err error) (*heldRows, error) {
 	return h, rows.Err()
 }
 
+// as are the rows of the caller's statement, of this tag: none, if the session's
+// words only told their number.
+func (r *heldRows) as(tag pgconn.CommandTag, none bool) *heldRows {
+	r.tag = tag
+	if none {
+		r.left, r.fields = nil, nil
+	}
+	return r
+}
+
 // copyOf is a row that stays when the next one is read.
 func copyOf(row [][]byte) [][]byte {
 	size := 0
