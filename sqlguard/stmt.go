@@ -16,8 +16,7 @@ type stmt struct {
 	conn *conn
 	text string
 
-	inPlace     statement // of a text of the session's, prepared when it first runs
-	inPlaceText string
+	inPlace map[string]statement // of texts of the session's, prepared when they first run
 }
 
 var (
@@ -31,8 +30,8 @@ func (s *stmt) NumInput() int { return s.bare.NumInput() }
 // Close closes what was prepared in its place, too.
 func (s *stmt) Close() error {
 	err := s.bare.Close()
-	if s.inPlace.Stmt != nil {
-		err = errors.Join(err, s.inPlace.Close())
+	if own := s.closeInPlace(); own != nil {
+		err = errors.Join(err, own)
 	}
 	return err
 }
@@ -54,13 +53,14 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 		form:    engine.Counted,
 		args:    args,
 		inPlace: func(ctx context.Context, text string, tagged bool) (int64, error) {
-			if err := s.prepareInPlace(ctx, text); err != nil {
+			own, err := s.prepareInPlace(ctx, text)
+			if err != nil {
 				return -1, err
 			}
 			if tagged {
-				return tagOf(s.inPlace.exec(ctx, args))
+				return tagOf(own.exec(ctx, args))
 			}
-			return numberIn(s.inPlace.query(ctx, args))
+			return numberIn(own.query(ctx, args))
 		},
 	})
 }
@@ -114,30 +114,43 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		form: engine.Rows,
 		args: args,
 		inPlace: func(ctx context.Context, text string, _ bool) (*rows, error) {
-			if err := s.prepareInPlace(ctx, text); err != nil {
+			own, err := s.prepareInPlace(ctx, text)
+			if err != nil {
 				return nil, err
 			}
-			return readAll(s.inPlace.query(ctx, args))
+			return readAll(own.query(ctx, args))
 		},
 	})
 }
 
-// prepareInPlace prepares a text of the session's, once for each bound, as the
-// bound stands in it.
-func (s *stmt) prepareInPlace(ctx context.Context, text string) error {
-	if s.inPlaceText == text {
-		return nil
+// maxInPlace is how many texts one statement keeps prepared in its place: there is
+// one for each bound, and another one for a table that its transaction has seen.
+const maxInPlace = 4
+
+func (s *stmt) prepareInPlace(ctx context.Context, text string) (statement, error) {
+	if own, ok := s.inPlace[text]; ok {
+		return own, nil
 	}
-	if s.inPlace.Stmt != nil {
-		_ = s.inPlace.Close() // another one takes its place
-		s.inPlace, s.inPlaceText = statement{}, ""
+	if len(s.inPlace) == maxInPlace {
+		_ = s.closeInPlace() // others take their place
 	}
 	prepared, err := s.conn.bare.prepare(ctx, text)
 	if err != nil {
-		return err
+		return statement{}, err
 	}
-	s.inPlace, s.inPlaceText = newStatement(prepared), text
-	return nil
+	if s.inPlace == nil {
+		s.inPlace = make(map[string]statement, maxInPlace)
+	}
+	s.inPlace[text] = newStatement(prepared)
+	return s.inPlace[text], nil
+}
+
+func (s *stmt) closeInPlace() (err error) {
+	for text, own := range s.inPlace {
+		err = errors.Join(err, own.Close())
+		delete(s.inPlace, text)
+	}
+	return err
 }
 
 // Exec is there for drivers of an older age; database/sql calls ExecContext.

@@ -59,13 +59,18 @@ func (p *postgres) among(ctx context.Context, f *Flight) wording {
 	switch {
 	case !p.committed(ctx):
 	case f.st.op.Acts[0].Verb == dbguard.Insert:
-		if known, err := p.met(ctx, x); p.insertable(f, x) && err == nil && known.ok {
+		if known, err := p.met(ctx, x); p.insertable(f, x) && !f.st.queries && err == nil && known.ok {
 			p.saw(x) // or nothing behind it will run
-			return wording{text: insertText(f, known.still(x)), sealed: true, adds: true}
+			return wording{text: insertText(f, known.still(x, own)), sealed: true, adds: true}
 		}
 	case p.boundable(f) && isRegclass(x) && !f.st.calls && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) == 0:
 		if known, ok := p.plain(ctx, f); ok {
-			return wording{text: boundText(f, known.still(x)), sealed: true}
+			seal := known.still(x)
+			if p.seen[x.key()] {
+				seal = "true" // one before it looks, or has looked
+			}
+			p.saw(x)
+			return wording{text: boundText(f, seal), sealed: true}
 		}
 	}
 	return wording{}

@@ -40,7 +40,7 @@ func label(text string) string {
 		return "flush"
 	case strings.Contains(text, "c.relkind IN ('r', 'm')"):
 		return "pending"
-	case strings.HasPrefix(text, "SELECT c.relchecks::int8, "):
+	case strings.HasPrefix(text, "SELECT c.oid::int8, c.xmin::text, "):
 		return "adds"
 	case strings.HasPrefix(text, "WITH RECURSIVE same"):
 		return "routes"

@@ -55,6 +55,7 @@ func (s *Session) additions(ctx context.Context, t *sqlscan.Text, st *statement)
 			st.add(t, &t.Ops[i], dbguard.Insert)
 		}
 	}
+	st.queries = containsFold(t.Source, "select") || containsFold(t.Source, "table")
 	quiet := s.manner == usual && takesRows(t) || b.quiet(st) // or was looked at when it was prepared
 	if !quiet && s.manner != usual && s.tx == txCaller {
 		var err error

@@ -31,11 +31,12 @@ type postgres struct {
 	// unfit are those that no other words fit.
 	unfit readCache
 	// slow are those that take longer than a few round trips.
-	slow readCache
+	slow      readCache
+	hesitated string // one that did once, just now
 	// tables are those that the session has met in a transaction of the caller's.
 	tables map[string]plainTable
-	// adding are those that rows were added to, seen those of which a transaction
-	// of the caller's has made sure.
+	// adding are those that rows were added to, seen what a transaction of the
+	// caller's has made sure of under a lock.
 	adding map[string]addingTable
 	seen   map[string]bool
 	later  putOff

@@ -79,7 +79,7 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 	}
 	if f.way == nested && p.gateable(f) {
 		if known, ok := p.plain(ctx, f); ok {
-			return wording{text: gateText(f, known), gated: true}
+			return wording{text: gateText(f, known, p.seen[f.st.targets[0].key()]), gated: true}
 		}
 	}
 	if f.op.Limit() >= bulk && f.form != Rows && isBulk(f) {
@@ -183,7 +183,7 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 	case raisedUnsure:
 		x := &f.st.targets[0]
 		delete(p.adding, x.raw)
-		delete(p.tables, x.how+" "+x.raw)
+		delete(p.tables, x.key())
 		p.costly.add(f.st.op.Text)
 		return nil, true
 	}

@@ -88,7 +88,7 @@ func isSteady(t *sqlscan.Text, start int32) bool {
 // which a statement can make sure by itself.
 func (p *postgres) plain(ctx context.Context, f *Flight) (known plainTable, ok bool) {
 	x := &f.st.targets[0]
-	key := x.how + " " + x.raw
+	key := x.key()
 	if known, met := p.tables[key]; met {
 		return known, known.ok
 	}
@@ -131,7 +131,7 @@ func event(x *target) string {
 
 // isPlain is the condition on c, a pg_class.
 func isPlain(x *target) string {
-	return `c.oid = pg_catalog.to_regclass(` + quoteString(sqlscan.PostgreSQL, x.raw) + `)
+	return `c.oid = ` + regclass(x) + `
  AND c.relkind = 'r' AND c.relpersistence <> 't' AND NOT (c.relhassubclass OR c.relispartition OR c.relhasrules OR c.relrowsecurity)
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND (g.tgtype & ` + event(x) + `) <> 0 AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
 }
@@ -155,18 +155,23 @@ const isSimple = `
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast k JOIN pg_catalog.pg_proc p ON p.oid = k.castfunc JOIN pg_catalog.pg_language l ON l.oid = p.prolang
   WHERE k.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))`
 
-// gateText is the statement that changes nothing if it goes beyond its bound.
+// gateText is the statement that changes nothing if it goes beyond its bound. What
+// the transaction has seen under the lock that it holds is not looked at again.
 // It answers with the rows that it has changed; one more than the bound says
 // that it has changed none for that reason, two more that it is not sure.
-func gateText(f *Flight, known plainTable) string {
+func gateText(f *Flight, known plainTable, seen bool) string {
 	t, x, limit := &f.s.text, &f.st.targets[0], f.op.Limit()
 	n := func(i int64) string { return strconv.FormatInt(limit+i, 10) }
 	where := t.Source[x.op.Where.Start:x.op.Where.End]
-	count := `WITH dbguard_k AS MATERIALIZED (SELECT CASE
+	found := `(SELECT pg_catalog.count(*) FROM (SELECT FROM ` + targetClause(t, x) + "\nWHERE (" + where + "\n) LIMIT " + n(1) + `) k)`
+	if !seen {
+		found = `CASE
  WHEN ` + known.still(x) + `
- THEN (SELECT pg_catalog.count(*) FROM (SELECT FROM ` + targetClause(t, x) + "\nWHERE (" + where + "\n) LIMIT " + n(1) + `) k)
- WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = pg_catalog.to_regclass(` + quoteString(sqlscan.PostgreSQL, x.raw) + `) AND (g.tgtype & 1) = 0)
- THEN ` + raise(raisedUnsure) + ` ELSE ` + n(2) + ` END AS n)`
+ THEN ` + found + `
+ WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ` + regclass(x) + ` AND (g.tgtype & 1) = 0)
+ THEN ` + raise(raisedUnsure) + ` ELSE ` + n(2) + ` END`
+	}
+	count := "WITH dbguard_k AS MATERIALIZED (SELECT " + found + " AS n)"
 	stmt := t.Source[x.op.At.Start:x.op.Where.Start] + "(SELECT dbguard_k.n FROM dbguard_k) <= " + n(0) + " AND (" + where + "\n) RETURNING 1"
 	number := `CASE WHEN (SELECT n FROM dbguard_k) > ` + n(0) + ` THEN (SELECT n FROM dbguard_k)
  WHEN (SELECT ` + raise(raisedOver) + ` FROM (SELECT FROM dbguard OFFSET ` + n(0) + ` LIMIT 1) o) IS NULL THEN (SELECT pg_catalog.count(*) FROM dbguard) END`
@@ -196,23 +201,42 @@ func targetClause(t *sqlscan.Text, x *target) string {
 
 // passed reads the answer of a gated statement.
 func (p *postgres) passed(f *Flight, rows int64) (refused *dbguard.Count, again bool) {
+	x := &f.st.targets[0]
 	if f.adds {
-		p.saw(&f.st.targets[0])
+		p.saw(x)
 		return nil, false
 	}
-	if time.Since(f.sent) > 4*p.trip+slowly {
-		p.slow.add(f.st.op.Text) // a condition that no index serves is looked at twice
-	}
+	p.timed(f)
 	switch over := rows - f.op.Limit(); {
 	case over == 1:
 		return &dbguard.Count{Rows: rows}, false
 	case over > 1:
-		delete(p.tables, f.st.targets[0].how+" "+f.st.targets[0].raw)
+		delete(p.tables, x.key())
 		p.wary = true
 		return nil, true
 	}
+	p.saw(x)
 	return nil, false
 }
+
+// timed finds out which statements have a condition that no index serves, and
+// that is looked at twice: those that were slow twice in a row.
+func (p *postgres) timed(f *Flight) {
+	text := f.st.op.Text
+	switch {
+	case time.Since(f.sent) <= 4*p.trip+slowly:
+		if p.hesitated == text {
+			p.hesitated = ""
+		}
+	case p.hesitated == text:
+		p.slow.add(text)
+	default:
+		p.hesitated = text
+	}
+}
+
+// key tells what a session has met: the table, and what is done to it.
+func (x *target) key() string { return x.how + " " + x.raw }
 
 // slowly is a time beyond that of a statement which finds its rows by an index.
 const slowly = 50 * time.Millisecond

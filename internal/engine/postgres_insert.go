@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -20,11 +19,14 @@ import (
 
 // quiet reports that the tables were seen in this transaction.
 func (p *postgres) quiet(st *statement) bool {
-	if p.major < 0 {
+	switch {
+	case p.major < 0:
 		return true // it could not count anything
+	case st.queries:
+		return false
 	}
 	for i := range st.targets {
-		if st.op.Acts[i].Verb == dbguard.Insert && !p.seen[st.targets[i].raw] {
+		if st.op.Acts[i].Verb == dbguard.Insert && !p.seen[st.targets[i].key()] {
 			return false
 		}
 	}
@@ -47,12 +49,12 @@ func (p *postgres) stirs(ctx context.Context, st *statement) (bool, error) {
 
 // secure takes the lock that the INSERT takes, and looks at the tables under it.
 func (p *postgres) secure(ctx context.Context, st *statement) (bool, error) {
-	if !p.committed(ctx) {
+	if st.queries || !p.committed(ctx) {
 		return false, nil
 	}
 	for i := range st.targets {
 		x := &st.targets[i]
-		if st.op.Acts[i].Verb != dbguard.Insert || p.seen[x.raw] {
+		if st.op.Acts[i].Verb != dbguard.Insert || p.seen[x.key()] {
 			continue
 		}
 		known, err := p.met(ctx, x)
@@ -60,7 +62,7 @@ func (p *postgres) secure(ctx context.Context, st *statement) (bool, error) {
 			return false, unlessAborted(p, err)
 		}
 		sure := false
-		err = p.conn.Query(ctx, "LOCK TABLE "+x.raw+" IN ROW EXCLUSIVE MODE;\nSELECT "+known.still(x), func(v []any) error {
+		err = p.conn.Query(ctx, "LOCK TABLE "+x.raw+" IN ROW EXCLUSIVE MODE;\nSELECT "+known.still(x, nested), func(v []any) error {
 			sure = asBool(v[0])
 			return nil
 		})
@@ -79,9 +81,10 @@ type addingTable struct {
 	ok    bool // nothing but rows that are added
 	keyed bool // it has a foreign key: its check counts as writing
 	// calls says that its defaults or checks call functions that are not the
-	// server's own, and write nothing: they are known by these two numbers.
-	calls            bool
-	checks, defaults int64
+	// server's own, and write nothing.
+	calls bool
+	// same is the condition that nothing about it has changed at all.
+	same string
 }
 
 // met is addsOnly, asked once per session and table that is there.
@@ -105,17 +108,19 @@ func (p *postgres) addsOnly(ctx context.Context, x *target) (known addingTable, 
 	if !isRegclass(x) {
 		return known, nil
 	}
-	text := `SELECT c.relchecks::int8, ` + defaultsOf + `, EXISTS (` + keysOf + `), NOT (` + callsNothing + `),
+	text := `SELECT c.oid::int8, c.xmin::text, ` + defaultsOf + `, c.relhastriggers, EXISTS (` + keysOf + `), NOT (` + callsNothing + `),
  ` + addsOnlyRows + isSimple + `, pg_catalog.current_setting('transaction_isolation')
 FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x)
 	err = p.conn.Query(ctx, text, func(v []any) error {
+		oid := asText(v[0])
 		known.found = true
-		if known.checks, err = asInt(v[0]); err != nil {
-			return err
+		known.same = `EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + oid + ` AND c.xmin = '` + asText(v[1]) + `' AND c.oid = ` + regclass(x) + `)
+ AND ` + strings.ReplaceAll(defaultsOf, "c.oid", oid) + ` = ` + asText(v[2])
+		if asBool(v[3]) {
+			known.same += " AND " + strings.ReplaceAll(noTriggers, "c.oid", oid)
 		}
-		known.defaults, err = asInt(v[1])
-		known.keyed, known.calls, known.ok, p.isolation = asBool(v[2]), asBool(v[3]), asBool(v[4]), strings.Clone(asText(v[5]))
-		return err
+		known.keyed, known.calls, known.ok, p.isolation = asBool(v[4]), asBool(v[5]), asBool(v[6]), strings.Clone(asText(v[7]))
+		return nil
 	})
 	return known, err
 }
@@ -124,14 +129,14 @@ func regclass(x *target) string {
 	return "pg_catalog.to_regclass(" + quoteString(sqlscan.PostgreSQL, x.raw) + ")"
 }
 
-// What is asked of c, a pg_class. A default that is changed is another one of
-// pg_attrdef, with a number of its own.
+// What is asked of c, a pg_class. Most changes write its row anew. A trigger that is
+// not the first does not, nor does a default, which is another row of pg_attrdef.
 const (
 	defaultsOf = `(SELECT COALESCE(sum(d.oid::int8), 0)::int8 FROM pg_catalog.pg_attrdef d WHERE d.adrelid = c.oid)`
 	keysOf     = `SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'`
+	noTriggers = `NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND (g.tgtype & 4) <> 0 AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
 
-	addsOnlyRows = `c.relkind = 'r' AND NOT (c.relhasrules OR c.relrowsecurity)
- AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND (g.tgtype & 4) <> 0 AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
+	addsOnlyRows = `c.relkind = 'r' AND NOT (c.relhasrules OR c.relrowsecurity) AND ` + noTriggers
 
 	callsNothing = `NOT EXISTS (SELECT FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND e.objid = d.oid
   WHERE d.adrelid = c.oid AND e.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND e.refobjid >= 16384)
@@ -184,24 +189,24 @@ func (p *postgres) wordInsert(ctx context.Context, f *Flight) wording {
 	switch {
 	case err != nil:
 		return wording{}
-	case known.ok && f.way == own:
-		return wording{text: insertText(f, known.still(x)), sealed: true, adds: true}
-	case known.ok && p.committed(ctx):
-		return wording{text: insertText(f, known.still(x)), gated: true, adds: true}
+	case known.ok && f.way == own && !f.st.queries:
+		return wording{text: insertText(f, known.still(x, f.way)), sealed: true, adds: true}
 	case f.way == own && !known.keyed && !p.costly.has(f.st.op.Text):
 		return wording{text: insertText(f, nothingWritten), sealed: true, adds: true}
+	case f.way == nested && known.ok && !f.st.queries && p.committed(ctx):
+		return wording{text: insertText(f, known.still(x, f.way)), gated: true, adds: true}
 	}
 	return wording{}
 }
 
-// still is the condition that the table of that name is as it was met.
-func (known addingTable) still(x *target) string {
-	calls := callsNothing
-	if known.calls {
-		calls = fmt.Sprintf("c.relchecks = %d AND %s = %d", known.checks, defaultsOf, known.defaults)
+// still is the condition that the table of that name sets nothing off. Where an
+// error would end the caller's transaction it is asked for no more than that.
+func (known addingTable) still(x *target, way way) string {
+	same := known.same
+	if way == nested && !known.calls {
+		same = `EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND ` + addsOnlyRows + ` AND ` + callsNothing + `)`
 	}
-	return `pg_catalog.current_setting('transaction_isolation') = 'read committed'
- AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND ` + addsOnlyRows + ` AND ` + calls + `)`
+	return `pg_catalog.current_setting('transaction_isolation') = 'read committed' AND ` + same
 }
 
 // insertable reports that the flight is one INSERT that can stand in a WITH, and
@@ -237,13 +242,13 @@ func insertText(f *Flight, condition string) string {
 	return with + outer + " FROM (SELECT " + sure + " AS n) c,\n LATERAL (SELECT " + inner + " FROM dbguard WHERE c.n IS NOT NULL OFFSET 0) s"
 }
 
-// saw notes that an INSERT has made sure under a lock that stays until the
+// saw notes that a statement has made sure under a lock that stays until the
 // transaction ends.
 func (p *postgres) saw(x *target) {
 	if p.seen == nil || len(p.seen) >= maxNames {
 		p.seen = map[string]bool{}
 	}
-	p.seen[x.raw] = true
+	p.seen[x.key()] = true
 }
 
 // keepsSeen reports a text after which what was seen under locks still holds: it

@@ -30,6 +30,9 @@ type statement struct {
 	elsewhere bool
 	// calls says that the text calls a function that may do anything.
 	calls bool
+	// queries says that the rows of an INSERT may come of a query, and so of a
+	// view, which calls whatever it likes.
+	queries bool
 }
 
 // target is what one act is aimed at.

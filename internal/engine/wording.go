@@ -180,6 +180,9 @@ func (f *Flight) again(ctx context.Context) (bool, error) {
 		return false, f.refused(ctx, hide(err))
 	}
 	f.reword(ctx)
+	if f.way == alone {
+		return true, nil
+	}
 	if err := f.open(ctx); err != nil {
 		s.flight = nil
 		return false, f.refused(ctx, hide(err))

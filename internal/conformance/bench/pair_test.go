@@ -117,7 +117,7 @@ func fill(e target.Engine, table string, n int) []string {
 	}
 	return []string{
 		"DROP TABLE IF EXISTS " + table,
-		"CREATE TABLE " + table + " (id INT PRIMARY KEY, n INT NOT NULL, s VARCHAR(40))",
+		"CREATE TABLE " + table + " (id INT PRIMARY KEY, n INT NOT NULL, s VARCHAR(250))",
 		"INSERT INTO " + table + " " + fmt.Sprintf(numbers, n),
 	}
 }

@@ -29,6 +29,7 @@ const rowsEnough = 30_000
 var oneRow = []struct{ name, text string }{
 	{"DELETE", "DELETE FROM t WHERE id = ?"},
 	{"UPDATE", "UPDATE t SET n = n + 1 WHERE id = ?"},
+	{"INSERT", "INSERT INTO fresh (id) VALUES (?)"},
 }
 
 // BenchmarkOneRow is a write by key: autocommit and in a transaction of the
@@ -41,7 +42,7 @@ func BenchmarkOneRow(b *testing.B) {
 				for _, way := range ways {
 					b.Run(strings.Join([]string{tg.String(), at.name, st.name, way.name}, "/"), func(b *testing.B) {
 						p := newPair(b, tg, at)
-						p.setUp(b, fill(tg.Engine, "t", rowsEnough)...)
+						p.setUp(b, append(fill(tg.Engine, "t", rowsEnough), "DROP TABLE IF EXISTS fresh", "CREATE TABLE fresh (id INT PRIMARY KEY)")...)
 						p.turns(b, way.work(b, p, text))
 					})
 				}

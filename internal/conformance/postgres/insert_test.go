@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/lib/pq"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -123,6 +125,24 @@ func TestInsertsAreCounted(t *testing.T) {
 	}
 }
 
+// What the query of an INSERT calls is counted, too.
+func TestInsertFromView(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change(`CREATE FUNCTION g() RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 4; RETURN 1000; END'`)
+		w.change("CREATE VIEW v AS SELECT g() AS g")
+		for _, text := range []string{
+			"INSERT INTO t (id) SELECT g FROM v", "INSERT INTO t (id) VALUES ((SELECT g FROM v))", "INSERT INTO t (id) TABLE v",
+			"INSERT INTO child (id) SELECT g FROM v",
+		} {
+			for how, run := range w.each(t.Context(), text) {
+				require.ErrorIs(t, run(), dbguard.ErrRefused, "%s, %s", text, how)
+			}
+		}
+		assert.Equal(t, 20, w.count("kept"))
+		assert.Equal(t, 0, w.count("t WHERE id > 100"))
+	})
+}
+
 // A plain INSERT costs no round trip more, and in a transaction, once the table
 // has been seen there, is sent as it is.
 func TestInsertTrips(t *testing.T) {
@@ -237,4 +257,37 @@ func (w *world) answer(db *sql.DB, inTx bool, text string) (told []string) {
 		}
 	}
 	return append(told, fmt.Sprint(rows.Err()))
+}
+
+// lib/pq takes rows from the moment that COPY … FROM STDIN is prepared: what that
+// may set off is looked at before.
+func TestCopyIn(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		if !strings.Contains(w.driver, "libpq") {
+			return // pgx has its own way to copy, which is not of database/sql
+		}
+		copyIn := func(id int) error {
+			tx, err := w.db.Begin()
+			require.NoError(t, err)
+			defer tx.Rollback()
+			stmt, err := tx.Prepare(pq.CopyIn("t", "id", "v"))
+			if err != nil {
+				return err
+			}
+			_, err = stmt.Exec(id, 1)
+			require.NoError(t, err)
+			_, err = stmt.Exec()
+			require.NoError(t, err)
+			require.NoError(t, stmt.Close())
+			return tx.Commit()
+		}
+		require.NoError(t, copyIn(100))
+		require.Equal(t, 1, w.count("t WHERE id = 100"))
+		w.change(trimming)
+		w.change("CREATE TRIGGER late AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()")
+		require.ErrorIs(t, copyIn(101), dbguard.Uncountable)
+		assert.Equal(t, 20, w.count("kept"))
+		w.change("DROP TRIGGER late ON t")
+		require.NoError(t, copyIn(102))
+	})
 }

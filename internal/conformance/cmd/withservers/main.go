@@ -2,6 +2,7 @@
 // that several test binaries share one server of each:
 //
 //	withservers go test ./...
+//	withservers -durable go test -bench Runaway ./bench   # servers that wait for the disk
 //
 // Servers named in the environment are left alone. An engine that is not
 // installed is left out with a note, or ends the run if DBGUARD_REQUIRE is
@@ -23,11 +24,15 @@ import (
 )
 
 func main() {
-	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: withservers command [argument …]")
+	command, options := os.Args[1:], []servers.Option(nil)
+	if len(command) > 0 && command[0] == "-durable" {
+		command, options = command[1:], []servers.Option{servers.Durable()}
+	}
+	if len(command) == 0 {
+		fmt.Fprintln(os.Stderr, "usage: withservers [-durable] command [argument …]")
 		os.Exit(2)
 	}
-	code, err := run(os.Args[1:])
+	code, err := run(command, options)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "withservers:", err)
 		code = max(code, 1)
@@ -35,7 +40,7 @@ func main() {
 	os.Exit(code)
 }
 
-func run(command []string) (code int, err error) {
+func run(command []string, options []servers.Option) (code int, err error) {
 	// A parent that is killed (make, go run) passes no signal on.
 	if err := dieWithParent(); err != nil {
 		return 0, err
@@ -47,7 +52,7 @@ func run(command []string) (code int, err error) {
 		if os.Getenv(e.Env()) != "" {
 			continue
 		}
-		s, startErr := servers.Run(ctx, e)
+		s, startErr := servers.Run(ctx, e, options...)
 		if servers.NotInstalled(startErr) && !servers.Required() {
 			fmt.Fprintf(os.Stderr, "withservers: no %s: %v\n", e, startErr)
 			continue
