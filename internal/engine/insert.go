@@ -130,7 +130,7 @@ func adds(t *sqlscan.Text) func(sqlscan.Op) bool {
 			return false
 		}
 		switch keyword(t, &op) {
-		case "INSERT", "COPY", "LOAD", "REPLACE":
+		case "INSERT", "COPY", "LOAD", "REPLACE", "MERGE":
 			return true
 		}
 		return false // CREATE TABLE … AS, SELECT … INTO

@@ -244,10 +244,10 @@ const slowly = 50 * time.Millisecond
 // gateError is the server's error, but for ours.
 func (p *postgres) gateError(f *Flight, err error) error {
 	p.tables, p.adding = nil, nil // the error may come of a rule that was not there before
-	switch word, _ := raised(err); word {
-	case raisedUnsure:
+	switch word, _ := raised(err); {
+	case word == raisedUnsure, f.adds && sqlState(err) == "0A000":
 		return fmt.Errorf("%w: %w", errTableChanged, err)
-	case raisedOver:
+	case word == raisedOver:
 		p.unfit.add(f.st.op.Text)
 		return fmt.Errorf("%w: %w", errUnsteady, err)
 	}
@@ -258,6 +258,6 @@ func (p *postgres) gateError(f *Flight, err error) error {
 }
 
 var (
-	errTableChanged = errors.New("dbguard: the table was given a trigger while the transaction was open: run the transaction again")
+	errTableChanged = errors.New("dbguard: the table was given a trigger or a rule since this connection met it: run the transaction again")
 	errUnsteady     = errors.New("dbguard: the condition finds other rows each time it is evaluated: run the transaction again")
 )

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -77,7 +78,7 @@ func (p *postgres) secure(ctx context.Context, st *statement) (bool, error) {
 
 // addingTable is what the session knows of a table that rows are added to.
 type addingTable struct {
-	found bool
+	found time.Time // when; zero: there is none
 	ok    bool // nothing but rows that are added
 	keyed bool // it has a foreign key: its check counts as writing
 	// calls says that its defaults or checks call functions that are not the
@@ -87,13 +88,18 @@ type addingTable struct {
 	same string
 }
 
-// met is addsOnly, asked once per session and table that is there.
-func (p *postgres) met(ctx context.Context, x *target) (addingTable, error) {
-	if known, ok := p.adding[x.raw]; ok {
+// metAgo is for how long a table is taken for what it was, in a transaction of the
+// caller's: one that has changed costs the transaction.
+const metAgo = time.Minute
+
+// met is addsOnly, asked once per session and table that is there, and in a
+// transaction of the caller's once in a while.
+func (p *postgres) met(ctx context.Context, x *target, way way) (addingTable, error) {
+	if known, ok := p.adding[x.raw]; ok && (way == own || time.Since(known.found) < metAgo) {
 		return known, nil
 	}
 	known, err := p.addsOnly(ctx, x)
-	if err != nil || !known.found {
+	if err != nil || known.found.IsZero() {
 		return known, err
 	}
 	if p.adding == nil || len(p.adding) >= maxNames {
@@ -113,7 +119,7 @@ func (p *postgres) addsOnly(ctx context.Context, x *target) (known addingTable, 
 FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x)
 	err = p.conn.Query(ctx, text, func(v []any) error {
 		oid := asText(v[0])
-		known.found = true
+		known.found = time.Now()
 		known.same = `EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + oid + ` AND c.xmin = '` + asText(v[1]) + `' AND c.oid = ` + regclass(x) + `)
  AND ` + strings.ReplaceAll(defaultsOf, "c.oid", oid) + ` = ` + asText(v[2])
 		if asBool(v[3]) {
@@ -185,7 +191,7 @@ func (p *postgres) wordInsert(ctx context.Context, f *Flight) wording {
 	if !p.insertable(f, x) {
 		return wording{}
 	}
-	known, err := p.met(ctx, x)
+	known, err := p.met(ctx, x, f.way)
 	switch {
 	case err != nil:
 		return wording{}

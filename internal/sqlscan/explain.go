@@ -21,7 +21,9 @@ func (p *parser) explain() {
 	case run || p.kw == kwPragma: // SQLite may run a PRAGMA while it compiles
 		p.executed()
 	default:
-		p.unrun()
+		_, calls := p.unrun()
+		// MySQL makes derived tables, and evaluates constants, to plan.
+		p.t.Calls = p.t.Calls || calls && p.s.dialect == MySQL
 	}
 }
 

@@ -126,3 +126,23 @@ func TestSessionForms(t *testing.T) {
 		{"a temporary table that keeps its rows elsewhere", MySQL, "CREATE TEMPORARY TABLE x (a INT) ENGINE=MERGE UNION=(t); DELETE FROM x", "Define x; Delete x"},
 	})
 }
+
+// What EXPLAIN plans calls functions in MySQL, and in no other.
+func TestExplainCalls(t *testing.T) {
+	for text, want := range map[string]bool{
+		"EXPLAIN SELECT * FROM (SELECT f() AS a) d":   true,
+		"EXPLAIN FORMAT=JSON SELECT f()":              true,
+		"EXPLAIN SELECT now() FROM t":                 false,
+		"DESCRIBE t":                                  false,
+		"EXPLAIN DELETE FROM t WHERE id = f()":        true,
+		"EXPLAIN UPDATE t SET a = 1 WHERE b = abs(c)": false,
+	} {
+		for _, d := range []Dialect{MySQL, PostgreSQL, SQLite} {
+			var x Text
+			Classify(&x, text, d, d.DefaultMode())
+			if got, want := x.Calls, want && d == MySQL; got != want {
+				t.Errorf("%v %s: calls %v, want %v", d, text, got, want)
+			}
+		}
+	}
+}

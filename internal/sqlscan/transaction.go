@@ -117,17 +117,19 @@ func (p *parser) prepare() {
 		p.fail("AS is missing behind PREPARE")
 		return
 	}
-	p.prepared.note(p, name, p.unrun())
+	read, _ := p.unrun()
+	p.prepared.note(p, name, read)
 }
 
 // unrun reads a statement that does not run now: only its end matters. It
-// reports whether it would only read.
-func (p *parser) unrun() (read bool) {
+// reports whether it would only read, and whether it calls what may do anything.
+func (p *parser) unrun() (read, called bool) {
 	n, calls, temps, distrust, modal := len(p.t.Ops), p.t.Calls, p.temps, p.distrust, p.modal
 	p.t.Calls = false
 	p.executed()
-	read = len(p.t.Ops) == n && !p.t.Calls && !p.failed
+	called = p.t.Calls
+	read = len(p.t.Ops) == n && !called && !p.failed
 	p.t.Ops = p.t.Ops[:n]
 	p.t.Calls, p.temps, p.distrust, p.modal = calls, temps, distrust, modal
-	return read
+	return read, called
 }
