@@ -59,7 +59,7 @@ func (p *postgres) among(ctx context.Context, f *Flight) wording {
 	switch {
 	case !p.committed(ctx):
 	case f.st.op.Acts[0].Verb == dbguard.Insert:
-		if known, err := p.met(ctx, x); p.insertable(f, x) && !f.st.queries && err == nil && known.ok {
+		if known, err := p.met(ctx, x, own); p.insertable(f, x) && !f.st.queries && err == nil && known.ok {
 			p.saw(x) // or nothing behind it will run
 			return wording{text: insertText(f, known.still(x, own)), sealed: true, adds: true}
 		}

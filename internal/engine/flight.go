@@ -214,9 +214,6 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 		return f.s.moved(ctx, f.st, err)
 	case f.way == watched:
 		return f.endWatched(ctx, affected, err)
-	case f.unsure(err):
-		f.s.broken = true
-		return f.op.End(dbguard.EffectUnknown, hide(err))
 	case err != nil:
 		return f.endFailed(ctx, err)
 	}

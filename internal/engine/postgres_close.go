@@ -17,7 +17,10 @@ import (
 // close has to find the counters flushed, and leaves them so.
 func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, count dbguard.Count, refused bool, err error) {
 	p := c.p
-	if !c.clean {
+	switch {
+	case c.told:
+		return c.closeNested(ctx)
+	case c.f.way != own || !c.clean:
 		return false, count, false, nil
 	}
 	rows, err := inOne(ctx, p.conn, closeTexts(c.f.op.Limit()))
@@ -57,6 +60,7 @@ func (c *postgresCounter) undone(ctx context.Context, value string) (dbguard.Cou
 	var changed []struct {
 		OID          int64
 		Rows         int64
+		Total        int64 // in the caller's transaction, with what was counted before
 		Schema, Name string
 		Kind         string
 		Temporary    bool
@@ -66,6 +70,7 @@ func (c *postgresCounter) undone(ctx context.Context, value string) (dbguard.Cou
 		return dbguard.Count{Rows: -1}, err
 	}
 	for _, r := range changed {
+		c.leave(&relation{oid: r.OID, rows: r.Total})
 		t.add(&relation{r.OID, r.Schema, r.Name, r.Kind, r.Temporary, r.Rows, r.Exclusive, false}, false)
 	}
 	t.settle()
@@ -97,6 +102,8 @@ func (c *postgresCounter) foresee() []string {
 	switch {
 	case c.p.major < 0:
 		return nil
+	case c.told:
+		return append([]string{judgeText(c.f.op.Limit(), c.p.canFlush())}, c.f.frame.keep...)
 	case c.f.way != own:
 		return []string{countText(c.p.canFlush())}
 	case c.clean && c.f.op.Plain():

@@ -24,6 +24,7 @@ type postgresCounter struct {
 	before map[int64]int64
 	locked map[int64]bool // AccessExclusive
 	clean  bool           // nothing was counted before, and the server flushes on demand
+	told   bool           // the server knows what was counted before
 }
 
 // relation is one that the transaction has changed or locked.
@@ -58,14 +59,18 @@ func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 		c.clean = p.canFlush()
 		return "", nil
 	}
+	c.before, c.locked = map[int64]int64{}, map[int64]bool{}
+	if c.tells() {
+		c.told = true
+		return "", c.tell(ctx)
+	}
 	if p.stale && p.pending == nil {
 		p.pending = map[int64]int64{}
-		if err := c.read(ctx, allCounts, func(r *relation) { p.pending[r.oid] = r.rows }); err != nil {
+		if err := c.read(ctx, allCounts, func(r *relation) { p.pending[r.oid], p.ahead = r.rows, true }); err != nil {
 			p.pending = nil
 			return "", err
 		}
 	}
-	c.before, c.locked = map[int64]int64{}, map[int64]bool{}
 	return "", c.read(ctx, countText(false), func(r *relation) {
 		c.before[r.oid] = r.rows
 		c.locked[r.oid] = r.exclusive
@@ -97,6 +102,7 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	if c.f.op.Plain() && !t.Structure && t.Rows >= 0 && t.Rows <= c.f.op.Limit() {
 		return t.Count, nil // nobody asks where they are
 	}
+	p.ahead = true // it may be undone
 	t.Tables, err = c.tables(ctx, t.changed)
 	return t.Count, err
 }

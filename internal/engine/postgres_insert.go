@@ -58,7 +58,7 @@ func (p *postgres) secure(ctx context.Context, st *statement) (bool, error) {
 		if st.op.Acts[i].Verb != dbguard.Insert || p.seen[x.key()] {
 			continue
 		}
-		known, err := p.met(ctx, x)
+		known, err := p.met(ctx, x, own)
 		if err != nil || !known.ok {
 			return false, unlessAborted(p, err)
 		}
@@ -79,8 +79,8 @@ func (p *postgres) secure(ctx context.Context, st *statement) (bool, error) {
 // addingTable is what the session knows of a table that rows are added to.
 type addingTable struct {
 	found time.Time // when; zero: there is none
-	ok    bool // nothing but rows that are added
-	keyed bool // it has a foreign key: its check counts as writing
+	ok    bool      // nothing but rows that are added
+	keyed bool      // it has a foreign key: its check counts as writing
 	// calls says that its defaults or checks call functions that are not the
 	// server's own, and write nothing.
 	calls bool
