@@ -120,9 +120,14 @@ func (l *link) reword(ctx context.Context, f *engine.Flight, r request, s sendin
 		text := f.Text()
 		own := text == ""
 		escorted := l.escorts(f, r, text) && (!own || s.verbatim && !r.named)
-		if own && !escorted {
-			l.told = told
-			return tag, false, f.Depart(ctx)
+		if !escorted {
+			if err = f.Depart(ctx); err != nil {
+				break
+			}
+			if own {
+				l.told = told
+				return tag, false, nil
+			}
 		}
 		if told == nil {
 			told = l.next.queryStart(f.Context(), l.conn, pgx.TraceQueryStartData{SQL: r.sql, Args: r.args})
@@ -138,7 +143,9 @@ func (l *link) reword(ctx context.Context, f *engine.Flight, r request, s sendin
 	if l.check(); err != nil {
 		tag = pgconn.CommandTag{}
 	}
-	l.next.queryEnd(told, l.conn, pgx.TraceQueryEndData{CommandTag: tag, Err: err})
+	if told != nil {
+		l.next.queryEnd(told, l.conn, pgx.TraceQueryEndData{CommandTag: tag, Err: err})
+	}
 	return tag, true, err
 }
 
@@ -146,9 +153,6 @@ func (l *link) reword(ctx context.Context, f *engine.Flight, r request, s sendin
 func (l *link) send(ctx context.Context, f *engine.Flight, r request, text string, escorted bool, s sending) (tag pgconn.CommandTag, err error) {
 	if escorted {
 		return l.escort(ctx, f, cmp.Or(text, r.text), r.values, s.among)
-	}
-	if err := f.Depart(ctx); err != nil {
-		return tag, err
 	}
 	if tag, err = s.alone(ctx, text, r.inPlace(l)); err == nil {
 		l.meet(text)

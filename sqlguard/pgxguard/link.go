@@ -76,7 +76,7 @@ func (l *link) mute(ctx context.Context) bool {
 // vouch has pgx do what was judged: its tracer lets it pass, once.
 func (l *link) vouch(do func()) {
 	l.vouched = true
-	defer func() { l.vouched = false }()
+	defer func() { l.vouched, l.told = false, nil }()
 	do()
 }
 
