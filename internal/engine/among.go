@@ -61,7 +61,7 @@ func (p *postgres) among(ctx context.Context, f *Flight) wording {
 	case f.st.op.Acts[0].Verb == dbguard.Insert:
 		if known, err := p.met(ctx, x, own); p.insertable(f, x) && !f.st.queries && err == nil && known.ok {
 			p.saw(x) // or nothing behind it will run
-			return wording{text: insertText(f, known.still(x, own)), sealed: true, adds: true}
+			return wording{text: insertText(f, known.still(x, own)), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
 		}
 	case p.boundable(f) && isRegclass(x) && !f.st.calls && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) == 0:
 		if known, ok := p.plain(ctx, f); ok {
@@ -70,7 +70,7 @@ func (p *postgres) among(ctx context.Context, f *Flight) wording {
 				seal = "true" // one before it looks, or has looked
 			}
 			p.saw(x)
-			return wording{text: boundText(f, seal), sealed: true}
+			return wording{text: boundText(f, seal), sealed: true, tagged: f.tags(f.op.Limit())}
 		}
 	}
 	return wording{}

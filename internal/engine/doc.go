@@ -20,6 +20,9 @@
 //	sealed   fails on a row too many, and on anything hidden (postgres_bounded.go)
 //	bounded  fails on a row too many; what is hidden is counted (postgres_bounded.go)
 //
+// An INSERT is sent in words that make sure that it does nothing but add rows
+// (postgres_insert.go), or counted like the others.
+//
 // What differs between the engines is one type each behind the backend
 // interface: how transactions begin and end, how to ask whether one is open,
 // and how to count.

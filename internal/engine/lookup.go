@@ -45,6 +45,12 @@ func (s *Session) concerns(ctx context.Context, verb dbguard.Verb, x *target) (e
 		return s.creates(ctx, x)
 	case dbguard.Remove, dbguard.RemoveDatabase, dbguard.Empty, dbguard.Reshape:
 		found, err := s.backend.find(ctx, x)
+		if found == existing && err == nil {
+			lacks, err := s.lacks(ctx, x)
+			if lacks || err != nil {
+				return missing, err
+			}
+		}
 		if found == missing && x.op.Flags&sqlscan.IfExists == 0 {
 			found = existing // a statement that would fail anyhow needs its grant like any other
 		}

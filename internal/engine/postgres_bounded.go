@@ -79,7 +79,7 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 	}
 	if f.way == nested && p.gateable(f) {
 		if known, ok := p.plain(ctx, f); ok {
-			return wording{text: gateText(f, known, p.seen[f.st.targets[0].key()]), gated: true}
+			return wording{text: gateText(f, known, p.seen[f.st.targets[0].key()]), gated: true, tagged: f.form == Tagged}
 		}
 	}
 	if f.op.Limit() >= bulk && f.form != Rows && isBulk(f) {
@@ -93,7 +93,7 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 	case isRegclass(x):
 		seal = nothingWritten + nothingDeferred(x)
 	}
-	return wording{text: boundText(f, seal), sealed: seal != ""}
+	return wording{text: boundText(f, seal), sealed: seal != "", tagged: f.tags(f.op.Limit())}
 }
 
 // boundable reports that the flight's statement can bound itself in the form
@@ -120,12 +120,7 @@ func boundText(f *Flight, seal string) string {
 	if f.st.targets[0].op.Flags&sqlscan.Returning == 0 {
 		stmt += "\nRETURNING 1"
 	}
-	limit := strconv.FormatInt(f.op.Limit(), 10)
-	count := "pg_catalog.count(*)"
-	if least := f.op.AtLeast(); least > 0 && seal != "" {
-		count = "CASE WHEN " + count + " < " + strconv.FormatInt(least, 10) + " THEN " +
-			raiseWith(raisedUnder, count) + " ELSE " + count + " END"
-	}
+	limit := f.op.Limit()
 	// CASE evaluates in order, and a subquery when it is reached. The caller's
 	// statement runs to its end even if nobody reads its rows: who is unsure raises.
 	// The file of a temporary table tells that it is one: its rows do not count.
@@ -134,14 +129,18 @@ func boundText(f *Flight, seal string) string {
 		over = raiseWith(raisedOver, "COALESCE(pg_catalog.pg_relation_filepath(pg_catalog.to_regclass("+
 			quoteString(sqlscan.PostgreSQL, x.raw)+")), '-')")
 	}
-	number := `CASE WHEN (SELECT ` + over + ` FROM (SELECT FROM dbguard OFFSET ` + limit + ` LIMIT 1) o) IS NULL
- THEN (SELECT ` + count + ` FROM dbguard) END`
+	number := "(SELECT CASE WHEN k.n > " + strconv.FormatInt(limit, 10) + " THEN " + over
+	if least := f.op.AtLeast(); least > 0 && seal != "" {
+		number += " WHEN k.n < " + strconv.FormatInt(least, 10) + " THEN " + raiseWith(raisedUnder, "k.n")
+	}
+	number += " ELSE k.n END FROM (SELECT pg_catalog.count(*) AS n FROM (SELECT FROM dbguard LIMIT " + strconv.FormatInt(limit+1, 10) + ") l) k)"
 	if seal != "" {
 		number = `CASE WHEN ` + seal + `
 THEN ` + number + ` ELSE ` + raise(raisedUnsure) + ` END`
 	}
 	with := "WITH dbguard AS (" + stmt + "\n)\nSELECT "
-	if f.form == Counted {
+	switch {
+	case f.form == Counted, f.form == Tagged && !f.tags(limit):
 		return with + number
 	}
 	outer, inner := "s.*", "dbguard.*"

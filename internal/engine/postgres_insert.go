@@ -196,11 +196,11 @@ func (p *postgres) wordInsert(ctx context.Context, f *Flight) wording {
 	case err != nil:
 		return wording{}
 	case known.ok && f.way == own && !f.st.queries:
-		return wording{text: insertText(f, known.still(x, f.way)), sealed: true, adds: true}
+		return wording{text: insertText(f, known.still(x, f.way)), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
 	case f.way == own && !known.keyed && !p.costly.has(f.st.op.Text):
-		return wording{text: insertText(f, nothingWritten), sealed: true, adds: true}
+		return wording{text: insertText(f, nothingWritten), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
 	case f.way == nested && known.ok && !f.st.queries && p.committed(ctx):
-		return wording{text: insertText(f, known.still(x, f.way)), gated: true, adds: true}
+		return wording{text: insertText(f, known.still(x, f.way)), gated: true, adds: true, tagged: f.tags(x.op.Rows)}
 	}
 	return wording{}
 }
@@ -238,7 +238,7 @@ func insertText(f *Flight, condition string) string {
 	}
 	sure := "CASE WHEN " + condition + " THEN 1 ELSE " + raise(raisedUnsure) + " END"
 	with := "WITH dbguard AS (" + stmt + "\n)\nSELECT "
-	if f.form == Counted {
+	if f.form == Counted || f.form == Tagged && !f.tags(f.st.targets[0].op.Rows) {
 		return with + "CASE WHEN (" + sure + ") = 1 THEN (SELECT pg_catalog.count(*) FROM dbguard) END"
 	}
 	outer, inner := "s.*", "dbguard.*"

@@ -43,6 +43,7 @@ type target struct {
 	only     bool     // ONLY narrows it down
 	class    string   // what is dropped or altered: "TABLE", "MATERIALIZED VIEW"
 	part     string   // what of the object is dropped: the trigger in DROP TRIGGER a ON b
+	parts    []part   // what of a table ALTER drops if it exists
 	how      string   // keyword: "DELETE", "ATTACH"
 	replaces bool     // UPDATE OR REPLACE removes rows in conflict
 }
@@ -260,6 +261,9 @@ func newTarget(t *sqlscan.Text, op *sqlscan.Op, before []target) target {
 	switch op.Kind {
 	case sqlscan.Drop, sqlscan.DropDatabase, sqlscan.Alter, sqlscan.Truncate, sqlscan.CreateDatabase:
 		x.classify(t)
+	}
+	if op.Kind == sqlscan.Alter && x.class == "TABLE" && t.Statements == 1 {
+		x.parts = partsOf(t, op.Object)
 	}
 	return x
 }

@@ -24,9 +24,8 @@ func (l *link) exec(ctx context.Context, on runner, sql string, args []any) (tag
 		return pgconn.NewCommandTag(flight.Command()), flight.End(ctx, 0, nil)
 	}
 	tag, done, err := l.reword(ctx, flight, r, sending{
-		alone: func(ctx context.Context, text string, args []any) (pgconn.CommandTag, error) {
-			return on.Exec(ctx, text, args...)
-		},
+		on:       on,
+		alone:    on.Exec,
 		among:    func(results pgx.BatchResults) (pgconn.CommandTag, error) { return results.Exec() },
 		verbatim: true,
 	})
@@ -57,9 +56,10 @@ func (l *link) query(ctx context.Context, on runner, sql string, args []any) (ro
 	case flight.Moot():
 		return tagRows{failedRows{}, pgconn.NewCommandTag(flight.Command())}, flight.End(ctx, 0, nil)
 	}
-	var held *heldRows
+	held := &heldRows{conn: l.conn}
 	tag, done, err := l.reword(ctx, flight, r, sending{
-		alone: func(ctx context.Context, text string, args []any) (tag pgconn.CommandTag, err error) {
+		on: on,
+		alone: func(ctx context.Context, text string, args ...any) (tag pgconn.CommandTag, err error) {
 			held, err = l.hold(on.Query(ctx, text, args...))
 			return held.tag, err
 		},
@@ -72,7 +72,7 @@ func (l *link) query(ctx context.Context, on runner, sql string, args []any) (ro
 	case err != nil:
 		return failed(err), err
 	case done:
-		return held.as(tag, flight.Tagged()), nil
+		return held.as(tag, flight.Tells()), nil
 	}
 	l.vouch(func() { rows, err = on.Query(flight.Context(), r.sql, r.args...) })
 	guarded := &judgedRows{Rows: rows, link: l, ctx: ctx, flight: flight}
@@ -105,7 +105,8 @@ func (l *link) launch(ctx context.Context, takes options, form engine.Form, sql 
 
 // sending is how a statement is sent.
 type sending struct {
-	alone    func(ctx context.Context, text string, args []any) (pgconn.CommandTag, error)
+	on       runner
+	alone    func(ctx context.Context, text string, args ...any) (pgconn.CommandTag, error)
 	among    func(pgx.BatchResults) (pgconn.CommandTag, error) // others, whose turn has come
 	verbatim bool                                              // so may be the caller's own text
 }
@@ -149,12 +150,25 @@ func (l *link) reword(ctx context.Context, f *engine.Flight, r request, s sendin
 	return tag, true, err
 }
 
-// send sends a text, the caller's if it is empty.
+// send sends a text, the caller's if it is empty. What comes of it has the number
+// of its rows in its tag.
 func (l *link) send(ctx context.Context, f *engine.Flight, r request, text string, escorted bool, s sending) (tag pgconn.CommandTag, err error) {
-	if escorted {
-		return l.escort(ctx, f, cmp.Or(text, r.text), r.values, s.among)
+	counts := text != "" && f.Tells() == engine.Counted
+	among, args := s.among, r.inPlace(l)
+	if counts {
+		among = func(results pgx.BatchResults) (pgconn.CommandTag, error) { return numbered(l.hold(results.Query())) }
 	}
-	if tag, err = s.alone(ctx, text, r.inPlace(l)); err == nil {
+	switch {
+	case escorted:
+		return l.escort(ctx, f, cmp.Or(text, r.text), r.values, among)
+	case counts && len(args) == 0:
+		tag, err = numbered(l.hold(s.on.Query(ctx, text, pgx.QueryExecModeSimpleProtocol))) // as Exec does it
+	case counts:
+		tag, err = numbered(l.hold(s.on.Query(ctx, text, args...)))
+	default:
+		tag, err = s.alone(ctx, text, args...)
+	}
+	if err == nil {
 		l.meet(text)
 	}
 	return tag, err

@@ -149,6 +149,9 @@ func (c *convoy) read(results pgx.BatchResults, s ship) (r result) {
 	if r.err == nil {
 		r.rows, r.err = c.link.hold(results.Query())
 	}
+	if r.err == nil && s.flight != nil && s.flight.Tells() == engine.Counted {
+		r.rows.tag, r.err = numbered(r.rows, nil)
+	}
 	if r.err != nil {
 		return r
 	}
@@ -190,7 +193,7 @@ func (c *convoy) landed(n int) {
 	for i, s := range c.ships[:n] {
 		if s.flight != nil {
 			_ = s.flight.Landed(c.ready[i].rows.tag.RowsAffected()) // the server has judged it
-			c.ready[i].rows.as(tagged(s.flight, c.ready[i].rows.tag), s.flight.Tagged())
+			c.ready[i].rows.as(tagged(s.flight, c.ready[i].rows.tag), s.flight.Tells())
 		}
 	}
 }

@@ -3,10 +3,13 @@ package pgxguard
 import (
 	"errors"
 	"slices"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/dbguard/dbguard-go/internal/engine"
 )
 
 // heldRows are those of RETURNING where the session's words were sent: all of
@@ -41,12 +44,26 @@ func (l *link) hold(rows pgx.Rows, err error) (*heldRows, error) {
 
 // as are the rows of the caller's statement, of this tag: none, if the session's
 // words only told their number.
-func (r *heldRows) as(tag pgconn.CommandTag, none bool) *heldRows {
+func (r *heldRows) as(tag pgconn.CommandTag, tells engine.Form) *heldRows {
 	r.tag = tag
-	if none {
+	if tells != engine.Rows {
 		r.left, r.fields = nil, nil
 	}
 	return r
+}
+
+var errNoNumber = errors.New("pgxguard: the server did not answer with the number of rows")
+
+// numbered is the tag of as many rows as the one value of the one row says.
+func numbered(r *heldRows, err error) (pgconn.CommandTag, error) {
+	if err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	var n int64
+	if !r.Next() || r.Scan(&n) != nil {
+		return pgconn.CommandTag{}, errNoNumber
+	}
+	return pgconn.NewCommandTag("SELECT " + strconv.FormatInt(n, 10)), nil
 }
 
 // copyOf is a row that stays when the next one is read.

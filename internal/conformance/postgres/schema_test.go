@@ -1,6 +1,9 @@
 package postgres
 
 import (
+	"database/sql"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -167,4 +170,72 @@ func TestSchemaChangesMeanwhile(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Another connection gives the table a trigger and takes it away again, over and
+// over, while rows are added to it: none that was there is ever lost.
+func TestInsertsWhileTheSchemaMoves(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change(`CREATE TABLE many (id SERIAL PRIMARY KEY);
+			CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM t WHERE id = 1 + NEW.id % 20; RETURN NEW; END'`)
+		w.db.SetMaxOpenConns(4)
+		stop := make(chan struct{})
+		var others sync.WaitGroup
+		others.Go(func() {
+			for at := 0; ; at++ {
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Duration(at%7) * time.Millisecond):
+				}
+				_, err := w.bare.Exec([]string{"CREATE TRIGGER late AFTER INSERT ON many FOR EACH ROW EXECUTE FUNCTION f()", "DROP TRIGGER IF EXISTS late ON many"}[at%2])
+				if !assert.NoError(t, err) {
+					return
+				}
+			}
+		})
+		var done, refused atomic.Int64
+		var writers sync.WaitGroup
+		for n := range 4 {
+			writers.Go(func() {
+				inTx := n%2 == 0
+				for range 40 {
+					switch insertInto(w.db, "INSERT INTO many DEFAULT VALUES", inTx) {
+					case nil:
+						done.Add(1)
+						if inTx {
+							done.Add(1) // two rows
+						}
+					default:
+						refused.Add(1)
+					}
+				}
+			})
+		}
+		writers.Wait()
+		close(stop)
+		others.Wait()
+		assert.Equal(t, 20, w.count("t"))
+		assert.EqualValues(t, done.Load(), w.count("many"))
+		assert.Positive(t, done.Load(), "some passed")
+		assert.Positive(t, refused.Load(), "some met the trigger")
+	})
+}
+
+func insertInto(db *sql.DB, text string, inTx bool) error {
+	if !inTx {
+		_, err := db.Exec(text)
+		return err
+	}
+	tx, err := db.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	for range 2 {
+		if _, err := tx.Exec(text); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
 }
