@@ -27,8 +27,9 @@
 // Where only counting tells, what stands around the statement (a transaction or
 // savepoint of the guard's, never committing one of the caller's) travels with it
 // once the connection has met the statement: a DELETE with a cascade is one round
-// trip, too, and two in a transaction of the caller's. CopyFrom takes two more than
-// bare outside of a transaction; in one, one more for the first into a table.
+// trip, too. One more is taken where a Budget has to be charged, or an Observer hears
+// where the rows are. CopyFrom takes two more than bare outside of a transaction; in
+// one, one more for the first into a table.
 //
 // Up to a bound of 1,000 the rows of RETURNING are read before the caller sees the
 // first of them, and a refusal is the error of Query, or of QueryRow's Scan. Beyond

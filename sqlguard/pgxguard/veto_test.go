@@ -142,26 +142,29 @@ func TestNoVeto(t *testing.T) {
 	dbguardtest.AssertNothingDestroyed(t, r.rec)
 }
 
+// settingOff are ways past the handles to have posts deleted that the text does not
+// name.
+var settingOff = map[string]func(ctx context.Context, c *pgx.Conn) error{
+	"function": func(ctx context.Context, c *pgx.Conn) error {
+		var n int
+		return c.QueryRow(ctx, "SELECT wipe($1)", 5).Scan(&n)
+	},
+	"INSERT": func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "INSERT INTO archive (post) VALUES ($1)", 1)
+		return err
+	},
+	"CopyFrom": func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.CopyFrom(ctx, pgx.Identifier{"archive"}, []string{"post"}, pgx.CopyFromRows([][]any{{1}}))
+		return err
+	},
+	"SendBatch": func(ctx context.Context, c *pgx.Conn) error {
+		return c.SendBatch(ctx, batch("SELECT 1", "INSERT INTO archive (post) VALUES (1)")).Close()
+	},
+}
+
 // What a text sets off is looked at there, too: nobody would count it.
 func TestVetoOfWhatIsSetOff(t *testing.T) {
-	ways := map[string]func(ctx context.Context, c *pgx.Conn) error{
-		"function": func(ctx context.Context, c *pgx.Conn) error {
-			var n int
-			return c.QueryRow(ctx, "SELECT wipe($1)", 5).Scan(&n)
-		},
-		"INSERT": func(ctx context.Context, c *pgx.Conn) error {
-			_, err := c.Exec(ctx, "INSERT INTO archive (post) VALUES ($1)", 1)
-			return err
-		},
-		"CopyFrom": func(ctx context.Context, c *pgx.Conn) error {
-			_, err := c.CopyFrom(ctx, pgx.Identifier{"archive"}, []string{"post"}, pgx.CopyFromRows([][]any{{1}}))
-			return err
-		},
-		"SendBatch": func(ctx context.Context, c *pgx.Conn) error {
-			return c.SendBatch(ctx, batch("SELECT 1", "INSERT INTO archive (post) VALUES (1)")).Close()
-		},
-	}
-	for name, way := range ways {
+	for name, way := range settingOff {
 		for _, inTx := range []bool{false, true} {
 			r := newRig(t)
 			_, err := r.bare.Exec(t.Context(), archiving+`; CREATE FUNCTION wipe(int) RETURNS int LANGUAGE sql AS 'DELETE FROM posts; SELECT $1'`)

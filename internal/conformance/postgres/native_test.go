@@ -52,43 +52,46 @@ type listener struct{}
 
 func (listener) Observe(context.Context, dbguard.Event) {}
 
+func executing(text string) func(context.Context, nativeSession, int) error {
+	return func(ctx context.Context, on nativeSession, i int) error {
+		tag, err := on.Exec(ctx, text, i)
+		if err == nil && tag.RowsAffected() != 1 {
+			return assert.AnError
+		}
+		return err
+	}
+}
+
+func batching(texts ...string) func(context.Context, nativeSession, int) error {
+	return func(ctx context.Context, on nativeSession, i int) error {
+		b := &pgx.Batch{}
+		for _, text := range texts {
+			b.Queue(text, i)
+		}
+		return on.SendBatch(ctx, b).Close()
+	}
+}
+
+var nativeTrips = []struct {
+	name               string
+	limit              int64
+	alone, heard, inTx int64 // trips: in autocommit, with somebody who hears where the rows are, in a transaction
+	do                 func(context.Context, nativeSession, int) error
+}{
+	{"a change", 1, 1, 1, 1, executing("UPDATE t SET v = v + 1 WHERE id = $1")},
+	{"a plain table", 1, 1, 1, 1, executing("DELETE FROM t WHERE id = $1")},
+	{"a cascade", 9, 1, 3, 1, executing("DELETE FROM parent WHERE id = $1")},
+	{"something else in a WITH", 9, 1, 2, 1, executing("WITH d AS (DELETE FROM kept WHERE id = $1 + 1 RETURNING id) DELETE FROM t WHERE id IN (SELECT id - 1 FROM d)")},
+	{"rows", 1, 1, 1, 1, func(ctx context.Context, on nativeSession, i int) error {
+		var v int
+		return on.QueryRow(ctx, "UPDATE t SET v = v + 1 WHERE id = $1 RETURNING v", i).Scan(&v)
+	}},
+	{"an INSERT", 1, 1, 1, 1, executing("INSERT INTO t VALUES ($1 + 100)")},
+	{"a batch", 1, 1, 1, 1, batching("UPDATE t SET v = 0 WHERE id = $1", "INSERT INTO t VALUES ($1 + 100)", "SELECT v FROM t WHERE id = $1")},
+}
+
 func TestNativeRoundTrips(t *testing.T) {
-	exec := func(text string) func(context.Context, nativeSession, int) error {
-		return func(ctx context.Context, on nativeSession, i int) error {
-			tag, err := on.Exec(ctx, text, i)
-			if err == nil && tag.RowsAffected() != 1 {
-				return assert.AnError
-			}
-			return err
-		}
-	}
-	batch := func(texts ...string) func(context.Context, nativeSession, int) error {
-		return func(ctx context.Context, on nativeSession, i int) error {
-			b := &pgx.Batch{}
-			for _, text := range texts {
-				b.Queue(text, i)
-			}
-			return on.SendBatch(ctx, b).Close()
-		}
-	}
-	tests := []struct {
-		name               string
-		limit              int64
-		alone, heard, inTx int64 // trips: in autocommit, with somebody who hears where the rows are, in a transaction
-		do                 func(context.Context, nativeSession, int) error
-	}{
-		{"a change", 1, 1, 1, 1, exec("UPDATE t SET v = v + 1 WHERE id = $1")},
-		{"a plain table", 1, 1, 1, 1, exec("DELETE FROM t WHERE id = $1")},
-		{"a cascade", 9, 1, 3, 1, exec("DELETE FROM parent WHERE id = $1")},
-		{"something else in a WITH", 9, 1, 2, 1, exec("WITH d AS (DELETE FROM kept WHERE id = $1 + 1 RETURNING id) DELETE FROM t WHERE id IN (SELECT id - 1 FROM d)")},
-		{"rows", 1, 1, 1, 1, func(ctx context.Context, on nativeSession, i int) error {
-			var v int
-			return on.QueryRow(ctx, "UPDATE t SET v = v + 1 WHERE id = $1 RETURNING v", i).Scan(&v)
-		}},
-		{"an INSERT", 1, 1, 1, 1, exec("INSERT INTO t VALUES ($1 + 100)")},
-		{"a batch", 1, 1, 1, 1, batch("UPDATE t SET v = 0 WHERE id = $1", "INSERT INTO t VALUES ($1 + 100)", "SELECT v FROM t WHERE id = $1")},
-	}
-	for _, tc := range tests {
+	for _, tc := range nativeTrips {
 		t.Run(tc.name, func(t *testing.T) {
 			measure := func(t *testing.T, w *world, on nativeSession, want int64) {
 				ctx := atMost(t, tc.limit)
@@ -198,50 +201,52 @@ func TestNativeLostReply(t *testing.T) {
 	}
 }
 
+var nativeChanges = map[string]string{
+	"cascade": `CREATE TABLE late (t INT REFERENCES t ON DELETE CASCADE); INSERT INTO late SELECT 1 + i % 10 FROM generate_series(1, 100) i`,
+	"row trigger": `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN OLD; END';
+		CREATE TRIGGER late AFTER DELETE OR INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()`,
+	"deferred trigger": `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN NULL; END';
+		CREATE CONSTRAINT TRIGGER late AFTER DELETE OR INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f()`,
+	"rule": `CREATE RULE late AS ON DELETE TO t DO ALSO DELETE FROM kept WHERE id > 5; CREATE RULE later AS ON INSERT TO t DO ALSO DELETE FROM kept WHERE id > 5`,
+	"view": `ALTER TABLE t RENAME TO old; CREATE VIEW t AS SELECT * FROM old; CREATE RULE late AS ON DELETE TO t DO INSTEAD DELETE FROM kept WHERE id > 5;
+		CREATE RULE later AS ON INSERT TO t DO INSTEAD DELETE FROM kept WHERE id > 5`,
+}
+
+var nativeSends = map[string]func(context.Context, nativeSession, int) error{
+	"Exec": func(ctx context.Context, on nativeSession, id int) error {
+		_, err := on.Exec(ctx, "DELETE FROM t WHERE id = $1", id)
+		return err
+	},
+	"QueryRow": func(ctx context.Context, on nativeSession, id int) error {
+		err := on.QueryRow(ctx, "DELETE FROM t WHERE id = $1 RETURNING id", id).Scan(&id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	},
+	"SendBatch": func(ctx context.Context, on nativeSession, id int) error {
+		b := &pgx.Batch{}
+		b.Queue("UPDATE t SET v = 0 WHERE id = $1", id)
+		b.Queue("DELETE FROM t WHERE id = $1", id)
+		return on.SendBatch(ctx, b).Close()
+	},
+	"SendBatch of INSERT": func(ctx context.Context, on nativeSession, id int) error {
+		b := &pgx.Batch{}
+		b.Queue("INSERT INTO t VALUES ($1 + 100)", id)
+		b.Queue("INSERT INTO t VALUES ($1 + 200)", id)
+		return on.SendBatch(ctx, b).Close()
+	},
+	"CopyFrom": func(ctx context.Context, on nativeSession, id int) error {
+		_, err := on.CopyFrom(ctx, pgx.Identifier{"t"}, []string{"id"}, pgx.CopyFromRows([][]any{{id + 100}}))
+		return err
+	},
+}
+
 // Another connection changes what a statement sets off, between two of one flight
 // each.
 func TestNativeSchemaChanges(t *testing.T) {
-	changes := map[string]string{
-		"cascade": `CREATE TABLE late (t INT REFERENCES t ON DELETE CASCADE); INSERT INTO late SELECT 1 + i % 10 FROM generate_series(1, 100) i`,
-		"row trigger": `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN OLD; END';
-			CREATE TRIGGER late AFTER DELETE OR INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()`,
-		"deferred trigger": `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN NULL; END';
-			CREATE CONSTRAINT TRIGGER late AFTER DELETE OR INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f()`,
-		"rule": `CREATE RULE late AS ON DELETE TO t DO ALSO DELETE FROM kept WHERE id > 5; CREATE RULE later AS ON INSERT TO t DO ALSO DELETE FROM kept WHERE id > 5`,
-		"view": `ALTER TABLE t RENAME TO old; CREATE VIEW t AS SELECT * FROM old; CREATE RULE late AS ON DELETE TO t DO INSTEAD DELETE FROM kept WHERE id > 5;
-			CREATE RULE later AS ON INSERT TO t DO INSTEAD DELETE FROM kept WHERE id > 5`,
-	}
-	sends := map[string]func(context.Context, nativeSession, int) error{
-		"Exec": func(ctx context.Context, on nativeSession, id int) error {
-			_, err := on.Exec(ctx, "DELETE FROM t WHERE id = $1", id)
-			return err
-		},
-		"QueryRow": func(ctx context.Context, on nativeSession, id int) error {
-			err := on.QueryRow(ctx, "DELETE FROM t WHERE id = $1 RETURNING id", id).Scan(&id)
-			if errors.Is(err, pgx.ErrNoRows) {
-				return nil
-			}
-			return err
-		},
-		"SendBatch": func(ctx context.Context, on nativeSession, id int) error {
-			b := &pgx.Batch{}
-			b.Queue("UPDATE t SET v = 0 WHERE id = $1", id)
-			b.Queue("DELETE FROM t WHERE id = $1", id)
-			return on.SendBatch(ctx, b).Close()
-		},
-		"SendBatch of INSERT": func(ctx context.Context, on nativeSession, id int) error {
-			b := &pgx.Batch{}
-			b.Queue("INSERT INTO t VALUES ($1 + 100)", id)
-			b.Queue("INSERT INTO t VALUES ($1 + 200)", id)
-			return on.SendBatch(ctx, b).Close()
-		},
-		"CopyFrom": func(ctx context.Context, on nativeSession, id int) error {
-			_, err := on.CopyFrom(ctx, pgx.Identifier{"t"}, []string{"id"}, pgx.CopyFromRows([][]any{{id + 100}}))
-			return err
-		},
-	}
-	for name, change := range changes {
-		for sent, send := range sends {
+	for name, change := range nativeChanges {
+		for sent, send := range nativeSends {
 			switch name + " " + sent {
 			case "cascade CopyFrom", "cascade SendBatch of INSERT", "rule CopyFrom":
 				continue // sets nothing off
