@@ -25,6 +25,8 @@ func (s *Session) lose(err error) bool {
 		return false
 	}
 	switch state := sqlState(err); {
+	case state == "08P01" && strings.Contains(err.Error(), "bind message"):
+		return false // not as many arguments as parameters; poolers use the same code for connections
 	case strings.HasPrefix(state, "08"), strings.HasPrefix(state, "57P"): // connection, shutdown
 		return true
 	case state != "":

@@ -40,6 +40,8 @@ func label(text string) string {
 		return "flush"
 	case strings.Contains(text, "c.relkind IN ('r', 'm')"):
 		return "pending"
+	case strings.HasPrefix(text, "SELECT c.oid::int8, c.xmin::text, "):
+		return "adds"
 	case strings.HasPrefix(text, "WITH RECURSIVE same"):
 		return "routes"
 	case strings.Contains(text, "pragma_table_list"):

@@ -30,6 +30,7 @@ type Flight struct {
 	complete bool
 	callers  string // the caller's text, until the statement is sent
 	args     []driver.NamedValue
+	commits  bool // its COMMIT is sent together with it
 	blind    bool // it can be neither counted nor undone, and the caller knows
 }
 
@@ -51,6 +52,15 @@ func (f *Flight) Instead() (text string, complete bool) { return f.instead, f.co
 // not send it, cannot be overtaken by somebody who creates the object now.
 func (f *Flight) Moot() bool { return f != nil && f.st.moot }
 
+// Command is the server's tag for the statement, without its number of rows, where
+// the door has to make up the answer.
+func (f *Flight) Command() string {
+	if f.st.op.Name == "INSERT" {
+		return "INSERT 0" // the number of an OID that rows had once
+	}
+	return f.st.op.Name
+}
+
 // LeavesRows reports that the statement answers with rows, and that a driver
 // may keep it running for want of somebody who reads them: SQLite then neither
 // commits nor releases a savepoint. A door reads them to their end.
@@ -62,7 +72,7 @@ func (f *Flight) LeavesRows() bool {
 
 // launch opens the way that the statement is to go.
 func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operation, form Form) (*Flight, error) {
-	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op), form: form, callers: s.text.Source, args: s.args}
+	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op), form: form.of(st), callers: s.text.Source, args: s.args}
 	f.reword(ctx)
 	var err error
 	switch {
@@ -95,6 +105,8 @@ func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operati
 func (f *Flight) open(ctx context.Context) error {
 	s := f.s
 	if f.sealed {
+		f.hold()
+		defer f.held()
 		return f.enter(ctx)
 	}
 	f.counter = s.backend.counter(f)
@@ -104,6 +116,8 @@ func (f *Flight) open(ctx context.Context) error {
 	if err := f.probe(ctx, own); err != nil {
 		return err
 	}
+	f.hold()
+	defer f.held()
 	if err := f.enter(ctx); err != nil || f.way == watched {
 		return err
 	}

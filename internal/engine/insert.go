@@ -22,6 +22,37 @@ type adding interface {
 	stirs(ctx context.Context, st *statement) (bool, error)
 }
 
+// securing is an adding backend whose drivers have ways past the door.
+type securing interface {
+	adding
+	// secure makes sure, under a lock that the caller's transaction keeps, that the
+	// INSERTs do nothing but add rows, if it can: then they are quiet.
+	secure(ctx context.Context, st *statement) (bool, error)
+}
+
+var (
+	_ adding   = (*mysql)(nil)
+	_ adding   = (*sqlite)(nil)
+	_ securing = (*postgres)(nil)
+)
+
+// manner is how the door is about to send a text.
+type manner uint8
+
+const (
+	usual    manner = iota
+	copying         // COPY … FROM STDIN, between texts of the session's
+	pastDoor        // with nothing of the session's around it
+)
+
+// StartCopy is Start for a COPY … FROM STDIN, of a door that can send texts before
+// it and after it.
+func (s *Session) StartCopy(ctx context.Context, text string) (*Flight, error) {
+	s.manner = copying
+	defer func() { s.manner = usual }()
+	return s.StartAs(ctx, text, AsWritten)
+}
+
 // additions makes acts of the text's INSERTs, unless something else in it is
 // counted, and they with it.
 func (s *Session) additions(ctx context.Context, t *sqlscan.Text, st *statement) error {
@@ -36,11 +67,23 @@ func (s *Session) additions(ctx context.Context, t *sqlscan.Text, st *statement)
 		}
 	}
 	st.queries = containsFold(t.Source, "select") || containsFold(t.Source, "table")
-	quiet := takesRows(t) || b.quiet(st) // or was looked at when it was prepared
-	if !quiet && (st.control != controlNone || st.commits) {
+	quiet := s.manner == usual && takesRows(t) || b.quiet(st) // or was looked at when it was prepared
+	if b, ok := b.(securing); ok && !quiet && s.manner != usual && s.tx == txCaller {
+		var err error
+		if quiet, err = b.secure(ctx, st); err != nil {
+			return err
+		}
+	}
+	note := pastNote
+	switch {
+	case quiet:
+	case st.control != controlNone, st.commits:
+		note = "it stands in a text that ends its own transaction"
+		fallthrough
+	case s.manner == pastDoor:
 		stirs, err := b.stirs(ctx, st)
 		if stirs || err != nil {
-			st.uncounted("it stands in a text that ends its own transaction")
+			st.uncounted(note)
 			return err
 		}
 		quiet = true

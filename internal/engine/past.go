@@ -37,6 +37,9 @@ func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
 		return Plain, s.shut(ctx, t)
 	}
 	st := s.understand(t)
+	if err := s.additions(ctx, t, st); err != nil {
+		return Plain, err
+	}
 	switch {
 	case len(st.op.Acts) > 0:
 		return Guarded, nil
@@ -58,11 +61,13 @@ const pastNote = "it was sent on the driver's own connection, past the handle th
 // Past judges a text that is sent past the door, on the driver's own
 // connection, by somebody who can be stopped but not be told a verdict
 // afterwards. Nothing is opened around it: what would have to be counted is
-// refused, unless the caller took the responsibility (dbguard.Opaque) or
-// nothing bounds it. What functions do, and what an INSERT sets off, is not looked
-// at: nothing can be asked on the way. The rest is as with Start; several may be under way.
+// refused, functions that may write and INSERTs that set something off among it,
+// unless the caller took the responsibility (dbguard.Opaque) or nothing bounds it.
+// The rest is as with Start; several may be under way.
 func (s *Session) Past(ctx context.Context, text string) (*Flight, error) {
-	st, op, err := s.judge(ctx, text, false)
+	s.manner = pastDoor
+	st, op, err := s.judge(ctx, text)
+	s.manner = usual
 	switch {
 	case err != nil || st == nil:
 		return nil, err

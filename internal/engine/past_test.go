@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -72,6 +73,8 @@ func TestPast(t *testing.T) {
 	}{
 		{"read", "SELECT 1", atMost(1), false, nil},
 		{"insert", "INSERT INTO t VALUES (1)", atMost(1), false, nil},
+		{"insert that sets something off", "INSERT INTO triggering VALUES (1)", atMost(1), false, dbguard.Uncountable},
+		{"the same, with responsibility", "INSERT INTO triggering VALUES (1)", opaque, true, nil},
 		{"no bound", deleteOne, context.Background(), false, dbguard.Unbounded},
 		{"bound", deleteOne, atMost(1), false, dbguard.Uncountable},
 		{"responsibility", deleteOne, opaque, true, nil},
@@ -82,6 +85,7 @@ func TestPast(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, pg)
 			r.conn.on("find", false)
+			r.conn.on("adds", int64(1), "1", int64(0), false, false, false, !strings.Contains(tt.text, "triggering"), "read committed")
 			f, err := r.Past(tt.ctx, tt.text)
 			require.ErrorIs(t, err, tt.refused)
 			assert.Equal(t, tt.flight, f != nil)
@@ -97,7 +101,7 @@ func TestPast(t *testing.T) {
 
 func TestNature(t *testing.T) {
 	for text, want := range map[string]Nature{
-		"SELECT 1": Plain, "": Plain, "INSERT INTO t VALUES (1)": Plain, "SAVEPOINT a": Plain, "SET x.y = 1": Plain,
+		"SELECT 1": Plain, "": Plain, "INSERT INTO t VALUES (1)": Guarded, "SAVEPOINT a": Plain, "SET x.y = 1": Plain,
 		"BEGIN": Control, "COMMIT": Control, "ROLLBACK": Control,
 		deleteOne: Guarded, "DROP TABLE t": Guarded, "DO $$ BEGIN END $$": Guarded, "nonsense": Guarded,
 	} {

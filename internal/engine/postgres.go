@@ -25,6 +25,9 @@ type postgres struct {
 	// pending are the counts that earlier transactions left, while one of the
 	// caller's is open.
 	pending map[int64]int64
+	// ahead says that the counters may hold more than the server was told: see
+	// postgres_nested.go.
+	ahead bool
 	// costly are the masked texts that could not bound themselves. That costs a
 	// round trip each time, and nothing else.
 	costly readCache
@@ -131,7 +134,7 @@ func (p *postgres) endsTransaction(err error) bool {
 
 func (p *postgres) rest() txState {
 	p.stale = !p.flushing
-	p.flushing, p.pending, p.seen, p.wary = false, nil, nil, false
+	p.flushing, p.pending, p.ahead, p.seen, p.wary = false, nil, false, nil, false
 	p.later = putOff{}
 	if p.chosen {
 		p.isolation, p.chosen = "", false

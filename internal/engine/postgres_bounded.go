@@ -85,8 +85,15 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 	if f.op.Limit() >= bulk && f.form != Rows && isBulk(f) {
 		return wording{text: bulkText(f), tagged: true}
 	}
-	sealed := !f.st.calls && !p.costly.has(f.st.op.Text) && (f.way == own || isRegclass(&f.st.targets[0]))
-	return wording{text: boundText(f, sealed), sealed: sealed, tagged: f.tags(f.op.Limit())}
+	seal := ""
+	switch x := &f.st.targets[0]; {
+	case f.st.calls, p.costly.has(f.st.op.Text):
+	case f.way == own:
+		seal = nothingWritten
+	case isRegclass(x):
+		seal = nothingWritten + nothingDeferred(x)
+	}
+	return wording{text: boundText(f, seal), sealed: seal != "", tagged: f.tags(f.op.Limit())}
 }
 
 // boundable reports that the flight's statement can bound itself in the form
@@ -106,8 +113,9 @@ func (p *postgres) boundable(f *Flight) bool {
 const nothingWritten = `pg_catalog.set_config('transaction_read_only', 'on', true) = 'on'
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table)`
 
-// boundText is the statement that bounds itself.
-func boundText(f *Flight, sealed bool) string {
+// boundText is the statement that bounds itself. seal, if there is one, is a
+// condition by which nothing happens besides.
+func boundText(f *Flight, seal string) string {
 	stmt := withoutEnd(&f.s.text)
 	if f.st.targets[0].op.Flags&sqlscan.Returning == 0 {
 		stmt += "\nRETURNING 1"
@@ -122,15 +130,11 @@ func boundText(f *Flight, sealed bool) string {
 			quoteString(sqlscan.PostgreSQL, x.raw)+")), '-')")
 	}
 	number := "(SELECT CASE WHEN k.n > " + strconv.FormatInt(limit, 10) + " THEN " + over
-	if least := f.op.AtLeast(); least > 0 && sealed {
+	if least := f.op.AtLeast(); least > 0 && seal != "" {
 		number += " WHEN k.n < " + strconv.FormatInt(least, 10) + " THEN " + raiseWith(raisedUnder, "k.n")
 	}
 	number += " ELSE k.n END FROM (SELECT pg_catalog.count(*) AS n FROM (SELECT FROM dbguard LIMIT " + strconv.FormatInt(limit+1, 10) + ") l) k)"
-	if sealed {
-		seal := nothingWritten
-		if f.way == nested {
-			seal += nothingDeferred(&f.st.targets[0])
-		}
+	if seal != "" {
 		number = `CASE WHEN ` + seal + `
 THEN ` + number + ` ELSE ` + raise(raisedUnsure) + ` END`
 	}
@@ -176,7 +180,9 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 	case raisedUnder:
 		return asCount(value), false
 	case raisedUnsure:
-		delete(p.adding, f.st.targets[0].raw)
+		x := &f.st.targets[0]
+		delete(p.adding, x.raw)
+		delete(p.tables, x.key())
 		p.costly.add(f.st.op.Text)
 		return nil, true
 	}

@@ -17,10 +17,13 @@ import (
 // close has to find the counters flushed, and leaves them so.
 func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, count dbguard.Count, refused bool, err error) {
 	p := c.p
-	if !c.clean {
+	switch {
+	case c.told:
+		return c.closeNested(ctx)
+	case c.f.way != own || !c.clean:
 		return false, count, false, nil
 	}
-	rows, err := p.conn.Exec(ctx, closeText(c.f.op.Limit()))
+	rows, err := inOne(ctx, p.conn, closeTexts(c.f.op.Limit()))
 	if err == nil {
 		p.flushes(own)
 		return true, c.kept(rows, affected), false, nil
@@ -57,6 +60,7 @@ func (c *postgresCounter) undone(ctx context.Context, value string) (dbguard.Cou
 	var changed []struct {
 		OID          int64
 		Rows         int64
+		Total        int64 // in the caller's transaction, with what was counted before
 		Schema, Name string
 		Kind         string
 		Temporary    bool
@@ -66,6 +70,7 @@ func (c *postgresCounter) undone(ctx context.Context, value string) (dbguard.Cou
 		return dbguard.Count{Rows: -1}, err
 	}
 	for _, r := range changed {
+		c.leave(&relation{oid: r.OID, rows: r.Total})
 		t.add(&relation{r.OID, r.Schema, r.Name, r.Kind, r.Temporary, r.Rows, r.Exclusive, false}, false)
 	}
 	t.settle()
@@ -76,16 +81,36 @@ func (c *postgresCounter) undone(ctx context.Context, value string) (dbguard.Cou
 	return t.Count, err
 }
 
-// closeText is sent as one message.
-func closeText(limit int64) string {
-	return `SET CONSTRAINTS ALL IMMEDIATE;
-SELECT pg_catalog.pg_stat_force_next_flush();
-SELECT pg_catalog.set_config('dbguard.rows', CASE WHEN t.refused OR t.n > ` + strconv.FormatInt(limit, 10) + `
+// closeTexts are sent as one message, or together with the statement.
+func closeTexts(limit int64) []string {
+	return []string{
+		constraintsNow,
+		`SELECT pg_catalog.pg_stat_force_next_flush()`,
+		`SELECT pg_catalog.set_config('dbguard.rows', CASE WHEN t.refused OR t.n > ` + strconv.FormatInt(limit, 10) + `
  THEN ` + raiseWith(raisedOver, "pg_catalog.encode(pg_catalog.convert_to(t.tables, 'UTF8'), 'hex')") + `::text ELSE t.n::text END, false)
 FROM (SELECT COALESCE(sum(r.rows) FILTER (WHERE r.kind IN ('r', 'm') AND NOT r.temporary), 0)::int8 AS n,
   COALESCE(bool_or(r.kind = 'f' OR r.exclusive AND NOT r.temporary), false) OR COALESCE(bool_or(r.oid = 0), false) AS refused,
   COALESCE(json_agg(r)::text, '[]') AS tables
- FROM (` + countText(false) + `) AS r (oid, rows, schema, name, kind, temporary, exclusive, deferring)) t;
-COMMIT;
-SELECT FROM pg_catalog.generate_series(1, pg_catalog.current_setting('dbguard.rows')::int8)`
+ FROM (` + countText(false) + `) AS r (oid, rows, schema, name, kind, temporary, exclusive, deferring)) t`,
+		`COMMIT`,
+		`SELECT FROM pg_catalog.generate_series(1, pg_catalog.current_setting('dbguard.rows')::int8)`,
+	}
 }
+
+// foresee is what End will ask: whatever it is, it is sent with the statement.
+func (c *postgresCounter) foresee() []string {
+	switch {
+	case c.p.major < 0:
+		return nil
+	case c.told:
+		return append([]string{judgeText(c.f.op.Limit(), c.p.canFlush())}, c.f.frame.keep...)
+	case c.f.way != own:
+		return []string{countText(c.p.canFlush())}
+	case c.clean && c.f.op.Plain():
+		return closeTexts(c.f.op.Limit())
+	}
+	return []string{constraintsNow, countText(c.p.canFlush())}
+}
+
+// constraintsNow has deferred constraints and triggers looked at.
+const constraintsNow = "SET CONSTRAINTS ALL IMMEDIATE"

@@ -24,6 +24,7 @@ type postgresCounter struct {
 	before map[int64]int64
 	locked map[int64]bool // AccessExclusive
 	clean  bool           // nothing was counted before, and the server flushes on demand
+	told   bool           // the server knows what was counted before
 }
 
 // relation is one that the transaction has changed or locked.
@@ -58,16 +59,17 @@ func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 		c.clean = p.canFlush()
 		return "", nil
 	}
+	c.before, c.locked = map[int64]int64{}, map[int64]bool{}
+	if c.tells() {
+		c.told = true
+		return "", c.tell(ctx)
+	}
 	if p.stale && p.pending == nil {
 		p.pending = map[int64]int64{}
-		if err := c.read(ctx, allCounts, func(r *relation) { p.pending[r.oid] = r.rows }); err != nil {
+		if err := c.read(ctx, allCounts, func(r *relation) { p.pending[r.oid], p.ahead = r.rows, true }); err != nil {
 			p.pending = nil
 			return "", err
 		}
-	}
-	c.before, c.locked = map[int64]int64{}, map[int64]bool{}
-	for oid, n := range p.pending {
-		c.before[oid] = n
 	}
 	return "", c.read(ctx, countText(false), func(r *relation) {
 		c.before[r.oid] = r.rows
@@ -83,9 +85,10 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	var t postgresTotal
 	later := false
 	err := c.read(ctx, countText(p.canFlush()), func(r *relation) {
+		was := c.was(r.oid)
 		later = later || r.deferring
 		c.leave(r)
-		r.rows -= c.before[r.oid]
+		r.rows -= was
 		t.add(r, c.locked[r.oid])
 	})
 	if err != nil {
@@ -96,8 +99,20 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 		p.putsOff(c.f.op.Limit(), t.Rows)
 	}
 	p.flushes(c.f.way)
+	if c.f.op.Plain() && !t.Structure && t.Rows >= 0 && t.Rows <= c.f.op.Limit() {
+		return t.Count, nil // nobody asks where they are
+	}
+	p.ahead = true // it may be undone
 	t.Tables, err = c.tables(ctx, t.changed)
 	return t.Count, err
+}
+
+// was is what a relation's counters held before the statement.
+func (c *postgresCounter) was(oid int64) int64 {
+	if n, ok := c.before[oid]; ok || c.before == nil {
+		return n
+	}
+	return c.p.pending[oid]
 }
 
 // postgresTotal adds up relations.
@@ -137,7 +152,7 @@ func (c *postgresCounter) due(ctx context.Context) error {
 	if c.f.way != own || c.p.major < 0 {
 		return nil
 	}
-	_, err := c.p.conn.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE")
+	_, err := c.p.conn.Exec(ctx, constraintsNow)
 	return err
 }
 

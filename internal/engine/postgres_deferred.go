@@ -59,7 +59,7 @@ func (s *Session) Committing(ctx context.Context) error {
 	f := &Flight{s: s, st: &statement{op: dbguard.Op{Acts: []dbguard.Act{{Verb: dbguard.Insert}}}}, op: op, ctx: ctx, way: nested}
 	c := &postgresCounter{p: p, f: f}
 	if _, err = c.baseline(ctx); err == nil {
-		_, err = p.conn.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE")
+		_, err = p.conn.Exec(ctx, constraintsNow)
 	}
 	if err != nil {
 		return op.End(dbguard.EffectUndone, err)

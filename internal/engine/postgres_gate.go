@@ -115,6 +115,12 @@ type plainTable struct {
 	checks int64 // pg_class.relchecks
 }
 
+// still is the condition that the table of that name is as it was met.
+func (known plainTable) still(x *target) string {
+	return `pg_catalog.current_setting('transaction_isolation') = 'read committed'
+ AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE ` + isPlain(x) + ` AND c.relchecks = ` + strconv.FormatInt(known.checks, 10) + `)`
+}
+
 // event is the bit of the statement in pg_trigger.tgtype.
 func event(x *target) string {
 	if x.op.Kind == sqlscan.Update {
@@ -160,8 +166,7 @@ func gateText(f *Flight, known plainTable, seen bool) string {
 	found := `(SELECT pg_catalog.count(*) FROM (SELECT FROM ` + targetClause(t, x) + "\nWHERE (" + where + "\n) LIMIT " + n(1) + `) k)`
 	if !seen {
 		found = `CASE
- WHEN pg_catalog.current_setting('transaction_isolation') = 'read committed'
-  AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE ` + isPlain(x) + ` AND c.relchecks = ` + strconv.FormatInt(known.checks, 10) + `)
+ WHEN ` + known.still(x) + `
  THEN ` + found + `
  WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ` + regclass(x) + ` AND (g.tgtype & 1) = 0)
  THEN ` + raise(raisedUnsure) + ` ELSE ` + n(2) + ` END`

@@ -48,6 +48,34 @@ func (p *postgres) stirs(ctx context.Context, st *statement) (bool, error) {
 	return false, nil
 }
 
+// secure takes the lock that the INSERT takes, and looks at the tables under it.
+func (p *postgres) secure(ctx context.Context, st *statement) (bool, error) {
+	if st.queries || !p.committed(ctx) {
+		return false, nil
+	}
+	for i := range st.targets {
+		x := &st.targets[i]
+		if st.op.Acts[i].Verb != dbguard.Insert || p.seen[x.key()] {
+			continue
+		}
+		known, err := p.met(ctx, x, own)
+		if err != nil || !known.ok {
+			return false, unlessAborted(p, err)
+		}
+		sure := false
+		err = p.conn.Query(ctx, "LOCK TABLE "+x.raw+" IN ROW EXCLUSIVE MODE;\nSELECT "+known.still(x, nested), func(v []any) error {
+			sure = asBool(v[0])
+			return nil
+		})
+		if err != nil || !sure {
+			delete(p.adding, x.raw)
+			return false, err
+		}
+		p.saw(x)
+	}
+	return true, nil
+}
+
 // addingTable is what the session knows of a table that rows are added to.
 type addingTable struct {
 	found time.Time // when; zero: there is none

@@ -33,6 +33,7 @@ type Config struct {
 // used by one goroutine at a time.
 type Session struct {
 	conn    Conn
+	escort  *escort // conn, if its door can send several texts
 	guard   *dbguard.Guard
 	gate    *dbguard.Gate
 	dialect sqlscan.Dialect
@@ -44,7 +45,8 @@ type Session struct {
 	reads readCache
 	modes modes
 
-	args []driver.NamedValue // of the statement that is being started
+	manner manner
+	args   []driver.NamedValue // of the statement that is being started
 
 	tx     txState
 	ledger *dbguard.Ledger // of the caller's transaction
@@ -57,6 +59,10 @@ type Session struct {
 // NewSession starts to guard a connection. Nothing is sent.
 func NewSession(conn Conn, cfg Config) *Session {
 	s := &Session{conn: conn, guard: cfg.Guard, gate: cfg.Gate, name: cfg.Namespace, zone: cfg.Zone}
+	if p, ok := conn.(Pipeline); ok {
+		s.escort = &escort{Pipeline: p}
+		s.conn = s.escort
+	}
 	s.speak(cfg.Dialect)
 	return s
 }
@@ -134,7 +140,19 @@ const (
 	Tagged                // tell its rows affected: the caller asked for those
 	Counted               // read one number from it: the caller asked for rows affected
 	Rows                  // hand its rows on: the caller asked for those of RETURNING
+	RowsIfAny             // Rows, or Tagged where the statement answers with none
 )
+
+// of is the form for a statement.
+func (form Form) of(st *statement) Form {
+	if form != RowsIfAny {
+		return form
+	}
+	if len(st.targets) > 0 && st.targets[0].op.Flags&sqlscan.Returning != 0 {
+		return Rows
+	}
+	return Tagged
+}
 
 // Start is StartAs of a door that sends nothing but the caller's text.
 func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error) {
@@ -152,7 +170,10 @@ func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight,
 	if s.flight != nil {
 		return nil, errUnfinished
 	}
-	st, op, err := s.judge(ctx, text, true)
+	if s.escort != nil {
+		s.escort.clear()
+	}
+	st, op, err := s.judge(ctx, text)
 	switch {
 	case err != nil || st == nil:
 		return nil, err
@@ -166,9 +187,8 @@ func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight,
 }
 
 // judge reads a text and has it judged. There is no statement where there is
-// nothing to guard, and no operation where the rules do not ask. What it sets off,
-// by functions or by adding rows, is looked at only if that is asked for.
-func (s *Session) judge(ctx context.Context, text string, functions bool) (*statement, *dbguard.Operation, error) {
+// nothing to guard, and no operation where the rules do not ask.
+func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.Operation, error) {
 	switch {
 	case s.guard.Check() != nil:
 		return nil, nil, s.guard.Check()
@@ -179,14 +199,11 @@ func (s *Session) judge(ctx context.Context, text string, functions bool) (*stat
 	if err != nil {
 		return nil, nil, err
 	}
-	calls := false
-	if functions {
-		calls, err = s.callsOut(ctx, t)
-	}
+	calls, err := s.callsOut(ctx, t)
 	if err != nil {
 		return nil, nil, err
 	}
-	code := functions && s.runsCode(t)
+	code := s.runsCode(t)
 	if err := s.shut(ctx, t); err != nil || !calls && !code && blank(t) {
 		return nil, nil, err
 	}
@@ -197,10 +214,8 @@ func (s *Session) judge(ctx context.Context, text string, functions bool) (*stat
 	if st.calls = calls; calls {
 		st.ask(t)
 	}
-	if functions {
-		if err := s.additions(ctx, t, st); err != nil {
-			return nil, nil, err
-		}
+	if err := s.additions(ctx, t, st); err != nil {
+		return nil, nil, err
 	}
 	if err := s.lookUp(ctx, st); err != nil {
 		return nil, nil, err

@@ -53,6 +53,10 @@ func (f *Flight) endFailed(ctx context.Context, err error) error {
 	if b, ok := f.s.backend.(listening); ok {
 		b.failed()
 	}
+	if f.unsure(err) {
+		f.s.broken = true
+		return f.op.End(dbguard.EffectUnknown, hide(err))
+	}
 	commits := f.s.backend.endsTransaction(err)
 	undo := f.leave(ctx, f.frame.fail)
 	if commits && undo == nil {
@@ -79,7 +83,7 @@ func (f *Flight) takeBack(ctx context.Context, cause error) error {
 // of rows alone decides.
 func (f *Flight) close(ctx context.Context, affected int64) (can bool, _ error) {
 	c, ok := f.counter.(closing)
-	if !ok || f.way != own || !f.op.Plain() {
+	if !ok || !f.op.Plain() {
 		return false, nil
 	}
 	can, count, refused, err := c.close(ctx, affected)
@@ -92,7 +96,7 @@ func (f *Flight) close(ctx context.Context, affected int64) (can bool, _ error) 
 	case err == nil:
 		f.op.Settle(count) // the server has judged it
 		return true, f.op.End(dbguard.EffectApplied, nil)
-	case f.s.lose(err):
+	case f.s.lose(err) && f.way == own:
 		f.s.broken = true
 		return true, f.op.End(dbguard.EffectUnknown, hide(err))
 	}

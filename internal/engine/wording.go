@@ -84,6 +84,18 @@ func (f *Flight) Text() string {
 // Tagged reports that the rows affected by Text are the number to answer.
 func (f *Flight) Tagged() bool { return f.tagged }
 
+// Tells is how Text tells the number of rows: by its command tag, as the one value
+// of the one row, or by rows that are the caller's.
+func (f *Flight) Tells() Form {
+	switch {
+	case f.tagged:
+		return Tagged
+	case f.form == Rows:
+		return Rows
+	}
+	return Counted
+}
+
 // tags reports that the number of rows is told by the command tag: that of a
 // SELECT, which sends as many rows, so that there may not be too many.
 func (f *Flight) tags(atMost int64) bool {

@@ -3,6 +3,7 @@ package pgxguard
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -12,26 +13,49 @@ type request struct {
 	text string
 	sql  string // what is handed to pgx together with args
 	args []any
+	// values are the arguments that the text takes, without options and after a
+	// rewriter. modes are the options that are no rewriter.
+	values, modes []any
+	named         bool // the SQL is the name of a prepared statement
 }
+
+// inPlace are the arguments for another text in place of r.text. A statement that
+// is called by its name was described, whatever the connection's mode; so the
+// other text is, too.
+func (r *request) inPlace(l *link) []any {
+	args := slices.Concat(r.modes, r.values)
+	if r.named && !l.caches {
+		return append([]any{pgx.QueryExecModeDescribeExec}, args...)
+	}
+	return args
+}
+
+// fits reports that texts in place of r.text, which take its values, can be part
+// of a batch: that knows no mode but the connection's.
+func (r *request) fits(l *link) bool { return len(r.modes) == 0 && (l.caches || !r.named) }
 
 // read finds out which text a call stands for. Options may precede the
 // arguments, a rewriter among them, as pgx.NamedArgs is; and the SQL may be the
 // name of a prepared statement.
 func (l *link) read(ctx context.Context, takes options, sql string, args []any) (request, error) {
-	r := request{text: sql, sql: sql, args: args}
 	rewriter, n, last := takes.rewriter(args)
+	r := request{text: sql, sql: sql, args: args, values: args[n:], modes: args[:n]}
 	if rewriter != nil {
 		text, values, err := rewriter.RewriteQuery(ctx, l.conn, sql, args[n:])
 		if err != nil {
 			return r, fmt.Errorf("rewrite query failed: %w", err) // pgx's own words
 		}
-		r.text = text
+		r.text, r.values = text, values
+		r.modes = slices.DeleteFunc(slices.Clone(args[:n]), func(arg any) bool {
+			_, ok := arg.(pgx.QueryRewriter)
+			return ok
+		})
 		if !repeats(rewriter) {
 			r.args = append([]any(nil), args[:n]...)
 			r.args[last] = rewritten{text, values}
 		}
 	}
-	r.text = l.prepared(ctx, r.text)
+	r.text, r.named = l.prepared(ctx, r.text)
 	return r, nil
 }
 

@@ -18,8 +18,9 @@ type batcher interface {
 }
 
 // sendBatch sends a batch as it is, in one flight, if nothing in it needs a
-// verdict. Else its statements run one by one, each within its bound, in one
-// transaction, as a batch does by nature.
+// verdict. Else each statement runs within its bound, and all of them in one
+// transaction, as a batch does by nature: in one flight, if each can be written
+// so that the server refuses what is too much, or one by one.
 func (l *link) sendBatch(ctx context.Context, on batcher, b *pgx.Batch, pooled *Conn) pgx.BatchResults {
 	if len(b.QueuedQueries) == 0 || l.mute(ctx) || l.observing { // what is only observed, the tracer reports
 		return l.sent(on.SendBatch(ctx, b), pooled)
@@ -41,6 +42,9 @@ func (l *link) sendBatch(ctx context.Context, on batcher, b *pgx.Batch, pooled *
 	r := &series{link: l, ctx: ctx, on: on, queries: b.QueuedQueries, pooled: pooled}
 	if begins {
 		return r.begin(on, b)
+	}
+	if need == engine.Guarded && r.convoy(b) {
+		return r
 	}
 	if need == engine.Guarded && l.conn.PgConn().TxStatus() == 'I' {
 		r.open()
@@ -113,7 +117,7 @@ func (r *sentBatch) Tx() pgx.Tx {
 }
 
 // series is a batch of which the statements run one by one, when their results
-// are asked for, and the rest when it is closed.
+// are asked for, and the rest when it is closed. Some may have run already.
 type series struct {
 	link    *link
 	ctx     context.Context //nolint:containedctx // results are given none
@@ -124,6 +128,7 @@ type series struct {
 	tx      *tx  // of Batch.BeginTx
 	begun   *pgconn.CommandTag
 
+	ready  []result // of statements that have run already
 	last   pgx.Rows
 	err    error // of a statement: the batch has failed
 	told   error // of a callback, or of reading rows: the statements go on
@@ -201,13 +206,26 @@ func (r *series) run() (pgx.Rows, error) {
 		r.begun = nil
 		return rows, nil
 	}
-	rows, err := r.link.query(r.ctx, r.on, q.SQL, q.Arguments)
+	rows, err := r.next(q)
 	if err != nil {
 		r.err = err
 		return rows, err
 	}
 	r.last = rows
 	return rows, nil
+}
+
+// next is what comes of a statement.
+func (r *series) next(q *pgx.QueuedQuery) (pgx.Rows, error) {
+	if len(r.ready) == 0 {
+		return r.link.query(r.ctx, r.on, q.SQL, q.Arguments)
+	}
+	next := r.ready[0]
+	r.ready = r.ready[1:]
+	if next.err != nil {
+		return failed(next.err), next.err
+	}
+	return next.rows, nil
 }
 
 // settle closes the rows of the statement before.
@@ -285,6 +303,9 @@ func (r *series) finish() {
 	}
 	if r.err == nil && pg.TxStatus() == 'E' {
 		r.err = pgx.ErrTxCommitRollback
+	}
+	if r.err == nil {
+		r.err = l.session.Committing(r.ctx)
 	}
 	ctx := context.WithoutCancel(r.ctx)
 	if r.err == nil {

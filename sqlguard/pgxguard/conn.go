@@ -31,8 +31,8 @@ func (c *Conn) Exec(ctx context.Context, sql string, args ...any) (pgconn.Comman
 	return c.link.exec(ctx, c.pooled.Conn(), sql, args)
 }
 
-// Query runs a statement within its bounds. Rows stream; the verdict falls at
-// their end, and is their error.
+// Query runs a statement within its bounds. A refusal is its error or, of rows that
+// stream, the one that they end with.
 func (c *Conn) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	return c.link.query(ctx, c.pooled.Conn(), sql, args)
 }
@@ -47,7 +47,7 @@ func (c *Conn) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	return c.link.sendBatch(ctx, c.pooled.Conn(), b, nil)
 }
 
-// CopyFrom inserts rows.
+// CopyFrom adds rows. What triggers change besides needs a bound.
 func (c *Conn) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (int64, error) {
 	return c.link.copyFrom(ctx, c.pooled.Conn(), table, columns, src)
 }

@@ -16,42 +16,63 @@
 //
 // # What happens to a statement
 //
-// Reads and inserts, CopyFrom among them, go to the server as they are. What
-// deletes or changes existing rows needs a bound, runs where it can be undone
-// (in a transaction or savepoint of the guard's, never committing one of the
-// caller's), is counted by the server's own counters, cascades and triggers
-// included, and is undone if it went over. The rows of RETURNING stream; the
-// verdict is the error of Rows.Err once they are at their end or closed, or of
-// QueryRow's Scan.
+// Reads go to the server as they are. What deletes or changes existing rows needs
+// a bound; so does an INSERT or a CopyFrom whose triggers, rules or functions do,
+// while one that only adds rows needs none. Rows are counted wherever they are,
+// cascades and triggers included, and nothing is left of a statement that went
+// over.
+//
+// Most take the one round trip that they take bare: a DELETE, UPDATE or INSERT of
+// one table is sent in words that have the server itself refuse what is too much.
+// Where only counting tells, what stands around the statement (a transaction or
+// savepoint of the guard's, never committing one of the caller's) travels with it
+// once the connection has met the statement: a DELETE with a cascade is one round
+// trip, too. One more is taken where a Budget has to be charged, or an Observer hears
+// where the rows are. CopyFrom takes two more than bare outside of a transaction; in
+// one, one more for the first into a table.
+//
+// Up to a bound of 1,000 the rows of RETURNING are read before the caller sees the
+// first of them, and a refusal is the error of Query, or of QueryRow's Scan. Beyond
+// that, and of statements that can only be counted, they stream; the verdict is the
+// error of Rows.Err once they are at their end or closed.
 //
 // The text that is judged is the one that the server gets: after
 // pgx.NamedArgs or any other rewriter, and that of the statement where a
-// prepared one is called by its name.
+// prepared one is called by its name. What finds nothing to do, as DROP TABLE IF
+// EXISTS of what is missing, is answered and not sent: no notice comes of it.
 //
 // # Batches
 //
-// A batch of nothing but reads and inserts travels in one flight, as ever. In
-// any other the statements run one by one, each within its bound, in one
-// transaction: the caller's, or one that ends with BatchResults.Close as the
-// batch's own implicit one does. So an error or a refusal undoes the whole batch
-// outside of a transaction; inside one a refusal undoes its statement alone, the
-// rest of the batch does not run, and the transaction goes on. A batch that
-// itself begins or ends transactions runs one by one without another around it.
+// Each statement of a batch has the bound for itself. A batch travels in one flight
+// if each of its statements is a read, an INSERT into a table without triggers and
+// rules, or a bounded DELETE or UPDATE of an ordinary table on which nothing hangs.
+// If any of them had to be judged, all results are read before the first is handed
+// out.
 //
-// This costs round trips: as many as without a batch. What is run one by one is
-// prepared one by one, too, so that an error which pgx would have found before
-// the first statement is found at its own.
+// In any other the statements run one by one, in one transaction: the caller's, or
+// one that ends with BatchResults.Close as the batch's own implicit one does. That
+// costs round trips: as many as without a batch. What is run one by one is prepared
+// one by one, too, so that an error which pgx would have found before the first
+// statement is found at its own. A Budget, and a batch that itself begins or ends
+// transactions, have a batch run so.
+//
+// Either way an error or a refusal undoes the whole batch outside of a transaction;
+// inside one a refusal undoes its statement alone, the rest of the batch does not
+// run, and the transaction goes on.
 //
 // # Around the handles
 //
 // [Pool.Unwrap], [Conn.Conn] and pgx.Tx's Conn hand out what pgx knows. A tracer
 // in its configuration sees all that is sent there and vetoes, with the same
 // errors, what nobody would count: it returns a context that is done already,
-// and the connection lives on. Reads and inserts pass; structure passes with its
-// grant; rows are deleted and changed there only with dbguard.Opaque. Of a
-// veto, errors.Is and errors.As find the *dbguard.Violation. The user's own
-// tracer, in the configuration, is told of everything but the guard's own
-// statements.
+// and the connection lives on. Reads pass, and structure passes with its grant.
+// Rows are deleted and changed there only with dbguard.Opaque; without it functions
+// that may write are refused, and INSERTs into tables with triggers or rules, of
+// which the server is asked each time, or once in a transaction. Of a veto,
+// errors.Is and errors.As find the *dbguard.Violation.
+//
+// The user's own tracer, in the configuration, is told of every statement as the
+// user wrote it, and of none of the guard's own.
 //
 // # What the guard does not see
 //

@@ -72,7 +72,7 @@ func ExamplePool_Begin() {
 	fmt.Println(err)
 }
 
-// The rows of RETURNING stream; the verdict comes with their end.
+// The rows of RETURNING are those of a statement that kept to its bound.
 func ExamplePool_Query() {
 	ctx := context.Background()
 	pool := open(ctx)

@@ -146,7 +146,7 @@ func TestBusy(t *testing.T) {
 	r := newRig(t)
 	ctx := atMost(t, 5)
 	require.NoError(t, pgx.BeginFunc(ctx, r, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, returning, 4)
+		rows, err := tx.Query(ctx, streaming, 4)
 		require.NoError(t, err)
 		_, err = tx.Exec(ctx, deleteOne, 3)
 		require.ErrorContains(t, err, "conn busy")

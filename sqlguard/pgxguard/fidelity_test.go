@@ -52,7 +52,13 @@ var calls = []call{
 	{"UPDATE users SET name = $1 WHERE id = $2", []any{"z", "no number"}},
 	{"UPDATE users SET nothing = 1 WHERE id = 1", nil},
 	{"UPDATE users SET name = NULL WHERE id = 1", nil},
+	{"UPDATE users SET name = $1 WHERE id = $2 RETURNING id, name, ARRAY[name], 'x', NULL", []any{"z", 4}},
+	{"UPDATE users SET name = $1 WHERE id = $2 RETURNING *", []any{pgx.QueryResultFormats{pgx.TextFormatCode}, "z", 4}},
 	{"DELETE FROM posts WHERE id = 99", nil},
+	{"DELETE FROM posts WHERE id = 99 RETURNING id", nil},
+	{"DELETE FROM users WHERE id = 5", nil},
+	{"DROP TABLE IF EXISTS nothing", nil},
+	{"ALTER TABLE IF EXISTS nothing DROP COLUMN IF EXISTS one", nil},
 	{"DELETE FROM posts WHERE id = 1 RETURNING *", nil},
 	{"INSERT INTO users VALUES (1)", nil},
 	{"INSERT INTO users VALUES (9), (10) RETURNING id", nil},
@@ -142,12 +148,13 @@ func tellRows(rows pgx.Rows, err error) string {
 	told := ""
 	for rows.Next() {
 		values, err := rows.Values()
-		told += fmt.Sprintf("%v %v\n", values, err)
+		told += fmt.Sprintf("%v %v %q\n", values, err, rows.RawValues())
 	}
 	names := ""
 	if rows.Err() == nil {
 		for _, f := range rows.FieldDescriptions() {
-			names += f.Name + " "
+			f.TableOID, f.DataTypeOID = min(f.TableOID, 1), min(f.DataTypeOID, 16384) // each table has its own
+			names += fmt.Sprintf("%+v ", f)
 		}
 	}
 	return told + names + tell(rows.CommandTag(), rows.Err())

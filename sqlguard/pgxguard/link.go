@@ -16,9 +16,15 @@ type link struct {
 	conn       *pgx.Conn
 	session    *engine.Session
 	observing  bool
+	caches     bool // pgx keeps what it learns of a statement that it prepares
 	statements statements
-	// vouched says that what the tracer sees next was judged here.
-	vouched bool
+	// vouched says that what the tracer sees next was judged here, quiet that
+	// all of it is, and that the user's tracer is told of it by somebody else.
+	vouched, quiet bool
+	// told is the context of a call that the user's tracer knows of already.
+	told context.Context //nolint:containedctx // until pgx begins the call once more
+	next *followers
+	met  map[string]bool // texts that pgx has sent
 	// shared says that the caller holds the *pgx.Conn and may do to it, below
 	// every tracer, what nobody sees.
 	shared bool
@@ -34,9 +40,14 @@ func linkOf(conn *pgx.Conn, s settings) *link {
 	if l, ok := data[dataKey].(*link); ok {
 		return l
 	}
-	l := &link{conn: conn, observing: s.guard.Observing()}
+	cfg := conn.Config()
+	l := &link{conn: conn, observing: s.guard.Observing(), next: &followers{}}
+	if t, ok := cfg.Tracer.(*tracer); ok {
+		l.next = &t.next
+	}
+	l.caches = cfg.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement || cfg.DefaultQueryExecMode == pgx.QueryExecModeCacheDescribe
 	l.session = engine.NewSession(wire{conn.PgConn()}, engine.Config{
-		Guard: s.guard, Dialect: sqlscan.PostgreSQL, Namespace: conn.Config().Database, Gate: s.gate,
+		Guard: s.guard, Dialect: sqlscan.PostgreSQL, Namespace: cfg.Database, Gate: s.gate,
 	})
 	data[dataKey] = l
 	return l
@@ -65,16 +76,23 @@ func (l *link) mute(ctx context.Context) bool {
 // vouch has pgx do what was judged: its tracer lets it pass, once.
 func (l *link) vouch(do func()) {
 	l.vouched = true
-	defer func() { l.vouched = false }()
+	defer func() { l.vouched, l.told = false, nil }()
+	do()
+}
+
+// quietly has pgx do what is the guard's own business.
+func (l *link) quietly(do func()) {
+	l.quiet = true
+	defer func() { l.quiet = false }()
 	do()
 }
 
 // start judges a text that may need it, and opens its way.
-func (l *link) start(ctx context.Context, text string) (*engine.Flight, error) {
+func (l *link) start(ctx context.Context, text string, form engine.Form) (*engine.Flight, error) {
 	if l.shared {
 		l.session.RawTouched()
 	}
-	flight, err := l.session.Start(ctx, text, 0)
+	flight, err := l.session.StartAs(ctx, text, form)
 	l.check()
 	return flight, err
 }
@@ -104,98 +122,5 @@ func (l *link) check() {
 func (l *link) rest() {
 	l.session.Reset()
 	l.check()
-	l.shared, l.aside = false, nil
-}
-
-// exec runs a statement within its bounds.
-func (l *link) exec(ctx context.Context, on runner, sql string, args []any) (tag pgconn.CommandTag, err error) {
-	var flight *engine.Flight
-	r := request{sql: sql, args: args}
-	if !l.mute(ctx) {
-		if r, err = l.read(ctx, ofExec, sql, args); err != nil {
-			return tag, err
-		}
-		if !l.session.IsRead(r.text) {
-			if flight, err = l.start(ctx, r.text); err != nil {
-				return tag, err
-			}
-		}
-	}
-	if flight == nil {
-		l.vouch(func() { tag, err = on.Exec(ctx, r.sql, r.args...) })
-		return tag, err
-	}
-	l.vouch(func() { tag, err = on.Exec(flight.Context(), r.sql, r.args...) })
-	verdict := l.end(ctx, flight, tag, err)
-	if err == nil && verdict != nil {
-		tag = pgconn.CommandTag{}
-	}
-	return tag, verdict
-}
-
-// query runs a statement that answers with rows, within its bounds. The rows
-// are pgx's own where there is nothing to guard.
-func (l *link) query(ctx context.Context, on runner, sql string, args []any) (rows pgx.Rows, err error) {
-	var flight *engine.Flight
-	r := request{sql: sql, args: args}
-	if !l.mute(ctx) {
-		if r, err = l.read(ctx, ofQuery, sql, args); err != nil {
-			return failed(err), err
-		}
-		if !l.session.IsRead(r.text) {
-			if flight, err = l.start(ctx, r.text); err != nil {
-				return failed(err), err
-			}
-		}
-	}
-	if flight == nil {
-		l.vouch(func() { rows, err = on.Query(ctx, r.sql, r.args...) })
-		return rows, err
-	}
-	l.vouch(func() { rows, err = on.Query(flight.Context(), r.sql, r.args...) })
-	guarded := &judgedRows{Rows: rows, link: l, ctx: ctx, flight: flight}
-	if err != nil {
-		guarded.Close()
-		return guarded, guarded.Err()
-	}
-	return guarded, nil
-}
-
-// copyFrom inserts rows.
-func (l *link) copyFrom(ctx context.Context, on runner, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (n int64, err error) {
-	var flight *engine.Flight
-	if !l.mute(ctx) {
-		if flight, err = l.start(ctx, copyText(table, columns)); err != nil {
-			return 0, err
-		}
-	}
-	if flight != nil {
-		ctx = flight.Context()
-	}
-	l.vouch(func() { n, err = on.CopyFrom(ctx, table, columns, src) })
-	if flight == nil {
-		return n, err
-	}
-	if verdict := flight.End(ctx, n, err); verdict != nil {
-		l.check()
-		return 0, verdict
-	}
-	return n, nil
-}
-
-// copyText is what pgx makes of the arguments of CopyFrom.
-func copyText(table pgx.Identifier, columns []string) string {
-	text := "copy " + table.Sanitize()
-	sep := " ( "
-	for _, c := range columns {
-		text += sep + pgx.Identifier{c}.Sanitize()
-		sep = ", "
-	}
-	return text + " ) from stdin binary;"
-}
-
-// queryRow is query for the first row.
-func (l *link) queryRow(ctx context.Context, on runner, sql string, args []any) pgx.Row {
-	rows, _ := l.query(ctx, on, sql, args) // told by Scan
-	return row{rows}
+	l.shared, l.aside, l.told = false, nil, nil
 }

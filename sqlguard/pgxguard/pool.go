@@ -62,9 +62,9 @@ func guard(cc *pgx.ConnConfig, s settings) error {
 	return nil
 }
 
-// Unwrap is the pool for code that takes nothing but a *pgxpool.Pool. Reads and
-// inserts work there as ever. What deletes or changes rows is refused, because
-// nobody counts it there, unless dbguard.Opaque is granted.
+// Unwrap is the pool for code that takes nothing but a *pgxpool.Pool. Reads work
+// there as ever, and so do inserts that only add rows. What may delete or change rows
+// is refused, because nobody counts it there, unless dbguard.Opaque is granted.
 func (p *Pool) Unwrap() *pgxpool.Pool { return p.base }
 
 // Close closes all connections, and waits for those that are in use.
@@ -111,8 +111,8 @@ func (p *Pool) Exec(ctx context.Context, sql string, args ...any) (pgconn.Comman
 	return c.Exec(ctx, sql, args...)
 }
 
-// Query runs a statement within its bounds. Rows stream; the verdict falls at
-// their end, and is their error.
+// Query runs a statement within its bounds. A refusal is its error or, of rows that
+// stream, the one that they end with.
 func (p *Pool) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	c, err := p.Acquire(ctx)
 	if err != nil {
@@ -144,7 +144,7 @@ func (p *Pool) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	return c.link.sendBatch(ctx, c.pooled.Conn(), b, c)
 }
 
-// CopyFrom inserts rows.
+// CopyFrom adds rows. What triggers change besides needs a bound.
 func (p *Pool) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (int64, error) {
 	c, err := p.Acquire(ctx)
 	if err != nil {

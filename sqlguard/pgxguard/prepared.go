@@ -13,9 +13,8 @@ import (
 type statements struct {
 	texts map[string]string
 	next  pgx.TracePrepareStartData // being prepared
-	// asking says that the guard itself prepares, to find out whether the
-	// statement is still there: kept is the answer.
-	asking, kept bool
+	// kept says that a statement that the guard prepared was still there.
+	kept bool
 }
 
 // cached begins the names of what pgx prepares by itself, for each text.
@@ -36,21 +35,21 @@ func (s *statements) done(data pgx.TracePrepareEndData) {
 // prepared is the text that the server runs for what the caller calls by name
 // or text. Nobody sees a statement go; but to prepare one that is there costs
 // nothing, and tells.
-func (l *link) prepared(ctx context.Context, sql string) string {
+func (l *link) prepared(ctx context.Context, sql string) (text string, named bool) {
 	s := &l.statements
 	text, ok := s.texts[sql]
 	if !ok {
-		return sql
+		return sql, false
 	}
-	s.asking, s.kept = true, false
-	_, err := l.conn.Prepare(ctx, sql, text)
-	s.asking = false
+	s.kept = false
+	var err error
+	l.quietly(func() { _, err = l.conn.Prepare(ctx, sql, text) })
 	if s.kept {
-		return text
+		return text, true
 	}
 	if err == nil {
 		_ = l.conn.Deallocate(ctx, sql) // as the caller left it; an error breaks what comes next
 	}
 	delete(s.texts, sql)
-	return sql
+	return sql, false
 }

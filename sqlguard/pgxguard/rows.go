@@ -13,8 +13,8 @@ import (
 	"github.com/dbguard/dbguard-go/internal/engine"
 )
 
-// judgedRows are those of a guarded statement: of RETURNING. They stream to the
-// caller; the verdict falls when they are at their end or closed, before the
+// judgedRows are those of a guarded statement that is sent as it is written. They
+// stream to the caller; the verdict falls when they are at their end or closed, before the
 // commit. pgx reads on to the end where they are closed early.
 type judgedRows struct {
 	pgx.Rows

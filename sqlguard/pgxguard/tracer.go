@@ -28,34 +28,55 @@ var (
 
 // TraceQueryStart judges one text.
 func (t *tracer) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	w := linkOf(conn, t.settings).watch(ctx, ofQuery, pgx.QueuedQuery{SQL: data.SQL, Arguments: data.Args})
+	l := linkOf(conn, t.settings)
+	if l.quiet {
+		return ctx
+	}
+	w := l.watch(ctx, ofQuery, pgx.QueuedQuery{SQL: data.SQL, Arguments: data.Args})
+	if told := l.told; told != nil {
+		l.told = nil
+		return w.on(told)
+	}
 	return w.on(t.next.queryStart(ctx, conn, data))
 }
 
 // TraceQueryEnd tells how it went.
 func (t *tracer) TraceQueryEnd(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryEndData) {
+	if linkOf(conn, t.settings).quiet {
+		return
+	}
 	watched(ctx).saw(data.CommandTag, data.Err).end(data.Err)
 	t.next.queryEnd(ctx, conn, data)
 }
 
 // TraceBatchStart judges every text of a batch.
 func (t *tracer) TraceBatchStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchStartData) context.Context {
+	l := linkOf(conn, t.settings)
+	if l.quiet {
+		return ctx
+	}
 	queries := make([]pgx.QueuedQuery, len(data.Batch.QueuedQueries))
 	for i, q := range data.Batch.QueuedQueries {
 		queries[i] = pgx.QueuedQuery{SQL: q.SQL, Arguments: q.Arguments}
 	}
-	w := linkOf(conn, t.settings).watch(ctx, ofBatch, queries...)
+	w := l.watch(ctx, ofBatch, queries...)
 	return w.on(t.next.batchStart(ctx, conn, data))
 }
 
 // TraceBatchQuery tells how one of its texts went.
 func (t *tracer) TraceBatchQuery(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchQueryData) {
+	if linkOf(conn, t.settings).quiet {
+		return
+	}
 	watched(ctx).saw(data.CommandTag, data.Err)
 	t.next.batchQuery(ctx, conn, data)
 }
 
 // TraceBatchEnd tells how the batch went.
 func (t *tracer) TraceBatchEnd(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchEndData) {
+	if linkOf(conn, t.settings).quiet {
+		return
+	}
 	watched(ctx).end(data.Err)
 	t.next.batchEnd(ctx, conn, data)
 }
@@ -75,21 +96,21 @@ func (t *tracer) TraceCopyFromEnd(ctx context.Context, conn *pgx.Conn, data pgx.
 
 // TracePrepareStart vetoes nothing: a statement is judged when it runs.
 func (t *tracer) TracePrepareStart(ctx context.Context, conn *pgx.Conn, data pgx.TracePrepareStartData) context.Context {
-	s := &linkOf(conn, t.settings).statements
-	if s.asking {
+	l := linkOf(conn, t.settings)
+	if l.quiet {
 		return ctx
 	}
-	s.next = data
+	l.statements.next = data
 	return t.next.prepareStart(ctx, conn, data)
 }
 
 // TracePrepareEnd learns the statement's name.
 func (t *tracer) TracePrepareEnd(ctx context.Context, conn *pgx.Conn, data pgx.TracePrepareEndData) {
-	s := &linkOf(conn, t.settings).statements
-	if s.asking {
-		s.kept = data.AlreadyPrepared
+	l := linkOf(conn, t.settings)
+	if l.quiet {
+		l.statements.kept = data.AlreadyPrepared
 		return
 	}
-	s.done(data)
+	l.statements.done(data)
 	t.next.prepareEnd(ctx, conn, data)
 }

@@ -61,12 +61,20 @@ func (t *tx) finish(ctx context.Context, do func(context.Context) error, commits
 	if t.parent != nil {
 		return do(ctx)
 	}
-	if commits {
-		if late := t.link.session.Committing(ctx); late != nil {
-			do, commits = t.base.Rollback, false
-			defer func() { err = also(late, err) }()
-		}
+	if t.pooled != nil {
+		defer t.pooled.Release()
 	}
+	if commits {
+		err = t.link.session.Committing(ctx) // what triggers have put off may be too much
+	}
+	if err != nil {
+		return also(err, t.end(ctx, t.base.Rollback, false))
+	}
+	return t.end(ctx, do, commits)
+}
+
+// end has pgx end the transaction.
+func (t *tx) end(ctx context.Context, do func(context.Context) error, commits bool) (err error) {
 	if t.plain || !commits {
 		t.link.vouch(func() { err = do(ctx) })
 	} else {
@@ -78,9 +86,6 @@ func (t *tx) finish(ctx context.Context, do func(context.Context) error, commits
 	if !errors.Is(err, pgx.ErrTxClosed) {
 		err = t.link.session.TxEnded(context.WithoutCancel(ctx), commits, err)
 		t.link.check()
-	}
-	if t.pooled != nil {
-		t.pooled.Release()
 	}
 	return err
 }

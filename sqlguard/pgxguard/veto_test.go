@@ -128,10 +128,67 @@ func TestNoVeto(t *testing.T) {
 		b.Queue("SELECT count(*) FROM users").QueryRow(func(row pgx.Row) error { return row.Scan(&n) })
 		require.NoError(t, c.SendBatch(t.Context(), b).Close())
 		assert.Equal(t, 8, n)
+		require.NoError(t, pgx.BeginFunc(t.Context(), c, func(tx pgx.Tx) error {
+			for id := 9; id < 12; id++ {
+				if _, err := tx.Exec(t.Context(), "INSERT INTO users VALUES ($1, lower($2))", id, "U"); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
 		_, err = c.Exec(t.Context(), "CREATE TEMPORARY TABLE scratch (id int)")
 		return err
 	}))
 	dbguardtest.AssertNothingDestroyed(t, r.rec)
+}
+
+// settingOff are ways past the handles to have posts deleted that the text does not
+// name.
+var settingOff = map[string]func(ctx context.Context, c *pgx.Conn) error{
+	"function": func(ctx context.Context, c *pgx.Conn) error {
+		var n int
+		return c.QueryRow(ctx, "SELECT wipe($1)", 5).Scan(&n)
+	},
+	"INSERT": func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "INSERT INTO archive (post) VALUES ($1)", 1)
+		return err
+	},
+	"CopyFrom": func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.CopyFrom(ctx, pgx.Identifier{"archive"}, []string{"post"}, pgx.CopyFromRows([][]any{{1}}))
+		return err
+	},
+	"SendBatch": func(ctx context.Context, c *pgx.Conn) error {
+		return c.SendBatch(ctx, batch("SELECT 1", "INSERT INTO archive (post) VALUES (1)")).Close()
+	},
+}
+
+// What a text sets off is looked at there, too: nobody would count it.
+func TestVetoOfWhatIsSetOff(t *testing.T) {
+	for name, way := range settingOff {
+		for _, inTx := range []bool{false, true} {
+			r := newRig(t)
+			_, err := r.bare.Exec(t.Context(), archiving+`; CREATE FUNCTION wipe(int) RETURNS int LANGUAGE sql AS 'DELETE FROM posts; SELECT $1'`)
+			require.NoError(t, err)
+			past := func(ctx context.Context) (err error) {
+				require.NoError(t, r.Unwrap().AcquireFunc(t.Context(), func(c *pgxpool.Conn) error {
+					if inTx {
+						err = pgx.BeginFunc(ctx, c, func(pgx.Tx) error { return way(ctx, c.Conn()) })
+					} else {
+						err = way(ctx, c.Conn())
+					}
+					return nil
+				}))
+				return err
+			}
+			r.survives(func() {
+				require.ErrorIs(t, past(t.Context()), dbguard.ErrRefused, name)
+				require.ErrorIs(t, past(atMost(t, 9)), dbguard.Uncountable, name)
+			})
+			assert.Equal(t, 7, r.count("posts"), name)
+			require.NoError(t, past(dbguard.Allow(atMost(t, 9), "it archives", dbguard.Opaque())), name)
+			assert.Less(t, r.count("posts"), 7, name)
+		}
+	}
 }
 
 // Code that is handed a guarded handle's *pgx.Conn is past the guard too.
@@ -198,10 +255,22 @@ func TestUsersTracer(t *testing.T) {
 	r := newRig(t, func(cfg *pgxpool.Config, _ *dbguard.Policy) { cfg.ConnConfig.Tracer = tr })
 	_, err := r.Exec(atMost(t, 1), deleteOne, 1)
 	require.NoError(t, err)
+	_, err = r.bare.Exec(t.Context(), "INSERT INTO users VALUES (1)") // which post 2 is to have
+	require.NoError(t, err)
+	_, err = r.Exec(atMost(t, 1), "DELETE FROM posts WHERE id = 1")
+	require.NoError(t, err)
+	rows, err := r.Query(atMost(t, 1), "UPDATE posts SET author = 1 WHERE id = 2 RETURNING id")
+	require.NoError(t, err)
+	rows.Close()
+	_, err = r.Exec(atMost(t, 1), "DELETE FROM posts WHERE id > 1")
+	require.ErrorIs(t, err, dbguard.OverLimit)
 	_, err = r.Unwrap().Exec(atMost(t, 1), deleteOne, 2)
 	require.ErrorIs(t, err, dbguard.Uncountable)
 	assert.Equal(t, []string{
-		"> " + deleteOne, "< " + deleteOne + ": DELETE 1",
+		"> " + deleteOne, "< " + deleteOne + ": DELETE 1", // in two tries: a cascade hangs on it
+		"> DELETE FROM posts WHERE id = 1", "< DELETE FROM posts WHERE id = 1: DELETE 1",
+		"> UPDATE posts SET author = 1 WHERE id = 2 RETURNING id", "< UPDATE posts SET author = 1 WHERE id = 2 RETURNING id: UPDATE 1",
+		"> DELETE FROM posts WHERE id > 1", "< DELETE FROM posts WHERE id > 1: failed",
 		"> " + deleteOne, "< " + deleteOne + ": failed",
 	}, tr.told)
 }

@@ -15,9 +15,12 @@ import (
 type wire struct{ *pgconn.PgConn }
 
 var (
-	_ engine.Conn = wire{}
-	_ engine.Wire = wire{}
+	_ engine.Conn     = wire{}
+	_ engine.Pipeline = wire{}
 )
+
+// Pipelined says that what stands around a statement is sent with it: see escort.
+func (wire) Pipelined() {}
 
 // Exec runs a text without arguments.
 func (w wire) Exec(ctx context.Context, text string) (int64, error) {

@@ -129,16 +129,16 @@ type tally struct {
 }
 
 // measure times one piece of work.
-func (t *tally) measure(e *end, work func() error) error {
+func (t *tally) measure(p *network.Proxy, work func() error) error {
 	before := int64(0)
-	if e.p != nil {
-		before = e.p.Trips()
+	if p != nil {
+		before = p.Trips()
 	}
 	begin := time.Now()
 	err := work()
 	t.times = append(t.times, time.Since(begin))
-	if e.p != nil {
-		t.trips += e.p.Trips() - before
+	if p != nil {
+		t.trips += p.Trips() - before
 	}
 	return err
 }
@@ -152,22 +152,29 @@ func (t *tally) median() time.Duration {
 // turns does the work on both ends, one after the other, and reports medians.
 func (p pair) turns(b *testing.B, work func(ctx context.Context, e *end, i int) error) {
 	b.Helper()
+	turns(b, p.direct, p.guarded, work)
+}
+
+func (e *end) proxy() *network.Proxy { return e.p }
+
+func turns[E interface{ proxy() *network.Proxy }](b *testing.B, direct, guarded E, work func(ctx context.Context, e E, i int) error) {
+	b.Helper()
 	ctx := dbguard.AtMost(b.Context(), 1)
-	var direct, guarded tally
+	var bare, judged tally
 	for i := range 10 { // what is learnt or prepared once
-		require.NoError(b, work(ctx, p.direct, i))
-		require.NoError(b, work(ctx, p.guarded, i))
+		require.NoError(b, work(ctx, direct, i))
+		require.NoError(b, work(ctx, guarded, i))
 	}
 	i := 10
 	for b.Loop() {
-		require.NoError(b, direct.measure(p.direct, func() error { return work(ctx, p.direct, i) }))
-		require.NoError(b, guarded.measure(p.guarded, func() error { return work(ctx, p.guarded, i) }))
+		require.NoError(b, bare.measure(direct.proxy(), func() error { return work(ctx, direct, i) }))
+		require.NoError(b, judged.measure(guarded.proxy(), func() error { return work(ctx, guarded, i) }))
 		i++
 	}
-	report(b, &direct, &guarded)
-	if p.direct.p != nil {
-		b.ReportMetric(float64(direct.trips)/float64(b.N), "direct-trips/op")
-		b.ReportMetric(float64(guarded.trips)/float64(b.N), "guarded-trips/op")
+	report(b, &bare, &judged)
+	if direct.proxy() != nil {
+		b.ReportMetric(float64(bare.trips)/float64(b.N), "direct-trips/op")
+		b.ReportMetric(float64(judged.trips)/float64(b.N), "guarded-trips/op")
 	}
 }
 

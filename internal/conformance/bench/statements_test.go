@@ -148,7 +148,7 @@ func (p pair) rounds(b *testing.B, anew func(e *end), work func(ctx context.Cont
 			if anew != nil {
 				anew(e)
 			}
-			require.NoError(b, t.measure(e, func() error { return work(b.Context(), e) }))
+			require.NoError(b, t.measure(e.p, func() error { return work(b.Context(), e) }))
 		}
 	}
 	report(b, &direct, &guarded)

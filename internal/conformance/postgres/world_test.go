@@ -27,6 +27,7 @@ type world struct {
 	direct  *sql.DB // bare, through the proxy
 	bare    *sql.DB // somebody else
 	network *network.Proxy
+	dsn     string // through it
 }
 
 // setup is the schema that every test starts from.
@@ -58,7 +59,7 @@ func onBoth(t *testing.T, test func(*testing.T, *world)) {
 			g, err := dbguard.New(dbguard.Policy{})
 			require.NoError(t, err)
 			proxy, dsn := network.Through(t, d.DSN, 0)
-			w.network = proxy
+			w.network, w.dsn = proxy, dsn
 			w.db, err = sqlguard.Open(tg.Driver, dsn, g)
 			require.NoError(t, err)
 			t.Cleanup(func() { w.db.Close() })

@@ -34,8 +34,8 @@ type table struct {
 
 var tables = []table{
 	{
-		"One row by its key", "Autocommit, and as one statement of many in a transaction of the caller's.",
-		[]string{"OneRow"},
+		"One row by its key", "Autocommit, and as one statement of many in a transaction of the caller's. pgxpool is pgx without database/sql, behind pgxguard.",
+		[]string{"OneRow", "OneRowNative"},
 		[]string{"driver", "place", "statement", "sent", "direct", "guarded", "ratio", "trips direct", "trips guarded"},
 		func(x row) []string {
 			return append(x.path, x.took("direct-ns/op"), x.took("guarded-ns/op"), x.number("ratio", "**%.2f**"),

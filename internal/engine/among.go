@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// A batch is sent in one flight, and the server leaves out what follows an error.
+// So a statement can be among others if its words raise an error for whatever is
+// too much or cannot be told: those of an INSERT, and of a DELETE or UPDATE of an
+// ordinary table, whose every condition is in the catalogue. The seal of a
+// statement that is alone is none here: it would hold for those behind it.
+
+// ErrApart is told of a text that needs a way of its own.
+var ErrApart = errors.New("dbguard: this statement cannot be sent among others")
+
+// linking is a backend that can write a statement so that it can stand among
+// others.
+type linking interface {
+	among(ctx context.Context, f *Flight) wording
+	// parted tells that it has not been sent so.
+	parted()
+}
+
+// Among judges a text that is to be sent among others. The door sends Text, and
+// tells the outcome to Landed or Fell, or calls Drop. No Flight and no error: it
+// goes as it is.
+//
+// Outside of a transaction an error must undo all of them; inside one each
+// statement with a Flight stands under a savepoint of its own.
+func (s *Session) Among(ctx context.Context, text string) (*Flight, error) {
+	st, op, err := s.judge(ctx, text)
+	switch {
+	case err != nil || st == nil:
+		return nil, err
+	case op == nil && (st.control != controlNone || st.commits || st.moot):
+		return nil, ErrApart
+	case op == nil:
+		s.backend.touched(st, false)
+		return nil, nil
+	}
+	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: alone, form: RowsIfAny.of(st)}
+	if b, ok := s.backend.(linking); ok && s.choose(st, op) >= own && !op.Shares() {
+		f.wording = b.among(ctx, f)
+	}
+	if f.text == "" {
+		op.Abandon()
+		return nil, ErrApart
+	}
+	return f, nil
+}
+
+// among is the wording with which the flight's statement can stand among others.
+func (p *postgres) among(ctx context.Context, f *Flight) wording {
+	x := &f.st.targets[0]
+	switch {
+	case !p.committed(ctx):
+	case f.st.op.Acts[0].Verb == dbguard.Insert:
+		if known, err := p.met(ctx, x, own); p.insertable(f, x) && !f.st.queries && err == nil && known.ok {
+			p.saw(x) // or nothing behind it will run
+			return wording{text: insertText(f, known.still(x, own)), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
+		}
+	case p.boundable(f) && isRegclass(x) && !f.st.calls && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) == 0:
+		if known, ok := p.plain(ctx, f); ok {
+			seal := known.still(x)
+			if p.seen[x.key()] {
+				seal = "true" // one before it looks, or has looked
+			}
+			p.saw(x)
+			return wording{text: boundText(f, seal), sealed: true, tagged: f.tags(f.op.Limit())}
+		}
+	}
+	return wording{}
+}
+
+func (p *postgres) parted() { p.seen = nil }
+
+// Landed ends a flight of Among whose text has answered with so many rows. It
+// stands or falls with its transaction.
+func (f *Flight) Landed(rows int64) error {
+	f.s.backend.touched(f.st, false)
+	f.op.Settle(f.countOf(rows)) // the server has judged it
+	return f.op.End(dbguard.EffectApplied, nil)
+}
+
+// Fell ends one whose text has failed, and returns what the caller must see.
+// again says that this is not known: the statement has to go its own way, once the
+// transaction or savepoint is undone. Then nobody is told. commits says that the
+// last of the texts ends the transaction.
+func (f *Flight) Fell(err error, commits bool) (again bool, _ error) {
+	f.s.backend.forget()
+	if f.s.lose(err) {
+		f.s.broken = true
+		effect := dbguard.EffectUndone
+		if commits && sqlState(err) == "" {
+			effect = dbguard.EffectUnknown
+		}
+		return false, f.op.End(effect, hide(err))
+	}
+	refused, again := f.s.backend.(rewording).verdict(f, err)
+	switch {
+	case again:
+		f.op.Abandon()
+		return true, nil
+	case refused != nil:
+		f.op.Settle(*refused)
+		return false, f.op.End(dbguard.EffectUndone, nil)
+	}
+	return false, f.op.End(dbguard.EffectUndone, err)
+}
+
+// Drop ends one that was not sent. Nobody is told.
+func (f *Flight) Drop() {
+	f.s.backend.(linking).parted()
+	f.op.Abandon()
+}

@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// piped is a connection whose door sends what stands around a statement with it.
+type piped struct {
+	*fakeConn
+	status byte
+}
+
+func (p piped) TxStatus() byte              { return p.status }
+func (piped) ParameterStatus(string) string { return "" }
+func (piped) Pipelined()                    {}
+
+const fromTwo = "WITH d AS (DELETE FROM t RETURNING id) DELETE FROM u WHERE id IN (SELECT id FROM d)"
+
+// escorted starts a statement of two tables, with a bound of two rows.
+func escorted(t *testing.T, status byte) (*rig, *Flight) {
+	t.Helper()
+	r := newRig(t, pg)
+	r.Session = NewSession(piped{r.conn, status}, Config{Guard: r.guard, Dialect: pg})
+	b := r.backend.(*postgres)
+	b.major, b.stale = 15, false
+	f, err := r.StartAs(dbguard.Allow(atMost(2), "test", dbguard.AllRows("t")), fromTwo, Tagged)
+	require.NoError(t, err)
+	assert.Empty(t, r.sent(), "it is all sent with the statement")
+	return r, f
+}
+
+func labels(texts []string) (all []string) {
+	for _, text := range texts {
+		all = append(all, label(text))
+	}
+	return all
+}
+
+func TestEscort(t *testing.T) {
+	counted := func(rows int64) []Reply { return []Reply{{}, {Rows: [][]any{changedRow(16400, rows, "t")}}} }
+	tests := []struct {
+		name          string
+		before, after []Reply
+		err           error
+		refused       error
+		sent          []string
+	}{
+		{"kept", []Reply{{}}, counted(2), nil, nil, []string{"COMMIT"}},
+		{"too much", []Reply{{}}, counted(3), nil, dbguard.OverLimit, []string{"ROLLBACK"}},
+		{"an error of its own", []Reply{{}}, nil, pgError("23505"), pgError("23505"), []string{"ROLLBACK"}},
+		{"an error of what was put off", []Reply{{}}, []Reply{{Err: pgError("23503")}}, nil, pgError("23503"), []string{"ROLLBACK"}},
+		{"not opened", nil, nil, pgError("42601"), pgError("42601"), nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r, f := escorted(t, 'I')
+			before, after := f.Escort()
+			assert.Equal(t, []string{"BEGIN"}, before)
+			assert.Equal(t, []string{due, "count"}, labels(after))
+			f.Escorted(tt.before, tt.after)
+			require.ErrorIs(t, f.End(atMost(2), 1, tt.err), tt.refused)
+			assert.Equal(t, tt.sent, r.sent())
+		})
+	}
+}
+
+// A door that sends the statement alone has the way opened, and everything asked.
+func TestEscortDeparts(t *testing.T) {
+	r, f := escorted(t, 'I')
+	require.NoError(t, f.Depart(atMost(2)))
+	assert.Equal(t, []string{"BEGIN"}, r.sent())
+	require.NoError(t, f.End(atMost(2), 1, nil))
+	assert.Equal(t, []string{due, "count", "COMMIT"}, r.sent())
+
+	r, f = escorted(t, 'I')
+	r.conn.fail("BEGIN", pgError("53300"))
+	require.ErrorIs(t, f.Depart(atMost(2)), pgError("53300"))
+	_, err := r.StartAs(atMost(2), deleteOne, AsWritten)
+	require.ErrorIs(t, err, pgError("53300"), "it holds nothing up")
+}
+
+// In a transaction that has failed nothing is held back: the server says so.
+func TestNoEscortInFailedTransaction(t *testing.T) {
+	r := newRig(t, pg)
+	r.Session = NewSession(piped{r.conn, 'E'}, Config{Guard: r.guard, Dialect: pg})
+	r.backend.(*postgres).major = 15
+	r.conn.fail("SAVEPOINT dbguard", pgError("25P02"))
+	f, err := r.StartAs(dbguard.Allow(atMost(2), "test", dbguard.AllRows("t")), fromTwo, Tagged)
+	require.NoError(t, err)
+	before, _ := f.Escort()
+	assert.Empty(t, before)
+	require.ErrorIs(t, f.End(atMost(2), -1, pgError("25P02")), pgError("25P02"))
+}

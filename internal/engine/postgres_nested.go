@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// In the caller's transaction a statement that goes in one flight is judged there,
+// too: what the counters held before it is kept in settings of the transaction's,
+// and the text after it compares, raises where that is too much, and has its
+// savepoint released behind it. One setting is about relations that are locked, and
+// made each time. The other is about all others: counts of earlier transactions, and
+// of what was undone.
+
+// tells reports that the server can be told what was counted before.
+func (c *postgresCounter) tells() bool {
+	e := c.f.s.escort
+	return e != nil && e.holding && c.f.way == nested && c.f.op.Plain() && c.p.canFlush()
+}
+
+// tell has it keep that.
+func (c *postgresCounter) tell(ctx context.Context) error {
+	p := c.p
+	if p.ahead || p.stale && p.pending == nil {
+		p.ahead = true // until it is certain that the server has kept it
+		pending := map[int64]int64{}
+		if err := c.keeps(ctx, pendText, func(r *former) { pending[r.OID] = r.Rows }); err != nil {
+			return err
+		}
+		p.pending = pending
+	}
+	return c.keeps(ctx, tellText, func(r *former) { c.before[r.OID], c.locked[r.OID] = r.Rows, r.Exclusive })
+}
+
+// former is what the server was told of a relation.
+type former struct {
+	OID, Rows int64
+	Exclusive bool
+}
+
+func (c *postgresCounter) keeps(ctx context.Context, text string, each func(*former)) error {
+	return c.p.conn.Query(ctx, text, func(v []any) error {
+		var all []former
+		err := json.Unmarshal([]byte(asText(v[0])), &all)
+		for i := range all {
+			each(&all[i])
+		}
+		return err
+	})
+}
+
+// closeNested reads what the server has found, and releases the savepoint.
+func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbguard.Count, refused bool, err error) {
+	p, limit := c.p, c.f.op.Limit()
+	var t postgresTotal
+	later := false
+	err = c.read(ctx, judgeText(limit, true), func(r *relation) {
+		later = later || r.deferring
+		was := c.was(r.oid)
+		c.leave(r)
+		r.rows -= was
+		t.add(r, c.locked[r.oid])
+	})
+	if err == nil {
+		err = c.f.s.exec(ctx, c.f.frame.keep)
+	}
+	if err == nil {
+		if later {
+			p.putsOff(limit, t.Rows)
+		}
+		p.ahead = false
+		p.flushes(nested)
+		return true, t.Count, false, nil
+	}
+	p.ahead = true
+	word, value := raised(err)
+	if word != raisedOver {
+		return true, count, false, err
+	}
+	count, err = c.undone(ctx, value)
+	return true, count, true, err
+}
+
+const columns = `(oid, rows, schema, name, kind, temporary, exclusive, deferring)`
+
+var (
+	tellText = keepText("dbguard.before", countText(false))
+	pendText = keepText("dbguard.pending", allCounts)
+)
+
+func keepText(setting, counts string) string {
+	return `SELECT pg_catalog.set_config('` + setting + `', COALESCE((SELECT pg_catalog.json_agg(r)::text FROM (` + counts + `) AS r ` + columns + `), '[]'), true)`
+}
+
+// keptAs are the counts of such a setting.
+func keptAs(setting, as string) string {
+	return `pg_catalog.json_to_recordset(COALESCE(NULLIF(pg_catalog.current_setting('` + setting + `', true), ''), '[]')::pg_catalog.json) AS ` + as + ` (oid int8, rows int8, exclusive bool) ON ` + as + `.oid = r.oid`
+}
+
+// judgeText is countText that raises where that goes beyond the limit.
+func judgeText(limit int64, flush bool) string {
+	return `WITH d AS MATERIALIZED (SELECT r.oid, r.rows AS total, r.rows - COALESCE(b.rows, p.rows, 0) AS rows, r.schema, r.name, r.kind, r.temporary,
+  r.exclusive AND NOT COALESCE(b.exclusive, false) AS exclusive, r.deferring
+ FROM (` + countText(flush) + `) AS r ` + columns + `
+ LEFT JOIN ` + keptAs("dbguard.before", "b") + ` LEFT JOIN ` + keptAs("dbguard.pending", "p") + `
+), v AS MATERIALIZED (SELECT CASE WHEN t.refused OR t.n > ` + strconv.FormatInt(limit, 10) + `
+  THEN ` + raiseWith(raisedOver, "pg_catalog.encode(pg_catalog.convert_to(t.tables, 'UTF8'), 'hex')") + ` ELSE 0 END AS over
+ FROM (SELECT COALESCE(pg_catalog.sum(d.rows) FILTER (WHERE d.kind IN ('r', 'm') AND NOT d.temporary), 0)::int8 AS n,
+   COALESCE(pg_catalog.bool_or(d.kind = 'f' OR d.exclusive AND NOT d.temporary OR d.oid = 0), false) AS refused,
+   COALESCE(pg_catalog.json_agg(d)::text, '[]') AS tables FROM d) t
+) SELECT d.oid, d.total, d.schema, d.name, d.kind, d.temporary, d.exclusive, d.deferring FROM v, d WHERE v.over = 0`
+}

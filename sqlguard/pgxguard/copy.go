@@ -1,0 +1,51 @@
+package pgxguard
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/dbguard/dbguard-go/internal/engine"
+)
+
+// copyFrom inserts rows, between what counts those that triggers change besides.
+func (l *link) copyFrom(ctx context.Context, on runner, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (n int64, err error) {
+	var flight *engine.Flight
+	if !l.mute(ctx) {
+		if flight, err = l.startCopy(ctx, copyText(table, columns)); err != nil {
+			return 0, err
+		}
+	}
+	if flight != nil {
+		ctx = flight.Context()
+	}
+	l.vouch(func() { n, err = on.CopyFrom(ctx, table, columns, src) })
+	if flight == nil {
+		return n, err
+	}
+	if verdict := flight.End(ctx, n, err); verdict != nil {
+		l.check()
+		return 0, verdict
+	}
+	return n, nil
+}
+
+// copyText is what pgx makes of the arguments of CopyFrom.
+func copyText(table pgx.Identifier, columns []string) string {
+	text := "copy " + table.Sanitize()
+	sep := " ( "
+	for _, c := range columns {
+		text += sep + pgx.Identifier{c}.Sanitize()
+		sep = ", "
+	}
+	return text + " ) from stdin binary;"
+}
+
+func (l *link) startCopy(ctx context.Context, text string) (*engine.Flight, error) {
+	if l.shared {
+		l.session.RawTouched()
+	}
+	flight, err := l.session.StartCopy(ctx, text)
+	l.check()
+	return flight, err
+}
