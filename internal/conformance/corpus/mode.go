@@ -50,6 +50,12 @@ func execAnswer(res sql.Result) (a answer) {
 	if res == nil {
 		return a
 	}
+	// modernc answers an empty text with no driver.Result: asking it panics.
+	defer func() {
+		if recover() != nil {
+			a.result = "panics"
+		}
+	}()
 	n, err := res.RowsAffected()
 	id, idErr := res.LastInsertId()
 	a.result = fmt.Sprintf("%d rows affected (%v), last insert id %d (%v)", n, err, id, idErr)

@@ -16,9 +16,9 @@ type Report struct {
 	notes  map[string]string // of entries that are not perfect
 }
 
-// tally is a row of the table: one driver in one mode.
+// tally is a row of a table: the entries of one file, over one driver in one mode.
 type tally struct {
-	driver, mode                string
+	file, driver, mode          string
 	entries, dangerous, refused int
 	found                       map[Kind]int
 }
@@ -36,7 +36,7 @@ func NewReport(engine target.Engine) *Report {
 
 // Add counts one run.
 func (r *Report) Add(driver string, m Mode, e Entry, refused bool, found []Finding) {
-	row := r.row(driver, m.Name)
+	row := r.row(e.File, driver, m.Name)
 	row.entries++
 	if !e.BoundedOK {
 		row.dangerous++
@@ -52,13 +52,13 @@ func (r *Report) Add(driver string, m Mode, e Entry, refused bool, found []Findi
 	}
 }
 
-func (r *Report) row(driver, mode string) *tally {
+func (r *Report) row(file, driver, mode string) *tally {
 	for _, row := range r.rows {
-		if row.driver == driver && row.mode == mode {
+		if row.file == file && row.driver == driver && row.mode == mode {
 			return row
 		}
 	}
-	r.rows = append(r.rows, &tally{driver: driver, mode: mode, found: map[Kind]int{}})
+	r.rows = append(r.rows, &tally{file: file, driver: driver, mode: mode, found: map[Kind]int{}})
 	return r.rows[len(r.rows)-1]
 }
 
@@ -83,26 +83,47 @@ func (r *Report) Unexplained(x Explanations) (mistakes []string) {
 func (r *Report) Markdown(x Explanations) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s%s\n\n", sectionMark, r.Engine)
-	b.WriteString("| driver | mode | entries | dangerous | refused | escapes | false refusals | other |\n" +
-		"|---|---|--:|--:|--:|--:|--:|--:|\n")
-	for _, row := range r.rows {
-		others := 0
-		for kind, n := range row.found {
-			if kind != Escape && kind != FalseRefusal {
-				others += n
+	for _, file := range r.files() {
+		fmt.Fprintf(&b, "`%s`\n\n%s", file, tableHead)
+		for _, row := range r.rows {
+			if row.file == file {
+				b.WriteString(row.markdown())
 			}
 		}
-		fmt.Fprintf(&b, "| %s | %s | %d | %d | %d | %d | %d | %d |\n", row.driver, row.mode,
-			row.entries, row.dangerous, row.refused, row.found[Escape], row.found[FalseRefusal], others)
+		b.WriteString("\n")
 	}
 	if len(r.open) > 0 {
-		b.WriteString("\n| entry | what | about | where | why |\n|---|---|---|---|---|\n")
+		b.WriteString("| entry | what | about | where | why |\n|---|---|---|---|---|\n")
 	}
 	for _, key := range r.sorted() {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", key.entry, key.kind,
 			cell(r.notes[key.entry]), compact(r.open[key]), cell(x[r.Engine][key]))
 	}
-	return b.String() + "\n"
+	return strings.TrimRight(b.String(), "\n") + "\n\n"
+}
+
+const tableHead = "| driver | mode | entries | dangerous | refused | escapes | false refusals | other |\n" +
+	"|---|---|--:|--:|--:|--:|--:|--:|\n"
+
+func (y *tally) markdown() string {
+	others := 0
+	for kind, n := range y.found {
+		if kind != Escape && kind != FalseRefusal {
+			others += n
+		}
+	}
+	return fmt.Sprintf("| %s | %s | %d | %d | %d | %d | %d | %d |\n", y.driver, y.mode,
+		y.entries, y.dangerous, y.refused, y.found[Escape], y.found[FalseRefusal], others)
+}
+
+// files are those of the entries, in their order.
+func (r *Report) files() (names []string) {
+	for _, row := range r.rows {
+		if !slices.Contains(names, row.file) {
+			names = append(names, row.file)
+		}
+	}
+	return names
 }
 
 func (r *Report) sorted() []item {

@@ -58,7 +58,7 @@ const sectionMark = "## "
 
 const resultsHead = `# The statement corpus, guarded
 
-Every entry of ` + "`testdata/statements.jsonl`" + ` with a bound of one row (` + "`AtMost(ctx, 1)`" + `), in each mode of database/sql,
+Every entry of ` + "`testdata/*.jsonl`" + ` with a bound of one row (` + "`AtMost(ctx, 1)`" + `), in each mode of database/sql,
 on a fresh database that is compared as a whole afterwards. *dangerous* entries escape when they run bare, which a test
 proves. *escapes*: more than one existing row lost or changed, or structure, or a database, without a grant. *false
 refusals*: refused although one row is the most that it changes. *other*: a refusal that left something behind or lost

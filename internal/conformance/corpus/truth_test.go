@@ -13,24 +13,45 @@ import (
 
 func TestMain(m *testing.M) { servers.Main(m) }
 
-const statements = "../testdata/statements.jsonl"
+// files are the entries: those that were collected, and those that were written
+// to find what the first do not.
+var files = []string{"../testdata/statements.jsonl", "../testdata/" + more}
+
+const more = "more.jsonl"
+
+// load reads every entry. An id means one entry, whatever its file.
+func load(t *testing.T) (all []Entry) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, file := range files {
+		entries, err := Load(file)
+		require.NoError(t, err)
+		for _, e := range entries {
+			require.False(t, seen[e.ID], "%s: %s is there twice", file, e.ID)
+			seen[e.ID] = true
+		}
+		all = append(all, entries...)
+	}
+	return all
+}
 
 func bare(tb testing.TB, d *target.Database) *sql.DB { return d.Bare(tb) }
 
 // TestBare proves the ground: run without a guard, every entry hits exactly the
 // rows it is said to hit, and exactly the dangerous ones are seen to escape.
 func TestBare(t *testing.T) {
-	entries, err := Load(statements)
-	require.NoError(t, err)
+	entries := load(t)
 	for _, tg := range target.All() {
 		t.Run(tg.String(), func(t *testing.T) {
+			g := newGround(t, tg)
 			for _, e := range For(entries, tg.Engine) {
 				t.Run(e.ID, func(t *testing.T) {
 					mode := Modes[0]
 					if onlyInTx[e.ID] != "" {
 						mode = Modes[len(Modes)-1]
 					}
-					o := newGround(t, tg, e).Run(t, mode, bare)
+					g.turn(t, e)
+					o := g.Run(t, mode, bare)
 					require.NotNil(t, e.RowsHit)
 					assert.Equal(t, *e.RowsHit, o.Diff.RowsHit(), "%s: %v: %v", e.Statement, o.Diff, o.Err)
 					assert.Equal(t, !e.BoundedOK, o.Diff.Escape(1) != "", "%s: %v: %v", e.Statement, o.Diff, o.Err)

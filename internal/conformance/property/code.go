@@ -11,7 +11,7 @@ import (
 func (s *schema) trigger() {
 	at := s.IntN(len(s.tables))
 	t := s.tables[at]
-	event := s.word("INSERT UPDATE DELETE DELETE UPDATE")
+	event := s.word("INSERT INSERT UPDATE DELETE DELETE UPDATE")
 	row := "OLD"
 	if event == "INSERT" {
 		row = "NEW"
@@ -106,6 +106,7 @@ func (s *schema) view() {
 	v := fmt.Sprintf("v%d", len(s.views))
 	s.add("CREATE VIEW %s AS SELECT id, a, s FROM %s WHERE a >= 0", v, t.name)
 	s.views = append(s.views, relation{v, true, t})
+	s.insertView(v, t)
 	switch {
 	case s.is(target.SQLite):
 		s.add("CREATE TRIGGER %[1]s_d INSTEAD OF DELETE ON %[1]s BEGIN DELETE FROM %[2]s WHERE id = OLD.id; END", v, t.name)
@@ -128,7 +129,7 @@ func (s *schema) rule() {
 		return // a partitioned table may have none
 	}
 	s.fires = true
-	switch s.IntN(4) {
+	switch s.IntN(7) {
 	case 0:
 		s.add("CREATE RULE r AS ON DELETE TO %s DO ALSO DELETE FROM log WHERE n < OLD.id", t.name)
 	case 1:
@@ -137,6 +138,12 @@ func (s *schema) rule() {
 		s.add("CREATE RULE r AS ON INSERT TO %s DO ALSO UPDATE log SET n = n + 1", t.name)
 	case 3:
 		s.add("CREATE RULE r AS ON DELETE TO %s DO INSTEAD UPDATE %s SET s = 'gone' WHERE id = OLD.id", t.name, t.name)
+	case 4:
+		s.add("CREATE RULE r AS ON INSERT TO %s DO ALSO DELETE FROM log WHERE n < NEW.a", t.name)
+	case 5:
+		s.add("CREATE RULE r AS ON INSERT TO %s DO INSTEAD UPDATE %s SET s = 'was' WHERE id < NEW.id", t.name, t.name)
+	case 6:
+		s.add("CREATE RULE r AS ON INSERT TO %s WHERE NEW.a > 2 DO ALSO INSERT INTO log VALUES ('rule', NEW.id)", t.name)
 	}
 }
 

@@ -3,6 +3,7 @@ package property
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -52,13 +53,19 @@ func (a *arena) check(ctx context.Context, c *testcase) verdict {
 	return v
 }
 
-// describe shrinks a failing case and prints it.
+// describe shrinks a failing case and prints it. If it only fails on a
+// connection that has seen another case, it looks for one that suffices.
 func (a *arena) describe(ctx context.Context, c *testcase, v *verdict) string {
-	seen := append([]uint64(nil), a.since...)
-	small, why := a.shrink(ctx, c, v.Failing)
-	if why.Failing == "" {
-		return fmt.Sprintf("seed %d on %s, only after seeds %v on the same connection: %s: %s\n%s",
-			c.Seed, a.bare.Target, seen, v.Failing, v.Why, c)
+	head := fmt.Sprintf("seed %d on %s: %s: %s", c.Seed, a.bare.Target, v.Failing, v.Why)
+	seen := slices.Clone(a.since[:len(a.since)-1])
+	if small, why := a.shrink(ctx, nil, c, v.Failing); why.Failing != "" {
+		return fmt.Sprintf("%s\nshrunk: %s\n%s", head, why.Why, small)
 	}
-	return fmt.Sprintf("seed %d on %s: %s: %s\nshrunk: %s\n%s", c.Seed, a.bare.Target, v.Failing, v.Why, why.Why, small)
+	for _, seed := range slices.Backward(seen) {
+		earlier := newCase(seed, c.Engine)
+		if small, why := a.shrink(ctx, earlier, c, v.Failing); why.Failing != "" {
+			return fmt.Sprintf("%s\nshrunk: %s\nafter seed %d on the same connection:\n%s\n%s", head, why.Why, seed, earlier, small)
+		}
+	}
+	return fmt.Sprintf("%s\nonly after seeds %v on the same connection:\n%s", head, seen, c)
 }

@@ -36,6 +36,7 @@ type verdict struct {
 	Rows    int64         // what the guard says that it did
 	Within  bool          // refused although the bare run is within the bound
 	BareErr bool          // the statement fails bare, too
+	Again   bool          // the transaction is lost, as its schema is not the one that the connection has met
 	Touched int           // how often it touches a row, where that explains the refusal
 }
 
@@ -93,6 +94,17 @@ func (c *testcase) judge(start *snapshot.Snapshot, bare, guarded *outcome) verdi
 		v.Refused, v.Rows = refusal.Rule, refusal.Rows
 		return c.judgeRefusal(v, start, bare, guarded, refusal)
 	}
+	if c.Delayed && errors.As(guarded.end, &refusal) {
+		v.Refused, v.Rows = refusal.Rule, refusal.Rows
+		return c.judgeCommit(v, start, bare, guarded, refusal)
+	}
+	if c.Wrap != alone && again(guarded.err) {
+		v.Again = true
+		if d := difference(start, guarded.final); d != "" || guarded.other || guarded.next != nil {
+			return v.fails(changed, "%s, another connection: %t, %v after %v", d, guarded.other, guarded.next, guarded.err)
+		}
+		return v
+	}
 	if difference := compare(bare, guarded); difference != "" && !c.cleaner(start, bare, guarded) {
 		return v.fails(differs, "%s", difference)
 	}
@@ -140,6 +152,28 @@ func (c *testcase) judgeRefusal(v verdict, start *snapshot.Snapshot, bare, guard
 		return v.fails(connection, "another connection: %t, %v after %v", guarded.other, broken, refusal)
 	}
 	v.Within = bare.err == nil && bare.end == nil && v.Lost.RowsHit() <= c.Bound.N
+	if v.Within && !c.mayRefuse(v.Refused) {
+		return v.fails(overStrict, "bare: %q; %v", v.Lost, refusal)
+	}
+	return v
+}
+
+// again reports that a transaction ended because another session has changed its
+// table shortly before.
+func again(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "run the transaction again")
+}
+
+// judgeCommit judges the refusal of a COMMIT, whose triggers go over the bound:
+// nothing of the transaction is left.
+func (c *testcase) judgeCommit(v verdict, start *snapshot.Snapshot, bare, guarded *outcome, refusal *dbguard.Violation) verdict {
+	if d := difference(start, guarded.final); d != "" || refusal.Effect != dbguard.EffectUndone {
+		return v.fails(changed, "%s, effect %v after %v", d, refusal.Effect, refusal)
+	}
+	if guarded.other || guarded.next != nil {
+		return v.fails(connection, "another connection: %t, %v after %v", guarded.other, guarded.next, refusal)
+	}
+	v.Within = bare.end == nil && v.Lost.RowsHit() <= c.Bound.N
 	if v.Within && !c.mayRefuse(v.Refused) {
 		return v.fails(overStrict, "bare: %q; %v", v.Lost, refusal)
 	}

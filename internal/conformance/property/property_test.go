@@ -60,9 +60,10 @@ func TestSoak(t *testing.T) {
 	long, err := time.ParseDuration(text)
 	require.NoError(t, err, soakEnv)
 	first := firstSeed(t, uint64(time.Now().UnixNano()))
-	for _, tg := range target.All() {
+	for n, tg := range target.All() {
 		t.Run(tg.String(), func(t *testing.T) {
 			t.Parallel()
+			first := first + uint64(n)*1_000_000_000
 			t.Logf("from seed %d", first)
 			end := time.Now().Add(long)
 			r := newArena(t, tg).hunt(t.Context(), first, func(int) bool { return time.Now().Before(end) })
@@ -82,6 +83,7 @@ func (r *report) check(t *testing.T) {
 	}
 	// A generator that mostly draws nonsense would prove nothing.
 	assert.LessOrEqual(t, r.invalid*50, r.cases, "too many cases are invalid")
+	assert.LessOrEqual(t, r.again*50, r.cases, "too many transactions are to be run again")
 	assert.GreaterOrEqual(t, r.passed*5, r.cases*2, "too few statements pass")
 }
 

@@ -12,13 +12,13 @@ import (
 
 // A report sums up the cases of one target.
 type report struct {
-	cases, invalid, passed, failedBare int
-	refused                            map[dbguard.RuleID]int
-	within                             map[string]int // refusals of what bare is within the bound, by reason
-	gaps                               map[string]int
-	unexplained                        []string
-	firstInvalid                       string
-	took                               time.Duration
+	cases, invalid, passed, failedBare, again int
+	refused                                   map[dbguard.RuleID]int
+	within                                    map[string]int // refusals of what bare is within the bound, by reason
+	gaps                                      map[string]int
+	unexplained                               []string
+	firstInvalid                              string
+	took                                      time.Duration
 }
 
 func newReport() *report {
@@ -42,6 +42,8 @@ func (r *report) add(c *testcase, v *verdict) {
 			}
 			r.within[reason]++
 		}
+	case v.Again:
+		r.again++
 	case v.BareErr:
 		r.failedBare++
 	default:
@@ -52,8 +54,8 @@ func (r *report) add(c *testcase, v *verdict) {
 // String is the report, a line for each kind of thing that happened.
 func (r *report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d cases in %s (%.0f/s): %d passed, %d failed bare as well, %d invalid\n",
-		r.cases, r.took.Round(time.Millisecond), float64(r.cases)/r.took.Seconds(), r.passed, r.failedBare, r.invalid)
+	fmt.Fprintf(&b, "%d cases in %s (%.0f/s): %d passed, %d failed bare as well, %d to be run again, %d invalid\n",
+		r.cases, r.took.Round(time.Millisecond), float64(r.cases)/r.took.Seconds(), r.passed, r.failedBare, r.again, r.invalid)
 	for _, id := range slices.Sorted(maps.Keys(r.refused)) {
 		fmt.Fprintf(&b, "  refused, %s: %d\n", id.Error(), r.refused[id])
 	}

@@ -76,6 +76,9 @@ func newSchema(d dice, e target.Engine) *schema {
 	if s.is(target.Postgres) && d.in(20) {
 		s.rule()
 	}
+	if s.is(target.Postgres) && d.in(15) {
+		s.codeInTable(pick(d, s.tables))
+	}
 	if !s.is(target.SQLite) && d.in(40) {
 		s.routine()
 	}

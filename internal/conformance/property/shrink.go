@@ -6,11 +6,15 @@ import (
 )
 
 // shrink takes statements out of a failing case for as long as it fails in the
-// same way, and puts it into the plainest form that still does.
-func (a *arena) shrink(ctx context.Context, c *testcase, f failing) (*testcase, verdict) {
+// same way, and puts it into the plainest form that still does. The earlier case,
+// if there is one, is played before it on the same connection.
+func (a *arena) shrink(ctx context.Context, earlier, c *testcase, f failing) (*testcase, verdict) {
 	fails := func(t *testcase) (verdict, bool) {
 		if a.fresh() != nil {
 			return verdict{}, false
+		}
+		if earlier != nil {
+			a.try(ctx, earlier)
 		}
 		v := a.check(ctx, t)
 		return v, v.Failing == f

@@ -84,18 +84,6 @@ func (s *schema) replace() *statement {
 	return s.returning(&statement{Text: fmt.Sprintf("%s INTO %s (id, a, s) VALUES %s", verb, t.name, s.values(t))}, relation{t: t}, true)
 }
 
-// insert changes no existing row by itself.
-func (s *schema) insert() *statement {
-	t := pick(s.dice, s.tables)
-	r := relation{t.name, false, t}
-	if s.in(30) {
-		u := pick(s.dice, s.tables)
-		return &statement{Text: fmt.Sprintf("INSERT INTO %s (id, a, s) SELECT id + 500, a, s FROM %s WHERE a > %s", t.name, u.name, arg(2))}
-	}
-	id := t.rows + s.between(1, 9)
-	return s.returning(&statement{Text: fmt.Sprintf("INSERT INTO %s (id, a, s) VALUES (%s, 1, 'i')", t.name, arg(id))}, r, true)
-}
-
 var opaque = []dbguard.RuleID{dbguard.RuleOpaque, dbguard.Uncountable}
 
 func (s *schema) selectCall() *statement {

@@ -25,28 +25,38 @@ func (a *arena) touched(ctx context.Context, c *testcase) (n int, err error) {
 		_, undo := conn.ExecContext(ctx, "ROLLBACK")
 		err = errors.Join(err, undo, conn.Close())
 	}()
-	texts := append([]string{"BEGIN"}, c.Before...)
+	before := append([]string{"BEGIN"}, c.Before...)
 	if a.bare.Engine != target.Postgres {
 		watch, err := a.bare.watch(ctx, conn)
 		if err != nil {
 			return 0, err
 		}
-		texts = append(watch, texts...)
+		before = append(watch, before...)
 	}
-	for _, text := range append(texts, literal(c.Text)) {
-		if _, err := conn.ExecContext(ctx, text); err != nil {
-			return 0, fmt.Errorf("%w in %s", err, text)
-		}
+	texts := []string{literal(c.Text)}
+	if c.Wrap != alone {
+		before, texts = append(before, inside), append(texts, after)
 	}
 	count := "SELECT count(*) FROM watched"
 	if a.bare.Engine == target.Postgres {
-		if _, err := conn.ExecContext(ctx, "SET CONSTRAINTS ALL IMMEDIATE"); err != nil {
-			return 0, err
-		}
+		texts = append(texts, "SET CONSTRAINTS ALL IMMEDIATE")
 		count = "SELECT sum(n_tup_upd + n_tup_del) FROM pg_stat_xact_user_tables" // the set-up only inserts
 	}
-	err = conn.QueryRowContext(ctx, count).Scan(&n)
-	return n, err
+	var others int
+	if err := errors.Join(execAll(ctx, conn, before), conn.QueryRowContext(ctx, count).Scan(&others)); err != nil {
+		return 0, err
+	}
+	err = errors.Join(execAll(ctx, conn, texts), conn.QueryRowContext(ctx, count).Scan(&n))
+	return n - others, err
+}
+
+func execAll(ctx context.Context, conn *sql.Conn, texts []string) error {
+	for _, text := range texts {
+		if _, err := conn.ExecContext(ctx, text); err != nil {
+			return fmt.Errorf("%w in %s", err, text)
+		}
+	}
+	return nil
 }
 
 // watch makes triggers that note every changed and removed row. PostgreSQL has

@@ -21,8 +21,9 @@ func MariaDB(ctx context.Context, db *sql.DB, ignore string) (*Snapshot, error) 
 			return nil, err
 		}
 	}
+	// A sequence shows as a table of one row, which goes on by itself.
 	tables, err := query(ctx, db, "SELECT "+elsewhere("table_schema")+", table_name, table_type FROM information_schema.tables"+
-		" WHERE table_type <> 'VIEW' AND"+visible("table_schema", ignore))
+		" WHERE table_type NOT IN ('VIEW', 'SEQUENCE') AND"+visible("table_schema", ignore))
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ const ours = ` n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' `
 // postgresTables gives every table with a select list of text values.
 const postgresTables = `
 SELECT c.oid::regclass::text,
-       coalesce(string_agg(format('%1$I::text AS %1$I', a.attname), ', ' ORDER BY a.attnum), '1 AS nothing')
+       coalesce(string_agg(format('%1$I::text AS %1$I', a.attname), ', ' ORDER BY a.attnum) FILTER (WHERE a.attname IS NOT NULL), '1 AS nothing')
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
