@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/lib/pq"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -270,7 +269,7 @@ func TestCopyIn(t *testing.T) {
 			tx, err := w.db.Begin()
 			require.NoError(t, err)
 			defer tx.Rollback()
-			stmt, err := tx.Prepare(pq.CopyIn("t", "id", "v"))
+			stmt, err := tx.Prepare(`COPY "t" ("id", "v") FROM STDIN`)
 			if err != nil {
 				return err
 			}
