@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
@@ -24,12 +25,15 @@ func (q *sqlite) stirs(ctx context.Context, st *statement) (bool, error) {
 	return err == nil && !sc.calm(st), err
 }
 
-// calm reports that the statement's INSERTs do nothing but add rows to main's tables.
+// calm reports that the statement's INSERTs do nothing but add rows, to main's tables.
 func (sc *liteSchema) calm(st *statement) bool {
 	var starts []deed
 	for i := range st.targets {
 		x := &st.targets[i]
-		if len(x.name) == 0 || x.op.Kind != sqlscan.Insert {
+		if st.op.Acts[i].Verb != dbguard.Insert {
+			continue
+		}
+		if len(x.name) == 0 {
 			return false
 		}
 		name := fold(x.name[len(x.name)-1])
@@ -49,7 +53,7 @@ func (sc *liteSchema) calm(st *statement) bool {
 // It is empty where that does not fit, or more than new rows may be behind it.
 func (sc *liteSchema) insertText(f *Flight) string {
 	st := f.st
-	if st.op.Statements != 1 || len(st.targets) != 1 || len(st.kinds) != 1 || !sc.calm(st) {
+	if st.op.Statements != 1 || len(st.targets) != 1 || len(st.kinds) != 1 || !only(st, dbguard.Insert) || !sc.calm(st) {
 		return ""
 	}
 	x := &st.targets[0]

@@ -94,6 +94,18 @@ func (r *reach) note(sc *liteSchema, a deed) {
 	}
 }
 
+// of is what happens to a table's rows behind the statement.
+func (r *reach) of(table string) effect {
+	e := r.at[table]
+	switch {
+	case e == nil:
+		return 0
+	case e.kinds&rowsReplaced != 0:
+		return e.kinds | rowsRemoved
+	}
+	return e.kinds
+}
+
 // onlyAdds reports that nothing but new rows is behind the statement, as where
 // triggers write a log or keep a search index.
 func (r *reach) onlyAdds() bool {

@@ -32,7 +32,7 @@ type liteSchema struct {
 type liteRef struct {
 	child              string
 	onDelete, onUpdate effect
-	strict             bool // may make one of them fail
+	strict             effect // what of the parent's rows may make it fail
 }
 
 // known is the schema, as it was when it was last asked for.
@@ -98,14 +98,23 @@ WHERE m.type = 'table' AND m.sql LIKE '%%references%%'`, master, quoteString(sql
 		switch asText(v[2]) {
 		case "CASCADE":
 			ref.onDelete = rowsRemoved
-		case "SET NULL", "SET DEFAULT":
+		case "SET NULL":
 			ref.onDelete = rowsChanged
+		case "SET DEFAULT":
+			ref.onDelete = rowsChanged
+			fallthrough
+		default:
+			ref.strict |= rowsRemoved
 		}
 		switch asText(v[3]) {
-		case "CASCADE", "SET NULL", "SET DEFAULT":
+		case "CASCADE", "SET NULL":
 			ref.onUpdate = rowsChanged
+		case "SET DEFAULT":
+			ref.onUpdate = rowsChanged
+			fallthrough
+		default:
+			ref.strict |= rowsChanged
 		}
-		ref.strict = ref.onDelete == 0 || ref.onUpdate == 0 || asText(v[2]) == "SET DEFAULT" || asText(v[3]) == "SET DEFAULT"
 		sc.refs[parent] = append(sc.refs[parent], ref)
 		return nil
 	})

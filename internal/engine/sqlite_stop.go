@@ -50,13 +50,17 @@ func (c *sqliteCounter) setsOneOf(columns []string) bool {
 		slices.ContainsFunc(columns, func(name string) bool { return slices.Contains(c.sets, name) })
 }
 
-// hangsTogether reports a foreign key without an action between tables that lose
-// or change rows.
+// hangsTogether reports a foreign key that takes no action of its own when rows of
+// its parent change or go as they do here, and whose own rows do so, too.
 func (p *litePlan) hangsTogether() bool {
 	lose := append(p.reach.loses(), p.table)
 	return slices.ContainsFunc(lose, func(parent string) bool {
+		kinds := p.reach.of(parent)
+		if parent == p.table {
+			kinds |= p.own
+		}
 		return slices.ContainsFunc(p.schema.refs[parent], func(ref liteRef) bool {
-			return ref.strict && slices.Contains(lose, ref.child)
+			return ref.strict&kinds != 0 && slices.Contains(lose, ref.child)
 		})
 	})
 }

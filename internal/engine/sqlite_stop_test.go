@@ -40,12 +40,18 @@ var stops = []struct {
 	{"a unique column", "UPDATE t SET id = id + 1 WHERE b > 1", nil, ""},
 	{"several columns at once", "UPDATE t SET (a, b) = (1, 2) WHERE b > 1", nil, ""},
 	{"conflicts are resolved", plainDelete, func(sc *liteSchema) { sc.replaces = map[string]bool{"t": true} }, "DELETE FROM t WHERE rowid IN (SELECT rowid FROM t  WHERE (a > 1) LIMIT 3)"},
-	{"rows hang together", plainDelete, func(sc *liteSchema) { sc.refs = map[string][]liteRef{"t": {{child: "t", strict: true}}} }, ""},
+	{"rows hang together", plainDelete, func(sc *liteSchema) { sc.refs = map[string][]liteRef{"t": {{child: "t", strict: rowsRemoved}}} }, ""},
 	{"rows hang together elsewhere", plainDelete, func(sc *liteSchema) {
-		sc.refs = map[string][]liteRef{"t": {{child: "u", strict: true}, {child: "u", onDelete: rowsRemoved}}}
+		sc.refs = map[string][]liteRef{"t": {{child: "u", strict: rowsRemoved}, {child: "u", onDelete: rowsRemoved}}}
 	}, ""},
 	{
-		"others may fail", plainDelete, func(sc *liteSchema) { sc.refs = map[string][]liteRef{"t": {{child: "u", strict: true}}} },
+		"others may fail", plainDelete, func(sc *liteSchema) { sc.refs = map[string][]liteRef{"t": {{child: "u", strict: rowsRemoved}}} },
+		"DELETE FROM t WHERE rowid IN (SELECT rowid FROM t  WHERE (a > 1) LIMIT 3)",
+	},
+	{
+		"rows go along that mind changes alone", plainDelete, func(sc *liteSchema) {
+			sc.refs = map[string][]liteRef{"t": {{child: "u", onDelete: rowsRemoved, strict: rowsChanged}}}
+		},
 		"DELETE FROM t WHERE rowid IN (SELECT rowid FROM t  WHERE (a > 1) LIMIT 3)",
 	},
 	{"a WITH of the name", "WITH t AS (SELECT 1 AS a) DELETE FROM t WHERE a > 1", nil, ""},
