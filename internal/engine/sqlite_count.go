@@ -79,12 +79,15 @@ func (c *sqliteCounter) lock(ctx context.Context) {
 // plan finds out how the statement is to be counted.
 func (c *sqliteCounter) plan(ctx context.Context, sc *liteSchema) (litePlan, error) {
 	st := c.f.st
+	if slices.Contains(st.kinds, sqlscan.Define) {
+		sc = sc.with(&sqlscan.Text{Source: c.f.callers, Dialect: sqlscan.SQLite, Mode: c.f.s.modes.mode})
+	}
 	p := litePlan{schema: sc, most: -1}
 	var starts []deed
 	for i := range st.targets {
 		x := &st.targets[i]
 		if kind := effectOf(x); kind != 0 && len(x.name) > 0 {
-			starts = append(starts, deed{fold(x.name[len(x.name)-1]), kind, []string{"*"}})
+			starts = append(starts, deed{table: fold(x.name[len(x.name)-1]), kind: kind, sets: []string{"*"}})
 		}
 	}
 	p.reach = sc.reach(starts)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -21,12 +22,20 @@ func (q *sqlite) quiet(st *statement) bool {
 }
 
 func (q *sqlite) stirs(ctx context.Context, st *statement) (bool, error) {
+	if q.schema != nil {
+		if version, err := q.version(ctx); err != nil || version != q.schema.version {
+			q.schema, q.held = nil, false
+		}
+	}
 	sc, err := q.known(ctx)
 	return err == nil && !sc.calm(st), err
 }
 
 // calm reports that the statement's INSERTs do nothing but add rows, to main's tables.
 func (sc *liteSchema) calm(st *statement) bool {
+	if len(st.kinds) > 1 && slices.Contains(st.kinds, sqlscan.Define) && containsFold(st.op.Text, "trigger") {
+		return false // it makes one itself
+	}
 	var starts []deed
 	for i := range st.targets {
 		x := &st.targets[i]
@@ -37,10 +46,11 @@ func (sc *liteSchema) calm(st *statement) bool {
 			return false
 		}
 		name := fold(x.name[len(x.name)-1])
-		if homes := sc.homes[name]; sc.replaces[name] || len(homes) != 1 || homes[0] != "main" {
+		homes := sc.homes[name] // none: the text makes the table itself, or fails
+		if sc.replaces[name] || sc.views[name] || len(homes) > 1 || len(homes) == 1 && homes[0] != "main" {
 			return false
 		}
-		starts = append(starts, deed{name, rowsAdded, nil})
+		starts = append(starts, deed{table: name, kind: rowsAdded})
 	}
 	r := sc.reach(starts)
 	return r.onlyAdds()
@@ -58,6 +68,9 @@ func (sc *liteSchema) insertText(f *Flight) string {
 	}
 	x := &st.targets[0]
 	returns := x.op.Flags&sqlscan.Returning != 0
+	if len(sc.homes[fold(x.name[len(x.name)-1])]) == 0 {
+		return ""
+	}
 	if x.op.Rows != 1 || returns != (f.form == Rows) || containsFold(f.callers, versionTable) {
 		return ""
 	}

@@ -30,7 +30,7 @@ func TestInsertsAlone(t *testing.T) {
 			r := newRig(t, sq)
 			sc := r.backend.(*sqlite).schema
 			sc.homes["counted"] = []string{"main"}
-			sc.triggers = map[string][]liteTrigger{"counted": {{on: rowsAdded, read: true, acts: []deed{{"u", rowsChanged, nil}}}}}
+			sc.triggers = map[string][]liteTrigger{"counted": {{on: rowsAdded, read: true, acts: []deed{{table: "u", kind: rowsChanged}}}}}
 			form := Tagged
 			if strings.Contains(tt.text, "RETURNING") {
 				form = Rows

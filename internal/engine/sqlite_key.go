@@ -42,7 +42,7 @@ func (q *sqlite) word(_ context.Context, f *Flight) wording {
 	if table == nil || !table.plain || sc.replaces[name] || x.replaces {
 		return wording{}
 	}
-	r := sc.reach([]deed{{name, effectOf(x), nil}})
+	r := sc.reach([]deed{{table: name, kind: effectOf(x)}})
 	columns := equals(f, x)
 	head, where, tail := f.callers[:x.op.Where.Start], f.callers[x.op.Where.Start:x.op.Where.End], f.callers[x.op.Where.End:]
 	few := ""

@@ -105,7 +105,7 @@ func TestKeyedAlone(t *testing.T) {
 	}{
 		{"none may change", func(*rig) {}, 0},
 		{"a trigger changes rows", func(r *rig) {
-			r.backend.(*sqlite).schema.triggers = map[string][]liteTrigger{"t": {{on: rowsChanged, read: true, acts: []deed{{"u", rowsRemoved, nil}}}}}
+			r.backend.(*sqlite).schema.triggers = map[string][]liteTrigger{"t": {{on: rowsChanged, read: true, acts: []deed{{table: "u", kind: rowsRemoved}}}}}
 		}, 1},
 		{"the table replaces", func(r *rig) {
 			r.backend.(*sqlite).schema.replaces = map[string]bool{"t": true}

@@ -12,6 +12,14 @@ const (
 	rowsReplaced        // rows in conflict with new or changed ones go, which SQLite does not count
 )
 
+// whole says that rows which are replaced are removed.
+func (e effect) whole() effect {
+	if e&rowsReplaced != 0 {
+		e |= rowsRemoved
+	}
+	return e
+}
+
 // reach is what a statement leads to, by triggers and foreign keys, beyond
 // what it says itself.
 type reach struct {
@@ -32,11 +40,25 @@ type deed struct {
 	table string
 	kind  effect
 	sets  []string
+	pins  []string // columns that are those of the row that set the trigger off
+	same  bool     // it is done to that row alone, which is counted already, or new
 }
 
-// reach follows acts to their ends.
+// reach follows acts to their ends. OR REPLACE is handed down: triggers add and
+// change rows in the manner of the statement that sets them off.
 func (sc *liteSchema) reach(starts []deed) reach {
-	r := reach{at: map[string]*effects{}}
+	hands := slices.ContainsFunc(starts, func(a deed) bool { return a.kind&rowsReplaced != 0 })
+	r, handed := sc.follow(starts, hands)
+	if handed && !hands {
+		r, _ = sc.follow(starts, true)
+	}
+	return r
+}
+
+// follow is reach, with OR REPLACE handed down or not. handed says that a trigger's
+// own should be.
+func (sc *liteSchema) follow(starts []deed, hands bool) (r reach, handed bool) {
+	r = reach{at: map[string]*effects{}}
 	done := map[string]effect{}
 	for todo := starts; len(todo) > 0; todo = todo[1:] {
 		a := todo[0]
@@ -45,33 +67,42 @@ func (sc *liteSchema) reach(starts []deed) reach {
 		}
 		fresh := a.kind &^ done[a.table]
 		done[a.table] |= fresh
-		for _, next := range sc.consequences(&r, a.table, fresh) {
+		for _, next := range sc.fires(&r, a.table, fresh) {
+			handed = handed || next.kind&rowsReplaced != 0
+			if hands && next.kind&(rowsAdded|rowsChanged) != 0 {
+				next.kind |= rowsReplaced
+			}
+			r.note(sc, next)
+			todo = append(todo, next)
+		}
+		for _, next := range sc.drags(a.table, fresh) {
 			r.note(sc, next)
 			todo = append(todo, next)
 		}
 	}
-	return r
+	return r, handed
 }
 
-// consequences are the acts that triggers and foreign keys of a table do in
-// answer to what happens to it.
-func (sc *liteSchema) consequences(r *reach, table string, kinds effect) (acts []deed) {
-	if kinds&rowsReplaced != 0 {
-		kinds |= rowsRemoved
-	}
+// fires are the acts of a table's triggers in answer to what happens to it.
+func (sc *liteSchema) fires(r *reach, table string, kinds effect) (acts []deed) {
 	for _, t := range sc.triggers[table] {
-		if t.on&kinds != 0 {
+		if t.on&kinds.whole() != 0 {
 			r.dark = r.dark || !t.read
 			r.fail, r.skip = r.fail || t.raises, r.skip || t.skips
 			acts = append(acts, t.acts...)
 		}
 	}
+	return acts
+}
+
+// drags are those of the foreign keys that refer to it.
+func (sc *liteSchema) drags(table string, kinds effect) (acts []deed) {
 	for _, ref := range sc.refs[table] {
-		if kinds&rowsRemoved != 0 && ref.onDelete != 0 {
-			acts = append(acts, deed{ref.child, ref.onDelete, []string{"*"}})
+		if kinds.whole()&rowsRemoved != 0 && ref.onDelete != 0 {
+			acts = append(acts, deed{table: ref.child, kind: ref.onDelete, sets: []string{"*"}})
 		}
 		if kinds&rowsChanged != 0 && ref.onUpdate != 0 {
-			acts = append(acts, deed{ref.child, ref.onUpdate, []string{"*"}})
+			acts = append(acts, deed{table: ref.child, kind: ref.onUpdate, sets: []string{"*"}})
 		}
 	}
 	return acts
@@ -83,10 +114,13 @@ func (r *reach) note(sc *liteSchema, a deed) {
 		e = &effects{}
 		r.at[a.table] = e
 	}
-	e.kinds |= a.kind
 	if a.kind&(rowsAdded|rowsChanged) != 0 && sc.replaces[a.table] {
-		e.kinds |= rowsReplaced
+		a.kind |= rowsReplaced
 	}
+	if a.same {
+		a.kind &= rowsReplaced
+	}
+	e.kinds |= a.kind
 	for _, name := range a.sets {
 		if !slices.Contains(e.sets, name) {
 			e.sets = append(e.sets, name)
@@ -97,20 +131,17 @@ func (r *reach) note(sc *liteSchema, a deed) {
 // of is what happens to a table's rows behind the statement.
 func (r *reach) of(table string) effect {
 	e := r.at[table]
-	switch {
-	case e == nil:
+	if e == nil {
 		return 0
-	case e.kinds&rowsReplaced != 0:
-		return e.kinds | rowsRemoved
 	}
-	return e.kinds
+	return e.kinds.whole()
 }
 
 // onlyAdds reports that nothing but new rows is behind the statement, as where
 // triggers write a log or keep a search index.
 func (r *reach) onlyAdds() bool {
 	for _, e := range r.at {
-		if e.kinds != rowsAdded {
+		if e.kinds&^rowsAdded != 0 {
 			return false
 		}
 	}
@@ -120,7 +151,7 @@ func (r *reach) onlyAdds() bool {
 // loses are the tables whose rows may change or go.
 func (r *reach) loses() (tables []string) {
 	for name, e := range r.at {
-		if e.kinds != rowsAdded {
+		if e.kinds&^rowsAdded != 0 {
 			tables = append(tables, name)
 		}
 	}

@@ -58,6 +58,9 @@ func (q *sqlite) known(ctx context.Context) (*liteSchema, error) {
 			return nil, err
 		}
 	}
+	if err := q.pin(ctx, sc); err != nil {
+		return nil, err
+	}
 	sc.passing = sc.passing || sc.views[versionTable] || len(sc.homes[versionTable]) > 0 // it would be asked instead
 	if q.defined {
 		open, err := q.within(ctx)
@@ -118,6 +121,27 @@ WHERE m.type = 'table' AND m.sql LIKE '%%references%%'`, master, quoteString(sql
 		sc.refs[parent] = append(sc.refs[parent], ref)
 		return nil
 	})
+}
+
+// pin finds the acts of triggers that are done to the row that set them off, as
+// where it is stamped with the time.
+func (q *sqlite) pin(ctx context.Context, sc *liteSchema) error {
+	for name, triggers := range sc.triggers {
+		for i := range triggers {
+			for k := range triggers[i].acts {
+				a := &triggers[i].acts[k]
+				if a.table != name || len(a.pins) == 0 {
+					continue
+				}
+				x, err := q.table(ctx, sc, name)
+				if err != nil {
+					return err
+				}
+				a.same = x.plain && x.hasKey(a.pins)
+			}
+		}
+	}
+	return nil
 }
 
 // fold is a name as SQLite compares it: only the letters of ASCII have two cases.

@@ -9,7 +9,7 @@ import (
 
 const plainDelete = "DELETE FROM t WHERE a > 1"
 
-var logging = []liteTrigger{{on: rowsRemoved, read: true, acts: []deed{{"log", rowsAdded, nil}}}}
+var logging = []liteTrigger{{on: rowsRemoved, read: true, acts: []deed{{table: "log", kind: rowsAdded}}}}
 
 // stops are texts and how each is written so that it stops one row past a bound of
 // two; "" where it must go as it is.

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -9,6 +11,7 @@ import (
 // liteTrigger is a trigger as its text says it.
 type liteTrigger struct {
 	on     effect
+	after  bool // the row is as it will be
 	acts   []deed
 	read   bool // else it may do anything, at anything
 	raises bool // it may fail
@@ -23,23 +26,71 @@ func readTrigger(text string) liteTrigger {
 	tr := liteTrigger{raises: containsFold(text, "raise")}
 	tr.skips = tr.raises && containsFold(text, "ignore")
 	whole := sqlscan.Text{Source: text, Dialect: sqlscan.SQLite, Mode: sqlscan.SQLite.DefaultMode()}
-	begin, end := int32(-1), int32(-1)
-	for word := range wordTokens(&whole) {
-		name := strings.ToUpper(text[word.Pos:word.End])
+	begin, end, last := int32(-1), int32(-1), ""
+	for tok := range tokens(&whole, 0, int32(len(text))) {
+		name := strings.ToUpper(text[tok.Pos:tok.End])
 		switch {
+		case tok.Kind != sqlscan.Word:
 		case begin < 0 && name == "BEGIN":
-			begin = word.End
+			begin = tok.End
 		case begin < 0 && tr.on == 0:
+			if name == "AFTER" {
+				tr.after = last != "TRIGGER" && last != "EXISTS" && last != "." // behind which it is the trigger's name
+			}
 			tr.on = liteEvents[name] // which is no name, unless it is quoted
 		case name == "END":
-			end = word.Pos
+			end = tok.Pos
 		}
+		last = name
 	}
 	if tr.on == 0 || begin < 0 || end < begin {
 		return liteTrigger{on: rowsAdded | rowsChanged | rowsRemoved, raises: true, skips: true}
 	}
 	tr.readBody(text[begin:end])
 	return tr
+}
+
+// with is the schema and the triggers that the text itself makes.
+func (sc *liteSchema) with(t *sqlscan.Text) *liteSchema {
+	made := map[string][]liteTrigger{}
+	var last string
+	for word := range wordTokens(t) {
+		name := strings.ToUpper(t.Source[word.Pos:word.End])
+		if name == "TRIGGER" && (last == "CREATE" || last == "TEMP" || last == "TEMPORARY") {
+			text := t.Source[word.Pos:]
+			table := triggered(&sqlscan.Text{Source: text, Dialect: t.Dialect, Mode: t.Mode})
+			made[table] = append(made[table], readTrigger(text))
+		}
+		last = name
+	}
+	if len(made) == 0 {
+		return sc
+	}
+	larger := *sc
+	larger.triggers = maps.Clone(sc.triggers)
+	for table, triggers := range made {
+		larger.triggers[table] = append(slices.Clip(larger.triggers[table]), triggers...)
+	}
+	return &larger
+}
+
+// triggered is the table in CREATE TRIGGER … ON schema.table.
+func triggered(t *sqlscan.Text) (table string) {
+	on, dot := false, false
+	for tok := range tokens(t, 0, int32(len(t.Source))) {
+		named := tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent
+		switch {
+		case !on:
+			on = tok.Kind == sqlscan.Word && strings.EqualFold(t.Source[tok.Pos:tok.End], "ON")
+		case named && (table == "" || dot):
+			table, dot = fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})), false
+		case tok.Kind == sqlscan.Punct && tok.Byte == '.':
+			dot = true
+		default:
+			return table
+		}
+	}
+	return table
 }
 
 func (tr *liteTrigger) readBody(text string) {
@@ -56,9 +107,46 @@ func (tr *liteTrigger) readBody(text string) {
 		if kind&rowsChanged != 0 {
 			a.sets = sets
 		}
+		a.pins = tr.pinned(&body, &x)
 		tr.acts = append(tr.acts, a)
 	}
 	tr.read = body.Statements > 0
+}
+
+// pinned are the columns of a condition like
+//
+//	id = NEW.id AND b = OLD.b
+//
+// which the row that set the trigger off fulfils; nil, if it is any other. A row
+// that has OLD's key instead has come by it in the same statement, and is counted
+// or new. NEW's key, before the row is there, may be that of another.
+func (tr *liteTrigger) pinned(t *sqlscan.Text, x *target) (columns []string) {
+	if kind := effectOf(x); kind != rowsChanged && kind != rowsRemoved {
+		return nil
+	}
+	state, column := 0, "" // what comes next: a column, =, NEW or OLD, a dot, the column, AND
+	for tok := range tokens(t, x.op.Where.Start, x.op.Where.End) {
+		text := t.Source[tok.Pos:tok.End]
+		name := ""
+		if tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent {
+			name = fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
+		}
+		switch {
+		case state == 0 && name != "":
+			column = name
+		case state == 1 && text == "=", state == 3 && text == ".", state == 5 && name == "and":
+		case state == 2 && (name == "old" || name == "new" && tr.after):
+		case state == 4 && name == column:
+			columns = append(columns, column)
+		default:
+			return nil
+		}
+		state = (state + 1) % 6
+	}
+	if state != 5 {
+		return nil
+	}
+	return columns
 }
 
 // effectOf is what a statement does to the table that it names.

@@ -20,16 +20,16 @@ var triggerBodies = []struct {
 	{"case", "INSERT INTO log VALUES (CASE WHEN OLD.id > 1 THEN 2 ELSE 3 END);", []deed{logged}, true},
 	{
 		"update", `UPDATE t SET a = 1, "B" = 2 WHERE id = OLD.id AND c = 4;`,
-		[]deed{{"t", rowsChanged, []string{"a", "b"}}},
+		[]deed{{table: "t", kind: rowsChanged, sets: []string{"a", "b"}}},
 		true,
 	},
-	{"update of several", "UPDATE t SET (a, b) = (1, 2);", []deed{{"t", rowsChanged, []string{"*"}}}, true},
-	{"update or replace", "UPDATE OR REPLACE t SET a = 1;", []deed{{"t", rowsChanged | rowsReplaced, []string{"a"}}}, true},
+	{"update of several", "UPDATE t SET (a, b) = (1, 2);", []deed{{table: "t", kind: rowsChanged, sets: []string{"*"}}}, true},
+	{"update or replace", "UPDATE OR REPLACE t SET a = 1;", []deed{{table: "t", kind: rowsChanged | rowsReplaced, sets: []string{"a"}}}, true},
 	{"delete", "DELETE FROM t;", []deed{{table: "t", kind: rowsRemoved}}, true},
-	{"replace", "INSERT OR REPLACE INTO log VALUES (1);", []deed{{"log", rowsAdded | rowsChanged | rowsReplaced, nil}}, true},
+	{"replace", "INSERT OR REPLACE INTO log VALUES (1);", []deed{{table: "log", kind: rowsAdded | rowsChanged | rowsReplaced}}, true},
 	{
 		"upsert", "INSERT INTO log VALUES (1) ON CONFLICT DO UPDATE SET n = n + 1;",
-		[]deed{{"log", rowsAdded | rowsChanged, []string{"n"}}},
+		[]deed{{table: "log", kind: rowsAdded | rowsChanged, sets: []string{"n"}}},
 		true,
 	},
 	{"nothing", "", nil, false},
@@ -52,6 +52,34 @@ func TestReadTrigger(t *testing.T) {
 	assert.Equal(t, liteTrigger{on: rowsAdded | rowsChanged | rowsRemoved, raises: true, skips: true}, odd, "no trigger: it may be on anything")
 }
 
+// pins are conditions of a trigger's act and the columns by which it keeps to the row
+// that set the trigger off.
+var pins = []struct {
+	timing, where string
+	want          []string
+}{
+	{"AFTER", `WHERE id = NEW.id`, []string{"id"}},
+	{"AFTER", `WHERE "Id" = new."ID" AND b = OLD.b`, []string{"id", "b"}},
+	{"BEFORE", "WHERE id = OLD.id", []string{"id"}},
+	{"BEFORE", "WHERE id = NEW.id", nil},
+	{"", "WHERE id = NEW.id", nil},
+	{"AFTER", "WHERE id = NEW.b", nil},
+	{"AFTER", "WHERE id = NEW.id OR 1", nil},
+	{"AFTER", "WHERE id = NEW.id AND", nil},
+	{"AFTER", "WHERE id = NEW.id + 1", nil},
+	{"AFTER", "WHERE id = other.id", nil},
+	{"AFTER", "", nil},
+}
+
+func TestPins(t *testing.T) {
+	for _, tt := range pins {
+		tr := readTrigger("CREATE TRIGGER after " + tt.timing + " UPDATE ON t BEGIN UPDATE t SET a = 1 " + tt.where + "; END")
+		if assert.Len(t, tr.acts, 1, tt.where) {
+			assert.Equal(t, tt.want, tr.acts[0].pins, "%s %s", tt.timing, tt.where)
+		}
+	}
+}
+
 func after(on effect, acts ...deed) []liteTrigger {
 	return []liteTrigger{{on: on, acts: acts, read: true}}
 }
@@ -59,13 +87,16 @@ func after(on effect, acts ...deed) []liteTrigger {
 // reached is a schema whose names say what happens to the tables.
 var reached = &liteSchema{
 	triggers: map[string][]liteTrigger{
-		"logged":  after(rowsRemoved, deed{table: "log", kind: rowsAdded}),
-		"counted": after(rowsAdded, deed{"counter", rowsChanged, []string{"n"}}),
-		"counter": after(rowsChanged, deed{table: "log", kind: rowsAdded}),
-		"round":   after(rowsRemoved, deed{table: "round", kind: rowsRemoved}),
-		"dark":    {{on: rowsAdded}},
-		"picky":   {{on: rowsAdded, read: true, raises: true}},
-		"keeper":  after(rowsAdded, deed{table: "latest", kind: rowsAdded}),
+		"logged":    after(rowsRemoved, deed{table: "log", kind: rowsAdded}),
+		"counted":   after(rowsAdded, deed{table: "counter", kind: rowsChanged, sets: []string{"n"}}),
+		"counter":   after(rowsChanged, deed{table: "log", kind: rowsAdded}),
+		"round":     after(rowsRemoved, deed{table: "round", kind: rowsRemoved}),
+		"dark":      {{on: rowsAdded}},
+		"picky":     {{on: rowsAdded, read: true, raises: true}},
+		"stamped":   after(rowsChanged, deed{table: "stamped", kind: rowsChanged, same: true}, deed{table: "log", kind: rowsAdded}),
+		"replacing": after(rowsAdded, deed{table: "logging", kind: rowsAdded | rowsReplaced}),
+		"logging":   after(rowsAdded, deed{table: "log", kind: rowsAdded}),
+		"keeper":    after(rowsAdded, deed{table: "latest", kind: rowsAdded}),
 	},
 	refs: map[string][]liteRef{
 		"parent": {{child: "logged", onDelete: rowsRemoved}, {child: "child", onUpdate: rowsChanged}},
@@ -85,7 +116,9 @@ var reaches = []struct {
 	{"itself", deed{table: "round", kind: rowsRemoved}, map[string]effect{"round": rowsRemoved}},
 	{"a cascade", deed{table: "parent", kind: rowsRemoved}, map[string]effect{"logged": rowsRemoved, "log": rowsAdded}},
 	{"a cascade of another event", deed{table: "parent", kind: rowsChanged}, map[string]effect{"child": rowsChanged}},
-	{"replaced rows are removed", deed{table: "parent", kind: rowsAdded | rowsReplaced}, map[string]effect{"logged": rowsRemoved, "log": rowsAdded}},
+	{"replaced rows are removed, and triggers replace", deed{table: "parent", kind: rowsAdded | rowsReplaced}, map[string]effect{"logged": rowsRemoved, "log": rowsAdded | rowsReplaced}},
+	{"a stamp", deed{table: "stamped", kind: rowsChanged}, map[string]effect{"stamped": 0, "log": rowsAdded}},
+	{"a trigger that replaces hands that down", deed{table: "replacing", kind: rowsAdded}, map[string]effect{"logging": rowsAdded | rowsReplaced, "log": rowsAdded | rowsReplaced}},
 	{"a table that replaces", deed{table: "keeper", kind: rowsAdded}, map[string]effect{"latest": rowsAdded | rowsReplaced}},
 }
 

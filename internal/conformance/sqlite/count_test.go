@@ -26,6 +26,17 @@ const (
 	children = "CREATE TABLE child (id INTEGER PRIMARY KEY, r INT REFERENCES child ON DELETE CASCADE, b INT UNIQUE)"
 )
 
+// notes are three rows, and stamped has triggers that touch the row that set them
+// off, as applications do to note the time.
+var (
+	notes   = []string{"CREATE TABLE note (id INTEGER PRIMARY KEY, v INT, at INT)", "INSERT INTO note VALUES (1, 0, 0), (2, 0, 0), (3, 0, 0)"}
+	stamped = []string{
+		notes[0], notes[1],
+		"CREATE TRIGGER i AFTER INSERT ON note BEGIN UPDATE note SET at = 1 WHERE id = NEW.id; END",
+		"CREATE TRIGGER u AFTER UPDATE OF v ON note BEGIN UPDATE note SET at = 2 WHERE rowid = OLD.rowid; END",
+	}
+)
+
 // counted are statements and the number of existing rows that each changes.
 var counted = []struct {
 	name  string
@@ -74,6 +85,40 @@ var counted = []struct {
 		"a REPLACE that cascades into its table",
 		[]string{children, "INSERT INTO child VALUES (1, NULL, 1), (2, 1, 2), (3, NULL, 3)"},
 		"REPLACE INTO child VALUES (1, NULL, 3)", 3,
+	},
+	{"new rows that are stamped", stamped, "INSERT INTO note VALUES (7, 1, 0), (8, 1, 0), (9, 1, 0)", 0},
+	{"a row that is stamped", stamped, "UPDATE note SET v = 2 WHERE id = 1", 1},
+	{"rows that are stamped", stamped, "UPDATE note SET v = 2 WHERE v = 0", 3},
+	{"an upsert that is stamped", stamped, "INSERT INTO note VALUES (1, 1, 0), (9, 1, 0) ON CONFLICT DO UPDATE SET v = 3", 1},
+	{
+		"a stamp that names the row as it was",
+		[]string{notes[0], notes[1], "CREATE TRIGGER o BEFORE UPDATE OF v ON note BEGIN UPDATE note SET at = 9 WHERE id = OLD.id; END"},
+		"UPDATE note SET v = 2 WHERE id <= 2", 2,
+	},
+	{
+		"a stamp on a row that is another one",
+		[]string{notes[0], notes[1], "CREATE TRIGGER o BEFORE UPDATE OF id ON note BEGIN UPDATE note SET at = 9 WHERE id = NEW.id - 1; END"},
+		"UPDATE note SET id = 20 - id WHERE id = 1", 1,
+	},
+	{
+		"a stamp that is not by a key",
+		[]string{notes[0], notes[1], "CREATE TRIGGER o AFTER INSERT ON note BEGIN UPDATE note SET at = 9 WHERE v = NEW.v AND id <> NEW.id; END"},
+		"INSERT INTO note VALUES (9, 0, 0)", 3,
+	},
+	{
+		"new rows that go again",
+		[]string{notes[0], notes[1], "CREATE TRIGGER o AFTER INSERT ON note BEGIN DELETE FROM note WHERE rowid = NEW.rowid; END"},
+		"INSERT INTO note VALUES (8, 0, 0), (9, 0, 0)", 0,
+	},
+	{
+		"OR REPLACE, which a trigger's INSERT follows",
+		[]string{"CREATE TRIGGER o AFTER INSERT ON item BEGIN INSERT INTO latest VALUES (1, 9); END"},
+		"INSERT OR REPLACE INTO item VALUES (100, 1)", 1,
+	},
+	{
+		"OR REPLACE, which a trigger's UPDATE follows",
+		[]string{notes[0], notes[1], "CREATE TRIGGER o AFTER UPDATE ON item BEGIN UPDATE note SET id = 2 WHERE id = 1; END"},
+		"UPDATE OR REPLACE item SET v = 100 WHERE id = 1", 3,
 	},
 	{"rows by an index", []string{"CREATE INDEX iv ON item (v)", "UPDATE item SET v = 7 WHERE id <= 3"}, "UPDATE item SET v = 8 WHERE v = 7", 3},
 	{"rows by a part of an index", []string{"CREATE INDEX iv ON item (v, id)", "UPDATE item SET v = 7 WHERE id <= 3"}, "DELETE FROM item WHERE v = 7 RETURNING id", 3},
@@ -182,6 +227,32 @@ func send(ctx context.Context, s *stage.Stage, inTx bool, text string) error {
 		return err
 	}
 	return tx.Commit()
+}
+
+// A text may make the trigger that it sets off, and the table that it fills.
+func TestTextsThatMakeTheirOwn(t *testing.T) {
+	for name, tt := range map[string]struct {
+		text, table string
+		rows        int // of it afterwards
+		refused     error
+	}{
+		"a trigger":                         {"CREATE TRIGGER o AFTER INSERT ON item BEGIN DELETE FROM latest; END; INSERT INTO item VALUES (100, 0)", "latest", 1, dbguard.Stacked},
+		"a temporary one on a quoted table": {`CREATE TEMP TRIGGER IF NOT EXISTS main AFTER INSERT ON main."item" BEGIN DELETE FROM latest; END; INSERT INTO item VALUES (100, 0)`, "latest", 1, dbguard.Stacked},
+		"a trigger that logs":               {"CREATE TRIGGER o AFTER INSERT ON item BEGIN INSERT INTO log VALUES ('new', NEW.id); END; INSERT INTO item VALUES (100, 0)", "log", 1, nil},
+		"a table":                           {"BEGIN; CREATE TABLE made (id INTEGER PRIMARY KEY); INSERT INTO made VALUES (1), (2); COMMIT", "made", 2, nil},
+		"a table and a trigger":             {"BEGIN; CREATE TABLE made (id INT); CREATE TRIGGER o AFTER INSERT ON made BEGIN DELETE FROM latest; END; INSERT INTO made VALUES (1); COMMIT", "latest", 1, dbguard.Uncountable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stage.Each(t, func(t *testing.T, s *stage.Stage) {
+				for _, text := range common {
+					s.Exec(t, text)
+				}
+				_, err := s.DB.ExecContext(dbguard.AtMost(t.Context(), 0), tt.text)
+				require.ErrorIs(t, err, tt.refused)
+				assert.Equal(t, tt.rows, s.Int(t, "SELECT count(*) FROM "+tt.table))
+			}, target.SQLite)
+		})
+	}
 }
 
 // What the caller is told of an INSERT is what the driver says.
