@@ -119,9 +119,9 @@ func (tr *liteTrigger) readBody(text string) {
 //
 // which the row that set the trigger off fulfils; nil, if it is any other. A row
 // that has OLD's key instead has come by it in the same statement, and is counted
-// or new. NEW's key, before the row is there, may be that of another.
+// or new. Before it has changed that row can still get away uncounted.
 func (tr *liteTrigger) pinned(t *sqlscan.Text, x *target) (columns []string) {
-	if kind := effectOf(x); kind != rowsChanged && kind != rowsRemoved {
+	if kind := effectOf(x); !tr.after || kind != rowsChanged && kind != rowsRemoved {
 		return nil
 	}
 	state, column := 0, "" // what comes next: a column, =, NEW or OLD, a dot, the column, AND
@@ -135,7 +135,7 @@ func (tr *liteTrigger) pinned(t *sqlscan.Text, x *target) (columns []string) {
 		case state == 0 && name != "":
 			column = name
 		case state == 1 && text == "=", state == 3 && text == ".", state == 5 && name == "and":
-		case state == 2 && (name == "old" || name == "new" && tr.after):
+		case state == 2 && (name == "old" || name == "new"):
 		case state == 4 && name == column:
 			columns = append(columns, column)
 		default:

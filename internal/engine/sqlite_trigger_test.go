@@ -60,7 +60,7 @@ var pins = []struct {
 }{
 	{"AFTER", `WHERE id = NEW.id`, []string{"id"}},
 	{"AFTER", `WHERE "Id" = new."ID" AND b = OLD.b`, []string{"id", "b"}},
-	{"BEFORE", "WHERE id = OLD.id", []string{"id"}},
+	{"BEFORE", "WHERE id = OLD.id", nil},
 	{"BEFORE", "WHERE id = NEW.id", nil},
 	{"", "WHERE id = NEW.id", nil},
 	{"AFTER", "WHERE id = NEW.b", nil},

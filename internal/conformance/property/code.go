@@ -71,10 +71,22 @@ func (s *schema) sqliteTrigger(name string, t *table, event, row, body string) {
 		body = "SELECT RAISE(IGNORE) WHERE " + row + ".id % 3 = 0"
 		timing = "BEFORE"
 	}
+	if event != "DELETE" && s.in(25) {
+		body = s.stamp(t, pick(s.dice, map[string][]string{"INSERT": {"NEW"}, "UPDATE": {"NEW", "OLD"}}[event]))
+	}
 	if s.in(20) {
 		when = " WHEN " + row + ".id > 2"
 	}
 	s.add("CREATE TRIGGER %s %s %s ON %s%s BEGIN %s; END", name, timing, event, t.name, when, body)
+}
+
+// stamp touches the row that sets a trigger off, most of the time.
+func (s *schema) stamp(t *table, row string) string {
+	return fmt.Sprintf(pick(s.dice, []string{
+		"UPDATE %[1]s SET s = 'stamp' WHERE id = %[2]s.id", "UPDATE %[1]s SET a = a + 1 WHERE %[2]s.id = id",
+		"UPDATE %[1]s SET id = id + 500 WHERE id = %[2]s.id", "UPDATE %[1]s SET s = 'stamp' WHERE a = %[2]s.a",
+		"DELETE FROM %[1]s WHERE id = %[2]s.id", "UPDATE OR REPLACE %[1]s SET a = 2 WHERE id = %[2]s.id AND a = %[2]s.a",
+	}), t.name, row)
 }
 
 func (s *schema) postgresTrigger(name string, t *table, event, row, body string) {

@@ -92,7 +92,12 @@ var counted = []struct {
 	{"an upsert that is stamped", stamped, "INSERT INTO note VALUES (1, 1, 0), (9, 1, 0) ON CONFLICT DO UPDATE SET v = 3", 1},
 	{
 		"a stamp that names the row as it was",
-		[]string{notes[0], notes[1], "CREATE TRIGGER o BEFORE UPDATE OF v ON note BEGIN UPDATE note SET at = 9 WHERE id = OLD.id; END"},
+		[]string{notes[0], notes[1], "CREATE TRIGGER o AFTER UPDATE OF v ON note BEGIN UPDATE note SET at = 9 WHERE id = OLD.id; END"},
+		"UPDATE note SET v = 2 WHERE id <= 2", 2,
+	},
+	{
+		"a row that is gone before it can change",
+		[]string{notes[0], notes[1], "CREATE TRIGGER o BEFORE UPDATE ON note BEGIN DELETE FROM note WHERE id = OLD.id; END"},
 		"UPDATE note SET v = 2 WHERE id <= 2", 2,
 	},
 	{
