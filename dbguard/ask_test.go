@@ -32,6 +32,8 @@ func TestAsk(t *testing.T) {
 	assert.ErrorIs(t, run(background, g, stacked, rows(1)), dbguard.Stacked)
 	assert.ErrorIs(t, run(atMost(1), g, stacked, rows(1)), dbguard.Stacked)
 	assert.ErrorIs(t, run(atMost(1), g, ask, rows(2)), dbguard.OverLimit)
+	assert.ErrorIs(t, run(dbguard.Exactly(background, 1), g, ask, rows(2)), dbguard.OverLimit)
+	assert.NoError(t, run(dbguard.Exactly(background, 3), g, ask, rows(2)), "it names no rows that could be too few")
 	assert.ErrorIs(t, run(background, g, ask, dbguard.Count{Structure: true}), dbguard.RuleOpaque)
 	assert.NoError(t, run(atMost(2), g, ask, rows(2)))
 	assert.NoError(t, run(allowed, g, ask, rows(2)))

@@ -62,7 +62,8 @@ func AtMost(ctx context.Context, n int64) context.Context {
 
 // Exactly is AtMost that refuses fewer, too: each statement under ctx deletes
 // or changes n rows of the tables that it names and none anywhere else, or it
-// is undone. Where rows go by cascade or trigger, use AtMost.
+// is undone. Where rows go by cascade or trigger, use AtMost. A statement that
+// names none, as an INSERT or the SELECT of a function, may change fewer.
 func Exactly(ctx context.Context, n int64) context.Context {
 	return withBound(ctx, "Exactly", n, true)
 }

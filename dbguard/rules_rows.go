@@ -85,8 +85,8 @@ var rowRules = []*rule{
 			Fix:   "Look why the row is not there, or use dbguard.AtMost.",
 		},
 		check: func(q *inquiry, a *Act) answer {
-			if a.Verb == Insert || a.Verb == Ask && q.count.Rows == 0 {
-				return passes // it names no rows that are there, or only reads
+			if a.Verb.asks() {
+				return passes // it names no rows that are there
 			}
 			return when(q.ran && q.bound.exact && q.count.Rows >= 0 && q.named() < q.bound.limit)
 		},

@@ -88,9 +88,9 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 	seal := ""
 	switch x := &f.st.targets[0]; {
 	case f.st.calls, p.costly.has(f.st.op.Text):
-	case f.way == own:
+	case f.way == own && !f.op.Shares():
 		seal = nothingWritten
-	case isRegclass(x):
+	case isRegclass(x): // what comes with the COMMIT comes too late
 		seal = nothingWritten + nothingDeferred(x)
 	}
 	return wording{text: boundText(f, seal), sealed: seal != "", tagged: f.tags(f.op.Limit())}

@@ -65,8 +65,9 @@ func (f *Flight) reword(ctx context.Context) {
 	if f.gated {
 		f.way = alone
 	}
-	// A budget is charged between the count and the end of the transaction.
-	if f.sealed && (f.way == own || f.mild) && !f.op.Shares() {
+	// A budget is charged between the count and the end of the transaction: not of
+	// rows that were not there.
+	if f.sealed && (f.way == own || f.mild) && (f.adds || !f.op.Shares()) {
 		f.way, f.outer = alone, f.way
 	}
 }

@@ -144,6 +144,27 @@ func TestTransactions(t *testing.T) {
 	})
 }
 
+// A budget is charged before the COMMIT, with what that would do.
+func TestBudgetsAndDeferredTriggers(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change(`CREATE TABLE log (n INT); INSERT INTO log VALUES (1), (2);
+			CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM log; RETURN NULL; END';
+			CREATE CONSTRAINT TRIGGER late AFTER DELETE OR INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f()`)
+		for _, text := range []string{"DELETE FROM t WHERE id = 1", "DELETE FROM t WHERE id = (SELECT 1)"} {
+			_, err := w.db.ExecContext(dbguard.Budget(t.Context(), 2), text)
+			require.ErrorIs(t, err, dbguard.OverBudget)
+			require.Equal(t, 20, w.count("t"))
+		}
+		_, err := w.db.ExecContext(dbguard.Budget(t.Context(), 1), "INSERT INTO t VALUES (100, 1)")
+		require.ErrorIs(t, err, dbguard.OverBudget)
+		_, err = w.db.ExecContext(dbguard.Budget(t.Context(), 3), "DELETE FROM t WHERE id = 1")
+		require.NoError(t, err)
+		require.Zero(t, w.count("log"))
+		_, err = w.db.ExecContext(dbguard.Budget(t.Context(), 0), "INSERT INTO t VALUES (100, 1)")
+		require.NoError(t, err, "there is nothing left to delete")
+	})
+}
+
 // What was deferred to the COMMIT is counted before it, against what is left of
 // the bounds of the transaction's statements.
 func TestDeferredTriggers(t *testing.T) {
