@@ -81,6 +81,37 @@ func clausesOf(t *sqlscan.Text, x *target) clauses {
 	return c
 }
 
+// equals are the columns of a condition that is made of column = value, joined by
+// AND; nil, if it is not.
+func equals(f *Flight, x *target) (columns []string) {
+	t := &sqlscan.Text{Source: f.callers, Dialect: f.s.dialect, Mode: f.s.modes.mode}
+	state := 0 // what comes next: a column, =, a value, AND
+	for tok := range tokens(t, x.op.Where.Start, x.op.Where.End) {
+		text := f.callers[tok.Pos:tok.End]
+		switch {
+		case state == 0 && (tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent):
+			name := t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})
+			if f.s.dialect == sqlscan.SQLite {
+				name = fold(name)
+			}
+			columns = append(columns, name)
+		case state == 1 && text == ".": // it was the table
+			columns, state = columns[:len(columns)-1], 0
+			continue
+		case state == 1 && text == "=":
+		case state == 2 && (tok.Kind == sqlscan.Param || tok.Kind == sqlscan.Number || tok.Kind == sqlscan.String && text[0] == '\''):
+		case state == 3 && strings.EqualFold(text, "AND"):
+		default:
+			return nil
+		}
+		state = (state + 1) % 4
+	}
+	if state != 3 {
+		return nil
+	}
+	return columns
+}
+
 // executes reports MySQL's executable comments: what one reads as code, a text
 // made of pieces may not.
 func executes(text string) bool {

@@ -85,15 +85,27 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 	if f.op.Limit() >= bulk && f.form != Rows && isBulk(f) {
 		return wording{text: bulkText(f), tagged: true}
 	}
-	seal := ""
-	switch x := &f.st.targets[0]; {
+	seal, sees := p.seal(ctx, f)
+	return wording{text: boundText(f, seal), sealed: seal != "", sees: sees, tagged: f.tags(f.op.Limit())}
+}
+
+// seal is the condition by which a statement changes nothing besides; sees, if it
+// says so of the table, for as long as the statement's lock is held.
+func (p *postgres) seal(ctx context.Context, f *Flight) (seal string, sees bool) {
+	x := &f.st.targets[0]
+	switch {
 	case f.st.calls, p.costly.has(f.st.op.Text):
+		return "", false
 	case f.way == own && !f.op.Shares():
-		seal = nothingWritten
-	case isRegclass(x): // what comes with the COMMIT comes too late
-		seal = nothingWritten + nothingDeferred(x)
+		return nothingWritten, false
+	case !isRegclass(x):
+		return "", false
+	case f.way == nested && !p.wary && f.isSteady(x) && equals(f, x) != nil && p.committed(ctx):
+		if known, ok := p.plain(ctx, f); ok {
+			return known.still(x), true
+		}
 	}
-	return wording{text: boundText(f, seal), sealed: seal != "", tagged: f.tags(f.op.Limit())}
+	return nothingWritten + nothingDeferred(x), false // what comes with the COMMIT comes too late
 }
 
 // boundable reports that the flight's statement can bound itself in the form

@@ -43,9 +43,17 @@ var steady = []string{
 func (p *postgres) gateable(f *Flight) bool {
 	x, limit := f.st.simple(), f.op.Limit()
 	switch {
-	case p.wary, !isRegclass(x), f.form == Rows, f.op.AtLeast() > 0, f.op.Shares(), f.st.calls, limit > maxHeld, p.slow.has(f.st.op.Text):
+	case p.wary, f.form == Rows, f.op.AtLeast() > 0, limit > maxHeld, x.op.Flags&sqlscan.Returning != 0, p.slow.has(f.st.op.Text):
 		return false
-	case x.op.Flags&(sqlscan.Multi|sqlscan.Returning|sqlscan.Parameterised) != 0,
+	}
+	return f.isSteady(x)
+}
+
+// isSteady reports one statement with a condition, of which the text says all that
+// the table does not.
+func (f *Flight) isSteady(x *target) bool {
+	switch {
+	case !isRegclass(x), f.op.Shares(), f.st.calls, x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0,
 		x.op.Filter != sqlscan.Filtered, x.op.Where.Start == x.op.Where.End:
 		return false
 	}
@@ -93,8 +101,9 @@ func (p *postgres) plain(ctx context.Context, f *Flight) (known plainTable, ok b
 		return known, known.ok
 	}
 	begin := time.Now()
-	err := p.conn.Query(ctx, "SELECT c.relchecks::int8 FROM pg_catalog.pg_class c WHERE "+isPlain(x)+isSimple, func(v []any) (err error) {
+	err := p.conn.Query(ctx, "SELECT c.relchecks::int8, "+keysOfRows+" FROM pg_catalog.pg_class c WHERE "+isPlain(x)+isSimple, func(v []any) (err error) {
 		known.checks, err = asInt(v[0])
+		known.keys = strings.Clone(asText(v[1]))
 		known.ok = err == nil
 		return err
 	})
@@ -112,13 +121,15 @@ func (p *postgres) plain(ctx context.Context, f *Flight) (known plainTable, ok b
 // plainTable is what the session knows of one.
 type plainTable struct {
 	ok     bool
-	checks int64 // pg_class.relchecks
+	checks int64  // pg_class.relchecks
+	keys   string // the columns of each key, a comma between them, the keys on lines of their own
 }
 
 // still is the condition that the table of that name is as it was met.
 func (known plainTable) still(x *target) string {
 	return `pg_catalog.current_setting('transaction_isolation') = 'read committed'
- AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE ` + isPlain(x) + ` AND c.relchecks = ` + strconv.FormatInt(known.checks, 10) + `)`
+ AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE ` + isPlain(x) + ` AND c.relchecks = ` + strconv.FormatInt(known.checks, 10) + `
+ AND ` + keysOfRows + ` = ` + quoteString(sqlscan.PostgreSQL, known.keys) + `)`
 }
 
 // event is the bit of the statement in pg_trigger.tgtype.

@@ -181,7 +181,7 @@ func (p *postgres) steered(t *sqlscan.Text) {
 		p.isolated()
 	}
 	if all || containsFold(t.Source, "search_path") {
-		p.adding = nil
+		p.adding, p.seen = nil, nil
 	}
 }
 

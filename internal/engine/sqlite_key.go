@@ -101,30 +101,6 @@ func byItself(f *Flight, x *target) bool {
 		returns == (f.form == Rows) && !containsFold(f.callers, versionTable) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0
 }
 
-// equals are the columns of a condition that is made of column = value, joined by
-// AND; nil, if it is not.
-func equals(f *Flight, x *target) (columns []string) {
-	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.SQLite, Mode: f.s.modes.mode}
-	state := 0 // what comes next: a column, =, a value, AND
-	for tok := range tokens(t, x.op.Where.Start, x.op.Where.End) {
-		text := f.callers[tok.Pos:tok.End]
-		switch {
-		case state == 0 && (tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent):
-			columns = append(columns, fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})))
-		case state == 1 && text == "=":
-		case state == 2 && (tok.Kind == sqlscan.Param || tok.Kind == sqlscan.Number || tok.Kind == sqlscan.String && text[0] == '\''):
-		case state == 3 && strings.EqualFold(text, "AND"):
-		default:
-			return nil
-		}
-		state = (state + 1) % 4
-	}
-	if state != 3 {
-		return nil
-	}
-	return columns
-}
-
 // leads reports that the columns are the first ones of an index: what it finds for
 // them are the rows that are meant and no others.
 func (x *liteTable) leads(columns []string) bool {
@@ -138,20 +114,7 @@ func (x *liteTable) leads(columns []string) bool {
 
 // hasKey reports that no two rows are the same in these columns.
 func (x *liteTable) hasKey(columns []string) bool {
-	among := map[string]bool{}
-	for _, name := range columns {
-		among[name] = true
-	}
-next:
-	for _, key := range x.unique {
-		for name := range strings.SplitSeq(key, ",") {
-			if !among[name] {
-				continue next
-			}
-		}
-		return true
-	}
-	return false
+	return slices.ContainsFunc(x.unique, func(key string) bool { return within(key, columns) })
 }
 
 // passed: a statement that has changed no row may have met another schema.

@@ -39,7 +39,7 @@ func TestKeyedStatements(t *testing.T) {
 		{"(id) = 1", false},
 		{`id = "a"`, false},
 		{"id IN (1, 2)", false},
-		{"t.id = 1", false},
+		{"t.id = 1", true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.where, func(t *testing.T) {

@@ -31,6 +31,9 @@ type wording struct {
 	mild bool
 	// few says of a mild one that it changes no row where they are too many.
 	few bool
+	// sees says of a sealed one that what it makes sure of stays so until the caller's
+	// transaction ends.
+	sees bool
 	// adds says that the rows that it answers were not there before.
 	adds bool
 	// tagged says that the number of rows is told by the command tag.
@@ -41,7 +44,8 @@ type wording struct {
 type rewording interface {
 	// word is the best wording of which nothing is known that speaks against it.
 	word(ctx context.Context, f *Flight) wording
-	// passed reads the answer of a gated or mild wording, as verdict does errors.
+	// passed reads the answer of a gated or mild wording, or one that sees, as verdict
+	// does errors.
 	passed(f *Flight, rows int64) (refused *dbguard.Count, again bool)
 	// verdict reads an error of a wording: a count that is refused; or that the
 	// statement has to be run in other words, as the server has undone these.
@@ -56,6 +60,10 @@ type rewording interface {
 // whether it needs a way at all.
 func (f *Flight) reword(ctx context.Context) {
 	f.wording = wording{}
+	if b, ok := f.s.backend.(certain); ok && f.way == nested && b.oneRow(f) {
+		f.way = assured
+		return
+	}
 	b, ok := f.s.backend.(rewording)
 	if !ok || f.form == AsWritten || f.verbatim || f.way < own {
 		return
@@ -139,7 +147,7 @@ func (f *Flight) Answer(ctx context.Context, rows int64, err error) (again bool,
 
 // answerSealed is Answer of what the server has judged.
 func (f *Flight) answerSealed(ctx context.Context, rows int64) (again bool, _ error) {
-	if f.mild {
+	if f.mild || f.sees {
 		if _, again := f.s.backend.(rewording).passed(f, rows); again {
 			return f.again(ctx)
 		}

@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"database/sql/driver"
+	"slices"
+	"strings"
+)
+
+// A DELETE or UPDATE that names its row by a key changes one row at most, and
+// nothing besides, if its transaction has seen under the lock that it holds that
+// the table is an ordinary one with such a key. Then there is nothing to count
+// and nothing to undo, and the caller's text is sent as it is written.
+
+// keysOfRows are the unique indexes of c, a pg_class, as plainTable.keys has them:
+// of whole numbers and UUIDs, to which nothing is equal but they themselves.
+const keysOfRows = `COALESCE((SELECT pg_catalog.string_agg(k.names, E'\n' ORDER BY k.names) FROM (
+ SELECT (SELECT pg_catalog.string_agg(a.attname, ',' ORDER BY a.attname) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+   HAVING pg_catalog.count(*) = i.indnatts AND pg_catalog.bool_and(a.atttypid IN (20, 21, 23, 2950))) AS names
+ FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
+  AND pg_catalog.array_upper(i.indoption, 1) + 1 = i.indnatts) k), '')`
+
+// certain is a backend that can tell that a statement in the caller's transaction
+// changes one row at most, and needs no count.
+type certain interface {
+	oneRow(f *Flight) bool
+}
+
+var _ certain = (*postgres)(nil)
+
+func (p *postgres) oneRow(f *Flight) bool {
+	x := f.st.simple()
+	if x == nil || len(f.st.kinds) != 1 || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !p.seen[x.key()] || !f.isSteady(x) {
+		return false
+	}
+	return p.tables[x.key()].hasKey(equals(f, x)) && !slices.ContainsFunc(f.args, isFloat)
+}
+
+// hasKey reports that no two rows are the same in these columns.
+func (known plainTable) hasKey(columns []string) bool {
+	for key := range strings.Lines(known.keys) {
+		if within(strings.TrimSuffix(key, "\n"), columns) {
+			return true
+		}
+	}
+	return false
+}
+
+// within reports that all columns of a key are among these.
+func within(key string, columns []string) bool {
+	for name := range strings.SplitSeq(key, ",") {
+		if !slices.Contains(columns, name) {
+			return false
+		}
+	}
+	return key != ""
+}
+
+// isFloat reports an argument that a driver may send as a float, to which several
+// whole numbers are equal.
+func isFloat(a driver.NamedValue) bool {
+	_, ok := a.Value.(float64)
+	return ok
+}

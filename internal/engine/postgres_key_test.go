@@ -1,0 +1,116 @@
+package engine
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// byKey are statements on a table with the keys (id) and (a, b), and whether they go
+// as they are in a transaction that has seen it.
+var byKey = []struct {
+	text string
+	goes bool
+}{
+	{"DELETE FROM t WHERE id = 1", true},
+	{`delete from t where "id" = $1 and c = 'x';`, true},
+	{"DELETE FROM t WHERE a = $1 AND b = $2 RETURNING *", true},
+	{"UPDATE t SET c = lower($1) WHERE id = $2", true},
+	{"DELETE FROM t WHERE a = 1", false},
+	{`DELETE FROM t WHERE "ID" = 1`, false},
+	{"DELETE FROM t WHERE id = 1 OR a = 1", false},
+	{"DELETE FROM t WHERE id = a", false},
+	{"DELETE FROM t WHERE id = -1", false},
+	{`DELETE FROM "t" WHERE "t"."id" = 1`, true},
+	{"DELETE FROM t WHERE t.a = 1 AND public.t.b = 2", true},
+	{"DELETE FROM t WHERE id.a = 1", false},
+	{"DELETE FROM t WHERE NOT id = 1", false},
+	{"DELETE FROM t", false},
+	{"DELETE FROM u WHERE id = 1", false},
+	{"UPDATE t SET c = (SELECT x FROM v) WHERE id = 1", false},
+	{"UPDATE t SET c = f() WHERE id = 1", false},
+	{"DELETE FROM t USING u WHERE id = 1", false},
+	{"WITH w AS (SELECT 1) DELETE FROM t WHERE id = 1", false},
+	{"DELETE FROM t WHERE id = 1; DELETE FROM t WHERE id = 2", false},
+	{"TRUNCATE t", false},
+}
+
+func seenTable(t *testing.T) *rig {
+	r := newRig(t, pg)
+	p := r.backend.(*postgres)
+	p.isolation, p.tables, p.seen = "read committed", map[string]plainTable{}, map[string]bool{}
+	for _, key := range []string{"DELETE t", "UPDATE t", `DELETE "t"`} {
+		p.tables[key], p.seen[key] = plainTable{ok: true, keys: "id\na,b"}, true
+	}
+	r.TxBegan(false)
+	return r
+}
+
+func TestOneRow(t *testing.T) {
+	for _, tt := range byKey {
+		r := seenTable(t)
+		r.conn.on("probe", int64(1))
+		f, err := r.StartAs(atMost(1), tt.text, AsWritten)
+		assert.Equal(t, tt.goes, err == nil && f.way == assured, tt.text)
+		if tt.goes {
+			assert.Empty(t, r.sent())
+			assert.True(t, f.Streams(), "its rows are told")
+			require.NoError(t, f.End(atMost(1), 1, nil))
+			assert.Equal(t, int64(1), r.events[0].Rows)
+		}
+	}
+}
+
+// Where the number of rows could refuse it, the statement takes its way.
+func TestOneRowAndBounds(t *testing.T) {
+	const text = "DELETE FROM t WHERE id = $1"
+	args := []driver.NamedValue{{Ordinal: 1, Value: int64(1)}}
+	for name, tt := range map[string]struct {
+		ctx  context.Context
+		args []driver.NamedValue
+		goes bool
+	}{
+		"one":         {atMost(1), args, true},
+		"exactly one": {dbguard.Exactly(context.Background(), 1), args, true},
+		"none":        {atMost(0), args, false},
+		"exactly two": {dbguard.Exactly(context.Background(), 2), args, false},
+		"a budget":    {dbguard.Budget(context.Background(), 5), args, false},
+		"a float":     {atMost(1), []driver.NamedValue{{Ordinal: 1, Value: 1.0}}, false},
+	} {
+		f, err := seenTable(t).StartWith(tt.ctx, text, tt.args, AsWritten)
+		require.NoError(t, err)
+		assert.Equal(t, tt.goes, f.way == assured, name)
+	}
+}
+
+// What comes of it otherwise: an error ends the transaction, as it does bare; none
+// may be too few; and should there be two all the same, nothing is kept.
+func TestOneRowEnds(t *testing.T) {
+	start := func(ctx context.Context) (*rig, *Flight) {
+		r := seenTable(t)
+		f, err := r.StartAs(ctx, "DELETE FROM t WHERE id = 1", AsWritten)
+		require.NoError(t, err)
+		return r, f
+	}
+	failure := errors.New("no")
+	r, f := start(atMost(1))
+	require.ErrorIs(t, f.End(context.Background(), -1, failure), failure)
+	assert.Equal(t, dbguard.EffectUndone, r.events[0].Effect)
+
+	r, f = start(dbguard.Exactly(context.Background(), 1))
+	require.ErrorIs(t, f.End(context.Background(), 0, nil), dbguard.UnderLimit)
+	assert.Empty(t, r.sent())
+	assert.False(t, r.Broken())
+
+	r, f = start(atMost(1))
+	require.ErrorIs(t, f.End(context.Background(), 2, nil), dbguard.OverLimit)
+	assert.Equal(t, []string{"ROLLBACK"}, r.sent())
+	assert.True(t, r.Broken(), "nothing else goes over this connection")
+	require.Error(t, r.TxEnded(context.Background(), true, nil))
+}
