@@ -63,14 +63,14 @@ func (p *postgres) among(ctx context.Context, f *Flight) wording {
 			p.saw(x) // or nothing behind it will run
 			return wording{text: insertText(f, known.still(x, own)), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
 		}
-	case p.boundable(f) && isRegclass(x) && !f.st.calls && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) == 0:
+	case p.boundable(f) && isRegclass(x) && !f.st.calls && !starred(&f.s.text, x) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) == 0:
 		if known, ok := p.plain(ctx, f); ok {
 			seal := known.still(x)
 			if p.seen[x.key()] {
 				seal = "true" // one before it looks, or has looked
 			}
 			p.saw(x)
-			return wording{text: boundText(f, seal), sealed: true, tagged: f.tags(f.op.Limit())}
+			return wording{text: boundText(f, seal, true), sealed: true, tagged: f.tags(f.op.Limit())}
 		}
 	}
 	return wording{}

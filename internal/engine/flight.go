@@ -39,7 +39,7 @@ func (f *Flight) Context() context.Context { return f.ctx }
 
 // Streams reports that the rows of a Query must be read to their end, and
 // counted, before End.
-func (f *Flight) Streams() bool { return f != nil && (f.way >= own || f.way == assured) }
+func (f *Flight) Streams() bool { return f != nil && f.way >= own }
 
 // Instead is the text that a door sends in place of the caller's statement: it
 // does the same, but stops early. It takes the caller's arguments, unless they
@@ -76,7 +76,7 @@ func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operati
 	f.reword(ctx)
 	var err error
 	switch {
-	case f.gated, f.way == assured:
+	case f.gated:
 	case f.way == alone:
 		if time.Since(s.heard) > dozed {
 			err = s.backend.knock(ctx)
@@ -215,8 +215,6 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 		return f.s.moved(ctx, f.st, err)
 	case f.way == watched:
 		return f.endWatched(ctx, affected, err)
-	case f.way == assured:
-		return f.endAssured(ctx, affected, err)
 	case err != nil:
 		return f.endFailed(ctx, err)
 	}

@@ -332,7 +332,7 @@ func (c *mysqlCounter) visible(ctx context.Context, handled, affected int64) (db
 		return dbguard.Count{Rows: max(affected, c.halved(handled))}, nil
 	case x == nil || affected < 0:
 		count := dbguard.Count{Rows: c.halved(handled)}
-		if only(c.f.st, dbguard.Insert) {
+		if solely(c.f.st, dbguard.Insert) {
 			count.Tables = []dbguard.TableRows{{Table: c.reach.hiddenNames(), Rows: count.Rows, Via: "trigger"}}
 		}
 		return count, nil

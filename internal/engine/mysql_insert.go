@@ -39,8 +39,8 @@ func (m *mysql) stirs(ctx context.Context, st *statement) (bool, error) {
 	return c.reach.note != "" || c.reach.changes() || !m.seesTriggers(ctx) || !m.seesAll(bases), nil
 }
 
-// only reports that all that a text does is of one verb.
-func only(st *statement, verb dbguard.Verb) bool {
+// solely reports that all that a text does is of one verb.
+func solely(st *statement, verb dbguard.Verb) bool {
 	return !slices.ContainsFunc(st.op.Acts, func(a dbguard.Act) bool { return a.Verb != verb })
 }
 
@@ -59,7 +59,7 @@ func (r *mysqlReach) changes() bool {
 // and no matter whether its tables can be undone.
 func (c *mysqlCounter) adding(ctx context.Context) (done bool, err error) {
 	st, m := c.f.st, c.m
-	if len(st.routines)+len(st.procs) > 0 || !only(st, dbguard.Insert) || !m.seesTriggers(ctx) {
+	if len(st.routines)+len(st.procs) > 0 || !solely(st, dbguard.Insert) || !m.seesTriggers(ctx) {
 		return false, nil
 	}
 	if !st.queries && len(st.targets) == 1 {

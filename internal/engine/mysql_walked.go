@@ -121,7 +121,7 @@ func (c *mysqlCounter) logged(ctx context.Context, count dbguard.Count, affected
 	if len(st.targets) == 1 && st.targets[0].op.Kind == sqlscan.Replace && st.targets[0].op.Rows > 0 {
 		rows -= st.targets[0].op.Rows
 	}
-	if only(st, dbguard.Insert) && st.op.Statements == 1 {
+	if solely(st, dbguard.Insert) && st.op.Statements == 1 {
 		rows -= max(affected, 0)
 	}
 	if hidden := rows - count.Rows; hidden > 0 {

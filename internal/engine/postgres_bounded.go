@@ -77,6 +77,9 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 	case !p.boundable(f):
 		return wording{}
 	}
+	if w, ok := p.wordKey(f); ok {
+		return w
+	}
 	if f.way == nested && p.gateable(f) {
 		if known, ok := p.plain(ctx, f); ok {
 			return wording{text: gateText(f, known, p.seen[f.st.targets[0].key()]), gated: true, tagged: f.form == Tagged}
@@ -86,7 +89,7 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 		return wording{text: bulkText(f), tagged: true}
 	}
 	seal, sees := p.seal(ctx, f)
-	return wording{text: boundText(f, seal), sealed: seal != "", sees: sees, tagged: f.tags(f.op.Limit())}
+	return wording{text: boundText(f, seal, sees), sealed: seal != "", sees: sees, tagged: f.tags(f.op.Limit())}
 }
 
 // seal is the condition by which a statement changes nothing besides; sees, if it
@@ -126,9 +129,13 @@ const nothingWritten = `pg_catalog.set_config('transaction_read_only', 'on', tru
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table)`
 
 // boundText is the statement that bounds itself. seal, if there is one, is a
-// condition by which nothing happens besides.
-func boundText(f *Flight, seal string) string {
+// condition by which nothing happens besides; seen says that it holds for the table
+// and not for its children.
+func boundText(f *Flight, seal string, seen bool) string {
 	stmt := withoutEnd(&f.s.text)
+	if x := &f.st.targets[0]; seen {
+		stmt = only(&f.s.text, x, 0, int32(len(stmt)))
+	}
 	if f.st.targets[0].op.Flags&sqlscan.Returning == 0 {
 		stmt += "\nRETURNING 1"
 	}

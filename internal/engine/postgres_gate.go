@@ -23,7 +23,7 @@ import (
 // What would happen besides is excluded by the same statement: an ordinary
 // table without children, rules, policies and triggers that change rows, seen by
 // a snapshot taken under the statement's own lock. No such thing can be created
-// under that. What takes no lock of the table, functions behind operators,
+// under that but children, and those are left out by ONLY. What takes no lock of the table, functions behind operators,
 // casts and constraints, was looked at when the session met the table.
 
 // harmlessTriggers are those of foreign keys that only look (RI_FKey_check,
@@ -53,7 +53,7 @@ func (p *postgres) gateable(f *Flight) bool {
 // the table does not.
 func (f *Flight) isSteady(x *target) bool {
 	switch {
-	case !isRegclass(x), f.op.Shares(), f.st.calls, x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0,
+	case !isRegclass(x), starred(&f.s.text, x), f.op.Shares(), f.st.calls, x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0,
 		x.op.Filter != sqlscan.Filtered, x.op.Where.Start == x.op.Where.End:
 		return false
 	}
@@ -174,7 +174,8 @@ func gateText(f *Flight, known plainTable, seen bool) string {
 	t, x, limit := &f.s.text, &f.st.targets[0], f.op.Limit()
 	n := func(i int64) string { return strconv.FormatInt(limit+i, 10) }
 	where := t.Source[x.op.Where.Start:x.op.Where.End]
-	found := `(SELECT pg_catalog.count(*) FROM (SELECT FROM ` + targetClause(t, x) + "\nWHERE (" + where + "\n) LIMIT " + n(1) + `) k)`
+	begin, end := targetSpan(t, x)
+	found := `(SELECT pg_catalog.count(*) FROM (SELECT FROM ` + only(t, x, begin, end) + "\nWHERE (" + where + "\n) LIMIT " + n(1) + `) k)`
 	if !seen {
 		found = `CASE
  WHEN ` + known.still(x) + `
@@ -183,7 +184,7 @@ func gateText(f *Flight, known plainTable, seen bool) string {
  THEN ` + raise(raisedUnsure) + ` ELSE ` + n(2) + ` END`
 	}
 	count := "WITH dbguard_k AS MATERIALIZED (SELECT " + found + " AS n)"
-	stmt := t.Source[x.op.At.Start:x.op.Where.Start] + "(SELECT dbguard_k.n FROM dbguard_k) <= " + n(0) + " AND (" + where + "\n) RETURNING 1"
+	stmt := only(t, x, x.op.At.Start, x.op.Where.Start) + "(SELECT dbguard_k.n FROM dbguard_k) <= " + n(0) + " AND (" + where + "\n) RETURNING 1"
 	number := `CASE WHEN (SELECT n FROM dbguard_k) > ` + n(0) + ` THEN (SELECT n FROM dbguard_k)
  WHEN (SELECT ` + raise(raisedOver) + ` FROM (SELECT FROM dbguard OFFSET ` + n(0) + ` LIMIT 1) o) IS NULL THEN (SELECT pg_catalog.count(*) FROM dbguard) END`
 	text := count + ",\ndbguard AS (" + stmt + ")\nSELECT "
@@ -195,7 +196,12 @@ func gateText(f *Flight, known plainTable, seen bool) string {
 
 // targetClause is the table of a DELETE or UPDATE with its alias.
 func targetClause(t *sqlscan.Text, x *target) string {
-	begin, end := x.op.At.End, int32(len(withoutEnd(t)))
+	begin, end := targetSpan(t, x)
+	return t.Source[begin:end]
+}
+
+func targetSpan(t *sqlscan.Text, x *target) (begin, end int32) {
+	begin, end = x.op.At.End, int32(len(withoutEnd(t)))
 	for tok := range tokens(t, x.op.At.End, end) {
 		if tok.Kind != sqlscan.Word {
 			continue
@@ -204,10 +210,27 @@ func targetClause(t *sqlscan.Text, x *target) string {
 		case word == "from" && x.op.Kind == sqlscan.Delete && tok.End <= x.op.Object.Start:
 			begin = tok.End
 		case tok.Pos >= x.op.Object.End && (word == "set" || word == "where"):
-			return t.Source[begin:tok.Pos]
+			return begin, tok.Pos
 		}
 	}
-	return t.Source[begin:end]
+	return begin, end
+}
+
+// only is a piece of the text that has the table in it, and leaves its children out.
+func only(t *sqlscan.Text, x *target, from, to int32) string {
+	at := x.op.Object.Start
+	if x.only {
+		return t.Source[from:to]
+	}
+	return t.Source[from:at] + "ONLY " + t.Source[at:to]
+}
+
+// starred reports a table that asks for its children by a star behind its name.
+func starred(t *sqlscan.Text, x *target) bool {
+	for tok := range tokens(t, x.op.Object.End, int32(len(t.Source))) {
+		return t.Source[tok.Pos:tok.End] == "*"
+	}
+	return false
 }
 
 // passed reads the answer of a gated statement.

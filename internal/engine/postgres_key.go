@@ -4,12 +4,14 @@ import (
 	"database/sql/driver"
 	"slices"
 	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
 // A DELETE or UPDATE that names its row by a key changes one row at most, and
 // nothing besides, if its transaction has seen under the lock that it holds that
 // the table is an ordinary one with such a key. Then there is nothing to count
-// and nothing to undo, and the caller's text is sent as it is written.
+// and nothing to undo.
 
 // keysOfRows are the unique indexes of c, a pg_class, as plainTable.keys has them:
 // of whole numbers and UUIDs, to which nothing is equal but they themselves.
@@ -19,20 +21,18 @@ const keysOfRows = `COALESCE((SELECT pg_catalog.string_agg(k.names, E'\n' ORDER 
  FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
   AND pg_catalog.array_upper(i.indoption, 1) + 1 = i.indnatts) k), '')`
 
-// certain is a backend that can tell that a statement in the caller's transaction
-// changes one row at most, and needs no count.
-type certain interface {
-	oneRow(f *Flight) bool
-}
-
-var _ certain = (*postgres)(nil)
-
-func (p *postgres) oneRow(f *Flight) bool {
+// wordKey is the caller's statement, kept from children that the table may be given
+// meanwhile; it has none.
+func (p *postgres) wordKey(f *Flight) (w wording, ok bool) {
 	x := f.st.simple()
-	if x == nil || len(f.st.kinds) != 1 || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !p.seen[x.key()] || !f.isSteady(x) {
-		return false
+	if x == nil || f.way != nested || len(f.st.kinds) != 1 || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !p.seen[x.key()] || !f.isSteady(x) ||
+		f.form == Rows && x.op.Flags&sqlscan.Returning == 0 {
+		return wording{}, false
 	}
-	return p.tables[x.key()].hasKey(equals(f, x)) && !slices.ContainsFunc(f.args, isFloat)
+	if !p.tables[x.key()].hasKey(equals(f, x)) || slices.ContainsFunc(f.args, isFloat) {
+		return wording{}, false
+	}
+	return wording{text: only(&f.s.text, x, 0, int32(len(f.callers))), gated: true, keyed: true, tagged: f.form != Rows}, true
 }
 
 // hasKey reports that no two rows are the same in these columns.

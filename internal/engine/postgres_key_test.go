@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,33 +13,31 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// byKey are statements on a table with the keys (id) and (a, b), and whether they go
-// as they are in a transaction that has seen it.
-var byKey = []struct {
-	text string
-	goes bool
-}{
-	{"DELETE FROM t WHERE id = 1", true},
-	{`delete from t where "id" = $1 and c = 'x';`, true},
-	{"DELETE FROM t WHERE a = $1 AND b = $2 RETURNING *", true},
-	{"UPDATE t SET c = lower($1) WHERE id = $2", true},
-	{"DELETE FROM t WHERE a = 1", false},
-	{`DELETE FROM t WHERE "ID" = 1`, false},
-	{"DELETE FROM t WHERE id = 1 OR a = 1", false},
-	{"DELETE FROM t WHERE id = a", false},
-	{"DELETE FROM t WHERE id = -1", false},
-	{`DELETE FROM "t" WHERE "t"."id" = 1`, true},
-	{"DELETE FROM t WHERE t.a = 1 AND public.t.b = 2", true},
-	{"DELETE FROM t WHERE id.a = 1", false},
-	{"DELETE FROM t WHERE NOT id = 1", false},
-	{"DELETE FROM t", false},
-	{"DELETE FROM u WHERE id = 1", false},
-	{"UPDATE t SET c = (SELECT x FROM v) WHERE id = 1", false},
-	{"UPDATE t SET c = f() WHERE id = 1", false},
-	{"DELETE FROM t USING u WHERE id = 1", false},
-	{"WITH w AS (SELECT 1) DELETE FROM t WHERE id = 1", false},
-	{"DELETE FROM t WHERE id = 1; DELETE FROM t WHERE id = 2", false},
-	{"TRUNCATE t", false},
+// byKey are statements on a table with the keys (id) and (a, b), and what is sent in a
+// transaction that has seen it; "" is what counts.
+var byKey = []struct{ text, want string }{
+	{"DELETE FROM t WHERE id = 1", "DELETE FROM ONLY t WHERE id = 1"},
+	{`delete from t where "id" = $1 and c = 'x';`, `delete from ONLY t where "id" = $1 and c = 'x';`},
+	{"DELETE FROM ONLY t AS x WHERE x.a = $1 AND b = $2 RETURNING *", "DELETE FROM ONLY t AS x WHERE x.a = $1 AND b = $2 RETURNING *"},
+	{"UPDATE t SET c = lower($1) WHERE id = $2", "UPDATE ONLY t SET c = lower($1) WHERE id = $2"},
+	{`DELETE FROM "t" WHERE "t"."id" = 1`, `DELETE FROM ONLY "t" WHERE "t"."id" = 1`},
+	{"DELETE FROM t * WHERE id = 1", ""},
+	{"DELETE FROM t WHERE a = 1", ""},
+	{`DELETE FROM t WHERE "ID" = 1`, ""},
+	{"DELETE FROM t WHERE id = 1 OR a = 1", ""},
+	{"DELETE FROM t WHERE id = a", ""},
+	{"DELETE FROM t WHERE id = -1", ""},
+	{"DELETE FROM t WHERE t.a = 1 AND public.t.b = 2", "DELETE FROM ONLY t WHERE t.a = 1 AND public.t.b = 2"},
+	{"DELETE FROM t WHERE id.a = 1", ""},
+	{"DELETE FROM t WHERE NOT id = 1", ""},
+	{"DELETE FROM t", ""},
+	{"DELETE FROM u WHERE id = 1", ""},
+	{"UPDATE t SET c = (SELECT x FROM v) WHERE id = 1", ""},
+	{"UPDATE t SET c = f() WHERE id = 1", ""},
+	{"DELETE FROM t USING u WHERE id = 1", ""},
+	{"WITH w AS (SELECT 1) DELETE FROM t WHERE id = 1", ""},
+	{"DELETE FROM t WHERE id = 1; DELETE FROM t WHERE id = 2", ""},
+	{"TRUNCATE t", ""},
 }
 
 func seenTable(t *testing.T) *rig {
@@ -56,14 +55,23 @@ func TestOneRow(t *testing.T) {
 	for _, tt := range byKey {
 		r := seenTable(t)
 		r.conn.on("probe", int64(1))
-		f, err := r.StartAs(atMost(1), tt.text, AsWritten)
-		assert.Equal(t, tt.goes, err == nil && f.way == assured, tt.text)
-		if tt.goes {
-			assert.Empty(t, r.sent())
-			assert.True(t, f.Streams(), "its rows are told")
-			require.NoError(t, f.End(atMost(1), 1, nil))
-			assert.Equal(t, int64(1), r.events[0].Rows)
+		form := Counted
+		if strings.Contains(tt.text, "RETURNING") {
+			form = Rows
 		}
+		f, err := r.StartAs(atMost(1), tt.text, form)
+		if tt.want == "" {
+			assert.False(t, err == nil && f.keyed, tt.text)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, tt.want, f.Text())
+		assert.Equal(t, form == Counted, f.Tagged(), "the server's own tag")
+		assert.Empty(t, r.sent())
+		again, err := f.Answer(atMost(1), 1, nil)
+		require.NoError(t, err)
+		assert.False(t, again)
+		assert.Equal(t, int64(1), r.events[0].Rows)
 	}
 }
 
@@ -83,9 +91,9 @@ func TestOneRowAndBounds(t *testing.T) {
 		"a budget":    {dbguard.Budget(context.Background(), 5), args, false},
 		"a float":     {atMost(1), []driver.NamedValue{{Ordinal: 1, Value: 1.0}}, false},
 	} {
-		f, err := seenTable(t).StartWith(tt.ctx, text, tt.args, AsWritten)
+		f, err := seenTable(t).StartWith(tt.ctx, text, tt.args, Counted)
 		require.NoError(t, err)
-		assert.Equal(t, tt.goes, f.way == assured, name)
+		assert.Equal(t, tt.goes, f.keyed, name)
 	}
 }
 
@@ -94,22 +102,26 @@ func TestOneRowAndBounds(t *testing.T) {
 func TestOneRowEnds(t *testing.T) {
 	start := func(ctx context.Context) (*rig, *Flight) {
 		r := seenTable(t)
-		f, err := r.StartAs(ctx, "DELETE FROM t WHERE id = 1", AsWritten)
+		f, err := r.StartAs(ctx, "DELETE FROM t WHERE id = 1", Counted)
 		require.NoError(t, err)
+		require.True(t, f.keyed)
 		return r, f
 	}
 	failure := errors.New("no")
 	r, f := start(atMost(1))
-	require.ErrorIs(t, f.End(context.Background(), -1, failure), failure)
+	_, err := f.Answer(context.Background(), -1, failure)
+	require.ErrorIs(t, err, failure)
 	assert.Equal(t, dbguard.EffectUndone, r.events[0].Effect)
 
 	r, f = start(dbguard.Exactly(context.Background(), 1))
-	require.ErrorIs(t, f.End(context.Background(), 0, nil), dbguard.UnderLimit)
+	_, err = f.Answer(context.Background(), 0, nil)
+	require.ErrorIs(t, err, dbguard.UnderLimit)
 	assert.Empty(t, r.sent())
 	assert.False(t, r.Broken())
 
 	r, f = start(atMost(1))
-	require.ErrorIs(t, f.End(context.Background(), 2, nil), dbguard.OverLimit)
+	_, err = f.Answer(context.Background(), 2, nil)
+	require.ErrorIs(t, err, dbguard.OverLimit)
 	assert.Equal(t, []string{"ROLLBACK"}, r.sent())
 	assert.True(t, r.Broken(), "nothing else goes over this connection")
 	require.Error(t, r.TxEnded(context.Background(), true, nil))

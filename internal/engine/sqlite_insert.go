@@ -63,7 +63,7 @@ func (sc *liteSchema) calm(st *statement) bool {
 // It is empty where that does not fit, or more than new rows may be behind it.
 func (sc *liteSchema) insertText(f *Flight) string {
 	st := f.st
-	if st.op.Statements != 1 || len(st.targets) != 1 || len(st.kinds) != 1 || !only(st, dbguard.Insert) || !sc.calm(st) {
+	if st.op.Statements != 1 || len(st.targets) != 1 || len(st.kinds) != 1 || !solely(st, dbguard.Insert) || !sc.calm(st) {
 		return ""
 	}
 	x := &st.targets[0]

@@ -29,25 +29,6 @@ func (f *Flight) endWatched(ctx context.Context, affected int64, err error) erro
 	return f.op.End(dbguard.EffectNone, err)
 }
 
-// endAssured ends a statement that was certain to change one row at most. Should
-// it have changed more, the caller's transaction goes with it.
-func (f *Flight) endAssured(ctx context.Context, affected int64, err error) error {
-	s := f.s
-	switch {
-	case err != nil:
-		if s.lose(err) {
-			s.broken = true // and the server rolls back
-		}
-		return f.op.End(dbguard.EffectUndone, hide(err))
-	case f.op.Settle(dbguard.Count{Rows: affected}) == nil:
-		return f.op.End(dbguard.EffectApplied, nil)
-	case affected != 0:
-		_ = s.exec(ctx, ownTransaction.undo) // or the connection is gone
-		s.broken, s.lost = true, true
-	}
-	return f.op.End(dbguard.EffectUndone, nil)
-}
-
 // endObserved changes nothing of what the caller would see without a guard,
 // driver.ErrBadConn included: database/sql then sends the statement again.
 func (f *Flight) endObserved(affected int64, err error) error {

@@ -14,7 +14,6 @@ type way uint8
 const (
 	followed way = iota // control of transactions: not judged, but its outcome matters
 	watched             // as it is: it cannot be undone, or need not be
-	assured             // as it is, in the caller's transaction: it is certain not to go beyond its bound
 	alone               // in words of the session's, by which it bounds itself
 	own                 // in a transaction of the guard's
 	nested              // under a savepoint in the caller's transaction

@@ -26,6 +26,8 @@ type wording struct {
 	// bound, and raises no error: nothing is to be opened in the caller's
 	// transaction.
 	gated bool
+	// keyed says of a gated one that it changes one row at most, whatever the bound.
+	keyed bool
 	// mild says of a sealed one that its error ends nothing but the statement: in
 	// the caller's transaction there is nothing to open either.
 	mild bool
@@ -60,10 +62,6 @@ type rewording interface {
 // whether it needs a way at all.
 func (f *Flight) reword(ctx context.Context) {
 	f.wording = wording{}
-	if b, ok := f.s.backend.(certain); ok && f.way == nested && b.oneRow(f) {
-		f.way = assured
-		return
-	}
 	b, ok := f.s.backend.(rewording)
 	if !ok || f.form == AsWritten || f.verbatim || f.way < own {
 		return
@@ -166,6 +164,9 @@ func (f *Flight) answerGated(ctx context.Context, rows int64, err error) (again 
 		}
 		return false, f.op.End(dbguard.EffectUndone, hide(s.backend.(rewording).gateError(f, err)))
 	}
+	if f.keyed {
+		return false, f.endKeyed(ctx, rows)
+	}
 	refused, again := s.backend.(rewording).passed(f, rows)
 	if again {
 		return f.again(ctx)
@@ -178,6 +179,24 @@ func (f *Flight) answerGated(ctx context.Context, rows int64, err error) (again 
 	}
 	f.op.Settle(f.countOf(rows)) // the server has judged it
 	return false, f.op.End(dbguard.EffectApplied, nil)
+}
+
+// endKeyed ends a statement that can only have changed too few rows. Should there
+// be more all the same, the caller's transaction goes with them.
+func (f *Flight) endKeyed(ctx context.Context, rows int64) error {
+	f.land()
+	s := f.s
+	s.backend.touched(f.st, false)
+	if f.op.Settle(dbguard.Count{Rows: rows}) == nil {
+		return f.op.End(dbguard.EffectApplied, nil)
+	}
+	if rows > 0 {
+		ctx, cancel := outlive(ctx)
+		defer cancel()
+		_ = s.exec(ctx, ownTransaction.undo) // or the connection is gone
+		s.broken, s.lost = true, true
+	}
+	return f.op.End(dbguard.EffectUndone, nil)
 }
 
 // endSealed ends a flight whose count the server has judged. A budget may have

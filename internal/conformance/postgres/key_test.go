@@ -12,8 +12,7 @@ import (
 )
 
 // What a transaction has seen once of a table is not looked at again for a row that
-// is named by a key: the caller's text goes as it is, which its count of round trips
-// shows.
+// is named by a key, as the count of round trips shows.
 func TestKeysInATransaction(t *testing.T) {
 	texts := []string{
 		"DELETE FROM t WHERE id = $1", "UPDATE t SET v = v + 1 WHERE id = $1", "UPDATE t SET v = 0 WHERE id = $1 RETURNING v",
@@ -26,8 +25,10 @@ func TestKeysInATransaction(t *testing.T) {
 			stmt, err := tx.PrepareContext(atMost(t, 1), text)
 			require.NoError(t, err)
 			if seen {
-				_, err = stmt.ExecContext(atMost(t, 1), 1)
-				require.NoError(t, err)
+				for id := range 2 { // the second is prepared
+					_, err = stmt.ExecContext(atMost(t, 1), 1+id)
+					require.NoError(t, err)
+				}
 			}
 			return w.trips(func() {
 				for i := range 5 {
@@ -129,6 +130,29 @@ func TestKeysOfAnotherTable(t *testing.T) {
 			require.ErrorIs(t, err, dbguard.OverLimit, turn)
 			require.NoError(t, tx.Rollback())
 		}
+	})
+}
+
+// A table may be given children while the transaction holds its lock. They have keys
+// of their own, and triggers.
+func TestChildrenOfASeenTable(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change("CREATE TABLE heir (LIKE t); INSERT INTO heir SELECT 2, i FROM generate_series(1, 5) i")
+		tx, err := w.db.Begin()
+		require.NoError(t, err)
+		defer tx.Rollback()
+		_, err = tx.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = 1")
+		require.NoError(t, err)
+		w.change("ALTER TABLE heir INHERIT t")
+		for _, text := range []string{"DELETE FROM t WHERE id = 2", "DELETE FROM t WHERE v = 3"} {
+			_, err = tx.ExecContext(atMost(t, 1), text)
+			require.NoError(t, err)
+		}
+		_, err = tx.ExecContext(atMost(t, 1), "UPDATE t SET v = 0 WHERE v = 4")
+		require.ErrorIs(t, err, dbguard.OverLimit, "an UPDATE has not seen it before")
+		require.NoError(t, tx.Commit())
+		assert.Equal(t, 17, w.count("ONLY t"))
+		assert.Equal(t, 5, w.count("heir"))
 	})
 }
 
