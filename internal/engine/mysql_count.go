@@ -20,7 +20,7 @@ import (
 // What was counted is undone only in tables of a transactional engine. The
 // engine is looked up by a query that opens the tables: their metadata is
 // locked from then on, and no ALTER TABLE or CREATE TRIGGER can come in between.
-// A foreign key can: it is looked for once more afterwards.
+// A foreign key can: it is looked for once more afterwards (mysql_along.go).
 type mysqlCounter struct {
 	m           *mysql
 	f           *Flight
@@ -33,8 +33,8 @@ type mysqlCounter struct {
 	adds        bool // and sets off nothing at all
 
 	reach   *mysqlReach
-	stamped []mysqlTable // whose foreign keys matter
-	stamp   string
+	parents []mysqlTable // whose foreign keys matter
+	known   []foreignKey // those that lead away from them
 	walk    *keyWalk
 	entries int64 // of the undo log, before; -1: not needed
 }
@@ -96,62 +96,6 @@ func (c *mysqlCounter) explore(ctx context.Context, bases []mysqlTable) (note st
 	}
 	err = c.reach.code(ctx, st)
 	return c.reach.note, err
-}
-
-// keys prepares to count what foreign keys will do, where there are any.
-func (c *mysqlCounter) keys(ctx context.Context, bases []mysqlTable) (note string, err error) {
-	for t, ev := range c.reach.tables {
-		if ev&(updates|deletes) != 0 {
-			c.stamped = append(c.stamped, t)
-		}
-	}
-	if c.stamp, err = c.m.keyStamp(ctx, c.stamped); err != nil || c.stamp == "" {
-		return "", err
-	}
-	keys, err := c.m.keys(ctx, c.stamped)
-	if err != nil {
-		return "", err
-	}
-	if len(c.f.st.targets) == 1 && len(bases) == 1 {
-		if c.derived, err = c.m.changesWithOthers(ctx, bases[0], keys); err != nil {
-			return "", err
-		}
-	}
-	active, direct := c.leading(keys, bases)
-	if !active {
-		return "", nil
-	}
-	for _, k := range keys {
-		if !slices.Contains(c.stamped, k.child) {
-			c.stamped = append(c.stamped, k.child)
-		}
-	}
-	if c.stamp, err = c.m.keyStamp(ctx, c.stamped); err != nil {
-		return "", err
-	}
-	if direct && c.f.st.simple() != nil {
-		done, err := c.walkKeys(ctx, bases[0], keys)
-		if done || err != nil {
-			return "", err
-		}
-	}
-	if c.entries, err = c.m.undoEntries(ctx); err != nil && !c.f.s.lose(err) {
-		return "it changes rows along foreign keys, which this account cannot count (grant it PROCESS)", nil
-	}
-	return "", err
-}
-
-// leading reports that a foreign key will change rows, and that all of those
-// lead away from the one table that the text names itself.
-func (c *mysqlCounter) leading(keys []foreignKey, bases []mysqlTable) (active, direct bool) {
-	direct = len(bases) == 1 && !c.viewed
-	for t, ev := range c.reach.tables {
-		if len(keysFrom(keys, t, ev, c.assigns)) > 0 {
-			active = true
-			direct = direct && t == bases[0] && !slices.Contains(c.reach.behind, t)
-		}
-	}
-	return active, direct
 }
 
 // assigns reports that an UPDATE may give one of the columns another value. A
@@ -298,12 +242,8 @@ func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count
 		}
 		return dbguard.Count{}, nil
 	}
-	stamp, err := c.m.keyStamp(ctx, c.stamped)
-	if err != nil {
-		return dbguard.Count{}, err
-	}
-	if stamp != c.stamp {
-		return dbguard.Count{Rows: -1}, nil // a foreign key has come in between
+	if same, err := c.sameKeys(ctx); err != nil || !same {
+		return dbguard.Count{Rows: -1}, err
 	}
 	after, err := c.handled(ctx)
 	if err != nil {
