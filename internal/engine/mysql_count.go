@@ -24,10 +24,11 @@ import (
 type mysqlCounter struct {
 	m           *mysql
 	f           *Flight
-	before      int64
+	before      handlerCalls
 	partitioned bool
 	parts, all  int  // how many of the tables are, of how many
 	viewed      bool // a view was looked through
+	unseen      bool // a table is in no catalogue: a temporary one, or none
 	derived     bool // a column of the table changes with others
 	still       bool // an INSERT that sets off nothing that changes rows
 	adds        bool // and sets off nothing at all
@@ -35,6 +36,8 @@ type mysqlCounter struct {
 	reach   *mysqlReach
 	parents []mysqlTable // whose foreign keys matter
 	known   []foreignKey // those that lead away from them
+	bases   []mysqlTable // that the text names
+	text    string       // the caller's
 	walk    *keyWalk
 	entries int64 // of the undo log, before; -1: not needed
 }
@@ -167,6 +170,7 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 		bases = append(bases, mysqlTable{schema, table})
 		return nil
 	})
+	c.unseen = c.unseen || len(bases)+len(views) < len(names)
 	if err != nil || note != "" || len(views) == 0 {
 		return bases, note, err
 	}
@@ -220,21 +224,6 @@ func (c *mysqlCounter) definition(ctx context.Context, view []string) ([][]strin
 	return names, nil
 }
 
-// handled is the number of rows that the session has changed and removed.
-func (c *mysqlCounter) handled(ctx context.Context) (n int64, err error) {
-	text := "SHOW SESSION STATUS WHERE Variable_name IN ('Handler_update', 'Handler_delete', 'wsrep_connected')"
-	err = c.m.conn.Query(ctx, text, func(v []any) error {
-		if strings.EqualFold(asText(v[0]), "wsrep_connected") {
-			c.m.replicated = strings.EqualFold(asText(v[1]), "ON")
-			return nil
-		}
-		rows, err := asInt(v[1])
-		n += rows
-		return err
-	})
-	return n, err
-}
-
 func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count, error) {
 	if c.still {
 		if c.adds {
@@ -242,26 +231,45 @@ func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count
 		}
 		return dbguard.Count{}, nil
 	}
-	if same, err := c.sameKeys(ctx); err != nil || !same {
-		return dbguard.Count{Rows: -1}, err
+	affected, err := c.affected(ctx, affected)
+	if err != nil {
+		return dbguard.Count{}, err
 	}
 	after, err := c.handled(ctx)
 	if err != nil {
 		return dbguard.Count{}, err
 	}
-	if x := c.f.st.simple(); x != nil && x.op.Flags&sqlscan.Returning != 0 && affected == 0 {
-		affected = -1 // rows that Exec threw away are in no driver's count
+	if same, err := c.sameKeys(ctx); err != nil || !same {
+		return dbguard.Count{Rows: -1}, err
 	}
-	count, err := c.visible(ctx, after-c.before, affected)
+	did := after.since(c.before)
+	count, err := c.visible(ctx, did.changes, affected)
 	switch {
 	case err != nil:
 		return dbguard.Count{}, err
 	case c.walk != nil:
-		return c.walked(ctx, count, after-c.before, affected)
+		return c.walked(ctx, count, did.changes, affected)
 	case c.entries >= 0:
-		return c.logged(ctx, count, affected)
+		return c.logged(ctx, count, did, affected)
 	}
 	return count, nil
+}
+
+// affected is the server's number of affected rows, if the driver's is none.
+func (c *mysqlCounter) affected(ctx context.Context, affected int64) (int64, error) {
+	st := c.f.st
+	switch returns := len(st.targets) == 1 && st.targets[0].op.Flags&sqlscan.Returning != 0; {
+	case returns && st.simple() != nil && affected == 0:
+		return -1, nil // rows that Exec threw away are in no driver's count
+	case returns:
+	case affected < 0 && st.op.Statements == 1 && (st.simple() != nil || only(st, dbguard.Insert)):
+		n, err := askInts(ctx, c.m.conn, "SELECT ROW_COUNT()")
+		if err != nil {
+			return -1, err
+		}
+		return n[0], nil
+	}
+	return affected, nil
 }
 
 // visible counts what the server tells, which is all but foreign keys.

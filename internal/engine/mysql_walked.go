@@ -111,22 +111,22 @@ func (c *mysqlCounter) walked(ctx context.Context, count dbguard.Count, handled,
 // added, changed or removed, along foreign keys too, and two where a primary
 // key changes. It is the most that there can be; where no foreign key led
 // anywhere it is no more than what the server told.
-func (c *mysqlCounter) logged(ctx context.Context, count dbguard.Count, affected int64) (dbguard.Count, error) {
+func (c *mysqlCounter) logged(ctx context.Context, count dbguard.Count, did handlerCalls, affected int64) (dbguard.Count, error) {
 	after, err := c.m.undoEntries(ctx)
 	if err != nil {
 		return dbguard.Count{}, err
 	}
 	rows := after - c.entries
-	st := c.f.st
-	if len(st.targets) == 1 && st.targets[0].op.Kind == sqlscan.Replace && st.targets[0].op.Rows > 0 {
-		rows -= st.targets[0].op.Rows
-	}
-	if only(st, dbguard.Insert) && st.op.Statements == 1 {
-		rows -= max(affected, 0)
+	if rows > count.Rows {
+		added, err := c.added(ctx, did, affected)
+		if err != nil {
+			return dbguard.Count{}, err
+		}
+		rows -= added
 	}
 	if hidden := rows - count.Rows; hidden > 0 {
-		if len(count.Tables) == 0 && len(st.op.Acts) == 1 {
-			count.Tables = []dbguard.TableRows{{Table: st.op.Acts[0].Object, Rows: count.Rows}}
+		if len(count.Tables) == 0 && len(c.f.st.op.Acts) == 1 {
+			count.Tables = []dbguard.TableRows{{Table: c.f.st.op.Acts[0].Object, Rows: count.Rows}}
 		}
 		count.Tables = append(count.Tables, dbguard.TableRows{Rows: hidden, Via: "foreign key"})
 		count.Rows = rows
