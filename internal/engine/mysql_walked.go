@@ -71,10 +71,15 @@ func (w *keyWalk) tell(direct int64) []dbguard.TableRows {
 // statement has changed the rows that the walk began with and no others.
 func (c *mysqlCounter) walked(ctx context.Context, count dbguard.Count, handled, affected int64) (dbguard.Count, error) {
 	w, roots := c.walk, int64(len(c.walk.roots))
-	kept, err := int64(0), error(nil)
 	ev := eventsOf(c.f.st.simple().op.Kind)
+	if ev == updates {
+		if stay, err := c.stays(ctx, handled, affected); err != nil || stay {
+			return count, err
+		}
+	}
+	kept := int64(0)
 	for _, k := range keysFrom(w.keys, w.own, ev, c.assigns) {
-		n, err := w.left(ctx, k)
+		n, _, err := w.left(ctx, k.parentCols)
 		if err != nil {
 			return count, err
 		}
@@ -84,11 +89,8 @@ func (c *mysqlCounter) walked(ctx context.Context, count dbguard.Count, handled,
 	if direct < 0 {
 		direct = handled
 	}
-	switch {
-	case ev == deletes && (kept > 0 || direct > roots && !c.reach.wrote || w.again == 0 && direct < roots):
-		return dbguard.Count{Rows: -1}, err
-	case ev == updates && (direct == 0 || roots == 1 && kept == 1):
-		return count, nil // no key has changed
+	if ev == deletes && (kept > 0 || direct > roots && !c.reach.wrote || w.again == 0 && direct < roots) {
+		return dbguard.Count{Rows: -1}, nil
 	}
 	var hidden int64
 	for _, t := range w.hidden {
@@ -104,7 +106,32 @@ func (c *mysqlCounter) walked(ctx context.Context, count dbguard.Count, handled,
 	} else {
 		count.Tables = append(count.Tables, w.hidden...)
 	}
-	return count, err
+	return count, nil
+}
+
+// stays reports that an UPDATE has left every row that it found with its keys. In
+// one statement no two rows can change places: a primary key is free or taken.
+func (c *mysqlCounter) stays(ctx context.Context, handled, affected int64) (bool, error) {
+	w := c.walk
+	if affected == 0 || handled == 0 {
+		return true, nil
+	}
+	var primary []string
+	for _, col := range w.tables[w.own] {
+		if col.primary {
+			primary = append(primary, col.name)
+		}
+	}
+	if len(primary) == 0 {
+		return false, nil // another row may have the same key
+	}
+	for _, k := range keysFrom(w.keys, w.own, updates, c.assigns) {
+		n, of, err := w.left(ctx, append(slices.Clone(primary), k.parentCols...))
+		if err != nil || n < of {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // logged counts by the transaction's undo log, which has one entry for each row

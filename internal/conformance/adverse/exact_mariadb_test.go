@@ -60,6 +60,27 @@ var exact = []struct {
 		"UPDATE s SET id = id + 1000 WHERE id BETWEEN 20 AND 22", 5, 0,
 	},
 	{
+		"keys that stay as they are, and a trigger",
+		[]string{itself + "ON UPDATE CASCADE)", kids + "ON UPDATE SET NULL)", tree, "INSERT INTO kid VALUES (1, 8), (2, 1)", "CREATE TRIGGER g BEFORE UPDATE ON s FOR EACH ROW SET NEW.a = 77"},
+		"UPDATE s SET id = id + 0 WHERE id IN (1, 3, 8)", 3, 0,
+	},
+	{
+		"a key that another row has too",
+		[]string{
+			"CREATE TABLE p (id INT PRIMARY KEY, k INT, KEY (k))", "INSERT INTO p VALUES (1, 5), (2, 5)",
+			"CREATE TABLE kid (id INT PRIMARY KEY, r INT, FOREIGN KEY (r) REFERENCES p (k) ON UPDATE CASCADE)", "INSERT INTO kid VALUES (1, 5), (2, 5)",
+		},
+		"UPDATE p SET k = 6 WHERE id = 1", 3, 0,
+	},
+	{
+		"a key that another row has too, and no primary key",
+		[]string{
+			"CREATE TABLE p (id INT, k INT, KEY (k))", "INSERT INTO p VALUES (1, 5), (2, 5)",
+			"CREATE TABLE kid (id INT PRIMARY KEY, r INT, FOREIGN KEY (r) REFERENCES p (k) ON UPDATE CASCADE)", "INSERT INTO kid VALUES (1, 5), (2, 5)",
+		},
+		"UPDATE p SET k = 6 WHERE id = 1", 3, 0,
+	},
+	{
 		"a function that deletes, and a trigger that notes it",
 		[]string{
 			itself + "ON DELETE CASCADE)", tree, logged,
