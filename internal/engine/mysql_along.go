@@ -16,7 +16,7 @@ import (
 
 // keys prepares to count what foreign keys will do, where there are any.
 func (c *mysqlCounter) keys(ctx context.Context, bases []mysqlTable) (note string, err error) {
-	c.bases, c.text = bases, c.f.callers
+	c.bases = bases
 	for t, ev := range c.reach.tables {
 		if ev&(updates|deletes) != 0 {
 			c.parents = append(c.parents, t)

@@ -45,7 +45,7 @@ type mysqlCounter struct {
 func (c *mysqlCounter) survey(context.Context) (string, error) { return "", nil }
 
 func (c *mysqlCounter) baseline(ctx context.Context) (string, error) {
-	c.entries = -1
+	c.entries, c.text = -1, c.f.callers
 	if done, err := c.adding(ctx); done || err != nil {
 		return "", err
 	}
@@ -262,7 +262,7 @@ func (c *mysqlCounter) affected(ctx context.Context, affected int64) (int64, err
 	case returns && st.simple() != nil && affected == 0:
 		return -1, nil // rows that Exec threw away are in no driver's count
 	case returns:
-	case affected < 0 && st.op.Statements == 1 && (st.simple() != nil || only(st, dbguard.Insert)):
+	case affected < 0 && st.op.Statements == 1 && !c.reads() && (st.simple() != nil || only(st, dbguard.Insert)):
 		n, err := askInts(ctx, c.m.conn, "SELECT ROW_COUNT()")
 		if err != nil {
 			return -1, err
@@ -270,6 +270,11 @@ func (c *mysqlCounter) affected(ctx context.Context, affected int64) (int64, err
 		return n[0], nil
 	}
 	return affected, nil
+}
+
+// reads reports that the text may read from views, and so call what it likes.
+func (c *mysqlCounter) reads() bool {
+	return c.viewed || c.text == "" || c.f.st.queries || containsFold(c.text, "select") || containsFold(c.text, "table") || executes(c.text)
 }
 
 // visible counts what the server tells, which is all but foreign keys.
