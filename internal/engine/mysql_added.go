@@ -52,7 +52,7 @@ func (c *mysqlCounter) handled(ctx context.Context) (h handlerCalls, err error) 
 // statement, unless IGNORE or a handler lets it pass. A sequence is written without
 // an entry.
 func (c *mysqlCounter) added(ctx context.Context, did handlerCalls, affected int64) (n int64, err error) {
-	stored, err := c.stored(ctx)
+	stored, err := c.stored(ctx, inserts)
 	if err != nil || !stored {
 		return 0, err
 	}
@@ -94,15 +94,23 @@ func (c *mysqlCounter) parented() bool {
 	return len(c.bases) == 1 && slices.ContainsFunc(c.known, func(k foreignKey) bool { return k.parent == c.bases[0] })
 }
 
-// stored reports that rows are added to InnoDB's tables alone, and to none that is
-// temporary: one may go by the name of another. What is added there is in no undo
-// log.
-func (c *mysqlCounter) stored(ctx context.Context) (bool, error) {
+// holdsAll reports that the undo log has an entry for each row that was changed.
+func (c *mysqlCounter) holdsAll(ctx context.Context) (bool, error) {
+	if stored, err := c.stored(ctx, inserts|updates|deletes); err != nil || !stored {
+		return false, err
+	}
+	return c.told(ctx)
+}
+
+// stored reports that these things happen to InnoDB's tables alone, and to none
+// that is temporary: one may go by the name of another. What happens there is in no
+// undo log.
+func (c *mysqlCounter) stored(ctx context.Context, these events) (bool, error) {
 	if c.unseen {
 		return false, nil
 	}
 	for t, ev := range c.reach.tables {
-		if ev&inserts == 0 {
+		if ev&these == 0 {
 			continue
 		}
 		var made string

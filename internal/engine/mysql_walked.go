@@ -17,6 +17,10 @@ func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []fore
 	if !ok || c.partitioned || limit > maxProbe || x.op.Kind == sqlscan.Delete && slices.ContainsFunc(keys, own.changesItself) {
 		return false, nil
 	}
+	update := x.op.Kind == sqlscan.Update
+	if update && (x.op.Flags&sqlscan.HasLimit != 0 || !foreseeable(rows)) {
+		return false, nil
+	}
 	w := &keyWalk{c: c, keys: keys, limit: limit, own: own, seen: map[mysqlTable]map[string]bool{}}
 	if note, err := w.columns(ctx); err != nil || note != "" {
 		return false, err
@@ -29,7 +33,6 @@ func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []fore
 		return false, c.f.s.graveError(err) // or else the statement will tell
 	}
 	w.total = int64(len(w.roots))
-	update := x.op.Kind == sqlscan.Update
 	if w.over() && update {
 		return false, nil // not every row that is found need change
 	}
@@ -44,6 +47,25 @@ func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []fore
 		return true, c.f.op.Foresee(dbguard.Count{Rows: w.total, Tables: w.tell(int64(len(w.roots)))})
 	}
 	return true, nil
+}
+
+// foreseeable reports a selection that is the same when it is made again: a DELETE shows
+// afterwards which rows it meant, an UPDATE does not.
+func foreseeable(selection string) bool {
+	word := ""
+	for tok := range tokens(&sqlscan.Text{Source: selection, Dialect: sqlscan.MySQL, Mode: sqlscan.MySQL.DefaultMode()}, 0, int32(len(selection))) {
+		text := strings.ToUpper(selection[tok.Pos:tok.End])
+		switch {
+		case strings.HasPrefix(text, "@"), text == "SELECT", strings.HasPrefix(text, "CURRENT"), strings.HasPrefix(text, "LOCALTIME"), strings.HasPrefix(text, "UTC_"):
+			return false
+		case text == "(" && word != "" && !slices.Contains([]string{"WHERE", "IN", "AND", "OR", "NOT", "BETWEEN", "XOR", "LIKE"}, word):
+			return false // a function
+		}
+		if word = ""; tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent {
+			word = text
+		}
+	}
+	return true
 }
 
 // changesItself reports a key by which a DELETE from the table changes rows that it
@@ -73,6 +95,9 @@ func (c *mysqlCounter) walked(ctx context.Context, count dbguard.Count, handled,
 	w, roots := c.walk, int64(len(c.walk.roots))
 	ev := eventsOf(c.f.st.simple().op.Kind)
 	if ev == updates {
+		if affected > roots || handled > roots && !c.reach.wrote {
+			return dbguard.Count{Rows: -1}, nil // others have added some
+		}
 		if stay, err := c.stays(ctx, handled, affected); err != nil || stay {
 			return count, err
 		}
@@ -144,12 +169,17 @@ func (c *mysqlCounter) logged(ctx context.Context, count dbguard.Count, did hand
 		return dbguard.Count{}, err
 	}
 	rows := after - c.entries
-	if rows > count.Rows {
+	switch {
+	case rows > count.Rows:
 		added, err := c.added(ctx, did, affected)
 		if err != nil {
 			return dbguard.Count{}, err
 		}
 		rows -= added
+	case rows < count.Rows: // some are as they were, or were undone on the way
+		if all, err := c.holdsAll(ctx); err != nil || all {
+			return dbguard.Count{Rows: rows}, err
+		}
 	}
 	if hidden := rows - count.Rows; hidden > 0 {
 		if len(count.Tables) == 0 && len(c.f.st.op.Acts) == 1 {

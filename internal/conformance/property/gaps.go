@@ -64,6 +64,11 @@ var gaps = []gap{
 			"CREATE TABLE kid (id INT PRIMARY KEY, r INT, FOREIGN KEY (r) REFERENCES t (id) ON UPDATE CASCADE)", "INSERT INTO kid VALUES (1, 2), (2, 2)").atMost(2),
 	},
 	{
+		name: "what DO has undone, as it hides the error, is counted", on: maria, failing: overStrict,
+		explains: func(c *testcase, _ *verdict) bool { return strings.HasPrefix(c.Text, "DO ") },
+		example:  example("function in SELECT", "DO f()", makeT, fillT, "CREATE FUNCTION f() RETURNS INT MODIFIES SQL DATA BEGIN UPDATE t SET id = 9; RETURN 1; END"),
+	},
+	{
 		name: "a row of a partition that code changes counts twice", on: maria, failing: overStrict,
 		explains: func(c *testcase, _ *verdict) bool {
 			all := strings.Join(c.Setup, ";")
