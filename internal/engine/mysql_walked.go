@@ -117,15 +117,13 @@ func (c *mysqlCounter) walked(ctx context.Context, count dbguard.Count, handled,
 	if ev == deletes && (kept > 0 || direct > roots && !c.reach.wrote || w.again == 0 && direct < roots) {
 		return dbguard.Count{Rows: -1}, nil
 	}
-	var hidden int64
-	for _, t := range w.hidden {
-		hidden += t.Rows
-	}
 	if ev == deletes {
 		direct = max(direct, roots) // some were taken along by others before their turn
 		count.Rows = max(count.Rows, roots)
 	}
-	count.Rows += hidden
+	for _, t := range w.hidden {
+		count.Rows += t.Rows
+	}
 	if len(count.Tables) == 0 {
 		count.Tables = w.tell(direct)
 	} else {
