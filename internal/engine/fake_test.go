@@ -56,6 +56,14 @@ func label(text string) string {
 		return "engines"
 	case strings.HasPrefix(text, "SELECT t.TABLE_SCHEMA, @@t"):
 		return "plainly"
+	case strings.HasPrefix(text, "SELECT 1 FROM information_schema.INNODB_SYS_FOREIGN"):
+		return "referred"
+	case strings.HasPrefix(text, "WITH RECURSIVE k AS"):
+		return "keys"
+	case strings.HasPrefix(text, "SELECT COUNT(*) FROM information_schema.COLUMNS"):
+		return "derived"
+	case strings.HasPrefix(text, "WITH k AS"):
+		return "keys again"
 	case strings.HasPrefix(text, "SHOW SESSION STATUS"):
 		return "handled"
 	case strings.Contains(text, ".sqlite_master WHERE"), strings.Contains(text, "pg_catalog.pg_class c JOIN"):

@@ -9,6 +9,7 @@ import (
 // routineBody is what a trigger, function or procedure can do, as far as its
 // own text tells: the server's SQL_DATA_ACCESS is a claim that nobody checks.
 type routineBody struct {
+	text    string
 	changes []bodyChange
 	calls   [][]string // stored functions, or what may be one
 	procs   [][]string // CALL
@@ -24,7 +25,7 @@ type bodyChange struct {
 // readBody reads a body: one statement, or BEGIN … END with control flow, which
 // is cut into its statements. Each is classified by itself.
 func readBody(body, sqlMode string) *routineBody {
-	b := &routineBody{}
+	b := &routineBody{text: body}
 	if strings.Contains(sqlMode, "ORACLE") {
 		b.dark = "is written for sql_mode ORACLE"
 		return b

@@ -20,21 +20,24 @@ import (
 // What was counted is undone only in tables of a transactional engine. The
 // engine is looked up by a query that opens the tables: their metadata is
 // locked from then on, and no ALTER TABLE or CREATE TRIGGER can come in between.
-// A foreign key can: it is looked for once more afterwards.
+// A foreign key can: it is looked for once more afterwards (mysql_along.go).
 type mysqlCounter struct {
 	m           *mysql
 	f           *Flight
-	before      int64
+	before      handlerCalls
 	partitioned bool
 	parts, all  int  // how many of the tables are, of how many
 	viewed      bool // a view was looked through
+	unseen      bool // a table is in no catalogue: a temporary one, or none
 	derived     bool // a column of the table changes with others
 	still       bool // an INSERT that sets off nothing that changes rows
 	adds        bool // and sets off nothing at all
 
 	reach   *mysqlReach
-	stamped []mysqlTable // whose foreign keys matter
-	stamp   string
+	parents []mysqlTable // whose foreign keys matter
+	known   []foreignKey // those that lead away from them
+	bases   []mysqlTable // that the text names
+	text    string       // the caller's
 	walk    *keyWalk
 	entries int64 // of the undo log, before; -1: not needed
 }
@@ -42,7 +45,7 @@ type mysqlCounter struct {
 func (c *mysqlCounter) survey(context.Context) (string, error) { return "", nil }
 
 func (c *mysqlCounter) baseline(ctx context.Context) (string, error) {
-	c.entries = -1
+	c.entries, c.text = -1, c.f.callers
 	if done, err := c.adding(ctx); done || err != nil {
 		return "", err
 	}
@@ -96,62 +99,6 @@ func (c *mysqlCounter) explore(ctx context.Context, bases []mysqlTable) (note st
 	}
 	err = c.reach.code(ctx, st)
 	return c.reach.note, err
-}
-
-// keys prepares to count what foreign keys will do, where there are any.
-func (c *mysqlCounter) keys(ctx context.Context, bases []mysqlTable) (note string, err error) {
-	for t, ev := range c.reach.tables {
-		if ev&(updates|deletes) != 0 {
-			c.stamped = append(c.stamped, t)
-		}
-	}
-	if c.stamp, err = c.m.keyStamp(ctx, c.stamped); err != nil || c.stamp == "" {
-		return "", err
-	}
-	keys, err := c.m.keys(ctx, c.stamped)
-	if err != nil {
-		return "", err
-	}
-	if len(c.f.st.targets) == 1 && len(bases) == 1 {
-		if c.derived, err = c.m.changesWithOthers(ctx, bases[0], keys); err != nil {
-			return "", err
-		}
-	}
-	active, direct := c.leading(keys, bases)
-	if !active {
-		return "", nil
-	}
-	for _, k := range keys {
-		if !slices.Contains(c.stamped, k.child) {
-			c.stamped = append(c.stamped, k.child)
-		}
-	}
-	if c.stamp, err = c.m.keyStamp(ctx, c.stamped); err != nil {
-		return "", err
-	}
-	if direct && c.f.st.simple() != nil {
-		done, err := c.walkKeys(ctx, bases[0], keys)
-		if done || err != nil {
-			return "", err
-		}
-	}
-	if c.entries, err = c.m.undoEntries(ctx); err != nil && !c.f.s.lose(err) {
-		return "it changes rows along foreign keys, which this account cannot count (grant it PROCESS)", nil
-	}
-	return "", err
-}
-
-// leading reports that a foreign key will change rows, and that all of those
-// lead away from the one table that the text names itself.
-func (c *mysqlCounter) leading(keys []foreignKey, bases []mysqlTable) (active, direct bool) {
-	direct = len(bases) == 1 && !c.viewed
-	for t, ev := range c.reach.tables {
-		if len(keysFrom(keys, t, ev, c.assigns)) > 0 {
-			active = true
-			direct = direct && t == bases[0] && !slices.Contains(c.reach.behind, t)
-		}
-	}
-	return active, direct
 }
 
 // assigns reports that an UPDATE may give one of the columns another value. A
@@ -223,6 +170,7 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 		bases = append(bases, mysqlTable{schema, table})
 		return nil
 	})
+	c.unseen = c.unseen || len(bases)+len(views) < len(names)
 	if err != nil || note != "" || len(views) == 0 {
 		return bases, note, err
 	}
@@ -276,21 +224,6 @@ func (c *mysqlCounter) definition(ctx context.Context, view []string) ([][]strin
 	return names, nil
 }
 
-// handled is the number of rows that the session has changed and removed.
-func (c *mysqlCounter) handled(ctx context.Context) (n int64, err error) {
-	text := "SHOW SESSION STATUS WHERE Variable_name IN ('Handler_update', 'Handler_delete', 'wsrep_connected')"
-	err = c.m.conn.Query(ctx, text, func(v []any) error {
-		if strings.EqualFold(asText(v[0]), "wsrep_connected") {
-			c.m.replicated = strings.EqualFold(asText(v[1]), "ON")
-			return nil
-		}
-		rows, err := asInt(v[1])
-		n += rows
-		return err
-	})
-	return n, err
-}
-
 func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count, error) {
 	if c.still {
 		if c.adds {
@@ -298,30 +231,50 @@ func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count
 		}
 		return dbguard.Count{}, nil
 	}
-	stamp, err := c.m.keyStamp(ctx, c.stamped)
+	affected, err := c.affected(ctx, affected)
 	if err != nil {
 		return dbguard.Count{}, err
-	}
-	if stamp != c.stamp {
-		return dbguard.Count{Rows: -1}, nil // a foreign key has come in between
 	}
 	after, err := c.handled(ctx)
 	if err != nil {
 		return dbguard.Count{}, err
 	}
-	if x := c.f.st.simple(); x != nil && x.op.Flags&sqlscan.Returning != 0 && affected == 0 {
-		affected = -1 // rows that Exec threw away are in no driver's count
+	if same, err := c.sameKeys(ctx); err != nil || !same {
+		return dbguard.Count{Rows: -1}, err
 	}
-	count, err := c.visible(ctx, after-c.before, affected)
+	did := after.since(c.before)
+	count, err := c.visible(ctx, did.changes, affected)
 	switch {
 	case err != nil:
 		return dbguard.Count{}, err
 	case c.walk != nil:
-		return c.walked(ctx, count, after-c.before, affected)
+		return c.walked(ctx, count, did.changes, affected)
 	case c.entries >= 0:
-		return c.logged(ctx, count, affected)
+		return c.logged(ctx, count, did, affected)
 	}
 	return count, nil
+}
+
+// affected is the server's number of affected rows, if the driver's is none.
+func (c *mysqlCounter) affected(ctx context.Context, affected int64) (int64, error) {
+	st := c.f.st
+	switch returns := len(st.targets) == 1 && st.targets[0].op.Flags&sqlscan.Returning != 0; {
+	case returns && st.simple() != nil && affected == 0:
+		return -1, nil // rows that Exec threw away are in no driver's count
+	case returns:
+	case affected < 0 && st.op.Statements == 1 && !c.reads() && (st.simple() != nil || solely(st, dbguard.Insert)):
+		n, err := askInts(ctx, c.m.conn, "SELECT ROW_COUNT()")
+		if err != nil {
+			return -1, err
+		}
+		return n[0], nil
+	}
+	return affected, nil
+}
+
+// reads reports that the text may read from views, and so call what it likes.
+func (c *mysqlCounter) reads() bool {
+	return c.viewed || c.text == "" || c.f.st.queries || containsFold(c.text, "select") || containsFold(c.text, "table") || executes(c.text)
 }
 
 // visible counts what the server tells, which is all but foreign keys.

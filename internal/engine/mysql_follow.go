@@ -155,7 +155,7 @@ func (w *keyWalk) follow(ctx context.Context, t mysqlTable, ev events, rows []wa
 			return slices.ContainsFunc(cols, func(c string) bool { return containsName(k.childCols, c) })
 		}
 		for part := range slices.Chunk(rows, chunk) {
-			cond := k.children(part)
+			cond, _ := k.children(part)
 			if cond == "" {
 				continue
 			}
@@ -185,8 +185,9 @@ func containsName(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 }
 
-// children is the condition for the rows that point to one of the parents.
-func (k *foreignKey) children(parents []walkRow) string {
+// children is the condition for the rows that point to one of the parents, and how
+// many of those have a key.
+func (k *foreignKey) children(parents []walkRow) (cond string, with int) {
 	var alternatives []string
 	for _, p := range parents {
 		parts := make([]string, 0, len(k.childCols))
@@ -199,7 +200,7 @@ func (k *foreignKey) children(parents []walkRow) string {
 			alternatives = append(alternatives, "("+strings.Join(parts, " AND ")+")")
 		}
 	}
-	return strings.Join(alternatives, " OR ")
+	return strings.Join(alternatives, " OR "), len(alternatives)
 }
 
 func (w *keyWalk) add(t mysqlTable, via string, n int64) {
@@ -235,19 +236,21 @@ func (w *keyWalk) estimate(ctx context.Context, t mysqlTable, via, cond string) 
 	return nil
 }
 
-// left counts those of the statement's rows that still have their key.
-func (w *keyWalk) left(ctx context.Context, k foreignKey) (n int64, err error) {
-	self := foreignKey{childCols: k.parentCols, parentCols: k.parentCols}
+// left counts those of the statement's rows that are there with the same values in
+// the columns, of how many that have any.
+func (w *keyWalk) left(ctx context.Context, columns []string) (n, of int64, err error) {
+	self := foreignKey{childCols: columns, parentCols: columns}
 	for part := range slices.Chunk(w.roots, chunk) {
-		cond := self.children(part)
-		if cond == "" {
+		cond, with := self.children(part)
+		if with == 0 {
 			continue
 		}
+		of += int64(with)
 		got, err := askInts(ctx, w.c.m.conn, "SELECT COUNT(*) FROM "+w.own.quoted()+" WHERE "+cond)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		n += got[0]
 	}
-	return n, nil
+	return n, of, nil
 }

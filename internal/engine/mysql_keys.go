@@ -57,39 +57,32 @@ func referenced(tables []mysqlTable) string {
 
 const dictionary = "information_schema.INNODB_SYS_FOREIGN"
 
-// keyStamp is what the foreign keys to the tables are now: asked again after
-// the statement, it tells whether one has come in between. It can: adding one to
-// a child waits for no lock on the parent. None can go once it has been
-// followed, since the statement then holds the child's metadata lock.
-func (m *mysql) keyStamp(ctx context.Context, tables []mysqlTable) (stamp string, err error) {
+// referredTo reports that there are foreign keys to the tables.
+func (m *mysql) referredTo(ctx context.Context, tables []mysqlTable) (some bool, err error) {
 	if len(tables) == 0 {
-		return "", nil
+		return false, nil
 	}
-	text := "SELECT ID, TYPE FROM " + dictionary + " WHERE " + referenced(tables)
+	text := "SELECT 1 FROM " + dictionary + " WHERE " + referenced(tables) + " LIMIT 1"
 	if m.noDictionary {
-		text = standardStamp
+		text = standardlyReferenced(tables)
 	}
-	var lines []string
-	err = m.conn.Query(ctx, text, func(v []any) error {
-		line := ""
-		for _, x := range v {
-			line += asText(x) + "\x00"
-		}
-		lines = append(lines, line)
-		return nil
-	})
+	err = m.conn.Query(ctx, text, func([]any) error { some = true; return nil })
 	if err != nil && !m.noDictionary && deniesDictionary(err) {
 		m.noDictionary = true
-		return m.keyStamp(ctx, tables)
+		return m.referredTo(ctx, tables)
 	}
-	slices.Sort(lines)
-	return strings.Join(lines, "\n"), err
+	return some, err
 }
 
-// standardStamp is every foreign key that the account sees: what it has no
-// privilege on is not among them.
-const standardStamp = "SELECT CONSTRAINT_SCHEMA, CONSTRAINT_NAME, TABLE_NAME, REFERENCED_TABLE_NAME, DELETE_RULE, UPDATE_RULE" +
-	" FROM information_schema.REFERENTIAL_CONSTRAINTS"
+// standardlyReferenced asks the standard's own view, where the account sees the
+// foreign keys of those tables that it has a privilege on.
+func standardlyReferenced(tables []mysqlTable) string {
+	names := make([]string, len(tables))
+	for i, t := range tables {
+		names[i] = quoteString(sqlscan.MySQL, t.name)
+	}
+	return "SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE REFERENCED_TABLE_NAME IN (" + strings.Join(names, ", ") + ") LIMIT 1"
+}
 
 // deniesDictionary knows that the account lacks PROCESS (1227), or that the
 // server is MySQL, which has no such table (1109).
@@ -108,18 +101,31 @@ func mysqlError(err error, number string) bool {
 // transaction: ER_LOCK_DEADLOCK, also of a conflict between nodes.
 func isConflict(err error) bool { return err != nil && mysqlError(err, "1213") }
 
+const keyColumns = "ID, FOR_NAME, REF_NAME, TYPE"
+
 // keys are the foreign keys that lead away from the tables, step by step.
 func (m *mysql) keys(ctx context.Context, tables []mysqlTable) ([]foreignKey, error) {
 	if m.noDictionary {
 		return m.standardKeys(ctx, tables)
 	}
-	const columns = "ID, FOR_NAME, REF_NAME, TYPE"
-	text := "WITH RECURSIVE k AS (SELECT " + columns + " FROM " + dictionary + " WHERE " + referenced(tables) +
-		" UNION SELECT f.ID, f.FOR_NAME, f.REF_NAME, f.TYPE FROM " + dictionary + " f JOIN k ON f.REF_NAME = k.FOR_NAME)" +
-		" SELECT k.ID, " + splitName("k.FOR_NAME") + ", " + splitName("k.REF_NAME") + ", k.TYPE, c.FOR_COL_NAME, c.REF_COL_NAME" +
+	return m.askKeys(ctx, "WITH RECURSIVE k AS (SELECT "+keyColumns+" FROM "+dictionary+" WHERE "+referenced(tables)+
+		" UNION SELECT f.ID, f.FOR_NAME, f.REF_NAME, f.TYPE FROM "+dictionary+" f JOIN k ON f.REF_NAME = k.FOR_NAME)")
+}
+
+// keysTo are the foreign keys to the tables, which are all that can be reached by
+// any.
+func (m *mysql) keysTo(ctx context.Context, tables []mysqlTable) ([]foreignKey, error) {
+	if m.noDictionary {
+		return m.standardKeys(ctx, tables)
+	}
+	return m.askKeys(ctx, "WITH k AS (SELECT "+keyColumns+" FROM "+dictionary+" WHERE "+referenced(tables)+")")
+}
+
+// askKeys asks InnoDB's dictionary for the keys of a WITH clause.
+func (m *mysql) askKeys(ctx context.Context, with string) (keys []foreignKey, err error) {
+	text := with + " SELECT k.ID, " + splitName("k.FOR_NAME") + ", " + splitName("k.REF_NAME") + ", k.TYPE, c.FOR_COL_NAME, c.REF_COL_NAME" +
 		" FROM k JOIN " + dictionary + "_COLS c ON c.ID = k.ID ORDER BY k.ID, c.POS"
-	var keys []foreignKey
-	err := m.conn.Query(ctx, text, func(v []any) error {
+	err = m.conn.Query(ctx, text, func(v []any) error {
 		kind, err := asInt(v[5])
 		if err != nil {
 			return err

@@ -60,6 +60,7 @@ type mysqlReach struct {
 	behind []mysqlTable          // changed by code, and not named by the statement
 	wrote  bool                  // some routine or trigger changes or adds rows
 	fires  bool                  // there are triggers
+	texts  []string              // the bodies that have been read
 	note   string
 }
 
@@ -121,6 +122,7 @@ func (r *mysqlReach) body(ctx context.Context, schema, who string, b *routineBod
 		r.note = who + " " + b.dark
 		return nil
 	}
+	r.texts = append(r.texts, b.text)
 	if err := r.routines(ctx, schema, who, b.calls, "FUNCTION"); err != nil || r.note != "" {
 		return err
 	}

@@ -17,6 +17,10 @@ func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []fore
 	if !ok || c.partitioned || limit > maxProbe || x.op.Kind == sqlscan.Delete && slices.ContainsFunc(keys, own.changesItself) {
 		return false, nil
 	}
+	update := x.op.Kind == sqlscan.Update
+	if update && (x.op.Flags&sqlscan.HasLimit != 0 || !foreseeable(rows)) {
+		return false, nil
+	}
 	w := &keyWalk{c: c, keys: keys, limit: limit, own: own, seen: map[mysqlTable]map[string]bool{}}
 	if note, err := w.columns(ctx); err != nil || note != "" {
 		return false, err
@@ -29,7 +33,6 @@ func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []fore
 		return false, c.f.s.graveError(err) // or else the statement will tell
 	}
 	w.total = int64(len(w.roots))
-	update := x.op.Kind == sqlscan.Update
 	if w.over() && update {
 		return false, nil // not every row that is found need change
 	}
@@ -44,6 +47,25 @@ func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []fore
 		return true, c.f.op.Foresee(dbguard.Count{Rows: w.total, Tables: w.tell(int64(len(w.roots)))})
 	}
 	return true, nil
+}
+
+// foreseeable reports a selection that is the same when it is made again: a DELETE shows
+// afterwards which rows it meant, an UPDATE does not.
+func foreseeable(selection string) bool {
+	word := ""
+	for tok := range tokens(&sqlscan.Text{Source: selection, Dialect: sqlscan.MySQL, Mode: sqlscan.MySQL.DefaultMode()}, 0, int32(len(selection))) {
+		text := strings.ToUpper(selection[tok.Pos:tok.End])
+		switch {
+		case strings.HasPrefix(text, "@"), text == "SELECT", strings.HasPrefix(text, "CURRENT"), strings.HasPrefix(text, "LOCALTIME"), strings.HasPrefix(text, "UTC_"):
+			return false
+		case text == "(" && word != "" && !slices.Contains([]string{"WHERE", "IN", "AND", "OR", "NOT", "BETWEEN", "XOR", "LIKE"}, word):
+			return false // a function
+		}
+		if word = ""; tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent {
+			word = text
+		}
+	}
+	return true
 }
 
 // changesItself reports a key by which a DELETE from the table changes rows that it
@@ -71,10 +93,18 @@ func (w *keyWalk) tell(direct int64) []dbguard.TableRows {
 // statement has changed the rows that the walk began with and no others.
 func (c *mysqlCounter) walked(ctx context.Context, count dbguard.Count, handled, affected int64) (dbguard.Count, error) {
 	w, roots := c.walk, int64(len(c.walk.roots))
-	kept, err := int64(0), error(nil)
 	ev := eventsOf(c.f.st.simple().op.Kind)
+	if ev == updates {
+		if affected > roots || handled > roots && !c.reach.wrote {
+			return dbguard.Count{Rows: -1}, nil // others have added some
+		}
+		if stay, err := c.stays(ctx, handled, affected); err != nil || stay {
+			return count, err
+		}
+	}
+	kept := int64(0)
 	for _, k := range keysFrom(w.keys, w.own, ev, c.assigns) {
-		n, err := w.left(ctx, k)
+		n, _, err := w.left(ctx, k.parentCols)
 		if err != nil {
 			return count, err
 		}
@@ -84,49 +114,74 @@ func (c *mysqlCounter) walked(ctx context.Context, count dbguard.Count, handled,
 	if direct < 0 {
 		direct = handled
 	}
-	switch {
-	case ev == deletes && (kept > 0 || direct > roots && !c.reach.wrote || w.again == 0 && direct < roots):
-		return dbguard.Count{Rows: -1}, err
-	case ev == updates && (direct == 0 || roots == 1 && kept == 1):
-		return count, nil // no key has changed
-	}
-	var hidden int64
-	for _, t := range w.hidden {
-		hidden += t.Rows
+	if ev == deletes && (kept > 0 || direct > roots && !c.reach.wrote || w.again == 0 && direct < roots) {
+		return dbguard.Count{Rows: -1}, nil
 	}
 	if ev == deletes {
 		direct = max(direct, roots) // some were taken along by others before their turn
 		count.Rows = max(count.Rows, roots)
 	}
-	count.Rows += hidden
+	for _, t := range w.hidden {
+		count.Rows += t.Rows
+	}
 	if len(count.Tables) == 0 {
 		count.Tables = w.tell(direct)
 	} else {
 		count.Tables = append(count.Tables, w.hidden...)
 	}
-	return count, err
+	return count, nil
+}
+
+// stays reports that an UPDATE has left every row that it found with its keys. In
+// one statement no two rows can change places: a primary key is free or taken.
+func (c *mysqlCounter) stays(ctx context.Context, handled, affected int64) (bool, error) {
+	w := c.walk
+	if affected == 0 || handled == 0 {
+		return true, nil
+	}
+	var primary []string
+	for _, col := range w.tables[w.own] {
+		if col.primary {
+			primary = append(primary, col.name)
+		}
+	}
+	if len(primary) == 0 {
+		return false, nil // another row may have the same key
+	}
+	for _, k := range keysFrom(w.keys, w.own, updates, c.assigns) {
+		n, of, err := w.left(ctx, append(slices.Clone(primary), k.parentCols...))
+		if err != nil || n < of {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // logged counts by the transaction's undo log, which has one entry for each row
 // added, changed or removed, along foreign keys too, and two where a primary
 // key changes. It is the most that there can be; where no foreign key led
 // anywhere it is no more than what the server told.
-func (c *mysqlCounter) logged(ctx context.Context, count dbguard.Count, affected int64) (dbguard.Count, error) {
+func (c *mysqlCounter) logged(ctx context.Context, count dbguard.Count, did handlerCalls, affected int64) (dbguard.Count, error) {
 	after, err := c.m.undoEntries(ctx)
 	if err != nil {
 		return dbguard.Count{}, err
 	}
 	rows := after - c.entries
-	st := c.f.st
-	if len(st.targets) == 1 && st.targets[0].op.Kind == sqlscan.Replace && st.targets[0].op.Rows > 0 {
-		rows -= st.targets[0].op.Rows
-	}
-	if solely(st, dbguard.Insert) && st.op.Statements == 1 {
-		rows -= max(affected, 0)
+	switch {
+	case rows > count.Rows:
+		added, err := c.added(ctx, did, affected)
+		if err != nil {
+			return dbguard.Count{}, err
+		}
+		rows -= added
+	case rows < count.Rows: // some are as they were, or were undone on the way
+		if all, err := c.holdsAll(ctx); err != nil || all {
+			return dbguard.Count{Rows: rows}, err
+		}
 	}
 	if hidden := rows - count.Rows; hidden > 0 {
-		if len(count.Tables) == 0 && len(st.op.Acts) == 1 {
-			count.Tables = []dbguard.TableRows{{Table: st.op.Acts[0].Object, Rows: count.Rows}}
+		if len(count.Tables) == 0 && len(c.f.st.op.Acts) == 1 {
+			count.Tables = []dbguard.TableRows{{Table: c.f.st.op.Acts[0].Object, Rows: count.Rows}}
 		}
 		count.Tables = append(count.Tables, dbguard.TableRows{Rows: hidden, Via: "foreign key"})
 		count.Rows = rows

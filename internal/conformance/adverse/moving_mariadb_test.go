@@ -55,13 +55,67 @@ func TestTheSchemaNeverHoldsStill(t *testing.T) {
 	})
 }
 
+// TestAKeyThatHasLedAnywhereStays adds a foreign key when a DELETE has opened its
+// table and waits for a row, and drops it as soon as the server allows.
+func TestAKeyThatHasLedAnywhereStays(t *testing.T) {
+	const one = "DELETE FROM t WHERE id = 1"
+	for name, send := range map[string]func(ctx context.Context, g *ground) error{
+		"in one round trip": func(ctx context.Context, g *ground) error {
+			_, err := g.db.ExecContext(ctx, one)
+			return err
+		},
+		"the ordinary way": func(ctx context.Context, g *ground) error {
+			_, err := g.db.ExecContext(ctx, "DELETE IGNORE FROM t WHERE id = 1")
+			return err
+		},
+		"in a transaction": func(ctx context.Context, g *ground) error {
+			tx, err := g.db.BeginTx(ctx, nil)
+			if err != nil {
+				return err
+			}
+			_, err = tx.ExecContext(ctx, one)
+			return errors.Join(err, tx.Commit())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, onMariaDB, func(t *testing.T, g *ground) { g.keyComesAndGoes(t, send) })
+		})
+	}
+}
+
+func (g *ground) keyComesAndGoes(t *testing.T, send func(context.Context, *ground) error) {
+	g.others(t, "ALTER TABLE child ADD KEY (r)", "UPDATE child SET r = id")
+	db := g.Bare(t)
+	defer db.Close()
+	holder, err := db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	defer func() { _ = holder.Rollback() }()
+	_, err = holder.ExecContext(t.Context(), "SELECT n FROM t WHERE id = 1 FOR UPDATE")
+	require.NoError(t, err)
+	sent := make(chan error, 1)
+	go func() { sent <- send(dbguard.AtMost(t.Context(), 1), g) }()
+	require.Eventually(t, func() bool {
+		return g.rows(t, "information_schema.PROCESSLIST WHERE DB = DATABASE() AND COMMAND IN ('Query', 'Execute') AND TIME_MS > 50") > 0
+	}, 5*time.Second, 20*time.Millisecond, "it waits for the row")
+	g.others(t, "SET foreign_key_checks = 0", turns[3][0])
+	require.NoError(t, holder.Rollback())
+	g.others(t, turns[3][1])
+	want := 8
+	if err = <-sent; err != nil { // by a second attempt, the key may be gone
+		assert.ErrorIs(t, err, dbguard.ErrRefused)
+		want = 9
+	}
+	assert.Equal(t, 5, g.rows(t, "child"), "%v", err)
+	assert.Equal(t, want, g.rows(t, "t"))
+}
+
 func turnAround(ctx context.Context, t *testing.T, g *ground) {
 	db := g.Bare(t)
 	defer db.Close()
 	c, err := db.Conn(context.WithoutCancel(ctx))
 	require.NoError(t, err)
 	defer c.Close()
-	_, err = c.ExecContext(context.WithoutCancel(ctx), "SET foreign_key_checks = 0, lock_wait_timeout = 2") // in place, and waits for no row
+	_, err = c.ExecContext(context.WithoutCancel(ctx), "SET foreign_key_checks = 0, lock_wait_timeout = 2, innodb_lock_wait_timeout = 1") // in place, and waits for no row
 	require.NoError(t, err)
 	for ctx.Err() == nil {
 		for _, text := range turns[rand.N(len(turns))] {

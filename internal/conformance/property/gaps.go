@@ -58,6 +58,34 @@ var gaps = []gap{
 		example: example("upsert", "INSERT INTO t VALUES (7, 5), (1, 1) ON CONFLICT (id) DO UPDATE SET a = 9", makeT, fillT,
 			"CREATE TRIGGER trg BEFORE INSERT ON t BEGIN DELETE FROM t WHERE id = NEW.id; END"),
 	},
+	{
+		name: "what is counted by the undo log counts as often as it is touched", on: maria, failing: overStrict,
+		explains: func(_ *testcase, v *verdict) bool { return strings.Contains(v.Why, "(foreign key)") },
+		example: example("replace", "REPLACE INTO t VALUES (3, 1), (10, 2), (10, 1)",
+			"CREATE TABLE t (id INT PRIMARY KEY, a INT, FOREIGN KEY (a) REFERENCES t (id) ON DELETE CASCADE)",
+			"INSERT INTO t VALUES (1, NULL), (2, 1), (3, 2), (5, 3)").atMost(2),
+	},
+	{
+		name: "children count of keys that stay where another key moves", on: maria, failing: overStrict,
+		explains: func(_ *testcase, v *verdict) bool { return strings.Contains(v.Why, "(ON UPDATE ") },
+		example: example("update", "UPDATE t SET id = IF(id = 1, 100, id) WHERE id < 3", makeT, fillT,
+			"CREATE TABLE kid (id INT PRIMARY KEY, r INT, FOREIGN KEY (r) REFERENCES t (id) ON UPDATE CASCADE)", "INSERT INTO kid VALUES (1, 2), (2, 2)").atMost(2),
+	},
+	{
+		name: "what DO has undone, as it hides the error, is counted", on: maria, failing: overStrict,
+		explains: func(c *testcase, _ *verdict) bool { return strings.HasPrefix(c.Text, "DO ") },
+		example:  example("function in SELECT", "DO f()", makeT, fillT, "CREATE FUNCTION f() RETURNS INT MODIFIES SQL DATA BEGIN UPDATE t SET id = 9; RETURN 1; END"),
+	},
+	{
+		name: "a row of a partition that code changes counts twice", on: maria, failing: overStrict,
+		explains: func(c *testcase, _ *verdict) bool {
+			all := strings.Join(c.Setup, ";")
+			return strings.Contains(all, "PARTITION BY") && (strings.Contains(all, "CREATE TRIGGER") || strings.Contains(all, "CREATE FUNCTION") || strings.Contains(all, "CREATE PROCEDURE"))
+		},
+		example: example("insert", "INSERT INTO t VALUES (9, 9)", makeT, fillT,
+			"CREATE TABLE p (id INT PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 2", "INSERT INTO p VALUES (1), (2)",
+			"CREATE TRIGGER trg AFTER INSERT ON t FOR EACH ROW DELETE FROM p WHERE id = 1"),
+	},
 }
 
 // holds reports that the gap is one of the target.
