@@ -32,6 +32,8 @@ type fakeAnswer struct {
 // label shortens the long questions; the script and the log use it.
 func label(text string) string {
 	switch {
+	case text == hiddenText:
+		return "hidden"
 	case strings.Contains(text, "pg_stat_force_next_flush() IS NULL"):
 		return "count"
 	case strings.Contains(text, "pg_locks"):
@@ -167,7 +169,7 @@ func newRig(t *testing.T, d sqlscan.Dialect, change ...func(*dbguard.Policy)) *r
 	r.Session = NewSession(r.conn, Config{Guard: g, Dialect: d})
 	switch b := r.backend.(type) {
 	case *postgres:
-		b.major, b.stale = 15, false
+		b.major, b.stale, r.hidden = 15, false, &hiddenCode{}
 		r.conn.on("count", changedRow(16400, 1, "t")...)
 	case *mysql:
 		b.version, b.autocommit = "10.11.6-MariaDB", true

@@ -45,6 +45,9 @@ type Session struct {
 	reads readCache
 	modes modes
 
+	hidden   *hiddenCode // nil: not asked
+	reshaped bool        // the transaction has changed structure
+
 	manner manner
 	args   []driver.NamedValue // of the statement that is being started
 
@@ -106,7 +109,7 @@ func (s *Session) IsRead(text string) bool {
 		return false
 	}
 	t := s.classify(text)
-	if !t.IsRead() || s.modes.matter(t) || s.mayCall(t) || s.runsCode(t) {
+	if !t.IsRead() || s.modes.matter(t) || s.mayCall(t) || s.runsCode(t) || s.mayHide(t) {
 		return false
 	}
 	s.toldRead(text)
@@ -205,8 +208,10 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	}
 	code := s.runsCode(t)
 	if err := s.shut(ctx, t); err != nil || !calls && !code && blank(t) {
+		s.toldRead(text)
 		return nil, nil, err
 	}
+	s.restructured(t)
 	if err := s.findState(ctx, t, calls || code); err != nil {
 		return nil, nil, err
 	}
@@ -302,6 +307,7 @@ func (s *Session) forgetModes() {
 // forget drops everything that was learnt and not asked.
 func (s *Session) forget() {
 	s.forgetModes()
+	s.settled()
 	s.tx = txUnknown
 	if s.backend != nil {
 		s.backend.forget()

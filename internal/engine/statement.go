@@ -30,6 +30,8 @@ type statement struct {
 	elsewhere bool
 	// calls says that the text calls a function that may do anything.
 	calls bool
+	// reshapes says that it is about structure besides: it locks what it is about.
+	reshapes bool
 	// quiet says that its INSERTs are known to do nothing but add rows.
 	quiet bool
 	// queries says that the rows of an INSERT may come of a query, and so of a
@@ -129,20 +131,26 @@ func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.
 // ask gives a text that names nothing to delete or change an act: what its
 // functions do. Around transactions of its own that cannot be undone.
 func (st *statement) ask(t *sqlscan.Text) {
-	if len(st.op.Acts) > 0 {
+	st.reshapes = structural(t)
+	if st.changesRows() || len(st.op.Acts) > 0 && !st.reshapes {
 		return
 	}
-	verb := dbguard.Ask
-	if st.control != controlNone {
-		verb = dbguard.Call
+	act := dbguard.Act{Verb: dbguard.Ask}
+	switch {
+	case st.control != controlNone:
+		act.Verb = dbguard.Call
+	case holds(t):
+		act.Verb, act.Note = dbguard.Uncounted, "a cursor WITH HOLD runs its query at the COMMIT, and it calls a function that may change rows"
 	}
-	st.op.Name, st.op.Summary = "SELECT", "SELECT"
-	if len(t.Ops) > 0 {
-		st.op.Name, st.op.Summary = sqlscan.OperationName(t, t.Ops[0]), sqlscan.Summary(t)
+	if len(st.op.Acts) == 0 {
+		st.op.Name, st.op.Summary = "SELECT", "SELECT"
+		if len(t.Ops) > 0 {
+			st.op.Name, st.op.Summary = sqlscan.OperationName(t, t.Ops[0]), sqlscan.Summary(t)
+		}
+		st.op.Text = sqlscan.Mask(t.Source, t.Dialect, t.Mode)
 	}
-	st.op.Text = sqlscan.Mask(t.Source, t.Dialect, t.Mode)
-	st.op.Acts = []dbguard.Act{{Verb: verb}}
-	st.targets = []target{{}}
+	st.op.Acts = append(st.op.Acts, act)
+	st.targets = append(st.targets, target{})
 	st.kinds = append(st.kinds, sqlscan.Opaque)
 }
 

@@ -232,6 +232,13 @@ func (p *parser) createIndex(at Token, flags Flags) {
 		p.accept(kwOnly)
 		p.t.Ops[i].Object = p.name()
 	}
+	if p.kw == kwUsing {
+		p.next()
+		p.next()
+	}
+	p.noCall = p.is('(')
 	p.rest()
-	p.t.Calls = calls // what an index calls is immutable
+	if p.s.dialect != PostgreSQL { // which runs it now, and believes whoever says that it is immutable
+		p.t.Calls = calls
+	}
 }
