@@ -32,8 +32,10 @@ type fakeAnswer struct {
 // label shortens the long questions; the script and the log use it.
 func label(text string) string {
 	switch {
-	case text == hiddenText:
+	case text == hiddenText, text == functionsThere:
 		return "hidden"
+	case text == viewsThere:
+		return "views"
 	case strings.Contains(text, "pg_stat_force_next_flush() IS NULL"):
 		return "count"
 	case strings.Contains(text, "pg_locks"):
@@ -173,7 +175,7 @@ func newRig(t *testing.T, d sqlscan.Dialect, change ...func(*dbguard.Policy)) *r
 		r.conn.on("count", changedRow(16400, 1, "t")...)
 	case *mysql:
 		b.version, b.autocommit = "10.11.6-MariaDB", true
-		b.placed, b.sees = true, everywhere
+		b.placed, b.sees, r.hidden = true, everywhere, &hiddenCode{}
 		r.tx = txIdle
 		r.handled(1)
 	case *sqlite:

@@ -137,7 +137,7 @@ func reshapes(t *sqlscan.Text, op *sqlscan.Op, nothing bool) bool {
 	case sqlscan.Insert:
 		return !nothing && structural(t)
 	case sqlscan.Opaque:
-		return keyword(t, op) == "DO"
+		return t.Dialect == sqlscan.PostgreSQL && keyword(t, op) == "DO"
 	}
 	return op.Kind == sqlscan.CreateDatabase || op.Kind == sqlscan.DropDatabase
 }

@@ -36,8 +36,8 @@ func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
 	case blank(t):
 		return Plain, s.shut(ctx, t)
 	}
-	s.restructured(t)
 	st := s.understand(t)
+	s.restructured(t)
 	if err := s.additions(ctx, t, st); err != nil {
 		return Plain, err
 	}

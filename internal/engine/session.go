@@ -206,16 +206,19 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	if err != nil {
 		return nil, nil, err
 	}
-	code := s.runsCode(t)
+	code, err := s.runsHidden(ctx, t)
+	if err != nil {
+		return nil, nil, err
+	}
 	if err := s.shut(ctx, t); err != nil || !calls && !code && blank(t) {
 		s.toldRead(text)
 		return nil, nil, err
 	}
-	s.restructured(t)
 	if err := s.findState(ctx, t, calls || code); err != nil {
 		return nil, nil, err
 	}
 	st := s.understand(t)
+	s.restructured(t)
 	if st.calls = calls; calls {
 		st.ask(t)
 	}

@@ -25,6 +25,9 @@ type statement struct {
 	// routines and procs are the functions that may be stored ones and the
 	// procedures that a MySQL text calls.
 	routines, procs [][]string
+	// dark says that it names a view which cannot be read, silent that the server
+	// does not count what it does.
+	dark, silent bool
 	// elsewhere says that code that is not in the text runs, or that the text
 	// could not be read: what it does to the transaction is not known.
 	elsewhere bool
@@ -73,8 +76,12 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		}
 		st.add(t, op, verb)
 	}
-	if s.runsCode(t) {
+	if hides := s.dialect == sqlscan.MySQL && s.hidden != nil && s.mayHide(t); hides || s.runsCode(t) {
 		st.findCode(t)
+		if m, ok := s.backend.(*mysql); ok && hides {
+			view := m.behind(t.Source, t.Mode)
+			st.routines, st.dark = append(st.routines, view.routines...), view.dark
+		}
 	}
 	return st
 }
@@ -88,6 +95,7 @@ func (s *Session) runsCode(t *sqlscan.Text) bool {
 // findCode collects the names of the routines that the text calls.
 func (st *statement) findCode(t *sqlscan.Text) {
 	st.routines = routinesCalled(t, 0, int32(len(t.Source)))
+	st.silent = strings.EqualFold(firstWord(t.Source), "show") && containsFold(t.Source, "status")
 	for i := range t.Ops {
 		if op := &t.Ops[i]; op.Kind == sqlscan.Opaque && keyword(t, op) == "CALL" && op.Object.Start < op.Object.End {
 			st.procs = append(st.procs, nameParts(t, op.Object))
