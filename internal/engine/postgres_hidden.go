@@ -66,7 +66,7 @@ var written = map[string][]string{
 // hides looks for the words as the server reads them.
 func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text) bool {
 	about := structural(t)
-	if h.all || h.changes && about {
+	if h.all || h.changes && about || len(h.kept) > 0 && sweeps(t) {
 		return true
 	}
 	run, dot := sqlscan.Token{}, false // the operator so far
@@ -93,6 +93,14 @@ func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text) bool {
 		dot = tok.Kind == sqlscan.Punct && tok.Byte == '.'
 	}
 	return h.holds(t.Source[run.Pos:run.End])
+}
+
+// sweeps reports ANALYZE and REINDEX, which need not name the tables that they mean.
+func sweeps(t *sqlscan.Text) bool {
+	return slices.ContainsFunc(t.Ops, func(op sqlscan.Op) bool {
+		how := keyword(t, &op)
+		return op.Kind == sqlscan.Maintain && (how == "ANALYZE" || how == "ANALYSE" || how == "REINDEX")
+	})
 }
 
 // cut shortens a name as the server does: to NAMEDATALEN - 1 bytes, in whole

@@ -117,6 +117,10 @@ func (p *parser) createTable(at Token, flags Flags) {
 		p.temps = true
 	}
 	calls := p.t.Calls
+	if p.kw == kwPartition && p.s.dialect == PostgreSQL { // OF t FOR VALUES IN (f()), which runs now
+		p.rest()
+		return
+	}
 	for !p.failed {
 		p.noCall = p.is('(')
 		p.walk(sAs | sSelect | sEngine)
