@@ -15,13 +15,15 @@ import "strings"
 // few, and does not compile what takes a few milliseconds.
 var hiddenText = catalogues.Replace(`WITH RECURSIVE f AS MATERIALIZED (
  SELECT p.oid, p.proname, p.pronargs, p.prorettype, p.proargtypes FROM pg_catalog.pg_proc p WHERE (` + mayWrite + `)::pg_catalog.int4 = 1
+), r AS MATERIALIZED (
+ SELECT r.oid FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384
+  AND r.ev_action::pg_catalog.text ~ (SELECT ':funcid (' || pg_catalog.string_agg(f.oid::pg_catalog.text, '|') || ')\M' FROM f WHERE f.oid < 16384)
 ), h (class, id) AS (
  SELECT 0::pg_catalog.oid, 0::pg_catalog.oid
  UNION
  SELECT s.class, s.id FROM h CROSS JOIN LATERAL (
-  SELECT {proc}::pg_catalog.oid AS class, f.oid AS id FROM f WHERE h.class = 0 AND f.prorettype NOT IN (2279, 3838)
-  UNION ALL SELECT {rewrite}, r.oid FROM pg_catalog.pg_rewrite r WHERE h.class = 0 AND r.oid >= 16384
-   AND r.ev_action::pg_catalog.text ~ (SELECT ':funcid (' || pg_catalog.string_agg(f.oid::pg_catalog.text, '|') || ')\M' FROM f WHERE f.oid < 16384)
+  SELECT {proc}::pg_catalog.oid AS class, u.id FROM pg_catalog.unnest(ARRAY(SELECT f.oid FROM f WHERE f.prorettype NOT IN (2279, 3838))) AS u (id) WHERE h.class = 0
+  UNION ALL SELECT {rewrite}, u.id FROM pg_catalog.unnest(ARRAY(SELECT r.oid FROM r)) AS u (id) WHERE h.class = 0
   UNION ALL SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
    WHERE d.refclassid = h.class AND d.refobjid = h.id AND d.deptype IN ('n', 'a', 'i') AND CASE
     WHEN d.classid IN ({operator}, {cast}) THEN h.class = {proc}
