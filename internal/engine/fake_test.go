@@ -138,10 +138,11 @@ func (e pgError) Error() string    { return "ERROR: (SQLSTATE " + string(e) + ")
 func (e pgError) SQLState() string { return string(e) }
 
 var (
-	errServer      = errors.New("Error 1062 (23000): Duplicate entry")
-	errNoPoint     = errors.New("Error 1305 (42000): SAVEPOINT " + savepoint + " does not exist")
-	errNoStatement = errors.New("Error 1243 (HY000): Unknown prepared statement handler (dbguard_3) given to EXECUTE")
-	errNoSaved     = errors.New("SQL logic error: no such savepoint: " + savepoint + " (1)")
+	errServer       = errors.New("Error 1062 (23000): Duplicate entry")
+	errUnknownTable = errors.New("Error 1109 (42S02): Unknown table 'ROUTINES' in information_schema")
+	errNoPoint      = errors.New("Error 1305 (42000): SAVEPOINT " + savepoint + " does not exist")
+	errNoStatement  = errors.New("Error 1243 (HY000): Unknown prepared statement handler (dbguard_3) given to EXECUTE")
+	errNoSaved      = errors.New("SQL logic error: no such savepoint: " + savepoint + " (1)")
 )
 
 // changedRow is a row of PostgreSQL's counters.

@@ -19,8 +19,9 @@ func (r *rig) hiding(rows ...[]any) *rig {
 	return r
 }
 
-func TestWordsUnderWhichCodeHides(t *testing.T) {
-	words := [][]any{
+// hidingWords are the catalogue's answer, and hidingTexts whether a text holds one.
+var (
+	hidingWords = [][]any{
 		{"name", "w"},
 		{"name", "My View"},
 		{"field", "gone"},
@@ -31,7 +32,7 @@ func TestWordsUnderWhichCodeHides(t *testing.T) {
 		{"kept", "mv"},
 		{"name", strings.Repeat("n", 63)},
 	}
-	for text, hides := range map[string]bool{
+	hidingTexts = map[string]bool{
 		"SELECT 1":                                 false,
 		"SELECT * FROM w":                          true,
 		"SELECT * FROM public.W":                   true,
@@ -59,8 +60,12 @@ func TestWordsUnderWhichCodeHides(t *testing.T) {
 		"CREATE INDEX CONCURRENTLY ON w (id)":      false, // not within a transaction
 		"DECLARE c CURSOR FOR SELECT * FROM w":     false, // FETCH runs it
 		"SELECT * FROM " + strings.Repeat("n", 70): true,
-	} {
-		r := newRig(t, pg).hiding(words...)
+	}
+)
+
+func TestWordsUnderWhichCodeHides(t *testing.T) {
+	for text, hides := range hidingTexts {
+		r := newRig(t, pg).hiding(hidingWords...)
 		require.False(t, r.IsRead(text), "nothing is known yet")
 		st, op, err := r.judge(context.Background(), text)
 		require.NoError(t, err)
@@ -110,11 +115,14 @@ func TestHiddenCodeIsAskedFor(t *testing.T) {
 		require.ErrorIs(t, err, pgError("57014"))
 		assert.Nil(t, r.hidden)
 	})
+}
+
+func TestHiddenCodeIsAskedForAgain(t *testing.T) {
 	for _, text := range []string{
 		"CREATE VIEW v AS SELECT 1", "CREATE FUNCTION g() RETURNS int LANGUAGE sql AS 'SELECT 1'",
 		"ALTER FUNCTION g() VOLATILE", "CREATE DOMAIN d AS int",
 	} {
-		t.Run("again after "+text, func(t *testing.T) {
+		t.Run("after "+text, func(t *testing.T) {
 			r := newRig(t, pg)
 			require.True(t, r.IsRead("SELECT 1 FROM a"))
 			ctx := dbguard.Allow(context.Background(), "test", dbguard.Opaque(), dbguard.AlterTable("g"))
@@ -127,7 +135,7 @@ func TestHiddenCodeIsAskedFor(t *testing.T) {
 		require.NoError(t, r.send(context.Background(), "CREATE TABLE z (id INT)", 0, nil))
 		assert.True(t, r.IsRead("SELECT 1 FROM a"))
 	})
-	t.Run("again after a ROLLBACK", func(t *testing.T) {
+	t.Run("after a ROLLBACK", func(t *testing.T) {
 		r := newRig(t, pg)
 		require.NoError(t, r.send(context.Background(), "BEGIN", 0, nil))
 		require.NoError(t, r.send(context.Background(), "CREATE VIEW v AS SELECT 1", 0, nil))

@@ -222,22 +222,25 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	if st.calls = calls; calls {
 		st.ask(t)
 	}
-	if err := s.additions(ctx, t, st); err != nil {
+	if err := s.consider(ctx, t, st, code); err != nil {
 		return nil, nil, err
-	}
-	if err := s.lookUp(ctx, st); err != nil {
-		return nil, nil, err
-	}
-	if code {
-		if err := s.lookUpCode(ctx, st); err != nil {
-			return nil, nil, err
-		}
 	}
 	if len(st.op.Acts) == 0 {
 		return st, nil, nil
 	}
 	op, err := s.guard.Begin(ctx, st.op, s.ledger)
 	return st, op, err
+}
+
+// consider finds out what the statement means to the rules beyond its words.
+func (s *Session) consider(ctx context.Context, t *sqlscan.Text, st *statement, code bool) error {
+	if err := s.additions(ctx, t, st); err != nil {
+		return err
+	}
+	if err := s.lookUp(ctx, st); err != nil || !code {
+		return err
+	}
+	return s.lookUpCode(ctx, st)
 }
 
 // StartWith is StartAs with the statement's arguments: an engine may need them
