@@ -83,8 +83,11 @@ func runs(t *sqlscan.Text) bool {
 		switch op := &t.Ops[i]; op.Kind {
 		case sqlscan.Begin, sqlscan.Commit, sqlscan.Rollback, sqlscan.Savepoint, sqlscan.Release, sqlscan.RollbackTo:
 		case sqlscan.Session:
-			if containsFold(t.Source, "select") || containsFold(t.Source, "table") || containsFold(t.Source, "values") {
-				return true // DECLARE of a cursor, SET @a = (SELECT …)
+			// The others must not be preceded by a question: LOCK TABLE and SET
+			// TRANSACTION come before the transaction's snapshot.
+			how := keyword(t, op)
+			if how == "DECLARE" || how == "SET" && t.Dialect == sqlscan.MySQL && (containsFold(t.Source, "select") || containsFold(t.Source, "table")) {
+				return true // SET @a = (SELECT …)
 			}
 		default:
 			return true

@@ -86,7 +86,7 @@ func TestNothingHides(t *testing.T) {
 	assert.Equal(t, []string{"hidden", "> SELECT 1 FROM a"}, r.sent())
 	require.True(t, r.IsRead("SELECT 1 FROM b"))
 	assert.Zero(t, testing.AllocsPerRun(100, func() { r.IsRead("SELECT 1 FROM b") }))
-	for _, text := range []string{"BEGIN", "SET x = 1", "COMMIT"} {
+	for _, text := range []string{"BEGIN", "SET x = 1", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "LOCK TABLE a", "SAVEPOINT s", "COMMIT"} {
 		r.hidden = nil
 		require.NoError(t, r.send(context.Background(), text, 0, nil))
 		assert.Equal(t, []string{"> " + text}, r.sent(), "it evaluates nothing")
