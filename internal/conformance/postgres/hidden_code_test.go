@@ -18,6 +18,7 @@ var hidden = []struct{ name, setup, text string }{
 	{"view that is a table with a rule", `CREATE TABLE w (id int); CREATE RULE "_RETURN" AS ON SELECT TO w DO INSTEAD SELECT wipe() AS id`, "SELECT * FROM w"},
 	{"materialized view over a view", "CREATE VIEW w AS SELECT wipe() AS a; CREATE VIEW w2 AS TABLE w", "CREATE MATERIALIZED VIEW m AS TABLE w2"},
 	{"planned", "CREATE FUNCTION g() RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT wipe()'; CREATE VIEW w AS SELECT id FROM parent WHERE id = g()", "EXPLAIN SELECT * FROM w"},
+	{"planned, by its name", "CREATE FUNCTION g() RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT wipe()'", "EXPLAIN SELECT id FROM parent WHERE id = g()"},
 	{"copied", "CREATE VIEW w AS SELECT wipe() AS a", "COPY (SELECT * FROM w) TO '/dev/null'"},
 	{"prepared", "CREATE VIEW w AS SELECT wipe() AS a", "PREPARE q AS SELECT * FROM w; EXECUTE q"},
 	{"LIKE", "CREATE FUNCTION f(text, int) RETURNS bool" + wipes + "true; END'; CREATE OPERATOR ~~ (FUNCTION = f, LEFTARG = text, RIGHTARG = int)", "SELECT upper('a') LIKE 1"},
