@@ -167,9 +167,13 @@ func TestCursorOverHiddenCode(t *testing.T) {
 
 func TestRunsAlone(t *testing.T) {
 	for text, alone := range map[string]bool{
-		"CREATE INDEX CONCURRENTLY i ON t (f(id))": true,
-		"DROP INDEX CONCURRENTLY i":                true,
-		"REFRESH MATERIALIZED VIEW CONCURRENTLY w": false,
+		"CREATE INDEX CONCURRENTLY i ON t (f(id))":                       true,
+		"CREATE UNIQUE INDEX CONCURRENTLY i ON t (a)":                    true,
+		"REINDEX (VERBOSE) TABLE CONCURRENTLY t":                         true,
+		"CREATE MATERIALIZED VIEW m AS SELECT index concurrently FROM w": false,
+		"CREATE TABLE z AS SELECT 1 AS concurrently FROM w":              false,
+		"DROP INDEX CONCURRENTLY i":                                      true,
+		"REFRESH MATERIALIZED VIEW CONCURRENTLY w":                       false,
 		"VACUUM t":                    true,
 		"CREATE DATABASE d":           true,
 		"REINDEX DATABASE d":          true,

@@ -173,16 +173,18 @@ func runsAlone(t *sqlscan.Text) bool {
 	if t.Statements != 1 || !structural(t) {
 		return false
 	}
-	how, before := "", ""
+	how, before, n := "", "", 0
 	for word := range words(t, 0, int32(len(t.Source))) {
 		word = strings.ToUpper(word)
-		if how == "" {
+		if n++; n == 1 {
 			how = word
 		}
 		switch {
-		case word == "CONCURRENTLY" && how != "REFRESH", how == "VACUUM":
+		case how == "VACUUM":
 			return true
-		case before == how && (word == "DATABASE" || word == "TABLESPACE" || word == "SUBSCRIPTION" || word == "SYSTEM"):
+		case word == "CONCURRENTLY" && (before == "INDEX" && n <= 4 || how == "REINDEX" || how == "ALTER"): // it may be an alias, too
+			return true
+		case n == 2 && (word == "DATABASE" || word == "TABLESPACE" || word == "SUBSCRIPTION" || word == "SYSTEM"):
 			return true
 		}
 		before = word
