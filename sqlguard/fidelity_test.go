@@ -73,6 +73,8 @@ var modes = []mode{
 //
 //   - within bounds the driver is also called for the guard's own transaction
 //     and questions, so only what the application sees is compared;
+//   - once for each connection the guard asks what kind of server it is, as code may
+//     hide behind the first read already;
 //   - a driver.Result is asked for its rows to judge or report them, which is
 //     not written down: asking twice must not matter, database/sql's users may;
 //   - sql.Conn.Raw shows the guarded connection, or it would be a way around
@@ -91,7 +93,7 @@ func TestFidelity(t *testing.T) {
 					calls, seen := play(t, m, all[name], s, true)
 					assert.Equal(t, bareSeen, seen, "what the application sees")
 					if !m.appOnly {
-						assert.Equal(t, bareCalls, calls, "what the driver is called")
+						assert.Equal(t, bareCalls, withoutQuestion(calls), "what the driver is called")
 					}
 				})
 			}
@@ -124,4 +126,30 @@ func play(t *testing.T, m mode, is shapes, s scenario, wrapped bool) (calls, see
 	a.settle()
 	a.saw("close %v", db.Close())
 	return f.log(), a.seen
+}
+
+// withoutQuestion leaves out the guard's first question of each connection, and
+// nothing but the first.
+func withoutQuestion(calls []string) []string {
+	var rest []string
+	asked := map[string]bool{}
+	for i := 0; i < len(calls); i++ {
+		conn, _, _ := strings.Cut(calls[i], " ")
+		if asked[conn] || !strings.Contains(calls[i], `"SELECT version()"`) {
+			rest = append(rest, calls[i])
+			continue
+		}
+		asked[conn] = true
+		steps := []string{"query", "rows next", "rows next", "rows close"}
+		if strings.Contains(calls[i], " prepare") {
+			steps = append([]string{"prepare"}, append(steps, "stmt close")...)
+		}
+		for _, step := range steps {
+			if i < len(calls) && strings.Contains(calls[i], step) {
+				i++
+			}
+		}
+		i--
+	}
+	return rest
 }

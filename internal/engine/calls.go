@@ -13,6 +13,9 @@ type functions interface {
 	// writers reports whether one of the functions of these names may delete or
 	// change rows, for all that is known.
 	writers(ctx context.Context, names []string) (bool, error)
+	// runsNow reports that a text runs such functions now, and where the engine can
+	// count, given whether it names any.
+	runsNow(t *sqlscan.Text, calls bool) bool
 }
 
 // mayCall reports that the text calls a function that is not known to be
@@ -25,16 +28,26 @@ func (s *Session) mayCall(t *sqlscan.Text) bool {
 	return ok
 }
 
-// callsOut reports that the text calls a function that may write.
-func (s *Session) callsOut(ctx context.Context, t *sqlscan.Text) (bool, error) {
-	if !s.mayCall(t) {
+// callsOut reports that the text calls a function that may write, by its name or
+// by other words.
+func (s *Session) callsOut(ctx context.Context, t *sqlscan.Text) (calls bool, err error) {
+	b, ok := s.backend.(functions)
+	if !ok {
 		return false, nil
 	}
-	calls, err := s.backend.(functions).writers(ctx, calledNames(t))
-	if err == nil && !calls && t.IsRead() && !namesMode(t.Source) {
+	if s.mayCall(t) {
+		calls, err = b.writers(ctx, calledNames(t))
+	}
+	if !calls && err == nil {
+		calls, err = s.hides(ctx, t)
+	}
+	if err != nil {
+		return true, err
+	}
+	if !calls && s.hidden != nil && t.IsRead() && !namesMode(t.Source) {
 		s.reads.add(t.Source)
 	}
-	return calls, err
+	return !s.guard.Observing() && b.runsNow(t, calls), nil
 }
 
 // calledNames are the words before a parenthesis, the last part of each name.
@@ -108,11 +121,15 @@ func unlessAborted(p *postgres, err error) error {
 	return err
 }
 
-const writersText = `SELECT DISTINCT p.proname::text FROM pg_catalog.pg_proc p
-JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
-LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
-WHERE CASE WHEN p.oid < 16384 THEN p.proname ~ '_to_xml|^ts_stat$|^lo_'
- ELSE l.lanname NOT IN ('c', 'internal') OR p.provolatile = 'v' OR p.prokind NOT IN ('f', 'w')
-  OR COALESCE(e.extname IN ('dblink', 'tablefunc', 'xml2', 'adminpack'), false) END
-AND p.proname IN (`
+const writersText = `SELECT DISTINCT p.proname::text FROM pg_catalog.pg_proc p WHERE ` + mayWrite + ` AND p.proname IN (`
+
+// mayWrite is the condition that a function, p, may change rows. 12 and 13 are the
+// languages internal and C.
+const mayWrite = `CASE WHEN p.oid < 16384 THEN p.proname ~ '_to_xml|^ts_stat$|^lo_'
+ WHEN p.prolang NOT IN (12, 13) OR p.oid IN (` + membersOf + ` ('dblink', 'tablefunc', 'xml2', 'adminpack')) THEN true
+ WHEN p.provolatile = 'v' OR p.prokind NOT IN ('f', 'w') THEN p.oid NOT IN (` + membersOf + ` ('uuid-ossp', 'pgcrypto', 'citext', 'hstore', 'pg_trgm', 'postgis'))
+ ELSE false END`
+
+// membersOf are the functions of extensions.
+const membersOf = `SELECT d.objid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+ WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e' AND e.extname IN`

@@ -183,6 +183,7 @@ func (s *Session) TxBegan(isolated bool) {
 // began starts the caller's transaction. One that was open has been committed
 // by it, where that is possible at all.
 func (s *Session) began() {
+	s.settled()
 	s.endLedger(context.Background(), dbguard.EffectApplied, nil)
 	s.tx, s.lost = txCaller, false
 	s.ledger = s.guard.NewLedger()
@@ -242,6 +243,7 @@ func (s *Session) committed(ctx context.Context, err error) error {
 
 // rest notes that the caller's transaction has ended.
 func (s *Session) rest() {
+	s.settled()
 	s.tx = txIdle
 	if s.backend != nil {
 		s.tx = s.backend.rest()

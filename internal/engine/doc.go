@@ -33,6 +33,11 @@
 // An INSERT of one row goes like the first (sqlite_insert.go). What the triggers and
 // foreign keys of a table lead to (sqlite_reach.go) says how the others are counted.
 //
+// A text that only reads leaves after its first step, unless it may run code that
+// writes: a function that it calls (calls.go), or one that hides behind a view, an
+// operator, a cast (hidden.go). Both are known by what the catalogue has said once,
+// so that what another connection creates later is noticed by new sessions alone.
+//
 // What differs between the engines is one type each behind the backend
 // interface: how transactions begin and end, how to ask whether one is open,
 // and how to count.

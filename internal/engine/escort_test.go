@@ -27,7 +27,7 @@ func escorted(t *testing.T, status byte) (*rig, *Flight) {
 	r := newRig(t, pg)
 	r.Session = NewSession(piped{r.conn, status}, Config{Guard: r.guard, Dialect: pg})
 	b := r.backend.(*postgres)
-	b.major, b.stale = 15, false
+	b.major, b.stale, r.hidden = 15, false, &hiddenCode{}
 	f, err := r.StartAs(dbguard.Allow(atMost(2), "test", dbguard.AllRows("t")), fromTwo, Tagged)
 	require.NoError(t, err)
 	assert.Empty(t, r.sent(), "it is all sent with the statement")

@@ -32,6 +32,10 @@ type fakeAnswer struct {
 // label shortens the long questions; the script and the log use it.
 func label(text string) string {
 	switch {
+	case text == hiddenText, text == functionsThere:
+		return "hidden"
+	case text == viewsThere:
+		return "views"
 	case strings.Contains(text, "pg_stat_force_next_flush() IS NULL"):
 		return "count"
 	case strings.Contains(text, "pg_locks"):
@@ -142,10 +146,11 @@ func (e pgError) Error() string    { return "ERROR: (SQLSTATE " + string(e) + ")
 func (e pgError) SQLState() string { return string(e) }
 
 var (
-	errServer      = errors.New("Error 1062 (23000): Duplicate entry")
-	errNoPoint     = errors.New("Error 1305 (42000): SAVEPOINT " + savepoint + " does not exist")
-	errNoStatement = errors.New("Error 1243 (HY000): Unknown prepared statement handler (dbguard_3) given to EXECUTE")
-	errNoSaved     = errors.New("SQL logic error: no such savepoint: " + savepoint + " (1)")
+	errServer       = errors.New("Error 1062 (23000): Duplicate entry")
+	errUnknownTable = errors.New("Error 1109 (42S02): Unknown table 'ROUTINES' in information_schema")
+	errNoPoint      = errors.New("Error 1305 (42000): SAVEPOINT " + savepoint + " does not exist")
+	errNoStatement  = errors.New("Error 1243 (HY000): Unknown prepared statement handler (dbguard_3) given to EXECUTE")
+	errNoSaved      = errors.New("SQL logic error: no such savepoint: " + savepoint + " (1)")
 )
 
 // changedRow is a row of PostgreSQL's counters.
@@ -175,11 +180,11 @@ func newRig(t *testing.T, d sqlscan.Dialect, change ...func(*dbguard.Policy)) *r
 	r.Session = NewSession(r.conn, Config{Guard: g, Dialect: d})
 	switch b := r.backend.(type) {
 	case *postgres:
-		b.major, b.stale = 15, false
+		b.major, b.stale, r.hidden = 15, false, &hiddenCode{}
 		r.conn.on("count", changedRow(16400, 1, "t")...)
 	case *mysql:
 		b.version, b.autocommit = "10.11.6-MariaDB", true
-		b.placed, b.sees = true, everywhere
+		b.placed, b.sees, r.hidden = true, everywhere, &hiddenCode{}
 		r.tx = txIdle
 		r.handled(1)
 	case *sqlite:

@@ -26,6 +26,8 @@ type mysql struct {
 	database string // the session's
 	sees     sight  // of which tables the account sees triggers
 
+	views map[string]hiddenView // that call stored functions
+
 	compounds  map[compound]int // that are prepared, by number
 	compounded int              // how many ever were
 	seen                        // in the caller's transaction

@@ -4,13 +4,24 @@ import (
 	"context"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
+
+// runsHidden reports that the text of MySQL's may run stored code, by its name or by
+// that of a view.
+func (s *Session) runsHidden(ctx context.Context, t *sqlscan.Text) (bool, error) {
+	if s.dialect != sqlscan.MySQL {
+		return false, nil
+	}
+	hides, err := s.hides(ctx, t)
+	return hides || s.runsCode(t), err
+}
 
 // lookUpCode finds out whether a text of MySQL's calls stored code, and what of
 // it can change rows: that is an act of its own, counted by the engine.
 func (s *Session) lookUpCode(ctx context.Context, st *statement) error {
 	m, ok := s.backend.(*mysql)
-	if !ok || s.guard.Observing() || len(st.routines)+len(st.procs) == 0 && st.verb != "DO" {
+	if !ok || s.guard.Observing() || len(st.routines)+len(st.procs) == 0 && st.verb != "DO" && !st.dark {
 		return nil
 	}
 	c := &mysqlCounter{m: m, f: &Flight{s: s, st: st}}
@@ -42,8 +53,11 @@ func (st *statement) ran(r *mysqlReach) {
 		note = "it calls a stored function that changes rows"
 	}
 	verb := dbguard.Ask
-	if st.commits {
+	switch {
+	case st.commits:
 		verb, note = dbguard.Uncounted, note+", and the statement commits"
+	case st.silent:
+		verb, note = dbguard.Uncounted, note+", and the server counts nothing of SHOW STATUS"
 	}
 	st.op.Acts = append(st.op.Acts, dbguard.Act{Verb: verb, Note: note})
 	st.targets = append(st.targets, target{})

@@ -49,6 +49,9 @@ func (s *Session) Exec(ctx context.Context, text string, args []driver.NamedValu
 	if err != nil || len(t.Ops) != 1 || t.Calls {
 		return Done{}, false, nil
 	}
+	if hides, err := s.hides(ctx, t); hides || err != nil {
+		return Done{}, false, nil
+	}
 	switch t.Ops[0].Kind {
 	case sqlscan.Delete, sqlscan.Update, sqlscan.Insert:
 	default:

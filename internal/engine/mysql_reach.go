@@ -101,7 +101,7 @@ func (r *mysqlReach) triggers(ctx context.Context, t mysqlTable, ev events) erro
 	}
 	r.fires = r.fires || len(found) > 0
 	for _, trg := range found {
-		if err := r.body(ctx, t.schema, "trigger "+trg.name, readBody(trg.body, trg.mode)); err != nil || r.note != "" {
+		if err := r.body(ctx, t.schema, "trigger "+trg.name, r.c.m.readBody(trg.body, trg.mode)); err != nil || r.note != "" {
 			return err
 		}
 	}
@@ -110,6 +110,10 @@ func (r *mysqlReach) triggers(ctx context.Context, t mysqlTable, ev events) erro
 
 // code follows the functions and procedures that the text calls.
 func (r *mysqlReach) code(ctx context.Context, st *statement) error {
+	if st.dark {
+		r.note = "it names a view that cannot be read and may call a stored function"
+		return nil
+	}
 	if err := r.routines(ctx, "", "the statement", st.routines, "FUNCTION"); err != nil || r.note != "" {
 		return err
 	}
@@ -205,7 +209,7 @@ func (m *mysql) routine(ctx context.Context, full []string, class string) (found
 	err = m.conn.Query(ctx, text, func(v []any) error {
 		found = &storedRoutine{schema: strings.Clone(asText(v[0])), body: &routineBody{dark: "cannot be read"}}
 		if asText(v[1]) == "SQL" && v[2] != nil {
-			found.body = readBody(strings.Clone(asText(v[2])), asText(v[3]))
+			found.body = m.readBody(strings.Clone(asText(v[2])), asText(v[3]))
 		}
 		return nil
 	})

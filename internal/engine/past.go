@@ -37,6 +37,7 @@ func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
 		return Plain, s.shut(ctx, t)
 	}
 	st := s.understand(t)
+	s.restructured(t)
 	if err := s.additions(ctx, t, st); err != nil {
 		return Plain, err
 	}

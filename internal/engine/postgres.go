@@ -51,6 +51,8 @@ type postgres struct {
 	wary      bool          // one was not what it had been, or the caller's transaction keeps its snapshot
 	// functions are names that were asked about, and whether one may write.
 	functions map[string]bool
+	// cursors says that the transaction has one over such a function.
+	cursors bool
 }
 
 func (*postgres) system() string { return "postgresql" }
@@ -135,7 +137,7 @@ func (p *postgres) endsTransaction(err error) bool {
 func (p *postgres) rest() txState {
 	p.stale = !p.flushing
 	p.flushing, p.pending, p.ahead, p.seen, p.wary = false, nil, false, nil, false
-	p.later = putOff{}
+	p.later, p.cursors = putOff{}, false
 	if p.chosen {
 		p.isolation, p.chosen = "", false
 	}

@@ -45,11 +45,12 @@ const (
 )
 
 // raise is an expression that fails with SQLSTATE 22P02 and the word in its
-// message. It must not be constant, or planning fails; random() is volatile.
+// message. It must not be constant, or planning fails; random() is volatile. It is no
+// cast, which somebody may have defined anew for text, nor an operator.
 func raise(word string) string { return raiseWith(word, "pg_catalog.random()") }
 
 func raiseWith(word, value string) string {
-	return "('dbguard " + nonce + " " + word + " '||" + value + ")::pg_catalog.int4"
+	return "pg_catalog.int4in(pg_catalog.textout(pg_catalog.concat('dbguard " + nonce + " " + word + " ', " + value + ")))"
 }
 
 // raised is the word of an error that raise has made, and its value.

@@ -20,7 +20,7 @@ func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, 
 	switch {
 	case c.told:
 		return c.closeNested(ctx)
-	case c.f.way != own || !c.clean:
+	case c.f.way != own || !c.clean || c.f.st.reshapes:
 		return false, count, false, nil
 	}
 	rows, err := inOne(ctx, p.conn, closeTexts(c.f.op.Limit()))
@@ -106,7 +106,7 @@ func (c *postgresCounter) foresee() []string {
 		return append([]string{judgeText(c.f.op.Limit(), c.p.canFlush())}, c.f.frame.keep...)
 	case c.f.way != own:
 		return []string{countText(c.p.canFlush())}
-	case c.clean && c.f.op.Plain():
+	case c.clean && c.f.op.Plain() && !c.f.st.reshapes:
 		return closeTexts(c.f.op.Limit())
 	}
 	return []string{constraintsNow, countText(c.p.canFlush())}

@@ -82,7 +82,7 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	if p.major < 0 {
 		return dbguard.Count{Rows: affected}, nil
 	}
-	var t postgresTotal
+	t := postgresTotal{reshapes: c.f.st.reshapes}
 	later := false
 	err := c.read(ctx, countText(p.canFlush()), func(r *relation) {
 		was := c.was(r.oid)
@@ -118,8 +118,9 @@ func (c *postgresCounter) was(oid int64) int64 {
 // postgresTotal adds up relations.
 type postgresTotal struct {
 	dbguard.Count
-	changed []relation
-	blind   bool
+	changed  []relation
+	blind    bool
+	reshapes bool // the text says that it does, and rows of materialized views come anew
 }
 
 // add takes a relation's rows. locked says that it was exclusively locked
@@ -131,11 +132,11 @@ func (t *postgresTotal) add(r *relation, locked bool) {
 	case r.temporary:
 	case r.kind == "f":
 		t.blind = true // what a foreign server changes is not counted here
-	case r.rows > 0 && (r.kind == "r" || r.kind == "m"):
+	case r.rows > 0 && (r.kind == "r" || r.kind == "m" && !t.reshapes):
 		t.Rows += r.rows
 		t.changed = append(t.changed, *r)
 	}
-	if r.exclusive && !r.temporary && !locked {
+	if r.exclusive && !r.temporary && !locked && !t.reshapes {
 		t.Structure = true
 	}
 }

@@ -18,7 +18,7 @@ import (
 // tells reports that the server can be told what was counted before.
 func (c *postgresCounter) tells() bool {
 	e := c.f.s.escort
-	return e != nil && e.holding && c.f.way == nested && c.f.op.Plain() && c.p.canFlush()
+	return e != nil && e.holding && c.f.way == nested && c.f.op.Plain() && c.p.canFlush() && !c.f.st.reshapes
 }
 
 // tell has it keep that.

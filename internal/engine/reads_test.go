@@ -59,6 +59,7 @@ func TestOpensExisting(t *testing.T) {
 
 func BenchmarkIsRead(b *testing.B) {
 	s := NewSession(nil, Config{Dialect: pg})
+	s.hidden = &hiddenCode{}
 	text := "SELECT id, name FROM users WHERE id = $1"
 	s.IsRead(text)
 	b.ReportAllocs()

@@ -45,6 +45,9 @@ type Session struct {
 	reads readCache
 	modes modes
 
+	hidden   *hiddenCode // nil: not asked
+	reshaped bool        // the transaction has changed structure
+
 	manner manner
 	args   []driver.NamedValue // of the statement that is being started
 
@@ -106,7 +109,7 @@ func (s *Session) IsRead(text string) bool {
 		return false
 	}
 	t := s.classify(text)
-	if !t.IsRead() || s.modes.matter(t) || s.mayCall(t) || s.runsCode(t) {
+	if !t.IsRead() || s.modes.matter(t) || s.mayCall(t) || s.runsCode(t) || s.mayHide(t) {
 		return false
 	}
 	s.toldRead(text)
@@ -203,33 +206,41 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	if err != nil {
 		return nil, nil, err
 	}
-	code := s.runsCode(t)
+	code, err := s.runsHidden(ctx, t)
+	if err != nil {
+		return nil, nil, err
+	}
 	if err := s.shut(ctx, t); err != nil || !calls && !code && blank(t) {
+		s.toldRead(text)
 		return nil, nil, err
 	}
 	if err := s.findState(ctx, t, calls || code); err != nil {
 		return nil, nil, err
 	}
 	st := s.understand(t)
+	s.restructured(t)
 	if st.calls = calls; calls {
 		st.ask(t)
 	}
-	if err := s.additions(ctx, t, st); err != nil {
+	if err := s.consider(ctx, t, st, code); err != nil {
 		return nil, nil, err
-	}
-	if err := s.lookUp(ctx, st); err != nil {
-		return nil, nil, err
-	}
-	if code {
-		if err := s.lookUpCode(ctx, st); err != nil {
-			return nil, nil, err
-		}
 	}
 	if len(st.op.Acts) == 0 {
 		return st, nil, nil
 	}
 	op, err := s.guard.Begin(ctx, st.op, s.ledger)
 	return st, op, err
+}
+
+// consider finds out what the statement means to the rules beyond its words.
+func (s *Session) consider(ctx context.Context, t *sqlscan.Text, st *statement, code bool) error {
+	if err := s.additions(ctx, t, st); err != nil {
+		return err
+	}
+	if err := s.lookUp(ctx, st); err != nil || !code {
+		return err
+	}
+	return s.lookUpCode(ctx, st)
 }
 
 // StartWith is StartAs with the statement's arguments: an engine may need them
@@ -302,6 +313,7 @@ func (s *Session) forgetModes() {
 // forget drops everything that was learnt and not asked.
 func (s *Session) forget() {
 	s.forgetModes()
+	s.settled()
 	s.tx = txUnknown
 	if s.backend != nil {
 		s.backend.forget()

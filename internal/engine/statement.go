@@ -25,11 +25,16 @@ type statement struct {
 	// routines and procs are the functions that may be stored ones and the
 	// procedures that a MySQL text calls.
 	routines, procs [][]string
+	// dark says that it names a view which cannot be read, silent that the server
+	// does not count what it does.
+	dark, silent bool
 	// elsewhere says that code that is not in the text runs, or that the text
 	// could not be read: what it does to the transaction is not known.
 	elsewhere bool
 	// calls says that the text calls a function that may do anything.
 	calls bool
+	// reshapes says that it is about structure besides: it locks what it is about.
+	reshapes bool
 	// quiet says that its INSERTs are known to do nothing but add rows.
 	quiet bool
 	// queries says that the rows of an INSERT may come of a query, and so of a
@@ -71,8 +76,12 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		}
 		st.add(t, op, verb)
 	}
-	if s.runsCode(t) {
+	if hides := s.dialect == sqlscan.MySQL && s.hidden != nil && s.mayHide(t); hides || s.runsCode(t) {
 		st.findCode(t)
+		if m, ok := s.backend.(*mysql); ok && hides {
+			view := m.behind(t.Source, t.Mode)
+			st.routines, st.dark = append(st.routines, view.routines...), view.dark
+		}
 	}
 	return st
 }
@@ -86,6 +95,7 @@ func (s *Session) runsCode(t *sqlscan.Text) bool {
 // findCode collects the names of the routines that the text calls.
 func (st *statement) findCode(t *sqlscan.Text) {
 	st.routines = routinesCalled(t, 0, int32(len(t.Source)))
+	st.silent = strings.EqualFold(firstWord(t.Source), "show") && containsFold(t.Source, "status")
 	for i := range t.Ops {
 		if op := &t.Ops[i]; op.Kind == sqlscan.Opaque && keyword(t, op) == "CALL" && op.Object.Start < op.Object.End {
 			st.procs = append(st.procs, nameParts(t, op.Object))
@@ -129,20 +139,26 @@ func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.
 // ask gives a text that names nothing to delete or change an act: what its
 // functions do. Around transactions of its own that cannot be undone.
 func (st *statement) ask(t *sqlscan.Text) {
-	if len(st.op.Acts) > 0 {
+	st.reshapes = structural(t)
+	if st.changesRows() || len(st.op.Acts) > 0 && !st.reshapes {
 		return
 	}
-	verb := dbguard.Ask
-	if st.control != controlNone {
-		verb = dbguard.Call
+	act := dbguard.Act{Verb: dbguard.Ask}
+	switch {
+	case st.control != controlNone:
+		act.Verb = dbguard.Call
+	case holds(t):
+		act.Verb, act.Note = dbguard.Uncounted, "a cursor WITH HOLD runs its query at the COMMIT, and it calls a function that may change rows"
 	}
-	st.op.Name, st.op.Summary = "SELECT", "SELECT"
-	if len(t.Ops) > 0 {
-		st.op.Name, st.op.Summary = sqlscan.OperationName(t, t.Ops[0]), sqlscan.Summary(t)
+	if len(st.op.Acts) == 0 {
+		st.op.Name, st.op.Summary = "SELECT", "SELECT"
+		if len(t.Ops) > 0 {
+			st.op.Name, st.op.Summary = sqlscan.OperationName(t, t.Ops[0]), sqlscan.Summary(t)
+		}
+		st.op.Text = sqlscan.Mask(t.Source, t.Dialect, t.Mode)
 	}
-	st.op.Text = sqlscan.Mask(t.Source, t.Dialect, t.Mode)
-	st.op.Acts = []dbguard.Act{{Verb: verb}}
-	st.targets = []target{{}}
+	st.op.Acts = append(st.op.Acts, act)
+	st.targets = append(st.targets, target{})
 	st.kinds = append(st.kinds, sqlscan.Opaque)
 }
 

@@ -117,6 +117,10 @@ func (p *parser) createTable(at Token, flags Flags) {
 		p.temps = true
 	}
 	calls := p.t.Calls
+	if p.kw == kwPartition && p.s.dialect == PostgreSQL { // OF t FOR VALUES IN (f()), which runs now
+		p.rest()
+		return
+	}
 	for !p.failed {
 		p.noCall = p.is('(')
 		p.walk(sAs | sSelect | sEngine)
@@ -232,6 +236,13 @@ func (p *parser) createIndex(at Token, flags Flags) {
 		p.accept(kwOnly)
 		p.t.Ops[i].Object = p.name()
 	}
+	if p.kw == kwUsing {
+		p.next()
+		p.next()
+	}
+	p.noCall = p.is('(')
 	p.rest()
-	p.t.Calls = calls // what an index calls is immutable
+	if p.s.dialect != PostgreSQL { // which runs it now, and believes whoever says that it is immutable
+		p.t.Calls = calls
+	}
 }

@@ -21,9 +21,11 @@ func (p *parser) explain() {
 	case run || p.kw == kwPragma: // SQLite may run a PRAGMA while it compiles
 		p.executed()
 	default:
+		p.noCall = p.is('(')
 		_, calls := p.unrun()
-		// MySQL makes derived tables, and evaluates constants, to plan.
-		p.t.Calls = p.t.Calls || calls && p.s.dialect == MySQL
+		// MySQL makes derived tables, and evaluates constants, to plan. PostgreSQL
+		// evaluates what is said to be immutable or stable.
+		p.t.Calls = p.t.Calls || calls && p.s.dialect != SQLite
 	}
 }
 

@@ -1,0 +1,87 @@
+package engine
+
+import "strings"
+
+// hiddenText asks what leads to a function that may write. It follows the
+// server's own dependencies, from such functions on: what an operator, a cast, a
+// domain, a policy or a view is made of, views of views, tables with such a type.
+// What belongs to an extension is taken for harmless, unless somebody else builds
+// on it.
+//
+// A trigger's function is not called so. Functions of the server's own, which no
+// dependency tells of, are looked for in the trees of the rules.
+//
+// It begins with one row, and not with the functions: the planner then expects
+// few, and does not compile what takes a few milliseconds.
+var hiddenText = catalogues.Replace(`WITH RECURSIVE f AS MATERIALIZED (
+ SELECT p.oid, p.proname, p.pronargs, p.prorettype, p.proargtypes FROM pg_catalog.pg_proc p WHERE (` + mayWrite + `)::pg_catalog.int4 = 1
+), r AS MATERIALIZED (
+ SELECT r.oid FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384
+  AND r.ev_action::pg_catalog.text ~ (SELECT ':funcid (' || pg_catalog.string_agg(f.oid::pg_catalog.text, '|') || ')\M' FROM f WHERE f.oid < 16384)
+), h (class, id) AS (
+ SELECT 0::pg_catalog.oid, 0::pg_catalog.oid
+ UNION
+ SELECT s.class, s.id FROM h CROSS JOIN LATERAL (
+  SELECT {proc}::pg_catalog.oid AS class, u.id FROM pg_catalog.unnest(ARRAY(SELECT f.oid FROM f WHERE f.prorettype NOT IN (2279, 3838))) AS u (id) WHERE h.class = 0
+  UNION ALL SELECT {rewrite}, u.id FROM pg_catalog.unnest(ARRAY(SELECT r.oid FROM r)) AS u (id) WHERE h.class = 0
+  UNION ALL SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
+   WHERE d.refclassid = h.class AND d.refobjid = h.id AND d.deptype IN ('n', 'a', 'i') AND CASE
+    WHEN d.classid IN ({operator}, {cast}) THEN h.class = {proc}
+    WHEN d.classid IN ({type}, {constraint}) THEN h.class <> {class}
+    WHEN d.classid = {class} THEN h.class IN ({type}, {opclass})
+    ELSE d.classid IN ({rewrite}, {policy}, {amproc}, {amop}) END
+  UNION ALL SELECT {class}, c.oid FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
+   WHERE h.class = {rewrite} AND r.oid = h.id AND r.ev_type = '1' AND c.relkind <> 'm'
+  UNION ALL SELECT {class}, o.polrelid FROM pg_catalog.pg_policy o WHERE h.class = {policy} AND o.oid = h.id
+  UNION ALL SELECT {type}, k.contypid FROM pg_catalog.pg_constraint k WHERE h.class = {constraint} AND k.oid = h.id AND k.contypid <> 0
+  UNION ALL SELECT {type}, t.oid FROM pg_catalog.pg_cast k JOIN pg_catalog.pg_type t ON t.oid IN (k.castsource, k.casttarget)
+   WHERE h.class = {cast} AND k.oid = h.id AND t.oid >= 16384
+  UNION ALL SELECT {type}, t.oid FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_type t ON t.oid IN (o.oprleft, o.oprright)
+   WHERE h.class = {operator} AND o.oid = h.id AND t.oid >= 16384
+  UNION ALL SELECT {opclass}, o.oid FROM pg_catalog.pg_amproc m JOIN pg_catalog.pg_opclass o ON o.opcfamily = m.amprocfamily
+   WHERE h.class = {amproc} AND m.oid = h.id AND o.oid >= 16384
+  UNION ALL SELECT {opclass}, o.oid FROM pg_catalog.pg_amop m JOIN pg_catalog.pg_opclass o ON o.opcfamily = m.amopfamily
+   WHERE h.class = {amop} AND m.oid = h.id AND o.oid >= 16384
+  UNION ALL SELECT {type}, c.reltype FROM pg_catalog.pg_class c WHERE h.class = {class} AND c.oid = h.id AND c.relkind = 'c'
+  UNION ALL SELECT {class}, i.indrelid FROM pg_catalog.pg_index i WHERE h.class = {class} AND i.indexrelid = h.id
+  UNION ALL SELECT {class}, i.inhparent FROM pg_catalog.pg_inherits i WHERE h.class = {class} AND i.inhrelid = h.id
+ ) s WHERE s.class = {proc} OR h.class IN ({cast}, {operator})
+  OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = s.class AND x.objid = s.id AND x.deptype = 'e')
+), types AS MATERIALIZED (
+ SELECT t.oid, t.typname, t.typtype FROM h JOIN pg_catalog.pg_type t ON h.class = {type} AND t.oid = h.id
+)
+SELECT 'name', c.relname FROM h JOIN pg_catalog.pg_class c ON h.class = {class} AND c.oid = h.id WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f')
+UNION SELECT 'name', t.typname FROM types t
+UNION SELECT 'name', p.proname FROM types t JOIN pg_catalog.pg_depend d ON d.refclassid = {type} AND d.refobjid = t.oid AND d.classid = {proc}
+ JOIN pg_catalog.pg_proc p ON p.oid = d.objid
+UNION SELECT 'name', o.opcname FROM h JOIN pg_catalog.pg_opclass o ON h.class = {opclass} AND o.oid = h.id
+UNION SELECT 'field', f.proname FROM f JOIN pg_catalog.pg_type t ON t.oid = f.proargtypes[0] LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
+ WHERE f.oid >= 16384 AND f.pronargs = 1 AND (t.typtype = 'c' OR b.typtype = 'c' OR t.oid IN (2249, 2276, 2283, 2776, 5077, 5079))
+UNION SELECT 'operator', o.oprname FROM h JOIN pg_catalog.pg_operator o ON h.class = {operator} AND o.oid = h.id
+ LEFT JOIN types l ON l.oid = o.oprleft LEFT JOIN types r ON r.oid = o.oprright
+ WHERE ` + symbolTells + `
+UNION SELECT 'operator', o.oprname FROM pg_catalog.pg_operator o LEFT JOIN types l ON l.oid = o.oprleft LEFT JOIN types r ON r.oid = o.oprright
+ WHERE EXISTS (SELECT FROM types) AND (l.oid IS NOT NULL OR r.oid IS NOT NULL) AND ` + symbolTells + `
+UNION SELECT CASE k.castcontext WHEN 'i' THEN 'all' ELSE 'cast' END, t.typname FROM h JOIN pg_catalog.pg_cast k ON h.class = {cast} AND k.oid = h.id
+ JOIN pg_catalog.pg_type t ON t.oid = k.casttarget WHERE k.castsource < 16384 AND k.casttarget < 16384
+UNION SELECT 'kept', c.relname FROM h JOIN pg_catalog.pg_rewrite r ON h.class = {rewrite} AND r.oid = h.id JOIN pg_catalog.pg_class c ON c.oid = r.ev_class WHERE c.relkind = 'm'
+UNION SELECT 'kept', c.relname FROM h JOIN pg_catalog.pg_constraint k ON h.class = {constraint} AND k.oid = h.id JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+UNION SELECT 'kept', c.relname FROM h JOIN pg_catalog.pg_depend d ON d.refclassid = h.class AND d.refobjid = h.id AND d.classid IN ({class}, {statistic})
+ LEFT JOIN pg_catalog.pg_index i ON d.classid = {class} AND i.indexrelid = d.objid
+ LEFT JOIN pg_catalog.pg_statistic_ext s ON d.classid = {statistic} AND s.oid = d.objid
+ JOIN pg_catalog.pg_class c ON c.oid = COALESCE(i.indrelid, s.stxrelid) WHERE h.class IN ({proc}, {operator})
+UNION SELECT 'event', '' FROM pg_catalog.pg_event_trigger e JOIN f ON f.oid = e.evtfoid WHERE e.evtenabled <> 'D' AND e.evtevent <> 'login'
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = {event} AND x.objid = e.oid AND x.deptype = 'e')`)
+
+// symbolTells is the condition that an operator may be meant where nothing but its
+// symbol is in the text. A value of a type of one's own comes of something that is
+// a word itself, but that a row is taken for a composite type, and an unknown value
+// for whatever no operator of the server's own takes.
+const symbolTells = `(l.oid IS NULL AND r.oid IS NULL OR l.typtype = 'c' OR r.typtype = 'c'
+ OR NOT EXISTS (SELECT FROM pg_catalog.pg_operator s WHERE s.oid < 16384 AND s.oprname = o.oprname))`
+
+// catalogues are the server's, by the object identifiers that they have for good.
+var catalogues = strings.NewReplacer(
+	"{type}", "1247", "{proc}", "1255", "{class}", "1259", "{amop}", "2602", "{amproc}", "2603", "{cast}", "2605", "{constraint}", "2606",
+	"{opclass}", "2616", "{operator}", "2617", "{rewrite}", "2618", "{policy}", "3256", "{statistic}", "3381", "{event}", "3466",
+)
