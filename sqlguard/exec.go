@@ -75,15 +75,8 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 	if send.drained != nil && !c.observing && flight.LeavesRows() {
 		own = send.drained
 	}
-	for text := flight.Text(); text != ""; text = flight.Text() {
-		t, err := send.inPlace(flight.Context(), text, flight.Tagged())
-		if err == driver.ErrSkip {
-			return nil, skipped(ctx, flight)
-		}
-		again, err := flight.Answer(ctx, t.rows, err)
-		if !again {
-			return resultOf(t, err)
-		}
+	if t, done, err := reworded(ctx, flight, send); done {
+		return resultOf(t, err)
 	}
 	if text, complete := flight.Instead(); text != "" {
 		own = c.instead(flight, text, complete, send.args)
@@ -100,6 +93,20 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 		return nil, err
 	}
 	return res, nil
+}
+
+// reworded runs the statement in words of the session's, for as long as it has any.
+func reworded(ctx context.Context, f *engine.Flight, send *sender[driver.Result, told]) (_ told, done bool, _ error) {
+	for text := f.Text(); text != ""; text = f.Text() {
+		t, err := send.inPlace(f.Context(), text, f.Tagged())
+		if err == driver.ErrSkip {
+			return told{}, true, skipped(ctx, f)
+		}
+		if again, err := f.Answer(ctx, t.rows, err); !again {
+			return t, true, err
+		}
+	}
+	return told{}, false, nil
 }
 
 // instead sends a text that does what the caller's does, but stops early. It may

@@ -116,6 +116,9 @@ func (c *fakeConn) Exec(ctx context.Context, text string) (int64, error) {
 }
 
 func (c *fakeConn) Query(ctx context.Context, text string, row func([]any) error) error {
+	if text == mayHideText { // there may always be some
+		return row([]any{true})
+	}
 	a := c.answer(ctx, text)
 	for _, values := range a.rows {
 		if err := row(values); err != nil {

@@ -19,57 +19,60 @@ type parting interface {
 }
 
 // partsOf are what an ALTER TABLE drops if it exists; nil, if it does anything else.
-func partsOf(t *sqlscan.Text, object sqlscan.Span) []part {
-	var parts []part
-	var words []string // of the action
-	name := ""
-	done := func() bool {
-		class := "COLUMN"
-		if len(words) > 0 && words[0] == "DROP" {
-			words = words[1:]
-		} else {
-			return false
-		}
-		if len(words) > 2 {
-			class = words[0]
-			words = words[1:]
-		}
-		switch class {
-		case "KEY":
-			class = "INDEX"
-		case "COLUMN", "CONSTRAINT", "INDEX":
-		default:
-			return false
-		}
-		if name == "" || len(words) != 2 || words[0] != "IF" || words[1] != "EXISTS" {
-			return false
-		}
-		parts = append(parts, part{class, name})
-		words, name = nil, ""
-		return true
-	}
+func partsOf(t *sqlscan.Text, object sqlscan.Span) (parts []part) {
+	var a alteration
 	for tok := range tokens(t, object.End, int32(len(t.Source))) {
-		text := strings.ToUpper(t.Source[tok.Pos:tok.End])
-		exists := len(words) > 0 && words[len(words)-1] == "EXISTS"
 		switch {
 		case tok.Kind == sqlscan.Punct && tok.Byte == ',':
-			if !done() {
+			p, ok := a.dropsIfExists()
+			if !ok {
 				return nil
 			}
+			parts, a = append(parts, p), alteration{}
 		case tok.Kind == sqlscan.Punct && tok.Byte == ';':
-		case exists && name == "" && (tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent):
-			name = t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})
-		case tok.Kind == sqlscan.Word && exists && (text == "CASCADE" || text == "RESTRICT"):
-		case tok.Kind == sqlscan.Word && name == "":
-			words = append(words, text)
-		default:
+		case !a.take(t, tok):
 			return nil
 		}
 	}
-	if !done() {
+	p, ok := a.dropsIfExists()
+	if !ok {
 		return nil
 	}
-	return parts
+	return append(parts, p)
+}
+
+// alteration is one of those that an ALTER TABLE lists.
+type alteration struct {
+	words []string // up to the name
+	name  string
+}
+
+// take adds a token; not ok, if no DROP … IF EXISTS goes on like this.
+func (a *alteration) take(t *sqlscan.Text, tok sqlscan.Token) bool {
+	text := strings.ToUpper(t.Source[tok.Pos:tok.End])
+	exists := len(a.words) > 0 && a.words[len(a.words)-1] == "EXISTS"
+	switch {
+	case exists && a.name == "" && (tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent):
+		a.name = t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})
+		return true
+	case tok.Kind != sqlscan.Word:
+		return false
+	case a.name == "":
+		a.words = append(a.words, text)
+		return true
+	}
+	return text == "CASCADE" || text == "RESTRICT"
+}
+
+// dropsIfExists is the part that it drops IF EXISTS.
+func (a *alteration) dropsIfExists() (part, bool) {
+	words := strings.Join(a.words, " ")
+	for _, p := range []part{{"COLUMN", ""}, {"COLUMN", "COLUMN "}, {"CONSTRAINT", "CONSTRAINT "}, {"INDEX", "INDEX "}, {"INDEX", "KEY "}} {
+		if a.name != "" && words == "DROP "+p.name+"IF EXISTS" {
+			return part{p.class, a.name}, true
+		}
+	}
+	return part{}, false
 }
 
 // lacks reports that nothing is there of what an ALTER TABLE drops if it exists.

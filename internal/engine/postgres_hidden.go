@@ -9,7 +9,7 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// hidden asks, in one question, for the words of this database.
+// hidden asks for the words of this database, if there can be any.
 func (p *postgres) hidden(ctx context.Context) (*hiddenCode, error) {
 	if err := p.learn(ctx); err != nil {
 		return nil, unlessAborted(p, err)
@@ -18,10 +18,17 @@ func (p *postgres) hidden(ctx context.Context) (*hiddenCode, error) {
 	if p.major < 0 {
 		return h, nil // it could not count what they do
 	}
-	err := p.conn.Query(ctx, hiddenText, func(v []any) error {
-		h.found(asText(v[0]), asText(v[1]))
+	some := false
+	err := p.conn.Query(ctx, mayHideText, func(v []any) error {
+		some = asBool(v[0])
 		return nil
 	})
+	if err == nil && some {
+		err = p.conn.Query(ctx, hiddenText, func(v []any) error {
+			h.found(asText(v[0]), asText(v[1]))
+			return nil
+		})
+	}
 	switch state := sqlState(err); {
 	case err == nil:
 		return h, nil

@@ -95,8 +95,13 @@ func (sc *liteSchema) read(ctx context.Context, conn Conn, schema string) error 
 	if err != nil {
 		return err
 	}
-	return conn.Query(ctx, fmt.Sprintf(`SELECT f."table", m.name, f.on_delete, f.on_update FROM %s m, pragma_foreign_key_list(m.name, %s) f
-WHERE m.type = 'table' AND m.sql LIKE '%%references%%'`, master, quoteString(sqlscan.SQLite, schema)), func(v []any) error {
+	return sc.readKeys(ctx, conn, schema)
+}
+
+// readKeys adds its foreign keys.
+func (sc *liteSchema) readKeys(ctx context.Context, conn Conn, schema string) error {
+	return conn.Query(ctx, fmt.Sprintf(`SELECT f."table", m.name, f.on_delete, f.on_update FROM %s.sqlite_master m, pragma_foreign_key_list(m.name, %s) f
+WHERE m.type = 'table' AND m.sql LIKE '%%references%%'`, quoteName(schema), quoteString(sqlscan.SQLite, schema)), func(v []any) error {
 		parent, ref := fold(asText(v[0])), liteRef{child: fold(asText(v[1]))}
 		switch asText(v[2]) {
 		case "CASCADE":

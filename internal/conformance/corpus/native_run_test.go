@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
@@ -108,7 +109,7 @@ func nativeOneRow(ctx context.Context, s nativeSession, text string) (a answer, 
 // it sends it, and puts words before the error of that; they are not compared.
 func nativeBatch(ctx context.Context, s nativeSession, text string) (a answer, err error) {
 	defer func() {
-		if server := new(pgconn.PgError); errors.As(err, &server) {
+		if server := new(pgconn.PgError); errors.As(err, &server) && !errors.Is(err, dbguard.ErrRefused) {
 			err = server
 		}
 	}()

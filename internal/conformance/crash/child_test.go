@@ -48,7 +48,7 @@ const commit = `[^o]commit\b`
 // bounded statement outside of a transaction is one message on PostgreSQL.
 func final(s *stage.Stage, script string) string {
 	if oneMessage(s, script) {
-		return "delete from item"
+		return "delete from (only )?item"
 	}
 	return commit
 }
