@@ -13,6 +13,11 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard/pgxguard"
 )
 
+// batchDiffers are entries that fail in a batch of pgx's, and not in one of the guard's.
+var batchDiffers = map[string]string{
+	"pg-315": "a batch that begins a transaction has its statements run one by one: the level is set before any query",
+}
+
 // TestNativePgx runs the corpus without database/sql. What it leaves open is
 // what is open, and explained, for pgx with it.
 func TestNativePgx(t *testing.T) {
@@ -22,12 +27,12 @@ func TestNativePgx(t *testing.T) {
 	tg, runs, refused := pgxTarget(t), 0, 0
 	target.Postgres.Need(t)
 	g := newGround(t, tg)
-	for n, e := range For(entries, target.Postgres) {
+	for _, e := range For(entries, target.Postgres) {
 		t.Run(e.ID, func(t *testing.T) {
 			g.turn(t, e)
 			for k, m := range nativeModes {
-				if e.File == more && (n+k)%3 != 0 {
-					continue // nine modes in turn
+				if !e.hasTurn(k, 3) {
+					continue
 				}
 				t.Run(m.Name, func(t *testing.T) {
 					guarded := g.runNative(t, m, guardedPool(t))
@@ -36,7 +41,8 @@ func TestNativePgx(t *testing.T) {
 						refused++
 					}
 					for _, f := range Judge(e, m.Mode, guarded, func() Outcome { return g.runNative(t, m, barePool(t)) }) {
-						if x[target.Postgres][item{f.Kind, e.ID}] == "" {
+						explained := x[target.Postgres][item{f.Kind, e.ID}] != "" || f.Kind == Differs && m.Name == "pgx batch" && batchDiffers[e.ID] != ""
+						if !explained {
 							t.Errorf("%s: %s: %s\n%s\n%v", f.Kind, f.Text, e.Note, e.Statement, guarded.Err)
 						}
 					}
