@@ -39,8 +39,28 @@ func (null) ExecContext(context.Context, string, []driver.NamedValue) (driver.Re
 	return driver.RowsAffected(1), nil
 }
 
-func (null) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
-	return null{}, nil
+func (null) QueryContext(_ context.Context, text string, _ []driver.NamedValue) (driver.Rows, error) {
+	switch text {
+	case short, long:
+		return null{}, nil
+	case "SELECT version()":
+		return &answer{value: "PostgreSQL 15.0"}, nil
+	}
+	return &answer{value: false}, nil // nothing hides
+}
+
+// answer is the one row that a guard gets for what it asks once a connection.
+type answer struct{ value driver.Value }
+
+func (*answer) Columns() []string { return []string{"answer"} }
+func (*answer) Close() error      { return nil }
+
+func (a *answer) Next(row []driver.Value) error {
+	if a.value == nil {
+		return io.EOF
+	}
+	row[0], a.value = a.value, nil
+	return nil
 }
 
 func (null) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) { return null{}, nil }
@@ -128,22 +148,6 @@ func BenchmarkPreparedRead(b *testing.B) {
 					b.Fatal(err)
 				}
 				rows.Close()
-			}
-		})
-	}
-}
-
-func BenchmarkInsert(b *testing.B) {
-	ctx := context.Background()
-	for _, s := range sides(b) {
-		b.Run(s.name, func(b *testing.B) {
-			db := sql.OpenDB(s.connector)
-			defer db.Close()
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := db.ExecContext(ctx, "INSERT INTO users (id, name) VALUES ($1, $2)", "7", "x"); err != nil {
-					b.Fatal(err)
-				}
 			}
 		})
 	}

@@ -65,7 +65,7 @@ var tables = []table{
 	},
 	{
 		"Beside the well-known wrappers", "A driver that does nothing, so that only the wrapper costs. None of the others judges or counts.",
-		[]string{"Read", "PreparedRead", "Insert"},
+		[]string{"Read", "PreparedRead"},
 		[]string{"call", "wrapper", "time", "bytes", "allocations"},
 		func(x row) []string {
 			last := len(x.path) - 1
