@@ -9,6 +9,7 @@ import (
 )
 
 const output = `withservers: postgres at postgres://h/postgres: PostgreSQL 15.18 (Debian 15.18-0+deb12u1) on x86_64
+withservers: postgres at postgres://h/postgres: PostgreSQL 15.18 (Debian 15.18-0+deb12u1) on x86_64
 goos: linux
 cpu: AMD EPYC
 BenchmarkOneRow/postgres15_pgx/1_ms/DELETE/autocommit,_prepared-2   	 60	 2311932 direct-ns/op	 1.000 direct-trips/op	 9255509 guarded-ns/op	 4.000 guarded-trips/op	 4.003 ratio

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,8 +33,10 @@ func (r *results) line(text string) error {
 		r.cpu = append(r.cpu, name)
 	}
 	if m := server.FindStringSubmatch(text); m != nil {
-		version, _, _ := strings.Cut(m[1], " (") // of the distribution
-		r.servers = append(r.servers, version)
+		version, _, _ := strings.Cut(m[1], " (")  // of the distribution
+		if !slices.Contains(r.servers, version) { // they are started twice
+			r.servers = append(r.servers, version)
+		}
 	}
 	if strings.HasPrefix(strings.TrimSpace(text), "--- FAIL") {
 		return fmt.Errorf("a benchmark failed: %s", text)
