@@ -51,7 +51,7 @@ func TestEscort(t *testing.T) {
 		sent          []string
 	}{
 		{"kept", []Reply{{}}, counted(2), nil, nil, []string{"COMMIT"}},
-		{"too much", []Reply{{}}, counted(3), nil, dbguard.OverLimit, []string{"ROLLBACK"}},
+		{"too much", []Reply{{}}, counted(3), nil, dbguard.OverLimit, []string{"once", "ROLLBACK"}},
 		{"an error of its own", []Reply{{}}, nil, pgError("23505"), pgError("23505"), []string{"ROLLBACK"}},
 		{"an error of what was put off", []Reply{{}}, []Reply{{Err: pgError("23503")}}, nil, pgError("23503"), []string{"ROLLBACK"}},
 		{"not opened", nil, nil, pgError("42601"), pgError("42601"), nil},

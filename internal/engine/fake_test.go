@@ -46,6 +46,8 @@ func label(text string) string {
 		return "pending"
 	case strings.HasPrefix(text, "SELECT c.oid::int8, c.xmin::text, "):
 		return "adds"
+	case strings.HasPrefix(text, "SELECT r.oid, CASE WHEN r.all_rows > "):
+		return "once"
 	case strings.HasPrefix(text, "WITH RECURSIVE same"):
 		return "routes"
 	case strings.Contains(text, "pragma_table_list"):

@@ -71,7 +71,7 @@ func (c *postgresCounter) undone(ctx context.Context, value string) (dbguard.Cou
 	}
 	for _, r := range changed {
 		c.leave(&relation{oid: r.OID, rows: r.Total})
-		t.add(&relation{r.OID, r.Schema, r.Name, r.Kind, r.Temporary, r.Rows, r.Exclusive, false}, false)
+		t.add(&relation{oid: r.OID, schema: r.Schema, name: r.Name, kind: r.Kind, temporary: r.Temporary, rows: r.Rows, exclusive: r.Exclusive}, false)
 	}
 	t.settle()
 	if undo != nil {
@@ -91,7 +91,7 @@ func closeTexts(limit int64) []string {
 FROM (SELECT COALESCE(sum(r.rows) FILTER (WHERE r.kind IN ('r', 'm') AND NOT r.temporary), 0)::int8 AS n,
   COALESCE(bool_or(r.kind = 'f' OR r.exclusive AND NOT r.temporary), false) OR COALESCE(bool_or(r.oid = 0), false) AS refused,
   COALESCE(json_agg(r)::text, '[]') AS tables
- FROM (` + countText(false) + `) AS r (oid, rows, schema, name, kind, temporary, exclusive, deferring)) t`,
+ FROM (` + eachOnce(countText(false), limit) + `) r) t`,
 		`COMMIT`,
 		`SELECT FROM pg_catalog.generate_series(1, pg_catalog.current_setting('dbguard.rows')::int8)`,
 	}

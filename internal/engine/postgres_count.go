@@ -34,8 +34,9 @@ type relation struct {
 	kind         string // pg_class.relkind
 	temporary    bool
 	rows         int64
-	exclusive    bool // dropped, emptied or altered, and not created here
-	deferring    bool // has a trigger that may fire at the COMMIT
+	exclusive    bool  // dropped, emptied or altered, and not created here
+	deferring    bool  // has a trigger that may fire at the COMMIT
+	judged       int64 // by the server: those that count as the statement's
 }
 
 func (c *postgresCounter) survey(ctx context.Context) (string, error) {
@@ -92,6 +93,9 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 		t.add(r, c.locked[r.oid])
 	})
 	if err != nil {
+		return t.Count, err
+	}
+	if err := c.once(ctx, &t); err != nil {
 		return t.Count, err
 	}
 	t.settle()
@@ -194,8 +198,11 @@ func (c *postgresCounter) read(ctx context.Context, text string, each func(*rela
 		}
 		r.schema, r.name, r.kind = asText(v[2]), asText(v[3]), asText(v[4])
 		r.temporary, r.exclusive, r.deferring = asBool(v[5]), asBool(v[6]), asBool(v[7])
+		if len(v) > 8 {
+			r.judged, err = asInt(v[8])
+		}
 		each(&r)
-		return nil
+		return err
 	})
 }
 

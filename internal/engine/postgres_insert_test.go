@@ -25,8 +25,11 @@ func TestInsertCounted(t *testing.T) {
 	err := r.send(context.Background(), insertOne, 1, nil)
 	require.ErrorIs(t, err, dbguard.Unbounded)
 	assert.ErrorContains(t, err, "INSERT on t has no bound: 2 rows of u (trigger, rule or function)")
-	assert.Equal(t, []string{"BEGIN", "> " + insertOne, due, "count", "routes", "ROLLBACK"}, r.sent())
+	assert.Equal(t, []string{"BEGIN", "> " + insertOne, due, "count", "once", "routes", "ROLLBACK"}, r.sent())
 	assert.Equal(t, dbguard.EffectUndone, r.last(t).Effect)
+	r.conn.on("once", changedRow(16400, 0, "u")...)
+	require.NoError(t, r.send(context.Background(), insertOne, 1, nil), "what was rolled back was not changed")
+	r.conn.on("once", changedRow(16400, 2, "u")...)
 	require.NoError(t, r.send(atMost(2), insertOne, 1, nil))
 	assert.EqualValues(t, 2, r.last(t).Rows)
 }

@@ -59,9 +59,8 @@ func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbgu
 	later := false
 	err = c.read(ctx, judgeText(limit, true), func(r *relation) {
 		later = later || r.deferring
-		was := c.was(r.oid)
 		c.leave(r)
-		r.rows -= was
+		r.rows = r.judged
 		t.add(r, c.locked[r.oid])
 	})
 	if err == nil {
@@ -97,19 +96,19 @@ func keepText(setting, counts string) string {
 
 // keptAs are the counts of such a setting.
 func keptAs(setting, as string) string {
-	return `pg_catalog.json_to_recordset(COALESCE(NULLIF(pg_catalog.current_setting('` + setting + `', true), ''), '[]')::pg_catalog.json) AS ` + as + ` (oid int8, rows int8, exclusive bool) ON ` + as + `.oid = r.oid`
+	return `pg_catalog.json_to_recordset(COALESCE(NULLIF(pg_catalog.current_setting('` + setting + `', true), ''), '[]')::pg_catalog.json) AS ` + as + ` (oid int8, rows int8, exclusive bool) ON ` + as + `.oid = c.oid`
 }
 
 // judgeText is countText that raises where that goes beyond the limit.
 func judgeText(limit int64, flush bool) string {
-	return `WITH d AS MATERIALIZED (SELECT r.oid, r.rows AS total, r.rows - COALESCE(b.rows, p.rows, 0) AS rows, r.schema, r.name, r.kind, r.temporary,
-  r.exclusive AND NOT COALESCE(b.exclusive, false) AS exclusive, r.deferring
- FROM (` + countText(flush) + `) AS r ` + columns + `
- LEFT JOIN ` + keptAs("dbguard.before", "b") + ` LEFT JOIN ` + keptAs("dbguard.pending", "p") + `
+	since := `SELECT c.oid, c.rows - COALESCE(b.rows, p.rows, 0), c.schema, c.name, c.kind, c.temporary, c.exclusive AND NOT COALESCE(b.exclusive, false), c.deferring
+ FROM c LEFT JOIN ` + keptAs("dbguard.before", "b") + ` LEFT JOIN ` + keptAs("dbguard.pending", "p")
+	return `WITH c ` + columns + ` AS MATERIALIZED (` + countText(flush) + `
+), d AS MATERIALIZED (SELECT r.*, c.rows AS total FROM c JOIN (` + eachOnce(since, limit) + `) r ON r.oid = c.oid
 ), v AS MATERIALIZED (SELECT CASE WHEN t.refused OR t.n > ` + strconv.FormatInt(limit, 10) + `
   THEN ` + raiseWith(raisedOver, "pg_catalog.encode(pg_catalog.convert_to(t.tables, 'UTF8'), 'hex')") + ` ELSE 0 END AS over
  FROM (SELECT COALESCE(pg_catalog.sum(d.rows) FILTER (WHERE d.kind IN ('r', 'm') AND NOT d.temporary), 0)::int8 AS n,
    COALESCE(pg_catalog.bool_or(d.kind = 'f' OR d.exclusive AND NOT d.temporary OR d.oid = 0), false) AS refused,
    COALESCE(pg_catalog.json_agg(d)::text, '[]') AS tables FROM d) t
-) SELECT d.oid, d.total, d.schema, d.name, d.kind, d.temporary, d.exclusive, d.deferring FROM v, d WHERE v.over = 0`
+) SELECT d.oid, d.total, d.schema, d.name, d.kind, d.temporary, d.exclusive, d.deferring, d.rows FROM v, d WHERE v.over = 0`
 }
