@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"slices"
-	"strings"
 )
 
 // Where a door can send several texts in one flight, what stands around a
@@ -92,20 +91,6 @@ func (e *escort) answer(text string) (r Reply, ok bool) {
 }
 
 func (e *escort) clear() { e.holding, e.before, e.after, e.replies = false, nil, nil, nil }
-
-// inOne runs texts one after the other and returns the rows affected by the last.
-// It sends them as one message, where they have not been sent.
-func inOne(ctx context.Context, conn Conn, texts []string) (affected int64, err error) {
-	if e, ok := conn.(*escort); !ok || len(e.replies) == 0 {
-		return conn.Exec(ctx, strings.Join(texts, ";\n"))
-	}
-	for _, text := range texts {
-		if affected, err = conn.Exec(ctx, text); err != nil {
-			return affected, err
-		}
-	}
-	return affected, nil
-}
 
 // foreseeing is a counter that knows what will be asked at the end of its flight.
 type foreseeing interface {

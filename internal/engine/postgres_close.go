@@ -5,14 +5,16 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
 // A transaction of the guard's is closed by one text without arguments, which
 // every driver sends as one message: it has deferred triggers fire now, counts,
-// raises where the count refuses, commits, and tells the count by the tag of
-// its last command. The counters must have been empty when it began.
+// raises where the count refuses, commits, and tells the count. The tag of its last
+// command does that: how many rows more than the statement's own there are, as every
+// row that a tag counts is sent. The counters must have been empty when it began.
 
 // close has to find the counters flushed, and leaves them so.
 func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, count dbguard.Count, refused bool, err error) {
@@ -23,7 +25,7 @@ func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, 
 	case c.f.way != own || !c.clean || c.f.st.reshapes:
 		return false, count, false, nil
 	}
-	rows, err := inOne(ctx, p.conn, closeTexts(c.f.op.Limit()))
+	rows, err := c.finish(ctx, affected)
 	if err == nil {
 		p.flushes(own)
 		return true, c.kept(rows, affected), false, nil
@@ -34,6 +36,32 @@ func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, 
 	}
 	count, err = c.undone(ctx, value)
 	return true, count, true, err
+}
+
+// finish sends the text, or finds it answered, and returns the count.
+func (c *postgresCounter) finish(ctx context.Context, affected int64) (rows int64, err error) {
+	conn, texts := c.p.conn, closeTexts(c.f.op.Limit())
+	if e := c.f.s.escort; e != nil && len(e.replies) > 0 {
+		for _, text := range texts {
+			if _, err := conn.Exec(ctx, text); err != nil {
+				return 0, err
+			}
+		}
+		n, err := askInts(ctx, conn, countedText)
+		if err != nil {
+			return 0, err
+		}
+		return n[0], nil
+	}
+	own := int64(0)
+	if c.f.st.simple() != nil {
+		own = max(affected, 0)
+	}
+	tag, err := conn.Exec(ctx, strings.Join(append(texts, beyondText(own)), ";\n"))
+	if tag%2 != 0 {
+		return own - (tag+1)/2, err
+	}
+	return own + tag/2, err
 }
 
 // kept is the count of what the server let stand. Rows beyond the statement's
@@ -93,8 +121,20 @@ FROM (SELECT COALESCE(sum(r.rows) FILTER (WHERE r.kind IN ('r', 'm') AND NOT r.t
   COALESCE(json_agg(r)::text, '[]') AS tables
  FROM (` + eachOnce(countText(false), limit) + `) r) t`,
 		`COMMIT`,
-		`SELECT FROM pg_catalog.generate_series(1, pg_catalog.current_setting('dbguard.rows')::int8)`,
 	}
+}
+
+// What tells the count once it is committed.
+const (
+	counted     = `pg_catalog.current_setting('dbguard.rows')::int8`
+	countedText = `SELECT ` + counted
+)
+
+// beyondText has a tag tell how far the count is from the statement's own rows: twice
+// as many if there are more, and an odd number if there are fewer.
+func beyondText(own int64) string {
+	n := strconv.FormatInt(own, 10)
+	return `SELECT FROM (SELECT ` + counted + ` - ` + n + ` AS more) c, pg_catalog.generate_series(1, CASE WHEN more < 0 THEN -2 * more - 1 ELSE 2 * more END)`
 }
 
 // foresee is what End will ask: whatever it is, it is sent with the statement.
@@ -107,7 +147,7 @@ func (c *postgresCounter) foresee() []string {
 	case c.f.way != own:
 		return []string{countText(c.p.canFlush())}
 	case c.clean && c.f.op.Plain() && !c.f.st.reshapes:
-		return closeTexts(c.f.op.Limit())
+		return append(closeTexts(c.f.op.Limit()), countedText)
 	}
 	return []string{constraintsNow, countText(c.p.canFlush())}
 }

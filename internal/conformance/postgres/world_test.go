@@ -23,6 +23,7 @@ func TestMain(m *testing.M) { servers.Main(m) }
 type world struct {
 	t       *testing.T
 	driver  string
+	opens   string  // the name by which database/sql knows it
 	db      *sql.DB // guarded, through a proxy
 	direct  *sql.DB // bare, through the proxy
 	bare    *sql.DB // somebody else
@@ -51,7 +52,7 @@ func onBoth(t *testing.T, test func(*testing.T, *world)) {
 		}
 		t.Run(tg.Name, func(t *testing.T) {
 			d := tg.Database(t)
-			w := &world{t: t, driver: tg.Name, bare: d.Bare(t)}
+			w := &world{t: t, driver: tg.Name, opens: tg.Driver, bare: d.Bare(t)}
 			t.Cleanup(func() { w.bare.Close() })
 			for _, text := range setup {
 				w.change(text)
