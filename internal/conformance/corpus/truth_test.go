@@ -11,7 +11,7 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-func TestMain(m *testing.M) { servers.Main(m) }
+func TestMain(m *testing.M) { servers.Alone(m) }
 
 // files are the entries: those that were collected, and those that were written
 // to find what the first do not.

@@ -12,7 +12,7 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
-func TestMain(m *testing.M) { servers.Main(m) }
+func TestMain(m *testing.M) { servers.Alone(m) }
 
 // engines are those of the examples that SQLite has no statement for.
 var engines = map[dbguard.RuleID]target.Engine{

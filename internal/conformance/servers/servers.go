@@ -150,6 +150,7 @@ func skipOrFail(tb testing.TB, e Engine, err error) {
 // pool holds the servers of a test binary: each is found or started when the
 // first test asks for it, and the answer stays, a failure too.
 type pool struct {
+	alone bool // nobody else's are used, where there can be any of our own
 	mu    sync.Mutex
 	known [engines]*answer
 }
@@ -166,10 +167,12 @@ func (p *pool) get(e Engine) (*Server, error) {
 	defer p.mu.Unlock()
 	if p.known[e] == nil {
 		a := new(answer)
-		if dsn := os.Getenv(e.Env()); dsn != "" {
-			a.server, a.err = newServer(e, dsn, nil)
-		} else {
+		dsn := os.Getenv(e.Env())
+		if dsn == "" || p.alone {
 			a.server, a.err = run(context.Background(), e)
+		}
+		if dsn != "" && (!p.alone || NotInstalled(a.err)) {
+			a.server, a.err = newServer(e, dsn, nil)
 		}
 		p.known[e] = a
 	}
@@ -185,6 +188,13 @@ func (p *pool) stop() (err error) {
 		}
 	}
 	return err
+}
+
+// Alone is Main for tests that look at all databases of a server, and would take what
+// other binaries make there meanwhile for their own.
+func Alone(m *testing.M) {
+	shared.alone = true
+	Main(m)
 }
 
 // Main runs a test binary's tests, stops the shared servers and fails the

@@ -144,3 +144,14 @@ func TestDSN(t *testing.T) {
 	assert.Equal(t, "root@tcp(h:1)/d?multiStatements=true&sql_mode=%27ANSI_QUOTES%27",
 		my.DSN("multiStatements=true", "sql_mode='ANSI_QUOTES'"))
 }
+
+// Tests that look at all of a server do so on one of their own.
+func TestAlone(t *testing.T) {
+	t.Setenv(Postgres.Env(), "postgres://nobody@127.0.0.1:1/nowhere")
+	p := &pool{alone: true}
+	s, err := p.get(Postgres)
+	skipOrFail(t, Postgres, err)
+	defer func() { require.NoError(t, p.stop()) }()
+	_, err = s.Version(t.Context())
+	require.NoError(t, err)
+}

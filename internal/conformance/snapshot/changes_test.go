@@ -12,7 +12,7 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-func TestMain(m *testing.M) { servers.Main(m) }
+func TestMain(m *testing.M) { servers.Alone(m) }
 
 // setup is understood by all engines.
 const setup = `
