@@ -114,14 +114,18 @@ func closeTexts(limit int64) []string {
 	return []string{
 		constraintsNow,
 		`SELECT pg_catalog.pg_stat_force_next_flush()`,
-		`SELECT pg_catalog.set_config('dbguard.rows', CASE WHEN t.refused OR t.n > ` + strconv.FormatInt(limit, 10) + `
- THEN ` + raiseWith(raisedOver, "pg_catalog.encode(pg_catalog.convert_to(t.tables, 'UTF8'), 'hex')") + `::text ELSE t.n::text END, false)
-FROM (SELECT COALESCE(sum(r.rows) FILTER (WHERE r.kind IN ('r', 'm') AND NOT r.temporary), 0)::int8 AS n,
-  COALESCE(bool_or(r.kind = 'f' OR r.exclusive AND NOT r.temporary), false) OR COALESCE(bool_or(r.oid = 0), false) AS refused,
-  COALESCE(json_agg(r)::text, '[]') AS tables
- FROM (` + eachOnce(countText(false), limit) + `) r) t`,
+		`SELECT pg_catalog.set_config('dbguard.rows', v.n::text, false) FROM (` + totalText("("+eachOnce(countText(false), limit)+")", limit) + `) v`,
 		`COMMIT`,
 	}
+}
+
+// totalText adds relations up, as n, and raises where they are to be refused.
+func totalText(relations string, limit int64) string {
+	return `SELECT CASE WHEN t.refused OR t.n > ` + strconv.FormatInt(limit, 10) + `
+  THEN ` + raiseWith(raisedOver, "pg_catalog.encode(pg_catalog.convert_to(t.tables, 'UTF8'), 'hex')") + ` ELSE t.n END AS n
+ FROM (SELECT COALESCE(pg_catalog.sum(r.rows) FILTER (WHERE r.kind IN ('r', 'm') AND NOT r.temporary), 0)::int8 AS n,
+   COALESCE(pg_catalog.bool_or(r.kind = 'f' OR r.exclusive AND NOT r.temporary OR r.oid = 0), false) AS refused,
+   COALESCE(pg_catalog.json_agg(r)::text, '[]') AS tables FROM ` + relations + ` r) t`
 }
 
 // What tells the count once it is committed.

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"strconv"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 )
@@ -105,10 +104,6 @@ func judgeText(limit int64, flush bool) string {
  FROM c LEFT JOIN ` + keptAs("dbguard.before", "b") + ` LEFT JOIN ` + keptAs("dbguard.pending", "p")
 	return `WITH c ` + columns + ` AS MATERIALIZED (` + countText(flush) + `
 ), d AS MATERIALIZED (SELECT r.*, c.rows AS total FROM c JOIN (` + eachOnce(since, limit) + `) r ON r.oid = c.oid
-), v AS MATERIALIZED (SELECT CASE WHEN t.refused OR t.n > ` + strconv.FormatInt(limit, 10) + `
-  THEN ` + raiseWith(raisedOver, "pg_catalog.encode(pg_catalog.convert_to(t.tables, 'UTF8'), 'hex')") + ` ELSE 0 END AS over
- FROM (SELECT COALESCE(pg_catalog.sum(d.rows) FILTER (WHERE d.kind IN ('r', 'm') AND NOT d.temporary), 0)::int8 AS n,
-   COALESCE(pg_catalog.bool_or(d.kind = 'f' OR d.exclusive AND NOT d.temporary OR d.oid = 0), false) AS refused,
-   COALESCE(pg_catalog.json_agg(d)::text, '[]') AS tables FROM d) t
-) SELECT d.oid, d.total, d.schema, d.name, d.kind, d.temporary, d.exclusive, d.deferring, d.rows FROM v, d WHERE v.over = 0`
+), v AS MATERIALIZED (` + totalText("d", limit) + `
+) SELECT d.oid, d.total, d.schema, d.name, d.kind, d.temporary, d.exclusive, d.deferring, d.rows FROM v, d WHERE v.n IS NOT NULL`
 }

@@ -23,19 +23,19 @@ func eachOnce(relations string, limit int64) string {
 	most := min(limit, math.MaxInt64-1)
 	return `SELECT r.oid, CASE WHEN r.all_rows > ` + strconv.FormatInt(most, 10) + ` AND r.rows > 1 AND r.kind = 'r' AND NOT r.temporary
   AND pg_catalog.has_table_privilege(r.oid::oid, 'SELECT') AND NOT pg_catalog.row_security_active(r.oid::oid)
- THEN COALESCE((SELECT LEAST(r.rows, v.n + pg_catalog.pg_stat_get_xact_tuples_deleted(r.oid::oid)) FROM ` + versions("r", most) + `), r.rows) ELSE r.rows END AS rows,
+ THEN COALESCE((SELECT LEAST(r.rows, v.n + pg_catalog.pg_stat_get_xact_tuples_deleted(r.oid::oid)) FROM ` + versions(most) + `), r.rows) ELSE r.rows END AS rows,
  r.schema, r.name, r.kind, r.temporary, r.exclusive, r.deferring
 FROM (SELECT *, pg_catalog.sum(rows) OVER () AS all_rows FROM (` + relations + `) AS r ` + columns + `) r`
 }
 
-// versions is the number of rows of relation r with a version of this transaction's,
+// versions is the number of rows of the relation r with a version of this transaction's,
 // as v (n): NULL if there are more than most. Only ts_stat runs a text in every
 // server, and tells how many of its rows hold a word.
-func versions(r string, most int64) string {
+func versions(most int64) string {
 	text := `SELECT ''n''::pg_catalog.tsvector FROM ONLY %I.%I WHERE pg_catalog.age(xmin) <= pg_catalog.age(%L::pg_catalog.xid) LIMIT ` +
 		strconv.FormatInt(most+1, 10)
 	return `(SELECT NULLIF(COALESCE(pg_catalog.sum(s.ndoc), 0), ` + strconv.FormatInt(most+1, 10) + `) AS n FROM pg_catalog.ts_stat(
-  pg_catalog.format('` + text + `', ` + r + `.schema, ` + r + `.name, pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid)) s) v`
+  pg_catalog.format('` + text + `', r.schema, r.name, pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid)) s) v`
 }
 
 // once corrects a total that is beyond the limit.

@@ -15,7 +15,6 @@ type gap struct {
 	on       string  // the engines
 	driver   string  // the driver, "" for all of them
 	failing  failing // of the example
-	also     failing // what it looks like elsewhere
 	explains func(c *testcase, v *verdict) bool
 	example  testcase
 }
@@ -102,7 +101,7 @@ func (g *gap) holds(tg target.Target) bool {
 // explain finds the gap that a failure falls into.
 func explain(tg target.Target, c *testcase, v *verdict) *gap {
 	at := slices.IndexFunc(gaps, func(g gap) bool {
-		return (g.failing == v.Failing || g.also == v.Failing) && g.holds(tg) && g.explains(c, v)
+		return g.failing == v.Failing && g.holds(tg) && g.explains(c, v)
 	})
 	if at < 0 {
 		return nil
