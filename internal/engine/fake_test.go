@@ -53,8 +53,12 @@ func label(text string) string {
 	case strings.Contains(text, "pragma_table_list"):
 		return "rowid"
 	case strings.HasPrefix(text, "EXECUTE dbguard_"):
-		return "execute " + strings.TrimPrefix(text, "EXECUTE dbguard_")[:1]
-	case strings.HasPrefix(text, "BEGIN NOT ATOMIC PREPARE dbguard_"):
+		how := "execute " + strings.TrimPrefix(text, "EXECUTE dbguard_")[:1]
+		if strings.Contains(text, " USING DATABASE(), false") {
+			how += ", trusts"
+		}
+		return how
+	case strings.HasPrefix(text, "BEGIN NOT ATOMIC ") && strings.Contains(text, "PREPARE dbguard_"):
 		return "prepare" + opens(text)
 	case strings.HasPrefix(text, "SELECT ROUTINE_SCHEMA, ROUTINE_BODY"):
 		return "routine"
@@ -86,9 +90,10 @@ func label(text string) string {
 func opens(text string) (how string) {
 	for _, x := range []struct{ part, how string }{
 		{"START TRANSACTION", " own"},
-		{"SAVEPOINT " + savepoint + "; ROLLBACK TO SAVEPOINT " + savepoint + "; IF", " first"},
+		{"; SAVEPOINT " + savepoint + "; ROLLBACK", " first"},
 		{"RELEASE SAVEPOINT", " again"},
 		{"information_schema.TRIGGERS", ", looks"},
+		{"PREPARE dbguard_proof", ", proof"},
 	} {
 		if strings.Contains(text, x.part) {
 			how += x.how

@@ -22,15 +22,17 @@ type mysql struct {
 	noExpress    bool
 	slow         map[use]heldTable // what the express does not serve, for a while
 
-	placed   bool   // these two were asked for
+	placed   bool   // these were asked for
 	database string // the session's
 	sees     sight  // of which tables the account sees triggers
+	proves   bool   // a table can be proved to be what it was
 
 	views map[string]hiddenView // that call stored functions
 
-	compounds  map[compound]int // that are prepared, by number
-	compounded int              // how many ever were
-	seen                        // in the caller's transaction
+	compounds  map[compound]*prepared
+	compounded int // how many ever were prepared
+	turn       int // how many transactions of the caller's have ended
+	seen           // in the caller's transaction
 }
 
 func (m *mysql) system() string {
@@ -148,6 +150,7 @@ func (m *mysql) endsTransaction(error) bool { return false }
 
 func (m *mysql) rest() txState {
 	m.seen = seen{}
+	m.turn++
 	if m.autocommit {
 		return txIdle
 	}

@@ -2,18 +2,22 @@ package engine
 
 import (
 	"fmt"
+	"maps"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
 // compound is which of the express's statements is meant. It is prepared under a
 // name of the session's, which halves its price: most of that is reading it. What
-// differs from one statement of the caller's to the next are its parameters: those
-// of a text that comes with arguments, and else the text.
+// differs from one statement of the caller's to the next are its parameters: whether
+// to look at the catalogue, and those of a text that comes with arguments, and else
+// the text.
 //
 // A prepared statement runs in the database that it was prepared in. So the
-// session's own travels as the first parameter, and both are compared with the
+// session's own travels as a parameter, and both are compared with the
 // one that the text was written for.
 type compound struct {
 	use
@@ -85,14 +89,18 @@ func (e *express) ask(f *Flight, c compound) (r reply, err error) {
 	if c.opening == first {
 		m.doubt() // nothing that was seen before is certain to hold
 	}
-	using, ok := e.parameters(f, c)
+	p, fresh := m.prepared(c)
+	begin, trusts := time.Now(), m.proving() && p.trusted()
+	using, ok := e.parameters(f, c, trusts)
 	if !ok {
+		if fresh {
+			delete(m.compounds, c)
+		}
 		return reply{}, nil // unsure
 	}
-	name, fresh := m.nameFor(c)
-	text := "EXECUTE " + name + using
+	text := "EXECUTE " + p.name() + using
 	if fresh {
-		text = "BEGIN NOT ATOMIC PREPARE " + name + " FROM '" + strings.ReplaceAll(e.script(c), "'", "''") + "'; " + text + "; END"
+		text = "BEGIN NOT ATOMIC " + e.prepare(c, p) + text + "; END"
 	}
 	if r = (reply{answer: kept, rows: 1}); e.kind == sqlscan.Insert { // of which nothing is said, but of an INSERT
 		r.answer = -1
@@ -112,38 +120,53 @@ func (e *express) ask(f *Flight, c compound) (r reply, err error) {
 	switch {
 	case err == nil:
 		m.marked = c.opening != outside
+		switch {
+		case fresh:
+			p.since = time.Now()
+		case r.answer != kept:
+			p.looked = time.Time{}
+		case !trusts && (f.way == own || m.turn != p.turn):
+			p.look(begin)
+		}
 	case !fresh && mysqlError(err, "1243"): // somebody has reset the session: nothing has run
 		m.compounds = nil
 		return e.ask(f, c)
-	case fresh:
+	case fresh, mysqlError(err, disproved):
 		delete(m.compounds, c)
 	}
 	return r, err
 }
 
-// nameFor is the name under which the compound is prepared; fresh, if it is not
-// yet.
-func (m *mysql) nameFor(c compound) (name string, fresh bool) {
-	n, ok := m.compounds[c]
-	if !ok {
-		if m.compounds == nil {
-			m.compounds = map[compound]int{}
-		}
-		n = m.compounded % maxCompounds
-		m.compounded++
-		for old, at := range m.compounds {
-			if at == n {
-				delete(m.compounds, old)
-			}
-		}
-		m.compounds[c] = n
+// prepared is the compound as it is prepared; fresh, if it is not yet.
+func (m *mysql) prepared(c compound) (p *prepared, fresh bool) {
+	if p = m.compounds[c]; p != nil {
+		return p, false
 	}
-	return fmt.Sprintf("dbguard_%d", n), !ok
+	if m.compounds == nil {
+		m.compounds = map[compound]*prepared{}
+	}
+	p = &prepared{number: m.compounded % maxCompounds, turn: m.turn, proves: m.proving() && !c.known}
+	m.compounded++
+	maps.DeleteFunc(m.compounds, func(_ compound, old *prepared) bool { return old.number == p.number })
+	m.compounds[c] = p
+	return p, true
+}
+
+// prepare is the text that prepares a compound, and the proof that it asks for.
+func (e *express) prepare(c compound, p *prepared) (text string) {
+	from := func(text string) string { return " FROM '" + strings.ReplaceAll(text, "'", "''") + "'; " }
+	if p.proves {
+		text = "SET STATEMENT old_mode = '' FOR PREPARE " + p.proof() + from(e.proof())
+	}
+	return text + "PREPARE " + p.name() + from(e.script(c, p))
 }
 
 // parameters are those of the compound, as literals.
-func (e *express) parameters(f *Flight, c compound) (using string, ok bool) {
+func (e *express) parameters(f *Flight, c compound, trusts bool) (using string, ok bool) {
 	using, ok = " USING DATABASE()", true
+	if !c.known {
+		using += ", " + strconv.FormatBool(!trusts)
+	}
 	if c.text == "" {
 		text, can := e.bounded(f.op.Limit(), true)
 		using, ok = using+", '"+strings.ReplaceAll(text, "'", "''")+"'", can
@@ -166,7 +189,7 @@ func (e *express) parameters(f *Flight, c compound) (using string, ok bool) {
 // the caller's text where EXECUTE IMMEDIATE reads that by itself, and named so that
 // no column is, where it is a part. One row that is changed and kept is told by
 // silence: that it is the rule makes it worth the time that an answer takes.
-func (e *express) script(c compound) string {
+func (e *express) script(c compound, p *prepared) string {
 	here, run := "NULL", c.text
 	if e.m.database != "" {
 		here = quoteString(sqlscan.MySQL, e.m.database)
@@ -175,24 +198,29 @@ func (e *express) script(c compound) string {
 		run = "EXECUTE IMMEDIATE ?"
 	}
 	run += "; SET dbguard_n = ROW_COUNT(); "
-	plain, declare, body := "", "", ""
+	plain, looks, declare, body := "", "", "", ""
 	if !c.known {
-		plain = " AND " + e.plain()
+		declare, looks, plain = "DECLARE dbguard_plain BOOL DEFAULT TRUE; ", e.looks(p), " AND dbguard_plain"
+		if p.proves {
+			plain += " AND @@old_mode = '" + oldMode + "'"
+		}
 	}
 	keep, undo := keeps[c.opening], undos[c.opening]
 	switch e.kind {
 	case sqlscan.Insert:
-		declare, body = e.inserts(run, keep, undo)
+		handler := ""
+		handler, body = e.inserts(run, keep, undo)
+		declare += handler
 	case sqlscan.Update:
-		declare = "SET @dbguard = 0; "
+		declare += "SET @dbguard = 0; "
 		body = run + "IF dbguard_n BETWEEN ? AND ? AND @dbguard <= ? AND " + e.alone() + " THEN " + keep + silence
 	default:
 		body = run + "IF dbguard_n BETWEEN ? AND ? AND " + e.alone() + " THEN " + keep + silence
 	}
 	return "BEGIN NOT ATOMIC DECLARE dbguard_n BIGINT DEFAULT 0; " + declare + openings[c.opening] +
-		"IF NOT (? <=> " + here + " AND DATABASE() <=> " + here + ") THEN " + undo + tell("3") +
-		"ELSEIF @@sql_safe_updates = 0" + plain + " THEN " + body + "ELSE " + undo + tell("0") + "END IF; " +
-		"ELSE " + undo + tell("0") + "END IF; END"
+		"IF NOT (? <=> " + here + " AND DATABASE() <=> " + here + ") THEN " + undo + tell("3") + "ELSE " + looks +
+		"IF @@sql_safe_updates = 0" + plain + " THEN " + body + "ELSE " + undo + tell("0") + "END IF; " +
+		"ELSE " + undo + tell("0") + "END IF; END IF; END"
 }
 
 const silence = "IF dbguard_n <> 1 THEN SELECT 1, dbguard_n, 0, 0, ''; END IF; "
@@ -229,18 +257,6 @@ func (e *express) place() (schema, table string) {
 		return name[0], name[1]
 	}
 	return e.m.database, name[0]
-}
-
-// plain are the conditions that must hold before the statement runs, so that it
-// can be undone and does nothing but what it says. The first opens the table:
-// from then on nobody alters it, or gives it a trigger.
-func (e *express) plain() string {
-	fires := map[sqlscan.Kind]string{sqlscan.Insert: "INSERT", sqlscan.Update: "UPDATE", sqlscan.Delete: "DELETE"}[e.kind]
-	schema, table := e.place()
-	return "NOT EXISTS (SELECT 1 FROM " + e.x.raw + " LIMIT 0)" +
-		" AND EXISTS (SELECT 1 FROM information_schema.TABLES WHERE " + e.is("TABLE") + " AND TABLE_TYPE = 'BASE TABLE' AND ENGINE = 'InnoDB')" +
-		" AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = " + quoteString(sqlscan.MySQL, schema) +
-		" AND EVENT_OBJECT_TABLE = " + quoteString(sqlscan.MySQL, table) + " AND EVENT_MANIPULATION = '" + fires + "')"
 }
 
 // alone is the condition that must hold afterwards, so that no row went with

@@ -144,7 +144,8 @@ const (
 )
 
 // seesTriggers finds out what the account sees, which database is the session's,
-// and whether the server is a node of a cluster; it reports that triggers are seen.
+// whether the server is a node of a cluster, and whether it proves what a table was;
+// it reports that triggers are seen.
 func (m *mysql) seesTriggers(ctx context.Context) bool {
 	if m.placed {
 		return m.sees != blind
@@ -152,9 +153,10 @@ func (m *mysql) seesTriggers(ctx context.Context) bool {
 	text := "SELECT DATABASE(), (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'TRIGGER')," +
 		" (SELECT COUNT(*) FROM information_schema.SCHEMA_PRIVILEGES WHERE PRIVILEGE_TYPE = 'TRIGGER' AND DATABASE() LIKE TABLE_SCHEMA), "
 	if m.system() == "mariadb" {
-		text += "(SELECT COUNT(*) FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'wsrep_connected' AND VARIABLE_VALUE = 'ON')"
+		text += "(SELECT COUNT(*) FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'wsrep_connected' AND VARIABLE_VALUE = 'ON')," +
+			" @@old_mode = '" + oldMode + "' AND @@gtid_slave_pos = ''"
 	} else {
-		text += "0" // it keeps such things elsewhere; handled asks for them
+		text += "0, 0" // it keeps such things elsewhere; handled asks for them
 	}
 	err := m.conn.Query(ctx, text, func(v []any) error {
 		m.database, m.placed, m.sees = strings.Clone(asText(v[0])), true, blind
@@ -165,6 +167,7 @@ func (m *mysql) seesTriggers(ctx context.Context) bool {
 			m.sees = database
 		}
 		m.replicated = m.replicated || asText(v[3]) != "0"
+		m.proves = asText(v[4]) == "1"
 		return nil
 	})
 	return err == nil && m.placed && m.sees != blind
@@ -283,7 +286,8 @@ func (e *express) failed(f *Flight, err error) (_ Done, done bool, _ error) {
 		e.m.noDictionary, e.m.compounds = true, nil
 	case mysqlError(err, "1295"), mysqlError(err, "1461"), mysqlError(err, "1193"): // it prepares no compounds, or nothing more, or lacks a variable
 		e.m.noExpress = true
-	case mysqlError(err, "1064"): // its own, or the server cannot read ours
+	case mysqlError(err, disproved):
+	case mysqlError(err, "1064"), mysqlError(err, "1142"): // its own, or the server cannot read ours, or the account may not read the table
 		e.m.hold(e.x, false)
 	case f.way == nested && s.backend.gone(err): // Start finds out what has become of the transaction
 		f.op.Abandon()

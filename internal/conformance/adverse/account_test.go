@@ -1,8 +1,10 @@
 package adverse
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
 	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
@@ -78,4 +81,81 @@ func dbName(dsn string) string {
 	name := dsn[strings.LastIndexByte(dsn, '/')+1:]
 	name, _, _ = strings.Cut(name, "?")
 	return name
+}
+
+// What an account may not do is for the server to say, and what it may do needs no
+// right but those of the statement.
+func TestAnAccountThatMayDoLittle(t *testing.T) {
+	statements := []string{
+		"INSERT INTO t VALUES (20, 0)", "INSERT INTO t (id) SELECT 1", "DELETE FROM t WHERE id = 2", "UPDATE t SET n = 3 WHERE id = 3",
+		"UPDATE t SET n = n + 1 WHERE id = 3", "INSERT INTO child VALUES (20, 0)",
+	}
+	rights := []string{
+		"INSERT", "INSERT, DELETE", "UPDATE, DELETE", "SELECT (id), DELETE, UPDATE (n)",
+		"SELECT (n), UPDATE, DELETE, INSERT (id, n)", "SELECT, INSERT, UPDATE, DELETE",
+	}
+	each(t, onServers, func(t *testing.T, g *ground) {
+		for _, granted := range rights {
+			for _, sees := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, triggers %t", granted, sees), func(t *testing.T) {
+					g := newGround(t, g.Target)
+					dsn := g.account(t, granted, sees)
+					bare, err := sql.Open(g.Driver, dsn)
+					require.NoError(t, err)
+					defer bare.Close()
+					guard, err := dbguard.New(dbguard.Policy{})
+					require.NoError(t, err)
+					db, err := sqlguard.Open(g.Driver, dsn, guard)
+					require.NoError(t, err)
+					defer db.Close()
+					for _, text := range statements {
+						want := g.tried(t, bare, text)
+						assert.Equal(t, want, g.tried(t, db, text), text)
+					}
+				})
+			}
+		}
+	})
+}
+
+// account makes one with rights on t, which may see triggers.
+func (g *ground) account(t *testing.T, granted string, sees bool) (dsn string) {
+	t.Helper()
+	user := fmt.Sprintf("little_%d", rand.IntN(1e9))
+	if g.Engine == target.Postgres {
+		g.others(t, "CREATE ROLE "+user+" LOGIN", "GRANT "+granted+" ON t TO "+user)
+		t.Cleanup(func() {
+			_, err := g.bare.Exec("DROP OWNED BY " + user + "; DROP ROLE " + user)
+			assert.NoError(t, err)
+		})
+		return strings.Replace(g.DSN, "postgres@", user+"@", 1)
+	}
+	name := dbName(g.DSN)
+	g.others(t, "CREATE USER "+user, "GRANT "+granted+" ON "+name+".t TO "+user)
+	if sees {
+		g.others(t, "GRANT TRIGGER ON "+name+".* TO "+user)
+	}
+	t.Cleanup(func() {
+		_, err := g.bare.Exec("DROP USER " + user)
+		assert.NoError(t, err)
+	})
+	return strings.Replace(g.DSN, "root@", user+"@", 1)
+}
+
+// tried is what becomes of a text in a transaction, at first sight and with what was
+// learnt, and by itself; it is put right again.
+func (g *ground) tried(t *testing.T, db *sql.DB, text string) (outcome string) {
+	t.Helper()
+	ctx := dbguard.AtMost(t.Context(), 1)
+	for range 2 {
+		tx, err := db.BeginTx(ctx, nil)
+		require.NoError(t, err)
+		_, err = tx.ExecContext(ctx, text)
+		outcome += fmt.Sprintf("in a transaction: %v\n", err)
+		require.NoError(t, tx.Rollback())
+	}
+	_, err := db.ExecContext(ctx, text)
+	outcome += fmt.Sprintf("by itself: %v, %d rows, %d of them as they were", err, g.rows(t, "t"), g.rows(t, "t WHERE n = 0"))
+	g.others(t, "DELETE FROM t", made[1])
+	return outcome
 }

@@ -157,15 +157,18 @@ func (p pair) turns(b *testing.B, work func(ctx context.Context, e *end, i int) 
 
 func (e *end) proxy() *network.Proxy { return e.p }
 
+// warmUp is the age of a connection that has learnt and prepared what it needs once.
+const warmUp = 250 * time.Millisecond
+
 func turns[E interface{ proxy() *network.Proxy }](b *testing.B, direct, guarded E, work func(ctx context.Context, e E, i int) error) {
 	b.Helper()
 	ctx := dbguard.AtMost(b.Context(), 1)
 	var bare, judged tally
-	for i := range 10 { // what is learnt or prepared once
+	i := 0
+	for begin := time.Now(); i < 10 || i < 2000 && time.Since(begin) < warmUp; i++ {
 		require.NoError(b, work(ctx, direct, i))
 		require.NoError(b, work(ctx, guarded, i))
 	}
-	i := 10
 	for b.Loop() {
 		require.NoError(b, bare.measure(direct.proxy(), func() error { return work(ctx, direct, i) }))
 		require.NoError(b, judged.measure(guarded.proxy(), func() error { return work(ctx, guarded, i) }))

@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// What a table fires, information_schema.TRIGGERS alone tells. It has a BLOB, so
+// that the server writes it to disk whenever it is asked, which takes longer than
+// all else that a compound does.
+//
+// So each compound has a proof with it: a prepared statement that opens the
+// caller's table, and does nothing. If the table is another one than it was when
+// the proof was prepared, or has been altered or given a trigger, the server reads
+// the text anew before it runs it (TABLE_LIST::is_the_same_definition in its
+// source). And that text can be read only once: it names a collation that utf8 has
+// under the old_mode of its preparation, and not under the session's. A proof that
+// succeeds says that the catalogue would say what it said; and from then on the
+// table is open, and stays so.
+//
+// A trigger's age is the time at which its CREATE TRIGGER began, and the server
+// compares that to the time of preparation. So what the catalogue says is trusted
+// if it was asked some time later, and not in the transaction of the preparation,
+// which may have kept a CREATE TRIGGER waiting. And it is asked again now and then,
+// for somebody may have set a clock (SET timestamp). A replica's triggers bring the
+// time of another machine with them: there nothing is proved.
+
+// oldMode is the setting of old_mode under which proofs can be read only once. It
+// is the default since MariaDB 10.6.
+const oldMode = "UTF8_IS_UTF8MB3"
+
+// disproved is the number of the error of a proof that was to be read again.
+const disproved = "1253" // ER_COLLATION_CHARSET_MISMATCH
+
+const (
+	lookAgain = time.Second            // how long the catalogue is trusted
+	lookLater = 100 * time.Millisecond // how long after the preparation it must have been asked
+)
+
+// prepared is a compound that the session has prepared.
+type prepared struct {
+	number int
+	proves bool // there is a proof with it
+	since  time.Time
+	turn   int       // in which of the session's transactions
+	looked time.Time // when the catalogue was last asked in a way that can be trusted
+}
+
+func (p *prepared) name() string { return fmt.Sprintf("dbguard_%d", p.number) }
+
+func (p *prepared) proof() string { return fmt.Sprintf("dbguard_proof_%d", p.number) }
+
+// trusted reports that the proof is enough.
+func (p *prepared) trusted() bool { return p.proves && time.Since(p.looked) < lookAgain }
+
+// look notes that the catalogue was asked, and had nothing against the statement.
+func (p *prepared) look(at time.Time) {
+	if at.Sub(p.since) >= lookLater {
+		p.looked = at
+	}
+}
+
+// proving reports that compounds have proofs.
+func (m *mysql) proving() bool { return m.proves && !m.replicated }
+
+// proof is the text of a compound's proof.
+func (e *express) proof() string {
+	schema, table := e.place()
+	return "DO EXISTS (SELECT 1 FROM " + quoteBack(schema) + "." + quoteBack(table) + " WHERE _utf8'' COLLATE utf8mb4_general_ci IS NULL LIMIT 0)"
+}
+
+// looks opens the table, so that from then on nobody alters it or gives it a
+// trigger, and looks, where it is told to, whether the statement can be undone there,
+// and does nothing but what it says.
+func (e *express) looks(p *prepared) string {
+	open := "DO EXISTS (SELECT 1 FROM " + e.x.raw + " LIMIT 0); "
+	if p.proves {
+		open = "EXECUTE " + p.proof() + "; "
+	}
+	schema, table := e.place()
+	fires := map[sqlscan.Kind]string{sqlscan.Insert: "INSERT", sqlscan.Update: "UPDATE", sqlscan.Delete: "DELETE"}[e.kind]
+	return open + "IF ? THEN SET dbguard_plain = " +
+		"EXISTS (SELECT 1 FROM information_schema.TABLES WHERE " + e.is("TABLE") + " AND TABLE_TYPE = 'BASE TABLE' AND ENGINE = 'InnoDB')" +
+		" AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = " + quoteString(sqlscan.MySQL, schema) +
+		" AND EVENT_OBJECT_TABLE = " + quoteString(sqlscan.MySQL, table) + " AND EVENT_MANIPULATION = '" + fires + "'); END IF; "
+}
