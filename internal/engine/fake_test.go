@@ -54,11 +54,11 @@ func label(text string) string {
 		return "rowid"
 	case strings.HasPrefix(text, "EXECUTE dbguard_"):
 		how := "execute " + strings.TrimPrefix(text, "EXECUTE dbguard_")[:1]
-		if strings.Contains(text, " USING DATABASE(), false") {
+		if strings.Contains(text, "DATABASE(), false") {
 			how += ", trusts"
 		}
 		return how
-	case strings.HasPrefix(text, "BEGIN NOT ATOMIC ") && strings.Contains(text, "PREPARE dbguard_"):
+	case strings.HasPrefix(text, "BEGIN NOT ATOMIC PREPARE dbguard_"):
 		return "prepare" + opens(text)
 	case strings.HasPrefix(text, "SELECT ROUTINE_SCHEMA, ROUTINE_BODY"):
 		return "routine"

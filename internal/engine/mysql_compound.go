@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -17,8 +18,9 @@ import (
 // the text.
 //
 // A prepared statement runs in the database that it was prepared in. So the
-// session's own travels as a parameter, and both are compared with the
-// one that the text was written for.
+// session's own travels as a parameter, and both are compared with the one that the
+// text was written for. And a proxy that gives the sessions of many clients to one of
+// the server's may have it run somebody else's: so a compound knows what it is called.
 type compound struct {
 	use
 	text    string // the caller's, bounded; "": it is the second parameter
@@ -91,7 +93,7 @@ func (e *express) ask(f *Flight, c compound) (r reply, err error) {
 	}
 	p, fresh := m.prepared(c)
 	begin, trusts := time.Now(), m.proving() && p.trusted()
-	using, ok := e.parameters(f, c, trusts)
+	using, ok := e.parameters(f, c, p, trusts)
 	if !ok {
 		if fresh {
 			delete(m.compounds, c)
@@ -128,7 +130,7 @@ func (e *express) ask(f *Flight, c compound) (r reply, err error) {
 		case !trusts && (f.way == own || m.turn != p.turn):
 			p.look(begin)
 		}
-	case !fresh && mysqlError(err, "1243"): // somebody has reset the session: nothing has run
+	case !fresh && (mysqlError(err, "1243") || mysqlError(err, "1210")): // another session, or one that was reset: nothing has run
 		m.compounds = nil
 		return e.ask(f, c)
 	case fresh, mysqlError(err, disproved):
@@ -145,25 +147,34 @@ func (m *mysql) prepared(c compound) (p *prepared, fresh bool) {
 	if m.compounds == nil {
 		m.compounds = map[compound]*prepared{}
 	}
-	p = &prepared{number: m.compounded % maxCompounds, turn: m.turn, proves: m.proving() && !c.known}
+	p = &prepared{
+		number: m.compounded % maxCompounds,
+		id:     fmt.Sprintf("%s %d", nonce, preparations.Add(1)),
+		proves: m.proving() && !c.known,
+		turn:   m.turn,
+	}
 	m.compounded++
 	maps.DeleteFunc(m.compounds, func(_ compound, old *prepared) bool { return old.number == p.number })
 	m.compounds[c] = p
 	return p, true
 }
 
+// preparations are all of the process's.
+var preparations atomic.Int64
+
 // prepare is the text that prepares a compound, and the proof that it asks for.
-func (e *express) prepare(c compound, p *prepared) (text string) {
+func (e *express) prepare(c compound, p *prepared) string {
 	from := func(text string) string { return " FROM '" + strings.ReplaceAll(text, "'", "''") + "'; " }
-	if p.proves {
-		text = "SET STATEMENT old_mode = '' FOR PREPARE " + p.proof() + from(e.proof())
+	text := "PREPARE " + p.name() + from(e.script(c, p))
+	if p.proves { // after it: where this fails, the compound is not used
+		text += "SET STATEMENT old_mode = '' FOR PREPARE " + p.proof() + from(e.proof())
 	}
-	return text + "PREPARE " + p.name() + from(e.script(c, p))
+	return text
 }
 
 // parameters are those of the compound, as literals.
-func (e *express) parameters(f *Flight, c compound, trusts bool) (using string, ok bool) {
-	using, ok = " USING DATABASE()", true
+func (e *express) parameters(f *Flight, c compound, p *prepared, trusts bool) (using string, ok bool) {
+	using, ok = " USING '"+p.id+"', DATABASE()", true
 	if !c.known {
 		using += ", " + strconv.FormatBool(!trusts)
 	}
@@ -218,7 +229,7 @@ func (e *express) script(c compound, p *prepared) string {
 		body = run + "IF dbguard_n BETWEEN ? AND ? AND " + e.alone() + " THEN " + keep + silence
 	}
 	return "BEGIN NOT ATOMIC DECLARE dbguard_n BIGINT DEFAULT 0; " + declare + openings[c.opening] +
-		"IF NOT (? <=> " + here + " AND DATABASE() <=> " + here + ") THEN " + undo + tell("3") + "ELSE " + looks +
+		"IF NOT (? = '" + p.id + "' AND ? <=> " + here + " AND DATABASE() <=> " + here + ") THEN " + undo + tell("3") + "ELSE " + looks +
 		"IF @@sql_safe_updates = 0" + plain + " THEN " + body + "ELSE " + undo + tell("0") + "END IF; " +
 		"ELSE " + undo + tell("0") + "END IF; END IF; END"
 }

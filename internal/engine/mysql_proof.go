@@ -41,8 +41,9 @@ const (
 
 // prepared is a compound that the session has prepared.
 type prepared struct {
-	number int
-	proves bool // there is a proof with it
+	number int    // that of its name, which others may have had before
+	id     string // no other's
+	proves bool   // there is a proof with it
 	since  time.Time
 	turn   int       // in which of the session's transactions
 	looked time.Time // when the catalogue was last asked in a way that can be trusted

@@ -3,6 +3,7 @@ package adverse
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
 // A session that has met a table does not ask the catalogue for each statement what
@@ -188,4 +190,66 @@ func TestATriggerOfAnotherTime(t *testing.T) {
 		require.ErrorIs(t, send(dbguard.AtMost(t.Context(), 1), c, 1), dbguard.ErrRefused)
 		assert.Equal(t, 5, g.rows(t, "child"))
 	})
+}
+
+// A proxy that gives one of the server's sessions to many clients has them meet what
+// others have prepared under the same name.
+func TestASessionOfManyClients(t *testing.T) {
+	for name, theirs := range map[string]string{
+		"as many arguments": "DELETE FROM u WHERE id = ?", "more": "UPDATE u SET n = ? WHERE id = -1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, onMariaDB, func(t *testing.T, g *ground) { g.shared(t, theirs) })
+		})
+	}
+}
+
+func (g *ground) shared(t *testing.T, theirs string) {
+	g.others(t, "CREATE TABLE u LIKE t", "INSERT INTO u SELECT * FROM t")
+	base, err := g.bare.Driver().(driver.DriverContext).OpenConnector(g.DSN)
+	require.NoError(t, err)
+	shared := &behind{Connector: base}
+	guard, err := dbguard.New(dbguard.Policy{})
+	require.NoError(t, err)
+	db := sql.OpenDB(sqlguard.WrapConnector(shared, guard))
+	defer db.Close()
+	c, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	defer c.Close()
+	ctx, send := dbguard.AtMost(t.Context(), 1), oneWays["autocommit"]
+	require.NoError(t, send(ctx, c, -1))
+	prepares := g.logged(t, "BEGIN NOT ATOMIC PREPARE %", func(db *sql.DB) {
+		_, err := db.ExecContext(ctx, theirs, -1)
+		require.NoError(t, err)
+	})
+	_, err = shared.last.(driver.ExecerContext).ExecContext(t.Context(), prepares, nil)
+	require.NoError(t, err)
+	require.NoError(t, send(ctx, c, 1))
+	assert.Equal(t, 8, g.rows(t, "t"))
+	assert.Equal(t, 9, g.rows(t, "u WHERE n = 0"))
+}
+
+// behind keeps the driver's connection, to send over it what the guard does not see.
+type behind struct {
+	driver.Connector
+	last driver.Conn
+}
+
+func (b *behind) Connect(ctx context.Context) (_ driver.Conn, err error) {
+	b.last, err = b.Connector.Connect(ctx)
+	return b.last, err
+}
+
+// logged is the one text like this that the work sends through a guard of its own.
+func (g *ground) logged(t *testing.T, like string, work func(db *sql.DB)) (text string) {
+	t.Helper()
+	guard, err := dbguard.New(dbguard.Policy{})
+	require.NoError(t, err)
+	db := g.Guarded(t, guard)
+	defer db.Close()
+	g.others(t, "SET GLOBAL log_output = 'TABLE'", "TRUNCATE mysql.general_log", "SET GLOBAL general_log = 1")
+	work(db)
+	g.others(t, "SET GLOBAL general_log = 0")
+	require.NoError(t, g.bare.QueryRowContext(t.Context(), "SELECT argument FROM mysql.general_log WHERE argument LIKE ?", like).Scan(&text))
+	return text
 }

@@ -51,7 +51,7 @@ var tables = []table{
 		},
 	},
 	{
-		"A runaway delete", "A million rows where a hundred were meant, until the error, on servers that wait for the disk. Direct is run, count and roll back. The log is\nPostgreSQL's WAL or InnoDB's redo; rows are those locked or marked.",
+		"A runaway delete", "A million rows where a hundred were meant, until the error, on servers that wait for the disk. Direct is run, count and roll back;\nguarded, nine in a row, of which the log is the first one's. The log is PostgreSQL's WAL or InnoDB's redo; rows are those locked or marked.",
 		[]string{"Runaway"},
 		[]string{"driver", "statement", "direct", "guarded", "times sooner", "log direct", "log guarded", "rows direct", "rows guarded"},
 		func(x row) []string {
