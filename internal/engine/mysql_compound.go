@@ -23,7 +23,7 @@ import (
 // the server's may have it run somebody else's: so a compound knows what it is called.
 type compound struct {
 	use
-	text    string // the caller's, bounded; "": it is the second parameter
+	text    string // the caller's, bounded; "": it is a parameter
 	opening opening
 	known   bool // what fires and its engine were seen under a lock that is held
 }
@@ -47,8 +47,8 @@ var (
 	undos = [...]string{"ROLLBACK; ", "ROLLBACK TO SAVEPOINT " + savepoint + "; ", "ROLLBACK TO SAVEPOINT " + savepoint + "; "}
 )
 
-// maxCompounds is how many a session keeps prepared. The server limits them for
-// all connections together (max_prepared_stmt_count, 16,382).
+// maxCompounds is how many a session keeps prepared, each with its proof. The server
+// limits what all connections prepare together (max_prepared_stmt_count, 16,382).
 const maxCompounds = 12
 
 // send runs the statement's compound, preparing it where it is not.
