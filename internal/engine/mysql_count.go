@@ -262,7 +262,7 @@ func (c *mysqlCounter) affected(ctx context.Context, affected int64) (int64, err
 	case returns && st.simple() != nil && affected == 0:
 		return -1, nil // rows that Exec threw away are in no driver's count
 	case returns:
-	case affected < 0 && st.op.Statements == 1 && !c.reads() && (st.simple() != nil || solely(st, dbguard.Insert)):
+	case affected < 0 && st.op.Statements == 1 && !c.reads() && (st.simple() != nil || c.joined() || solely(st, dbguard.Insert)):
 		n, err := askInts(ctx, c.m.conn, "SELECT ROW_COUNT()")
 		if err != nil {
 			return -1, err
@@ -282,7 +282,7 @@ func (c *mysqlCounter) visible(ctx context.Context, handled, affected int64) (db
 	x := c.f.st.simple()
 	switch {
 	case affected >= 0 && c.joined(): // which the driver counts, in all of its tables
-		return dbguard.Count{Rows: max(affected, c.halved(handled))}, nil
+		return dbguard.Count{Rows: max(affected, (handled+1)/2)}, nil
 	case x == nil || affected < 0:
 		count := dbguard.Count{Rows: c.halved(handled)}
 		if solely(c.f.st, dbguard.Insert) {
@@ -324,8 +324,7 @@ func (c *mysqlCounter) joined() bool {
 // halved are the rows behind a number of handler calls, where all of them went
 // to partitioned tables; the most that there can be, where some did.
 func (c *mysqlCounter) halved(handled int64) int64 {
-	switch {
-	case c.partitioned && c.parts == c.all, c.partitioned && c.joined():
+	if c.partitioned && c.parts == c.all {
 		return (handled + 1) / 2
 	}
 	return handled
