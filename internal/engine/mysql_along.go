@@ -15,8 +15,8 @@ import (
 // those, column for column, that the count was made by.
 //
 // One that is both added and dropped while the statement waits for a row is beyond
-// what the server can do: it may follow the key when that is gone, and crash (MariaDB
-// 10.11.19, measured).
+// what the server can do: it may follow the key when that is gone, so that rows go
+// unnoticed, or it crashes (MariaDB 10.11.19, measured).
 
 // keys prepares to count what foreign keys will do, where there are any.
 func (c *mysqlCounter) keys(ctx context.Context, bases []mysqlTable) (note string, err error) {

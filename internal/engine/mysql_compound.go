@@ -122,14 +122,7 @@ func (e *express) ask(f *Flight, c compound) (r reply, err error) {
 	switch {
 	case err == nil:
 		m.marked = c.opening != outside
-		switch {
-		case fresh:
-			p.since = time.Now()
-		case r.answer != kept:
-			p.looked = time.Time{}
-		case !trusts && (f.way == own || m.turn != p.turn):
-			p.look(begin)
-		}
+		p.answered(begin, fresh, r.answer == kept, !trusts && (f.way == own || m.turn != p.turn))
 	case !fresh && (mysqlError(err, "1243") || mysqlError(err, "1210")): // another session, or one that was reset: nothing has run
 		m.compounds = nil
 		return e.ask(f, c)
@@ -251,15 +244,15 @@ func (e *express) inserts(run, keep, undo string) (declare, body string) {
 		"DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN DO LAST_INSERT_ID(dbguard_l); RESIGNAL; END; "
 	body = "DO LAST_INSERT_ID(" + nobodys + "); " + run + "SET dbguard_i = LAST_INSERT_ID(); " +
 		"IF dbguard_i = " + nobodys + " THEN DO LAST_INSERT_ID(dbguard_l); SET dbguard_i = 0; END IF; " +
-		"IF dbguard_i > 0 OR NOT EXISTS (SELECT 1 FROM information_schema.TABLES WHERE " + e.is("TABLE") +
+		"IF dbguard_i > 0 OR NOT EXISTS (SELECT 1 FROM information_schema.TABLES WHERE " + e.inTables() +
 		" AND AUTO_INCREMENT IS NOT NULL) THEN " + keep + "SELECT 1, dbguard_n, dbguard_i, 0, @@tx_isolation; "
 	return declare, body
 }
 
-// is the condition that a row of information_schema is about the table.
-func (e *express) is(prefix string) string {
+// inTables is the condition that a row of information_schema.TABLES is the table.
+func (e *express) inTables() string {
 	schema, table := e.place()
-	return prefix + "_SCHEMA = " + quoteString(sqlscan.MySQL, schema) + " AND " + prefix + "_NAME = " + quoteString(sqlscan.MySQL, table)
+	return "TABLE_SCHEMA = " + quoteString(sqlscan.MySQL, schema) + " AND TABLE_NAME = " + quoteString(sqlscan.MySQL, table)
 }
 
 func (e *express) place() (schema, table string) {

@@ -56,10 +56,17 @@ func (p *prepared) proof() string { return fmt.Sprintf("dbguard_proof_%d", p.num
 // trusted reports that the proof is enough.
 func (p *prepared) trusted() bool { return p.proves && time.Since(p.looked) < lookAgain }
 
-// look notes that the catalogue was asked, and had nothing against the statement.
-func (p *prepared) look(at time.Time) {
-	if at.Sub(p.since) >= lookLater {
-		p.looked = at
+// answered notes what an answer says of the catalogue, which had nothing against a
+// statement that was kept. looked says that it was asked, and in a later transaction
+// than that of the preparation.
+func (p *prepared) answered(sent time.Time, fresh, kept, looked bool) {
+	switch {
+	case fresh:
+		p.since = time.Now()
+	case !kept:
+		p.looked = time.Time{}
+	case looked && sent.Sub(p.since) >= lookLater:
+		p.looked = sent
 	}
 }
 
@@ -83,7 +90,7 @@ func (e *express) looks(p *prepared) string {
 	schema, table := e.place()
 	fires := map[sqlscan.Kind]string{sqlscan.Insert: "INSERT", sqlscan.Update: "UPDATE", sqlscan.Delete: "DELETE"}[e.kind]
 	return open + "IF ? THEN SET dbguard_plain = " +
-		"EXISTS (SELECT 1 FROM information_schema.TABLES WHERE " + e.is("TABLE") + " AND TABLE_TYPE = 'BASE TABLE' AND ENGINE = 'InnoDB')" +
+		"EXISTS (SELECT 1 FROM information_schema.TABLES WHERE " + e.inTables() + " AND TABLE_TYPE = 'BASE TABLE' AND ENGINE = 'InnoDB')" +
 		" AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = " + quoteString(sqlscan.MySQL, schema) +
 		" AND EVENT_OBJECT_TABLE = " + quoteString(sqlscan.MySQL, table) + " AND EVENT_MANIPULATION = '" + fires + "'); END IF; "
 }

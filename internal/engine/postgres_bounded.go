@@ -29,8 +29,8 @@ import (
 // exist. And it may evaluate functions that are declared IMMUTABLE or STABLE
 // while it plans: a text that calls any but the server's own does not come here.
 
-// nonce is the process's. It is in every error that is ours, so that no value of the caller's in an
-// error of the same kind is taken for one.
+// nonce is the process's. It is in every error that is ours, so that no value of the
+// caller's in an error of the same kind is taken for one.
 var nonce = func() string {
 	b := make([]byte, 6)
 	_, _ = rand.Read(b) // never fails, says its documentation
