@@ -60,16 +60,16 @@ func (p *postgres) among(ctx context.Context, f *Flight) wording {
 	case !p.committed(ctx):
 	case f.st.op.Acts[0].Verb == dbguard.Insert:
 		if known, err := p.met(ctx, x, own); p.insertable(f, x) && !f.st.queries && err == nil && known.ok {
-			p.saw(x) // or nothing behind it will run
+			p.saw(x, false) // or nothing behind it will run
 			return wording{text: insertText(f, known.still(x, own)), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
 		}
 	case p.boundable(f) && isRegclass(x) && !f.st.calls && !starred(&f.s.text, x) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) == 0:
 		if known, ok := p.plain(ctx, f); ok {
-			seal := known.still(x)
-			if p.seen[x.key()] {
+			seal := known.still(x, false)
+			if p.sure(x) {
 				seal = "true" // one before it looks, or has looked
 			}
-			p.saw(x)
+			p.saw(x, false)
 			return wording{text: boundText(f, seal, true), sealed: true, tagged: f.tags(f.op.Limit())}
 		}
 	}

@@ -83,14 +83,14 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 	}
 	if f.way == nested && p.gateable(f) {
 		if known, ok := p.plain(ctx, f); ok {
-			return wording{text: gateText(f, known, p.seen[f.st.targets[0].key()]), gated: true, tagged: f.form == Tagged}
+			return p.gate(f, known)
 		}
 	}
 	if f.op.Limit() >= bulk && f.form != Rows && isBulk(f) {
 		return wording{text: bulkText(f), tagged: true}
 	}
 	seal, sees := p.seal(ctx, f)
-	return wording{text: boundText(f, seal, sees), sealed: seal != "", sees: sees, tagged: f.tags(f.op.Limit())}
+	return wording{text: boundText(f, seal, sees), sealed: seal != "", sees: sees, keys: sees, tagged: f.tags(f.op.Limit())}
 }
 
 // seal is the condition by which a statement changes nothing besides; sees, if it
@@ -106,7 +106,7 @@ func (p *postgres) seal(ctx context.Context, f *Flight) (seal string, sees bool)
 		return "", false
 	case f.way == nested && !p.wary && f.isSteady(x) && equals(f, x) != nil && p.committed(ctx):
 		if known, ok := p.plain(ctx, f); ok {
-			return known.still(x), true
+			return known.still(x, true), true
 		}
 	}
 	return nothingWritten + nothingDeferred(x), false // what comes with the COMMIT comes too late

@@ -49,12 +49,10 @@ func (p *postgres) gateable(f *Flight) bool {
 	return f.isSteady(x)
 }
 
-// isSteady reports one statement with a condition, of which the text says all that
-// the table does not.
+// isSteady reports one statement of which the text says all that the table does not.
 func (f *Flight) isSteady(x *target) bool {
 	switch {
-	case !isRegclass(x), starred(&f.s.text, x), f.op.Shares(), f.st.calls, x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0,
-		x.op.Filter != sqlscan.Filtered, x.op.Where.Start == x.op.Where.End:
+	case !isRegclass(x), starred(&f.s.text, x), f.op.Shares(), f.st.calls, x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0:
 		return false
 	}
 	return isSteady(&f.s.text, x.op.At.Start)
@@ -101,7 +99,7 @@ func (p *postgres) plain(ctx context.Context, f *Flight) (known plainTable, ok b
 		return known, known.ok
 	}
 	begin := time.Now()
-	err := p.conn.Query(ctx, "SELECT c.relchecks::int8, "+keysOfRows+" FROM pg_catalog.pg_class c WHERE "+isPlain(x)+isSimple, func(v []any) (err error) {
+	err := p.conn.Query(ctx, "SELECT c.relchecks::int8, "+keysOfRows+" FROM pg_catalog.pg_class c WHERE "+isOrdinary(x)+firesNothing(x)+isSimple, func(v []any) (err error) {
 		known.checks, err = asInt(v[0])
 		known.keys = strings.Clone(asText(v[1]))
 		known.ok = err == nil
@@ -125,11 +123,15 @@ type plainTable struct {
 	keys   string // the columns of each key, a comma between them, the keys on lines of their own
 }
 
-// still is the condition that the table of that name is as it was met.
-func (known plainTable) still(x *target) string {
-	return `pg_catalog.current_setting('transaction_isolation') = 'read committed'
- AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE ` + isPlain(x) + ` AND c.relchecks = ` + strconv.FormatInt(known.checks, 10) + `
- AND ` + keysOfRows + ` = ` + quoteString(sqlscan.PostgreSQL, known.keys) + `)`
+// still is the condition that the table of that name is as it was met, and so are
+// its keys, if they matter: they take the server longest to plan.
+func (known plainTable) still(x *target, keys bool) string {
+	text := `pg_catalog.current_setting('transaction_isolation') = 'read committed'
+ AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE ` + isOrdinary(x) + ` AND c.relchecks = ` + strconv.FormatInt(known.checks, 10)
+	if keys {
+		text += "\n AND " + keysOfRows + ` = ` + quoteString(sqlscan.PostgreSQL, known.keys)
+	}
+	return text + ")" + firesNothing(x)
 }
 
 // event is the bit of the statement in pg_trigger.tgtype.
@@ -140,11 +142,16 @@ func event(x *target) string {
 	return "8"
 }
 
-// isPlain is the condition on c, a pg_class.
-func isPlain(x *target) string {
+// isOrdinary is the condition on c, a pg_class.
+func isOrdinary(x *target) string {
 	return `c.oid = ` + regclass(x) + `
- AND c.relkind = 'r' AND c.relpersistence <> 't' AND NOT (c.relhassubclass OR c.relispartition OR c.relhasrules OR c.relrowsecurity)
- AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND (g.tgtype & ` + event(x) + `) <> 0 AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
+ AND c.relkind = 'r' AND c.relpersistence <> 't' AND NOT (c.relhassubclass OR c.relispartition OR c.relhasrules OR c.relrowsecurity)`
+}
+
+// firesNothing is a condition of its own: as one on c it would take longer to plan.
+func firesNothing(x *target) string {
+	return `
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ` + regclass(x) + ` AND (g.tgtype & ` + event(x) + `) <> 0 AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
 }
 
 // isSimple is about what may call functions that write and takes no lock of the
@@ -166,25 +173,41 @@ const isSimple = `
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast k JOIN pg_catalog.pg_proc p ON p.oid = k.castfunc JOIN pg_catalog.pg_language l ON l.oid = p.prolang
   WHERE k.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))`
 
-// gateText is the statement that changes nothing if it goes beyond its bound. What
-// the transaction has seen under the lock that it holds is not looked at again.
-// It answers with the rows that it has changed; one more than the bound says
-// that it has changed none for that reason, two more that it is not sure.
-func gateText(f *Flight, known plainTable, seen bool) string {
+// gate is the wording of a statement that changes nothing if it goes beyond its
+// bound. What the transaction has seen under the lock that it holds is not looked at
+// again.
+func (p *postgres) gate(f *Flight, known plainTable) wording {
+	x := &f.st.targets[0]
+	still, keyed := "", known.hasKey(equals(f, x))
+	if keys, seen := p.seen[x.key()]; !seen || keyed && !keys {
+		still = known.still(x, keyed)
+	}
+	return wording{text: gateText(f, still), gated: true, keys: keyed, tagged: f.form == Tagged}
+}
+
+// gateText answers with the rows that the statement has changed; one more than the
+// bound says that it has changed none as they were too many, two more that the
+// table is not still what it was. That is not asked if still is empty.
+func gateText(f *Flight, still string) string {
 	t, x, limit := &f.s.text, &f.st.targets[0], f.op.Limit()
 	n := func(i int64) string { return strconv.FormatInt(limit+i, 10) }
-	where := t.Source[x.op.Where.Start:x.op.Where.End]
 	begin, end := targetSpan(t, x)
+	verb, where := "", "true"
+	if w := x.op.Where; w.Start < w.End {
+		verb, where = only(t, x, x.op.At.Start, w.Start), t.Source[w.Start:w.End]
+	} else {
+		verb = only(t, x, x.op.At.Start, int32(len(withoutEnd(t)))) + "\nWHERE "
+	}
 	found := `(SELECT pg_catalog.count(*) FROM (SELECT FROM ` + only(t, x, begin, end) + "\nWHERE (" + where + "\n) LIMIT " + n(1) + `) k)`
-	if !seen {
+	if still != "" {
 		found = `CASE
- WHEN ` + known.still(x) + `
+ WHEN ` + still + `
  THEN ` + found + `
  WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ` + regclass(x) + ` AND (g.tgtype & 1) = 0)
  THEN ` + raise(raisedUnsure) + ` ELSE ` + n(2) + ` END`
 	}
 	count := "WITH dbguard_k AS MATERIALIZED (SELECT " + found + " AS n)"
-	stmt := only(t, x, x.op.At.Start, x.op.Where.Start) + "(SELECT dbguard_k.n FROM dbguard_k) <= " + n(0) + " AND (" + where + "\n) RETURNING 1"
+	stmt := verb + "(SELECT dbguard_k.n FROM dbguard_k) <= " + n(0) + " AND (" + where + "\n) RETURNING 1"
 	number := `CASE WHEN (SELECT n FROM dbguard_k) > ` + n(0) + ` THEN (SELECT n FROM dbguard_k)
  WHEN (SELECT ` + raise(raisedOver) + ` FROM (SELECT FROM dbguard OFFSET ` + n(0) + ` LIMIT 1) o) IS NULL THEN (SELECT pg_catalog.count(*) FROM dbguard) END`
 	text := count + ",\ndbguard AS (" + stmt + ")\nSELECT "
@@ -237,19 +260,20 @@ func starred(t *sqlscan.Text, x *target) bool {
 func (p *postgres) passed(f *Flight, rows int64) (refused *dbguard.Count, again bool) {
 	x := &f.st.targets[0]
 	if f.adds {
-		p.saw(x)
+		p.saw(x, false)
 		return nil, false
 	}
 	p.timed(f)
-	switch over := rows - f.op.Limit(); {
-	case over == 1:
-		return &dbguard.Count{Rows: rows}, false
-	case over > 1:
+	over := rows - f.op.Limit()
+	if over > 1 {
 		delete(p.tables, x.key())
 		p.wary = true
 		return nil, true
 	}
-	p.saw(x)
+	p.saw(x, f.keys)
+	if over == 1 {
+		return &dbguard.Count{Rows: rows}, false
+	}
 	return nil, false
 }
 

@@ -27,7 +27,7 @@ func (p *postgres) quiet(st *statement) bool {
 		return false
 	}
 	for i := range st.targets {
-		if st.op.Acts[i].Verb == dbguard.Insert && !p.seen[st.targets[i].key()] {
+		if st.op.Acts[i].Verb == dbguard.Insert && !p.sure(&st.targets[i]) {
 			return false
 		}
 	}
@@ -55,7 +55,7 @@ func (p *postgres) secure(ctx context.Context, st *statement) (bool, error) {
 	}
 	for i := range st.targets {
 		x := &st.targets[i]
-		if st.op.Acts[i].Verb != dbguard.Insert || p.seen[x.key()] {
+		if st.op.Acts[i].Verb != dbguard.Insert || p.sure(x) {
 			continue
 		}
 		known, err := p.met(ctx, x, own)
@@ -71,7 +71,7 @@ func (p *postgres) secure(ctx context.Context, st *statement) (bool, error) {
 			delete(p.adding, x.raw)
 			return false, err
 		}
-		p.saw(x)
+		p.saw(x, false)
 	}
 	return true, nil
 }
@@ -248,13 +248,19 @@ func insertText(f *Flight, condition string) string {
 	return with + outer + " FROM (SELECT " + sure + " AS n) c,\n LATERAL (SELECT " + inner + " FROM dbguard WHERE c.n IS NOT NULL OFFSET 0) s"
 }
 
-// saw notes that a statement has made sure under a lock that stays until the
-// transaction ends.
-func (p *postgres) saw(x *target) {
+// saw notes that a statement has made sure of the table, and of its keys or not,
+// under a lock that stays until the transaction ends.
+func (p *postgres) saw(x *target, keys bool) {
 	if p.seen == nil || len(p.seen) >= maxNames {
 		p.seen = map[string]bool{}
 	}
-	p.seen[x.key()] = true
+	p.seen[x.key()] = p.seen[x.key()] || keys
+}
+
+// sure reports that the transaction has made sure of the table.
+func (p *postgres) sure(x *target) bool {
+	_, ok := p.seen[x.key()]
+	return ok
 }
 
 // keepsSeen reports a text after which what was seen under locks still holds: it

@@ -53,14 +53,14 @@ func TestInsertSeen(t *testing.T) {
 		r.TxBegan(false)
 		p := r.backend.(*postgres)
 		x := newTarget(reading(insertOne), &reading(insertOne).Ops[0], nil)
-		p.saw(&x)
+		p.saw(&x, false)
 		require.NoError(t, r.send(context.Background(), insertOne, 1, nil))
 		require.Equal(t, []string{"> " + insertOne}, r.sent())
 		if text == "SELECT some_function()" {
 			p.functions = map[string]bool{"some_function": true}
 		}
 		require.NoError(t, r.send(context.Background(), text, 0, nil), text)
-		assert.Equal(t, stays, p.seen[x.key()], text)
+		assert.Equal(t, stays, p.sure(&x), text)
 	}
 }
 
@@ -106,7 +106,7 @@ func TestInsertWords(t *testing.T) {
 			require.NoError(t, err)
 			assert.False(t, again)
 			assert.Empty(t, r.events)
-			assert.Equal(t, tc.inTx, p.seen["INSERT t"])
+			assert.Equal(t, tc.inTx, len(p.seen) > 0)
 		})
 	}
 }

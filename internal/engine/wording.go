@@ -36,6 +36,8 @@ type wording struct {
 	// sees says of a sealed one that what it makes sure of stays so until the caller's
 	// transaction ends.
 	sees bool
+	// keys says of a gated one, or one that sees, that it makes sure of the keys, too.
+	keys bool
 	// adds says that the rows that it answers were not there before.
 	adds bool
 	// tagged says that the number of rows is told by the command tag.
