@@ -19,7 +19,7 @@ RACE ?= -race
 .PHONY: test test-short lint tidy fuzz bench soak generate results servers
 
 test: test-short servers bin/withservers
-	bin/withservers bash -uc 'for m in $(filter-out .,$(MODULES)); do go test -C $$m $(RACE) -count=1 -timeout 15m ./... || failed=1; done; exit $${failed:-0}'
+	bin/withservers bash -uc 'for m in $(filter-out .,$(MODULES)); do go test -C $$m $(RACE) -count=1 -timeout 30m ./... || failed=1; done; exit $${failed:-0}'
 	@echo; sed -n '/^## /,$$p' internal/conformance/RESULTS.md
 
 test-short:

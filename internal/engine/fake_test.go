@@ -53,11 +53,7 @@ func label(text string) string {
 	case strings.Contains(text, "pragma_table_list"):
 		return "rowid"
 	case strings.HasPrefix(text, "EXECUTE dbguard_"):
-		how := "execute " + strings.TrimPrefix(text, "EXECUTE dbguard_")[:1]
-		if strings.Contains(text, "DATABASE(), false") {
-			how += ", trusts"
-		}
-		return how
+		return "execute " + strings.TrimPrefix(text, "EXECUTE dbguard_")[:1] + says(text)
 	case strings.HasPrefix(text, "BEGIN NOT ATOMIC PREPARE dbguard_"):
 		return "prepare" + opens(text)
 	case strings.HasPrefix(text, "SELECT ROUTINE_SCHEMA, ROUTINE_BODY"):
@@ -84,6 +80,26 @@ func label(text string) string {
 		return "journal"
 	}
 	return text
+}
+
+// says is what the parameters of a compound of MariaDB's say, which is about 7.
+func says(text string) (how string) {
+	_, flags, _ := strings.Cut(text, "DATABASE(), ")
+	before, after, _ := strings.Cut(flags, "7, ")
+	update := strings.HasPrefix(after, "true, ") || strings.HasPrefix(after, "false, ")
+	for _, x := range []struct {
+		is  bool
+		how string
+	}{
+		{strings.HasPrefix(before, "false, ") && (!update || len(before) > len("false, ")), ", trusts"},
+		{update && strings.HasSuffix(before, "true, "), ", asks for indexes"},
+		{strings.HasPrefix(after, "true, "), ", apart"},
+	} {
+		if x.is {
+			how += x.how
+		}
+	}
+	return how
 }
 
 // opens is how a compound of MariaDB's opens, and whether it looks at the table.

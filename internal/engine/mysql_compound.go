@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
@@ -92,8 +91,8 @@ func (e *express) ask(f *Flight, c compound) (r reply, err error) {
 		m.doubt() // nothing that was seen before is certain to hold
 	}
 	p, fresh := m.prepared(c)
-	begin, trusts := time.Now(), m.proving() && p.trusted()
-	using, ok := e.parameters(f, c, p, trusts)
+	look := m.look(p, f.way == own || m.turn != p.turn)
+	using, ok := e.parameters(f, c, p, look)
 	if !ok {
 		if fresh {
 			delete(m.compounds, c)
@@ -122,7 +121,11 @@ func (e *express) ask(f *Flight, c compound) (r reply, err error) {
 	switch {
 	case err == nil:
 		m.marked = c.opening != outside
-		p.answered(begin, fresh, r.answer == kept, !trusts && (f.way == own || m.turn != p.turn))
+		p.answered(look, fresh, r)
+		if e.kind == sqlscan.Update {
+			m.sawUpdate(c, p, look, r)
+			r.id = 0
+		}
 	case !fresh && (mysqlError(err, "1243") || mysqlError(err, "1210")): // another session, or one that was reset: nothing has run
 		m.compounds = nil
 		return e.ask(f, c)
@@ -166,10 +169,13 @@ func (e *express) prepare(c compound, p *prepared) string {
 }
 
 // parameters are those of the compound, as literals.
-func (e *express) parameters(f *Flight, c compound, p *prepared, trusts bool) (using string, ok bool) {
+func (e *express) parameters(f *Flight, c compound, p *prepared, l look) (using string, ok bool) {
 	using, ok = " USING '"+p.id+"', DATABASE()", true
 	if !c.known {
-		using += ", " + strconv.FormatBool(!trusts)
+		using += ", " + strconv.FormatBool(!l.trusts)
+	}
+	if e.kind == sqlscan.Update && c.text != "" {
+		using += ", " + strconv.FormatBool(e.m.asksApart(c, l))
 	}
 	if c.text == "" {
 		text, can := e.bounded(f.op.Limit(), true)
@@ -179,6 +185,9 @@ func (e *express) parameters(f *Flight, c compound, p *prepared, trusts bool) (u
 			value, can := literal(a.Value)
 			using, ok = using+", "+value, ok && can && a.Name == ""
 		}
+	}
+	if e.kind == sqlscan.Update && c.text != "" {
+		using += ", " + strconv.FormatBool(e.m.isApart(c, p, l))
 	}
 	if e.kind != sqlscan.Insert {
 		using += fmt.Sprintf(", %d, %d", f.op.AtLeast(), f.op.Limit())
@@ -216,8 +225,9 @@ func (e *express) script(c compound, p *prepared) string {
 		handler, body = e.inserts(run, keep, undo)
 		declare += handler
 	case sqlscan.Update:
-		declare += "SET @dbguard = 0; "
-		body = run + "IF dbguard_n BETWEEN ? AND ? AND @dbguard <= ? AND " + e.alone() + " THEN " + keep + silence
+		declaring, asking, finding, answer := e.updates(c)
+		declare, looks = declare+declaring+"SET @dbguard = 0; ", looks+asking
+		body = run + finding + "IF dbguard_n BETWEEN ? AND ? AND @dbguard <= ? AND dbguard_alone THEN " + keep + answer
 	default:
 		body = run + "IF dbguard_n BETWEEN ? AND ? AND " + e.alone() + " THEN " + keep + silence
 	}
@@ -264,12 +274,17 @@ func (e *express) place() (schema, table string) {
 }
 
 // alone is the condition that must hold afterwards, so that no row went with
-// those that the statement named.
+// those that the statement named: no foreign key does more than to forbid.
 func (e *express) alone() string {
 	schema, table := e.place()
+	rule, bits := "DELETE_RULE", deleteCascade|deleteSetNull
+	if e.kind == sqlscan.Update {
+		rule, bits = "UPDATE_RULE", updateCascade|updateSetNull
+	}
 	if e.m.noDictionary {
 		return "NOT EXISTS (SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE REFERENCED_TABLE_NAME = " +
-			quoteString(sqlscan.MySQL, table) + ")"
+			quoteString(sqlscan.MySQL, table) + " AND " + rule + " NOT IN ('RESTRICT', 'NO ACTION'))"
 	}
-	return "NOT EXISTS (SELECT 1 FROM " + dictionary + " WHERE " + referenced([]mysqlTable{{schema, table}}) + ")"
+	return "NOT EXISTS (SELECT 1 FROM " + dictionary + " WHERE " + referenced([]mysqlTable{{schema, table}}) +
+		fmt.Sprintf(" AND TYPE & %d)", bits)
 }

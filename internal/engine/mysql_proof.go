@@ -47,26 +47,38 @@ type prepared struct {
 	since  time.Time
 	turn   int       // in which of the session's transactions
 	looked time.Time // when the catalogue was last asked in a way that can be trusted
+	apart  bool      // what it said of the columns that an UPDATE assigns
 }
 
 func (p *prepared) name() string { return fmt.Sprintf("dbguard_%d", p.number) }
 
 func (p *prepared) proof() string { return fmt.Sprintf("dbguard_proof_%d", p.number) }
 
-// trusted reports that the proof is enough.
-func (p *prepared) trusted() bool { return p.proves && time.Since(p.looked) < lookAgain }
+// look is how a compound looks at the catalogue: not at all, where it trusts what was
+// said; or so that what is said is trusted from then on; or for itself.
+type look struct {
+	at              time.Time
+	trusts, settles bool
+}
+
+// look decides it. later says that the preparation was in an earlier transaction.
+func (m *mysql) look(p *prepared, later bool) look {
+	l := look{at: time.Now()}
+	l.trusts = p.proves && m.proving() && l.at.Sub(p.looked) < lookAgain
+	l.settles = p.proves && !l.trusts && later && !p.since.IsZero() && l.at.Sub(p.since) >= lookLater
+	return l
+}
 
 // answered notes what an answer says of the catalogue, which had nothing against a
-// statement that was kept. looked says that it was asked, and in a later transaction
-// than that of the preparation.
-func (p *prepared) answered(sent time.Time, fresh, kept, looked bool) {
+// statement that was kept.
+func (p *prepared) answered(l look, fresh bool, r reply) {
 	switch {
 	case fresh:
 		p.since = time.Now()
-	case !kept:
+	case r.answer != kept:
 		p.looked = time.Time{}
-	case looked && sent.Sub(p.since) >= lookLater:
-		p.looked = sent
+	case l.settles:
+		p.looked, p.apart = l.at, r.id != 0
 	}
 }
 

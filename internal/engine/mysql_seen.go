@@ -14,6 +14,7 @@ type seen struct {
 	marked bool              // the savepoint is there, and nothing of the caller's is younger
 	plain  map[string]events // tables, as written: these fire nothing, and can be undone
 	adds   map[string]bool   // an INSERT into these fires nothing
+	apart  map[string]int    // UPDATEs, as their compounds have them: how many, or standsApart
 	serial bool              // reads may lock: the level of isolation may be another one
 }
 

@@ -6,7 +6,10 @@ package adverse
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -49,16 +52,40 @@ func newGround(t *testing.T, tg target.Target) *ground {
 	g := &ground{Database: tg.Database(t)}
 	g.bare = g.Bare(t)
 	g.others(t, made...)
+	t.Cleanup(func() { assert.NoError(t, g.bare.Close()) })
+	g.db = g.guardedAt(t, g.DSN)
+	return g
+}
+
+// guardedAt is one guarded connection, to the same database, if need be through
+// something or as somebody else.
+func (g *ground) guardedAt(t *testing.T, dsn string) *sql.DB {
+	t.Helper()
 	guard, err := dbguard.New(dbguard.Policy{})
 	require.NoError(t, err)
-	g.db, err = sqlguard.Open(tg.Driver, g.DSN, guard)
+	db, err := sqlguard.Open(g.Driver, dsn, guard)
 	require.NoError(t, err)
-	g.db.SetMaxOpenConns(1)
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() { assert.NoError(t, db.Close()) })
+	return db
+}
+
+// account makes one with these rights, such as SELECT ON t, and says how to be it.
+func (g *ground) account(t *testing.T, rights ...string) (dsn string) {
+	t.Helper()
+	user, owner, drop := fmt.Sprintf("little_%d", rand.IntN(1e9)), "root@", "DROP USER "
+	g.others(t, "CREATE USER "+user)
+	if g.Engine == target.Postgres {
+		owner, drop = "postgres@", "DROP OWNED BY "+user+"; DROP USER "
+	}
 	t.Cleanup(func() {
-		assert.NoError(t, g.db.Close())
-		assert.NoError(t, g.bare.Close())
+		_, err := g.bare.Exec(drop + user)
+		assert.NoError(t, err)
 	})
-	return g
+	for _, right := range rights {
+		g.others(t, "GRANT "+right+" TO "+user)
+	}
+	return strings.Replace(g.DSN, owner, user+"@", 1)
 }
 
 // others runs texts over a connection that is not the guard's.

@@ -1,7 +1,6 @@
 package adverse
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/conformance/network"
-	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
 // wiping is a stored function that deletes five rows of child, and the views that
@@ -82,15 +80,8 @@ func TestStructureAroundAViewThatCalls(t *testing.T) {
 func TestAViewThatCannotBeRead(t *testing.T) {
 	each(t, onMariaDB, func(t *testing.T, g *ground) {
 		g.others(t, wiping...)
-		user := dbName(g.DSN) + "_v"
-		g.others(t, "CREATE USER "+user, "GRANT SELECT, EXECUTE ON "+dbName(g.DSN)+".* TO "+user)
-		t.Cleanup(func() { _, _ = g.bare.Exec("DROP USER " + user) })
-		guard, err := dbguard.New(dbguard.Policy{})
-		require.NoError(t, err)
-		db, err := sqlguard.Open(g.Driver, strings.Replace(g.DSN, "root@", user+"@", 1), guard)
-		require.NoError(t, err)
-		defer db.Close()
-		_, err = db.ExecContext(dbguard.AtMost(t.Context(), 9), "SELECT a FROM w")
+		db := g.guardedAt(t, g.account(t, "SELECT, EXECUTE ON *"))
+		_, err := db.ExecContext(dbguard.AtMost(t.Context(), 9), "SELECT a FROM w")
 		require.ErrorIs(t, err, dbguard.Uncountable)
 		assert.Equal(t, 5, g.rows(t, "child"))
 		_, err = db.ExecContext(t.Context(), "SELECT * FROM item")
@@ -107,13 +98,8 @@ func TestReadsCostNoTripWhereNothingHides(t *testing.T) {
 		for _, more := range []string{"CREATE TABLE other (id INT)", "CREATE FUNCTION f() RETURNS INT RETURN 1"} {
 			g.others(t, more) // with a function or without
 			p, dsn := network.Through(t, g.DSN, time.Millisecond)
-			guard, err := dbguard.New(dbguard.Policy{})
-			require.NoError(t, err)
-			db, err := sqlguard.Open(g.Driver, dsn, guard)
-			require.NoError(t, err)
-			defer db.Close()
-			db.SetMaxOpenConns(1)
-			_, err = db.Exec("SELECT 1") // what is asked once
+			db := g.guardedAt(t, dsn)
+			_, err := db.Exec("SELECT 1") // what is asked once
 			require.NoError(t, err)
 			for _, text := range []string{"SELECT * FROM over_plain", "SELECT id FROM plain WHERE n IN (SELECT n FROM item)", "SHOW CREATE VIEW plain"} {
 				before := p.Trips()

@@ -13,7 +13,6 @@ import (
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/conformance/network"
-	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
 // additions are INSERTs whose outcome is what it is without a guard, each with
@@ -184,12 +183,7 @@ func TestPlainInsertsTakeOneTrip(t *testing.T) {
 	each(t, onMariaDB, func(t *testing.T, g *ground) {
 		g.others(t, additionTables...)
 		p, dsn := network.Through(t, g.DSN+"&interpolateParams=true", time.Millisecond)
-		guard, err := dbguard.New(dbguard.Policy{})
-		require.NoError(t, err)
-		db, err := sqlguard.Open(g.Driver, dsn, guard)
-		require.NoError(t, err)
-		defer db.Close()
-		db.SetMaxOpenConns(1)
+		db := g.guardedAt(t, dsn)
 		trips := func(on execQuerier, texts ...string) int64 {
 			_, err := on.ExecContext(t.Context(), "INSERT INTO t VALUES (?, 0)", 1000+p.Trips()) // what is asked once
 			require.NoError(t, err)
@@ -202,7 +196,7 @@ func TestPlainInsertsTakeOneTrip(t *testing.T) {
 		}
 		assert.EqualValues(t, 3, trips(db, "INSERT INTO t VALUES (?, 0)", "INSERT INTO made (k) VALUES (?)", "INSERT INTO made (k) VALUES (?)"))
 		before := p.Trips()
-		_, err = db.ExecContext(t.Context(), "INSERT INTO kinds (s, at) VALUES (?, ?)", "it's", time.Now())
+		_, err := db.ExecContext(t.Context(), "INSERT INTO kinds (s, at) VALUES (?, ?)", "it's", time.Now())
 		require.NoError(t, err)
 		assert.EqualValues(t, 1, p.Trips()-before)
 		tx, err := db.BeginTx(t.Context(), nil)
