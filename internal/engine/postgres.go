@@ -28,6 +28,9 @@ type postgres struct {
 	// ahead says that the counters may hold more than the server was told: see
 	// postgres_nested.go.
 	ahead bool
+	// texts are those that were read; told is which of them has left the server
+	// with all that is counted, so that it need not be told before the next one.
+	texts, told int
 	// costly are the masked texts that could not bound themselves. That costs a
 	// round trip each time, and nothing else.
 	costly readCache
@@ -137,6 +140,7 @@ func (p *postgres) endsTransaction(err error) bool {
 func (p *postgres) rest() txState {
 	p.stale = !p.flushing
 	p.flushing, p.pending, p.ahead, p.seen, p.wary = false, nil, false, nil, false
+	p.told = 0
 	p.later, p.cursors = putOff{}, false
 	if p.chosen {
 		p.isolation, p.chosen = "", false

@@ -163,9 +163,10 @@ func (p *postgres) committed(ctx context.Context) bool {
 // isolated notes that somebody may have chosen another level.
 func (p *postgres) isolated() { p.isolation, p.chosen = "", true }
 
-// steered notes that a text may choose another level of isolation, or let names
-// mean other tables.
+// steered takes note of a text that is not known only to read. It may choose another
+// level of isolation, or let names mean other tables.
 func (p *postgres) steered(t *sqlscan.Text) {
+	p.texts++
 	may := t.Calls
 	for i := range t.Ops {
 		switch t.Ops[i].Kind {

@@ -11,8 +11,9 @@ import (
 // too: what the counters held before it is kept in settings of the transaction's,
 // and the text after it compares, raises where that is too much, and has its
 // savepoint released behind it. One setting is about relations that are locked, and
-// made each time. The other is about all others: counts of earlier transactions, and
-// of what was undone.
+// made each time, unless the statement before was such a one: what that was counted by
+// in the end is what the next one begins with. The other is about all others: counts
+// of earlier transactions, and of what was undone.
 
 // tells reports that the server can be told what was counted before.
 func (c *postgresCounter) tells() bool {
@@ -30,6 +31,9 @@ func (c *postgresCounter) tell(ctx context.Context) error {
 			return err
 		}
 		p.pending = pending
+	}
+	if p.texts == p.told+1 && p.pending != nil && !p.ahead {
+		return nil
 	}
 	return c.keeps(ctx, tellText, func(r *former) { c.before[r.OID], c.locked[r.OID] = r.Rows, r.Exclusive })
 }
@@ -55,9 +59,9 @@ func (c *postgresCounter) keeps(ctx context.Context, text string, each func(*for
 func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbguard.Count, refused bool, err error) {
 	p, limit := c.p, c.f.op.Limit()
 	var t postgresTotal
-	later := false
+	later, exclusive := false, len(c.locked) > 0
 	err = c.read(ctx, judgeText(limit, true), func(r *relation) {
-		later = later || r.deferring
+		later, exclusive = later || r.deferring, exclusive || r.exclusive
 		c.leave(r)
 		r.rows = r.judged
 		t.add(r, c.locked[r.oid])
@@ -69,7 +73,9 @@ func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbgu
 		if later {
 			p.putsOff(limit, t.Rows)
 		}
-		p.ahead = false
+		if p.ahead = false; !exclusive {
+			p.told = p.texts
+		}
 		p.flushes(nested)
 		return true, t.Count, false, nil
 	}
@@ -85,12 +91,12 @@ func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbgu
 const columns = `(oid, rows, schema, name, kind, temporary, exclusive, deferring)`
 
 var (
-	tellText = keepText("dbguard.before", countText(false))
-	pendText = keepText("dbguard.pending", allCounts)
+	tellText = keepText("dbguard.before", "("+countText(false)+")")
+	pendText = keepText("dbguard.pending", "("+allCounts+")")
 )
 
 func keepText(setting, counts string) string {
-	return `SELECT pg_catalog.set_config('` + setting + `', COALESCE((SELECT pg_catalog.json_agg(r)::text FROM (` + counts + `) AS r ` + columns + `), '[]'), true)`
+	return `SELECT pg_catalog.set_config('` + setting + `', COALESCE((SELECT pg_catalog.json_agg(r)::text FROM ` + counts + ` AS r ` + columns + `), '[]'), true)`
 }
 
 // keptAs are the counts of such a setting.
@@ -98,12 +104,14 @@ func keptAs(setting, as string) string {
 	return `pg_catalog.json_to_recordset(COALESCE(NULLIF(pg_catalog.current_setting('` + setting + `', true), ''), '[]')::pg_catalog.json) AS ` + as + ` (oid int8, rows int8, exclusive bool) ON ` + as + `.oid = c.oid`
 }
 
-// judgeText is countText that raises where that goes beyond the limit.
+// judgeText is countText that raises where that goes beyond the limit, and else, and
+// not before, keeps what is counted for the next statement.
 func judgeText(limit int64, flush bool) string {
 	since := `SELECT c.oid, c.rows - COALESCE(b.rows, p.rows, 0), c.schema, c.name, c.kind, c.temporary, c.exclusive AND NOT COALESCE(b.exclusive, false), c.deferring
  FROM c LEFT JOIN ` + keptAs("dbguard.before", "b") + ` LEFT JOIN ` + keptAs("dbguard.pending", "p")
 	return `WITH c ` + columns + ` AS MATERIALIZED (` + countText(flush) + `
 ), d AS MATERIALIZED (SELECT r.*, c.rows AS total FROM c JOIN (` + eachOnce(since, limit) + `) r ON r.oid = c.oid
 ), v AS MATERIALIZED (` + totalText("d", limit) + `
-) SELECT d.oid, d.total, d.schema, d.name, d.kind, d.temporary, d.exclusive, d.deferring, d.rows FROM v, d WHERE v.n IS NOT NULL`
+), k (kept) AS MATERIALIZED (` + keepText("dbguard.before", "c") + ` FROM v WHERE v.n IS NOT NULL
+) SELECT d.oid, d.total, d.schema, d.name, d.kind, d.temporary, d.exclusive, d.deferring, d.rows FROM k, d WHERE k.kept IS NOT NULL`
 }

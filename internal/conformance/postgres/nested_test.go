@@ -1,0 +1,123 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/sqlguard/pgxguard"
+)
+
+// between is what happens in a transaction between two statements with a cascade, of
+// which the second begins with what the first was counted by, if it may.
+var between = map[string]func(ctx context.Context, tx pgx.Tx) error{
+	"nothing": func(context.Context, pgx.Tx) error { return nil },
+	"a read":  sending("SELECT count(*) FROM child"),
+	"a change of the same rows": func(ctx context.Context, tx pgx.Tx) error {
+		return sending("UPDATE child SET id = id + 1000 WHERE parent > 10")(dbguard.AtMost(ctx, 100), tx)
+	},
+	"a change of others": sending("UPDATE t SET v = 0 WHERE id = 1"),
+	"a change of all": func(ctx context.Context, tx pgx.Tx) error {
+		return sending("UPDATE kept SET id = id + 100")(everyRow(ctx), tx)
+	},
+	"rows that are added":  sending("INSERT INTO child VALUES (1000, 19), (1001, 19)"),
+	"rows that are copied": copying,
+	"a batch": func(ctx context.Context, tx pgx.Tx) error {
+		return batching("UPDATE t SET v = 0 WHERE id = $1", "SELECT $1::int")(ctx, tx, 1)
+	},
+	"a savepoint":           sending("SAVEPOINT mine", "RELEASE SAVEPOINT mine"),
+	"back to a savepoint":   sending("SAVEPOINT mine", "UPDATE child SET id = 0 WHERE id = 58", "ROLLBACK TO SAVEPOINT mine"),
+	"a cascade, undone":     goingBack("DELETE FROM parent WHERE id = 20"),
+	"a table that is made":  sending("CREATE TABLE IF NOT EXISTS more (parent INT REFERENCES parent ON DELETE CASCADE)"),
+	"a table that is taken": sending("LOCK TABLE parent, child IN ACCESS EXCLUSIVE MODE"),
+	"constraints at once":   sending("SET CONSTRAINTS ALL IMMEDIATE"),
+	"the settings anew":     sending("SET LOCAL application_name = 'x'", "RESET application_name"),
+	"a function that writes": func(ctx context.Context, tx pgx.Tx) error {
+		return sending("SELECT writes()")(dbguard.AtMost(ctx, 100), tx)
+	},
+	"one that is refused": func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(dbguard.AtMost(ctx, 0), "DELETE FROM parent WHERE id = 20")
+		if !errors.Is(err, dbguard.OverLimit) {
+			return fmt.Errorf("not refused: %w", err)
+		}
+		return nil
+	},
+}
+
+func sending(texts ...string) func(context.Context, pgx.Tx) error {
+	return func(ctx context.Context, tx pgx.Tx) error {
+		for _, text := range texts {
+			if _, err := tx.Exec(ctx, text); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func goingBack(text string) func(context.Context, pgx.Tx) error {
+	return func(ctx context.Context, tx pgx.Tx) error {
+		inner, err := tx.Begin(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := inner.Exec(dbguard.AtMost(ctx, 4), text); err != nil {
+			return err
+		}
+		return inner.Rollback(ctx)
+	}
+}
+
+func copying(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"child"}, []string{"id", "parent"}, pgx.CopyFromRows([][]any{{1000, 19}, {1001, 19}}))
+	return err
+}
+
+func everyRow(ctx context.Context) context.Context {
+	return dbguard.Allow(dbguard.AtMost(ctx, 100), "a test", dbguard.AllRows("kept"))
+}
+
+// Whatever comes between them, each is counted by itself: four rows, of a parent and
+// its three children.
+func TestNestedCountsOneByOne(t *testing.T) {
+	for name, work := range between {
+		t.Run(name, func(t *testing.T) {
+			onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, pool *pgxguard.Pool) {
+				w.change("ALTER TABLE keeper DROP CONSTRAINT keeper_kept_fkey; CREATE FUNCTION writes() RETURNS int LANGUAGE sql AS 'UPDATE child SET id = id + 1000 WHERE parent > 10; SELECT 1'")
+				for range 2 { // in a transaction that meets the tables, and one that has met them
+					tx, err := pool.Begin(t.Context())
+					require.NoError(t, err)
+					t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+					one := atMost(t, 1)
+					oneByOne(t, tx, 1, 2)
+					require.NoError(t, work(one, tx))
+					oneByOne(t, tx, 3, 4)
+					require.NoError(t, work(one, tx))
+					oneByOne(t, tx, 5)
+					require.NoError(t, tx.Rollback(t.Context()))
+				}
+				assert.Equal(t, 20, w.count("parent"))
+			})
+		})
+	}
+}
+
+func oneByOne(t *testing.T, tx pgx.Tx, ids ...int) {
+	t.Helper()
+	const drop = "DELETE FROM parent WHERE id = $1"
+	for _, id := range ids {
+		_, err := tx.Exec(atMost(t, 4), drop, id)
+		require.NoError(t, err)
+		_, err = tx.Exec(atMost(t, 3), drop, id+5)
+		require.ErrorIs(t, err, dbguard.OverLimit)
+		require.ErrorContains(t, err, "1 row of parent and 3 rows of child (ON DELETE CASCADE)")
+		_, err = tx.Exec(atMost(t, 4), drop, id+5)
+		require.NoError(t, err)
+	}
+}
