@@ -14,15 +14,16 @@ type handlerCalls struct {
 	changes int64 // of rows that it has changed or removed
 	writes  int64 // of rows to be added, which may be there already
 	lookups int64 // of single rows
+	fired   int64 // triggers that have run
 }
 
 func (h handlerCalls) since(before handlerCalls) handlerCalls {
-	return handlerCalls{h.changes - before.changes, h.writes - before.writes, h.lookups - before.lookups}
+	return handlerCalls{h.changes - before.changes, h.writes - before.writes, h.lookups - before.lookups, h.fired - before.fired}
 }
 
 // handled reads the session's own counters.
 func (c *mysqlCounter) handled(ctx context.Context) (h handlerCalls, err error) {
-	text := "SHOW SESSION STATUS WHERE Variable_name IN ('Handler_update', 'Handler_delete', 'Handler_write', 'Handler_read_key', 'Handler_read_rnd', 'wsrep_connected')"
+	text := "SHOW SESSION STATUS WHERE Variable_name IN ('Handler_update', 'Handler_delete', 'Handler_write', 'Handler_read_key', 'Handler_read_rnd', 'Executed_triggers', 'wsrep_connected')"
 	err = c.m.conn.Query(ctx, text, func(v []any) error {
 		name := strings.ToLower(asText(v[0]))
 		if name == "wsrep_connected" {
@@ -35,6 +36,8 @@ func (c *mysqlCounter) handled(ctx context.Context) (h handlerCalls, err error) 
 			h.writes += n
 		case "handler_read_key", "handler_read_rnd":
 			h.lookups += n
+		case "executed_triggers":
+			h.fired += n
 		default:
 			h.changes += n
 		}

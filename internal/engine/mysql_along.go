@@ -20,7 +20,9 @@ import (
 
 // keys prepares to count what foreign keys will do, where there are any.
 func (c *mysqlCounter) keys(ctx context.Context, bases []mysqlTable) (note string, err error) {
-	c.bases = bases
+	if c.bases = bases; len(c.reach.tables) == 1 && !c.viewed && !c.reach.wrote {
+		c.assigned, _ = c.f.assigned()
+	}
 	for t, ev := range c.reach.tables {
 		if ev&(updates|deletes) != 0 {
 			c.parents = append(c.parents, t)

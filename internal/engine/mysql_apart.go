@@ -18,7 +18,7 @@ import (
 // it. Whether it stands apart can be asked where the text stays the same, and so the
 // columns.
 func (e *express) updates(c compound) (declare, looks, finds, answer string) {
-	declare, finds = "DECLARE dbguard_alone BOOL DEFAULT TRUE; ", "SET dbguard_alone = "+e.alone()+"; "
+	declare, finds = declareAlone, e.alone()
 	if c.text == "" {
 		return declare, "", finds, silence
 	}
@@ -35,16 +35,33 @@ func (e *express) updates(c compound) (declare, looks, finds, answer string) {
 // sees the triggers (get_schema_stat_record in the server's source).
 func (e *express) apart() string {
 	schema, table := e.place()
+	return apart(mysqlTable{schema, table}, e.t.Source[e.c.set:e.c.rest])
+}
+
+func apart(t mysqlTable, assigned string) string {
 	of := func(view string) string {
-		return view + ".TABLE_SCHEMA = " + quoteString(sqlscan.MySQL, schema) + " AND " + view + ".TABLE_NAME = " + quoteString(sqlscan.MySQL, table)
+		return view + ".TABLE_SCHEMA = " + quoteString(sqlscan.MySQL, t.schema) + " AND " + view + ".TABLE_NAME = " + quoteString(sqlscan.MySQL, t.name)
 	}
 	var names []string
-	for name := range identifiers(e.t.Source[e.c.set:e.c.rest]) {
+	for name := range identifiers(assigned) {
 		names = append(names, quoteString(sqlscan.MySQL, name))
 	}
 	return "NOT EXISTS (SELECT 1 FROM information_schema.STATISTICS s LEFT JOIN information_schema.COLUMNS c ON " + of("c") +
 		" AND c.COLUMN_NAME = s.COLUMN_NAME WHERE " + of("s") + " AND (s.COLUMN_NAME IN (" + strings.Join(names, ", ") +
 		") OR COALESCE(c.EXTRA, 'unseen') NOT IN ('', 'auto_increment')))"
+}
+
+// assignsFirst is the first column that SET names.
+func (e *express) assignsFirst() (name string) {
+	for tok := range tokens(e.t, e.c.set+int32(len("SET")), e.c.rest) {
+		if tok.Kind == sqlscan.Punct && tok.Byte != '.' || tok.Kind != sqlscan.Punct && e.t.Source[tok.Pos:tok.End] == "=" {
+			break
+		}
+		if tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent {
+			name = e.t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})
+		}
+	}
+	return name
 }
 
 // What is counted of an UPDATE in a transaction.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"strconv"
@@ -103,22 +104,7 @@ func (e *express) ask(f *Flight, c compound) (r reply, err error) {
 	if fresh {
 		text = "BEGIN NOT ATOMIC " + e.prepare(c, p) + text + "; END"
 	}
-	if r = (reply{answer: kept, rows: 1}); e.kind == sqlscan.Insert { // of which nothing is said, but of an INSERT
-		r.answer = -1
-	}
-	err = m.conn.Query(f.ctx, text, func(v []any) (err error) {
-		for i, into := range []*int64{&r.answer, &r.rows, &r.id} {
-			if *into, err = asInt(v[i]); err != nil {
-				return err
-			}
-		}
-		r.safe, r.serial = asBool(v[3]), asText(v[4]) == "SERIALIZABLE"
-		return nil
-	})
-	if err == nil && r.answer < 0 {
-		err = errNoRow
-	}
-	switch {
+	switch r, err = e.replied(f.ctx, text); {
 	case err == nil:
 		m.marked = c.opening != outside
 		p.answered(look, fresh, r)
@@ -131,6 +117,27 @@ func (e *express) ask(f *Flight, c compound) (r reply, err error) {
 		return e.ask(f, c)
 	case fresh, mysqlError(err, disproved):
 		delete(m.compounds, c)
+	}
+	return r, err
+}
+
+// replied is what the server says to a text. Of one row that was kept it says nothing,
+// but of an INSERT.
+func (e *express) replied(ctx context.Context, text string) (r reply, err error) {
+	if r = (reply{answer: kept, rows: 1}); e.kind == sqlscan.Insert {
+		r.answer = -1
+	}
+	err = e.m.conn.Query(ctx, text, func(v []any) (err error) {
+		for i, into := range []*int64{&r.answer, &r.rows, &r.id} {
+			if *into, err = asInt(v[i]); err != nil {
+				return err
+			}
+		}
+		r.safe, r.serial = asBool(v[3]), asText(v[4]) == "SERIALIZABLE"
+		return nil
+	})
+	if err == nil && r.answer < 0 {
+		err = errNoRow
 	}
 	return r, err
 }
@@ -229,7 +236,8 @@ func (e *express) script(c compound, p *prepared) string {
 		declare, looks = declare+declaring+"SET @dbguard = 0; ", looks+asking
 		body = run + finding + "IF dbguard_n BETWEEN ? AND ? AND @dbguard <= ? AND dbguard_alone THEN " + keep + answer
 	default:
-		body = run + "IF dbguard_n BETWEEN ? AND ? AND " + e.alone() + " THEN " + keep + silence
+		declare += declareAlone
+		body = run + e.alone() + "IF dbguard_n BETWEEN ? AND ? AND dbguard_alone THEN " + keep + silence
 	}
 	return "BEGIN NOT ATOMIC DECLARE dbguard_n BIGINT DEFAULT 0; " + declare + openings[c.opening] +
 		"IF NOT (? = '" + p.id + "' AND ? <=> " + here + " AND DATABASE() <=> " + here + ") THEN " + undo + tell("3") + "ELSE " + looks +
@@ -273,18 +281,24 @@ func (e *express) place() (schema, table string) {
 	return e.m.database, name[0]
 }
 
-// alone is the condition that must hold afterwards, so that no row went with
-// those that the statement named: no foreign key does more than to forbid.
+const declareAlone = "DECLARE dbguard_alone BIGINT DEFAULT 1; "
+
+// alone finds out afterwards that no row went with those that the statement named: no
+// foreign key does more than to forbid. Who may not read the dictionary asks what the
+// table opens (mysql_unseen.go).
 func (e *express) alone() string {
-	schema, table := e.place()
-	rule, bits := "DELETE_RULE", deleteCascade|deleteSetNull
-	if e.kind == sqlscan.Update {
-		rule, bits = "UPDATE_RULE", updateCascade|updateSetNull
-	}
 	if e.m.noDictionary {
-		return "NOT EXISTS (SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE REFERENCED_TABLE_NAME = " +
-			quoteString(sqlscan.MySQL, table) + " AND " + rule + " NOT IN ('RESTRICT', 'NO ACTION'))"
+		change := "DELETE FROM " + e.x.raw
+		if e.kind == sqlscan.Update {
+			change = "UPDATE " + e.x.raw + " SET " + quoteBack(e.assignsFirst()) + " = NULL"
+		}
+		return "SET dbguard_alone = " + tablesOpened + "; " + change + " LIMIT 0; SET dbguard_alone = " + tablesOpened + " - dbguard_alone <= 1; "
 	}
-	return "NOT EXISTS (SELECT 1 FROM " + dictionary + " WHERE " + referenced([]mysqlTable{{schema, table}}) +
-		fmt.Sprintf(" AND TYPE & %d)", bits)
+	schema, table := e.place()
+	bits := deleteCascade | deleteSetNull
+	if e.kind == sqlscan.Update {
+		bits = updateCascade | updateSetNull
+	}
+	return "SET dbguard_alone = NOT EXISTS (SELECT 1 FROM " + dictionary + " WHERE " + referenced([]mysqlTable{{schema, table}}) +
+		fmt.Sprintf(" AND TYPE & %d); ", bits)
 }

@@ -38,8 +38,11 @@ type mysqlCounter struct {
 	known   []foreignKey // those that lead away from them
 	bases   []mysqlTable // that the text names
 	text    string       // the caller's
-	walk    *keyWalk
-	entries int64 // of the undo log, before; -1: not needed
+	// assigned is the part of it that says which columns an UPDATE changes, of one
+	// table and by itself.
+	assigned string
+	walk     *keyWalk
+	entries  int64 // of the undo log, before; -1: not needed
 }
 
 func (c *mysqlCounter) survey(context.Context) (string, error) { return "", nil }
@@ -243,6 +246,10 @@ func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count
 		return dbguard.Count{Rows: -1}, err
 	}
 	did := after.since(c.before)
+	if unseen, err := c.unseenKeys(ctx, did, affected); err != nil || unseen {
+		_ = c.f.op.Uncountable(unseenNote) // told by End
+		return dbguard.Count{Rows: -1}, err
+	}
 	count, err := c.visible(ctx, did.changes, affected)
 	switch {
 	case err != nil:

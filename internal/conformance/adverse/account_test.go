@@ -66,6 +66,92 @@ func TestAnAccountThatSeesLittle(t *testing.T) {
 	})
 }
 
+// unseen are accounts that see no foreign key of a table elsewhere; the last one does.
+var unseen = []struct {
+	name   string
+	rights []string
+}{
+	{"all of the database", []string{"ALL PRIVILEGES ON *"}},
+	{"rows", []string{ofRows + "*"}},
+	{"rows and triggers", []string{ofRows + "*", "TRIGGER ON *"}},
+	{"tables", []string{ofRows + "t", ofRows + "lone", ofRows + "parent", ofRows + "child", "TRIGGER ON *"}},
+	{"the dictionary", []string{ofRows + "t", ofRows + "lone", ofRows + "parent", ofRows + "child", "PROCESS ON *.*"}},
+}
+
+const ofRows = "SELECT, INSERT, UPDATE, DELETE ON "
+
+// Foreign keys of tables on which an account has no privilege are shown to it nowhere,
+// and followed all the same.
+func TestAnAccountThatDoesNotSeeTheKeys(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		far := g.farChild(t)
+		g.others(t, "CREATE TABLE lone (id INT PRIMARY KEY, n INT NOT NULL)", "INSERT INTO lone SELECT * FROM t",
+			"CREATE TABLE parent (id INT PRIMARY KEY, n INT NOT NULL)", "INSERT INTO parent SELECT * FROM t",
+			"ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES parent (id) ON DELETE CASCADE ON UPDATE CASCADE")
+		for _, a := range unseen {
+			t.Run(a.name, func(t *testing.T) {
+				db := g.guardedAt(t, g.account(t, a.rights...))
+				for range 3 { // at first sight, and with what was learnt
+					followsUnseen(t, alone(t, db))
+					followsUnseen(t, within(t, db))
+					g.others(t, "INSERT IGNORE INTO parent VALUES (2, 0)")
+				}
+				assert.Equal(t, 3, g.rows(t, far+" WHERE r = 1"))
+				assert.Equal(t, 5, g.rows(t, "child WHERE r = 1"))
+			})
+		}
+	})
+}
+
+// farChild makes a table in another database, whose three rows belong to t's row 1.
+func (g *ground) farChild(t *testing.T) (name string) {
+	t.Helper()
+	var here string
+	require.NoError(t, g.bare.QueryRow("SELECT DATABASE()").Scan(&here))
+	far := here + "_far"
+	t.Cleanup(func() { _, _ = g.bare.Exec("DROP DATABASE " + far) })
+	name = far + ".hidden"
+	g.others(t, "CREATE DATABASE "+far, "CREATE TABLE "+name+" (r INT, FOREIGN KEY (r) REFERENCES "+here+".t (id) ON DELETE CASCADE ON UPDATE CASCADE)",
+		"INSERT INTO "+name+" VALUES (1), (1), (1)")
+	return name
+}
+
+type sending func(text string, args ...any) error
+
+func alone(t *testing.T, db *sql.DB) sending {
+	return func(text string, args ...any) error {
+		_, err := db.ExecContext(dbguard.AtMost(t.Context(), 1), text, args...)
+		return err
+	}
+}
+
+// within sends in a transaction that is rolled back.
+func within(t *testing.T, db *sql.DB) sending {
+	return func(text string, args ...any) error {
+		tx, err := db.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		defer tx.Rollback()
+		_, err = tx.ExecContext(dbguard.AtMost(t.Context(), 1), text, args...)
+		return err
+	}
+}
+
+func followsUnseen(t *testing.T, send sending) {
+	t.Helper()
+	require.ErrorIs(t, send("DELETE FROM t WHERE id = 1"), dbguard.ErrRefused)
+	require.ErrorIs(t, send("DELETE FROM t WHERE id = ?", 1), dbguard.ErrRefused)
+	require.ErrorIs(t, send("UPDATE t SET id = id + 100 WHERE id = ?", 1), dbguard.ErrRefused)
+	require.ErrorIs(t, send("DELETE x FROM t x JOIN lone l ON x.id = l.id WHERE l.id = 1"), dbguard.ErrRefused)
+	require.ErrorIs(t, send("REPLACE INTO t VALUES (?, 5)", 1), dbguard.ErrRefused)
+	require.ErrorIs(t, send("INSERT INTO t VALUES (1, 0) ON DUPLICATE KEY UPDATE id = 200"), dbguard.ErrRefused)
+	require.ErrorIs(t, send("DELETE FROM parent WHERE id = 1"), dbguard.OverLimit)
+	require.NoError(t, send("REPLACE INTO lone VALUES (?, 5)", 1))
+	require.NoError(t, send("UPDATE t SET n = n + 1 WHERE id = ?", 1))
+	require.NoError(t, send("DELETE FROM lone WHERE id = ?", -1))
+	require.NoError(t, send("UPDATE lone SET n = n + 1, id = id WHERE id = ?", 1))
+	require.NoError(t, send("DELETE FROM parent WHERE id = 2 AND id IN (SELECT id FROM lone)"))
+}
+
 // What an account may not do is for the server to say, and what it may do needs no
 // right but those of the statement.
 func TestAnAccountThatMayDoLittle(t *testing.T) {
