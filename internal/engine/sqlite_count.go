@@ -22,6 +22,7 @@ type sqliteCounter struct {
 	litePlan
 	sets    []string // the columns that the text assigns to, and perhaps more names
 	upserts bool     // it may have an ON CONFLICT
+	trails  bool     // something is behind it
 	changed int64    // total_changes() before
 	before  []int64  // the marks' numbers
 }
@@ -44,6 +45,9 @@ func (c *sqliteCounter) survey(ctx context.Context) (string, error) {
 	}
 	c.sets = assigned(&sqlscan.Text{Source: c.f.callers, Dialect: sqlscan.SQLite, Mode: c.f.s.modes.mode})
 	c.upserts = containsFold(c.f.callers, "conflict")
+	if x := c.f.st.simple(); x != nil {
+		c.trails = trails(c.f.callers[x.op.Where.End:])
+	}
 	if c.q.schema == nil && c.f.way == nested {
 		c.lock(ctx)
 	}
@@ -59,12 +63,17 @@ func (c *sqliteCounter) survey(ctx context.Context) (string, error) {
 		return "", nil // there is nothing to undo
 	case c.reach.dark:
 		return "a trigger cannot be read", nil
+	case slices.Contains(masters, c.table):
+		return "its rows are the structure", nil
 	}
 	if c.by != "" {
 		c.f.instead = c.stopText()
 	}
 	return note, nil
 }
+
+// masters are the tables of tables, which writable_schema opens.
+var masters = []string{"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"}
 
 // lock has the caller's transaction wait for the write lock, as the statement
 // itself would: one that has read cannot wait. Where it fails, so will that.
@@ -266,7 +275,8 @@ func (c *sqliteCounter) apart(direct, hidden int64, credits []int64) dbguard.Cou
 			hidden = 0
 		}
 	case c.own&(rowsAdded|rowsChanged) == rowsAdded|rowsChanged:
-		named = max(direct-grown, 0)
+		behind := c.addedBehind(grown, hidden)
+		named, hidden = max(direct-(grown-behind), 0), hidden-behind
 	case c.own != rowsAdded:
 		hidden -= grown
 	default:
@@ -279,6 +289,15 @@ func (c *sqliteCounter) apart(direct, hidden int64, credits []int64) dbguard.Cou
 		hidden = 0
 	}
 	return c.tell(named, hidden)
+}
+
+// addedBehind is how many of the rows that the table has grown by may be new by a
+// trigger, and not by the statement itself.
+func (c *sqliteCounter) addedBehind(grown, hidden int64) int64 {
+	if c.reach.of(c.table)&rowsAdded == 0 {
+		return 0
+	}
+	return max(min(grown, hidden), 0)
 }
 
 // goesWith reports that all that is lost behind a REPLACE is lost from its own

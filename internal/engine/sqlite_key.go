@@ -98,7 +98,14 @@ const versionTable = "pragma_schema_version"
 func byItself(f *Flight, x *target) bool {
 	returns := x.op.Flags&sqlscan.Returning != 0
 	return f.st.op.Acts[0].Filter == dbguard.Filtered && len(x.name) == 1 && x.op.Where.Start < x.op.Where.End &&
-		returns == (f.form == Rows) && !containsFold(f.callers, versionTable) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0
+		returns == (f.form == Rows) && !containsFold(f.callers, versionTable) && !trails(f.callers[x.op.Where.End:]) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0
+}
+
+// trails reports that more than blanks is behind a semicolon, as a comment may be:
+// there mattn answers with what came of that, and not with what the statement did.
+func trails(rest string) bool {
+	_, behind, _ := strings.Cut(rest, ";")
+	return strings.TrimSpace(behind) != ""
 }
 
 // leads reports that the columns are the first ones of an index: what it finds for

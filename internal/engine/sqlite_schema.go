@@ -75,10 +75,10 @@ func (q *sqlite) known(ctx context.Context) (*liteSchema, error) {
 	return sc, nil
 }
 
-// read adds what one schema holds.
+// read adds what one schema holds. LIKE may be told to tell the two cases apart.
 func (sc *liteSchema) read(ctx context.Context, conn Conn, schema string) error {
 	master := quoteName(schema) + ".sqlite_master"
-	err := conn.Query(ctx, "SELECT type, tbl_name, CASE WHEN type = 'trigger' OR sql LIKE '%conflict%' THEN sql END FROM "+
+	err := conn.Query(ctx, "SELECT type, tbl_name, CASE WHEN type = 'trigger' OR lower(sql) LIKE '%conflict%' THEN sql END FROM "+
 		master+" WHERE type IN ('table', 'view', 'trigger')", func(v []any) error {
 		table, text := fold(asText(v[1])), asText(v[2])
 		switch asText(v[0]) {
@@ -101,7 +101,7 @@ func (sc *liteSchema) read(ctx context.Context, conn Conn, schema string) error 
 // readKeys adds its foreign keys.
 func (sc *liteSchema) readKeys(ctx context.Context, conn Conn, schema string) error {
 	return conn.Query(ctx, fmt.Sprintf(`SELECT f."table", m.name, f.on_delete, f.on_update FROM %s.sqlite_master m, pragma_foreign_key_list(m.name, %s) f
-WHERE m.type = 'table' AND m.sql LIKE '%%references%%'`, quoteName(schema), quoteString(sqlscan.SQLite, schema)), func(v []any) error {
+WHERE m.type = 'table' AND lower(m.sql) LIKE '%%references%%'`, quoteName(schema), quoteString(sqlscan.SQLite, schema)), func(v []any) error {
 		parent, ref := fold(asText(v[0])), liteRef{child: fold(asText(v[1]))}
 		switch asText(v[2]) {
 		case "CASCADE":
@@ -209,7 +209,7 @@ func (q *sqlite) table(ctx context.Context, sc *liteSchema, name string) (*liteT
 func (q *sqlite) describe(ctx context.Context, name string, x *liteTable) error {
 	quoted := quoteString(sqlscan.SQLite, name)
 	bare, collated := false, true
-	err := q.conn.Query(ctx, "SELECT l.wr, m.sql LIKE '%collate%' FROM pragma_table_list l JOIN main.sqlite_master m ON m.name = l.name AND m.type = 'table'"+
+	err := q.conn.Query(ctx, "SELECT l.wr, lower(m.sql) LIKE '%collate%' FROM pragma_table_list l JOIN main.sqlite_master m ON m.name = l.name AND m.type = 'table'"+
 		" WHERE l.schema = 'main' AND l.type = 'table' AND l.name = "+quoted+" COLLATE NOCASE", func(v []any) error {
 		x.plain, bare, collated = true, asBool(v[0]), asBool(v[1])
 		return nil

@@ -69,7 +69,7 @@ func (p *litePlan) hangsTogether() bool {
 func (c *sqliteCounter) mayStop(x *target) bool {
 	st, limit := c.f.st, c.f.op.Limit()
 	return st.simple() != nil && limit >= 0 && limit < maxProbe && st.op.Acts[0].Filter == dbguard.Filtered &&
-		x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0 && x.op.Where.Start < x.op.Where.End && len(x.name) == 1
+		x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0 && x.op.Where.Start < x.op.Where.End && len(x.name) == 1 && !c.trails
 }
 
 // stopText is the statement that stops; "": it cannot be cut into its parts.

@@ -21,23 +21,28 @@ type liteTrigger struct {
 // liteEvents are what a trigger can be on.
 var liteEvents = map[string]effect{"INSERT": rowsAdded, "UPDATE": rowsChanged, "DELETE": rowsRemoved}
 
+// bodies are the words that a trigger's body may begin with.
+var bodies = []string{"SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE", "WITH", "VALUES"}
+
 // readTrigger reads what CREATE TRIGGER says.
 func readTrigger(text string) liteTrigger {
 	tr := liteTrigger{raises: containsFold(text, "raise")}
 	tr.skips = tr.raises && containsFold(text, "ignore")
 	whole := sqlscan.Text{Source: text, Dialect: sqlscan.SQLite, Mode: sqlscan.SQLite.DefaultMode()}
-	begin, end, last := int32(-1), int32(-1), ""
+	begin, end, last, sure := int32(-1), int32(-1), "", false
 	for tok := range tokens(&whole, 0, int32(len(text))) {
 		name := strings.ToUpper(text[tok.Pos:tok.End])
 		switch {
 		case tok.Kind != sqlscan.Word:
-		case begin < 0 && name == "BEGIN":
-			begin = tok.End
-		case begin < 0 && tr.on == 0:
+		case tr.on == 0:
 			if name == "AFTER" {
 				tr.after = last != "TRIGGER" && last != "EXISTS" && last != "." // behind which it is the trigger's name
 			}
 			tr.on = liteEvents[name] // which is no name, unless it is quoted
+		case !sure && name == "BEGIN": // or a name
+			begin = tok.End
+		case !sure && last == "BEGIN" && slices.Contains(bodies, name):
+			sure = true
 		case name == "END":
 			end = tok.Pos
 		}
@@ -172,6 +177,7 @@ func effectOf(x *target) effect {
 // assigned are the columns that a text assigns to, and perhaps more names.
 func assigned(t *sqlscan.Text) (names []string) {
 	var before, last sqlscan.Token
+	list := false // of columns, perhaps: SET (a, b) =
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
 		follows := func(tok sqlscan.Token) bool {
 			return tok.Kind == sqlscan.Punct && tok.Byte == ',' || tok.Kind == sqlscan.Word && strings.EqualFold(t.Source[tok.Pos:tok.End], "SET")
@@ -180,8 +186,10 @@ func assigned(t *sqlscan.Text) (names []string) {
 		case tok.Kind != sqlscan.Punct:
 		case tok.Byte == '=' && follows(before):
 			names = append(names, fold(t.Name(sqlscan.Span{Start: last.Pos, End: last.End})))
-		case tok.Byte == '(' && last.Kind == sqlscan.Word && follows(last):
+		case tok.Byte == '=' && list && last.Kind == sqlscan.Punct && last.Byte == ')':
 			names = append(names, "*")
+		case tok.Byte == '(':
+			list = follows(last)
 		}
 		before, last = last, tok
 	}

@@ -24,6 +24,9 @@ var triggerBodies = []struct {
 		true,
 	},
 	{"update of several", "UPDATE t SET (a, b) = (1, 2);", []deed{{table: "t", kind: rowsChanged, sets: []string{"*"}}}, true},
+	{"update of several behind another", "UPDATE t SET a = f(1, (2)), (b, c) = (1, 2);", []deed{{table: "t", kind: rowsChanged, sets: []string{"a", "*"}}}, true},
+	{"a condition that is no assignment", "UPDATE t SET a = 1 WHERE b IN (1, (2)) AND (c, d) = (1, 2);", []deed{{table: "t", kind: rowsChanged, sets: []string{"a"}}}, true},
+	{"columns with the names of keywords", "INSERT INTO log SELECT OLD.begin, end FROM log;", []deed{logged}, true},
 	{"update or replace", "UPDATE OR REPLACE t SET a = 1;", []deed{{table: "t", kind: rowsChanged | rowsReplaced, sets: []string{"a"}}}, true},
 	{"delete", "DELETE FROM t;", []deed{{table: "t", kind: rowsRemoved}}, true},
 	{"replace", "INSERT OR REPLACE INTO log VALUES (1);", []deed{{table: "log", kind: rowsAdded | rowsChanged | rowsReplaced}}, true},
@@ -46,6 +49,15 @@ func TestReadTrigger(t *testing.T) {
 			assert.Equal(t, tt.name == "check" || tt.name == "skip", tr.raises)
 			assert.Equal(t, tt.name == "skip", tr.skips)
 		})
+	}
+	for _, head := range []string{
+		"begin AFTER DELETE ON t", "begin DELETE ON t", "g AFTER DELETE ON begin", "g BEFORE DELETE ON t WHEN OLD.begin < OLD.end",
+		"g DELETE ON t WHEN OLD.begin", "begin BEFORE DELETE ON begin WHEN OLD.id AND begin",
+	} {
+		tr := readTrigger("CREATE TRIGGER " + head + " BEGIN INSERT INTO log VALUES (1); END")
+		assert.True(t, tr.read, head)
+		assert.Equal(t, []deed{logged}, tr.acts, head)
+		assert.Equal(t, rowsRemoved, tr.on, head)
 	}
 	assert.Equal(t, rowsChanged, readTrigger("CREATE TRIGGER g INSTEAD OF UPDATE OF a ON v BEGIN SELECT 1; END").on)
 	odd := readTrigger("CREATE TABLE t (id)")

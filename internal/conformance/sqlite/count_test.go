@@ -91,6 +91,16 @@ var counted = []struct {
 	{"rows that are stamped", stamped, "UPDATE note SET v = 2 WHERE v = 0", 3},
 	{"an upsert that is stamped", stamped, "INSERT INTO note VALUES (1, 1, 0), (9, 1, 0) ON CONFLICT DO UPDATE SET v = 3", 1},
 	{
+		"an upsert of rows whose old versions are kept beside them",
+		[]string{notes[0], notes[1], "CREATE TRIGGER o AFTER UPDATE ON note BEGIN INSERT INTO note (v, at) VALUES (OLD.id, OLD.at); END"},
+		"INSERT INTO note VALUES (1, 7, 0), (2, 7, 0), (9, 7, 0) ON CONFLICT (id) DO UPDATE SET v = excluded.v", 2,
+	},
+	{
+		"rows that are given other numbers by a list of columns",
+		[]string{notes[0], notes[1], "CREATE TRIGGER o AFTER INSERT ON item BEGIN UPDATE note SET v = 7, (at, id) = (1, id + 100); INSERT INTO note (v) VALUES (1); END"},
+		"INSERT INTO item VALUES (100, 1)", 3,
+	},
+	{
 		"a stamp that names the row as it was",
 		[]string{notes[0], notes[1], "CREATE TRIGGER o AFTER UPDATE OF v ON note BEGIN UPDATE note SET at = 9 WHERE id = OLD.id; END"},
 		"UPDATE note SET v = 2 WHERE id <= 2", 2,
