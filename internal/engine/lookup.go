@@ -34,9 +34,54 @@ func (s *Session) lookUp(ctx context.Context, st *statement) error {
 	return nil
 }
 
+// unshadow takes back that a text acts on a temporary table which it makes itself,
+// where another has the name: of several statements mattn's Query runs the last alone.
+func (s *Session) unshadow(ctx context.Context, t *sqlscan.Text) error {
+	if s.dialect != sqlscan.SQLite || t.Statements < 2 || s.form != Rows {
+		return nil
+	}
+	for i := range t.Ops {
+		op := &t.Ops[i]
+		x := target{name: nameParts(t, op.Object)}
+		if op.Flags&sqlscan.Temporary == 0 || len(x.name) != 1 || keyword(t, op) == "CREATE" {
+			continue
+		}
+		found, err := s.backend.find(ctx, &x)
+		if err != nil {
+			return err
+		}
+		if found == existing {
+			op.Flags &^= sqlscan.Temporary
+		}
+	}
+	return nil
+}
+
+// given is the file of an ATTACH that names it by its only argument.
+func (s *Session) given(x *target) (file string, ok bool) {
+	if s.dialect != sqlscan.SQLite || x.how != "ATTACH" || len(s.args) != 1 {
+		return "", false
+	}
+	n := 0
+	for tok := range tokens(&s.text, x.op.Object.Start, int32(len(s.text.Source))) {
+		if n++; n == 2 {
+			ok = strings.EqualFold(s.text.Source[tok.Pos:tok.End], "AS")
+			break
+		}
+		if tok.Kind != sqlscan.Param {
+			return "", false
+		}
+	}
+	file, isText := s.args[0].Value.(string)
+	return file, ok && isText
+}
+
 // concerns says what the act is about: something existing, for what it creates
 // something that does not exist yet, or else nothing that the rules ask about.
 func (s *Session) concerns(ctx context.Context, verb dbguard.Verb, x *target) (existence, error) {
+	if file, ok := s.given(x); ok && opensExisting(file) {
+		return temporary, nil
+	}
 	if x.op.Flags&sqlscan.Parameterised != 0 || len(x.name) == 0 {
 		return existing, nil
 	}

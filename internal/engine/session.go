@@ -49,6 +49,7 @@ type Session struct {
 	reshaped bool        // the transaction has changed structure
 
 	manner manner
+	form   Form                // of the text that is judged
 	args   []driver.NamedValue // of the statement that is being started
 
 	tx     txState
@@ -176,6 +177,7 @@ func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight,
 	if s.escort != nil {
 		s.escort.clear()
 	}
+	s.form = form
 	st, op, err := s.judge(ctx, text)
 	switch {
 	case err != nil || st == nil:
@@ -275,7 +277,7 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 	if p, ok := s.backend.(*postgres); ok {
 		p.steered(t)
 	}
-	return t, nil
+	return t, s.unshadow(ctx, t)
 }
 
 func (s *Session) classify(text string) *sqlscan.Text {

@@ -124,11 +124,15 @@ func (q *sqlite) find(ctx context.Context, x *target) (existence, error) {
 	if err != nil {
 		return existing, err
 	}
+	only := "" // these have names of their own
+	if x.class == "TRIGGER" || x.class == "INDEX" {
+		only = " AND type = '" + strings.ToLower(x.class) + "'"
+	}
 	var parts []string
 	for _, schema := range schemas {
 		if len(x.name) == 1 || strings.EqualFold(schema, x.name[0]) {
 			parts = append(parts, fmt.Sprintf("SELECT %t FROM %s.sqlite_master WHERE name = %s COLLATE NOCASE",
-				strings.EqualFold(schema, "temp"), quoteName(schema), quoteString(sqlscan.SQLite, x.name[len(x.name)-1])))
+				strings.EqualFold(schema, "temp"), quoteName(schema), quoteString(sqlscan.SQLite, x.name[len(x.name)-1]))+only)
 		}
 	}
 	if len(parts) == 0 {

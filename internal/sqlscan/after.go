@@ -27,9 +27,9 @@ func (p *parser) temporaries() {
 			}
 			if p.sameTemporary(ops[i].Object, op.Object) {
 				op.Flags |= Temporary
-				if op.Kind == Drop || op.Kind == Alter {
-					break
-				}
+			}
+			if p.mayEnd(ops[i].Object, op) {
+				break
 			}
 		}
 	}
@@ -45,15 +45,27 @@ func keepsTemporaries(k Kind) bool {
 	return false
 }
 
-// sameTemporary reports that an operation on b acts on the temporary table a.
+// sameTemporary reports that an operation on b certainly acts on the temporary table a.
 func (p *parser) sameTemporary(a, b Span) bool {
-	if b == (Span{}) {
+	switch {
+	case b == (Span{}):
+		return false
+	case p.t.Source[a.Start:a.End] == p.t.Source[b.Start:b.End]:
+		return true
+	case b != p.lastPart(b), p.s.dialect == MySQL && a != p.lastPart(a): // of another schema, perhaps
 		return false
 	}
-	if p.s.dialect == PostgreSQL {
-		return p.t.Name(p.lastPart(a)) == p.t.Name(b)
+	was, is := p.t.Name(p.lastPart(a)), p.t.Name(b)
+	return was == is || p.s.dialect == SQLite && lower(was) == lower(is)
+}
+
+// mayEnd reports that the operation may drop or rename the temporary table a:
+// under any name, or along with what it depends on.
+func (p *parser) mayEnd(a Span, op *Op) bool {
+	if op.Kind != Drop && op.Kind != Alter {
+		return false
 	}
-	return p.sameName(a, b)
+	return op.Flags&Cascade != 0 || p.sameName(p.lastPart(a), p.lastPart(op.Object))
 }
 
 // undone marks the operations of a text that opens a transaction first and

@@ -1,6 +1,9 @@
 package sqlscan
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // prepared are the statements that the text itself has prepared and that only
 // read: EXECUTE of one is no riddle.
@@ -13,6 +16,10 @@ type prepared struct {
 
 // note takes down what the name stands for now.
 func (r *prepared) note(p *parser, name Span, read bool) {
+	if strings.ContainsFunc(p.t.Source[name.Start:name.End], func(r rune) bool { return r >= utf8.RuneSelf }) {
+		r.n = 0 // MySQL takes letters for the same that differ in their accents
+		return
+	}
 	for i := range r.n {
 		if p.sameName(r.names[i], name) {
 			r.n--
@@ -24,6 +31,12 @@ func (r *prepared) note(p *parser, name Span, read bool) {
 		r.names[r.n] = name
 		r.n++
 	}
+}
+
+// means reports that EXECUTE b runs what PREPARE a has prepared.
+func (p *parser) means(a, b Span) bool {
+	was, is := p.t.Name(a), p.t.Name(b)
+	return was == is || p.s.dialect != PostgreSQL && lower(was) == lower(is)
 }
 
 // has reports that EXECUTE of the name certainly reads: nothing that is not in
@@ -41,7 +54,7 @@ func (r *prepared) has(p *parser, name Span) bool {
 	}
 	found := false
 	for i := range r.n {
-		found = found || p.sameName(r.names[i], name)
+		found = found || p.means(r.names[i], name)
 	}
 	return found && !r.other
 }

@@ -1,8 +1,11 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -150,4 +153,33 @@ func inTransaction(t *testing.T, db *sql.DB, texts ...string) error {
 		}
 	}
 	return tx.Commit()
+}
+
+// ATTACH of a file that is there creates none, wherever its name stands; the rows of
+// the schema are no rows like others, whatever LIKE takes for the same letter.
+func TestWhatASettingOpens(t *testing.T) {
+	stage.Each(t, func(t *testing.T, s *stage.Stage) {
+		s.Exec(t, "CREATE TABLE child (p INT REFERENCES item ON DELETE CASCADE)")
+		s.Exec(t, "INSERT INTO child VALUES (1), (1)")
+		ctx := dbguard.AtMost(t.Context(), 1)
+		conn := s.Conn(t)
+		exec := func(ctx context.Context, text string, args ...any) error {
+			_, err := conn.ExecContext(ctx, text, args...)
+			return err
+		}
+		require.NoError(t, exec(ctx, "ATTACH ? AS a", ":memory:"))
+		there := filepath.Join(s.Dir(), "there.db")
+		require.NoError(t, os.WriteFile(there, nil, 0o600))
+		require.NoError(t, exec(ctx, "ATTACH DATABASE ? AS b", there))
+		require.ErrorIs(t, exec(ctx, "ATTACH ? AS c", filepath.Join(s.Dir(), "none.db")), dbguard.ImplicitCreate)
+		require.ErrorIs(t, exec(ctx, "ATTACH ? || '2' AS c", there), dbguard.ImplicitCreate)
+		require.NoError(t, exec(ctx, "PRAGMA case_sensitive_like = 1"))
+		require.ErrorIs(t, exec(ctx, "DELETE FROM item WHERE id = 1"), dbguard.OverLimit)
+		require.NoError(t, exec(dbguard.Allow(ctx, "a repair", dbguard.Opaque()), "PRAGMA writable_schema = 1"))
+		require.ErrorIs(t, exec(ctx, "DELETE FROM sqlite_master WHERE name = 'item'"), dbguard.Uncountable)
+		require.NoError(t, exec(ctx, "DROP TRIGGER IF EXISTS item"))
+		_, err := conn.QueryContext(ctx, "CREATE TEMP TABLE item (a); DROP TABLE item")
+		require.ErrorIs(t, err, dbguard.Drop)
+		require.NoError(t, conn.Close())
+	}, target.SQLite)
 }
