@@ -1,9 +1,6 @@
 package sqlscan
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 // prepared are the statements that the text itself has prepared and that only
 // read: EXECUTE of one is no riddle.
@@ -16,10 +13,6 @@ type prepared struct {
 
 // note takes down what the name stands for now.
 func (r *prepared) note(p *parser, name Span, read bool) {
-	if strings.ContainsFunc(p.t.Source[name.Start:name.End], func(r rune) bool { return r >= utf8.RuneSelf }) {
-		r.n = 0 // MySQL takes letters for the same that differ in their accents
-		return
-	}
 	for i := range r.n {
 		if p.sameName(r.names[i], name) {
 			r.n--
