@@ -130,7 +130,7 @@ func TestMySQLTraps(t *testing.T) {
 		{"USING with itself", MySQL, "DELETE FROM t USING t, u WHERE u.a = 1", "Delete t multi where u.a = 1"},
 		{"a qualified star", MySQL, "DELETE d.t.* FROM d.t JOIN u USING (id)", "Delete d.t multi joined"},
 		{"a table in parentheses", MySQL, "UPDATE (t1 t) SET a = 1", "Update t1"},
-		{"a derived table", MySQL, "UPDATE (SELECT 1 id) dt JOIN t ON t.id = dt.id SET t.a = 1", "Update t"},
+		{"a derived table", MySQL, "UPDATE (SELECT 1 id) dt JOIN t ON t.id = dt.id SET t.a = 1", "Update t multi joined"},
 		{"the tables that SET names", MySQL, "UPDATE a JOIN b ON a.id = b.id LEFT JOIN c ON 1 SET b.x = f(1, 2), a.y = (SELECT 1) WHERE c.z IS NULL", "Update b multi joined where c.z IS NULL; Update a multi joined where c.z IS NULL; calls"},
 		{"an assignment that names none", MySQL, "UPDATE a, b SET x = 1, b.y = 2", "Update a multi; Update b multi"},
 		{"INSERT SET", MySQL, "INSERT t SET a = 1", "Insert t rows 1"},

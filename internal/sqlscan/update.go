@@ -70,6 +70,9 @@ func (p *parser) updateJoined(at Token, flags Flags) {
 	}
 	first := len(p.t.Ops)
 	if refs.n <= 1 { // none: a derived table alone, which the server refuses
+		if refs.joined || refs.listed { // with a derived table
+			flags |= refs.flags()
+		}
 		p.addOn(Update, at, refs.list[0].name, flags)
 		p.conditions(first, sWhere|sOrder|sLimit|sReturning)
 		return
