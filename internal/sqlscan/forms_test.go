@@ -133,7 +133,7 @@ func TestSessionForms(t *testing.T) {
 		{"a temporary view is a view", SQLite, "CREATE TEMP VIEW x AS SELECT * FROM t; DELETE FROM x", "Define x temporary view; Delete x"},
 		{"a temporary table that keeps its rows elsewhere", MySQL, "CREATE TEMPORARY TABLE x (a INT) ENGINE=MERGE UNION=(t); DELETE FROM x", "Define x; Delete x"},
 		{"a temporary table of other letters", MySQL, "CREATE TEMPORARY TABLE T (a INT); DELETE FROM t; DELETE FROM T", "Define T temporary; Delete t; Delete T temporary"},
-		{"a temporary table with a dot in its name", MySQL, "CREATE TEMPORARY TABLE `a.t` (a INT); DELETE FROM a.t", "Define `a.t` temporary; Delete a.t"},
+		{"a temporary table with a dot in its name", MySQL, "CREATE TEMPORARY TABLE `a.t` (a INT); DELETE FROM a.t", "Define a.t temporary; Delete a.t"},
 		{"a temporary table of other letters", SQLite, "CREATE TEMP TABLE T (a INT); DELETE FROM t", "Define T temporary; Delete t temporary"},
 	})
 }
