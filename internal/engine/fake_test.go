@@ -225,10 +225,10 @@ func newRig(t *testing.T, d sqlscan.Dialect, change ...func(*dbguard.Policy)) *r
 // handled makes the handler counters of MySQL rise by n between two questions.
 func (r *rig) handled(n int64) {
 	total := int64(100)
-	r.conn.answers["handled"] = fakeAnswer{rows: [][]any{{"Handler_update", total}}, then: func() {
+	r.conn.answers["handled"] = fakeAnswer{rows: [][]any{{"Handler_update", total}, {"Handler_write", int64(0)}}, then: func() {
 		total += n
 		a := r.conn.answers["handled"]
-		a.rows = [][]any{{"Handler_update", total}}
+		a.rows = [][]any{{"Handler_update", total}, {"Handler_write", int64(0)}}
 		r.conn.answers["handled"] = a
 	}}
 }

@@ -137,7 +137,16 @@ func (m *mysql) frame(f *Flight) frame {
 			fail: []string{"ROLLBACK", "SET autocommit = 1"},
 		}
 	}
-	return ownTransaction
+	return startedTransaction
+}
+
+// startedTransaction is ownTransaction where BEGIN may open a block: under sql_mode
+// ORACLE.
+var startedTransaction = frame{
+	open: []string{"START TRANSACTION"},
+	keep: ownTransaction.keep,
+	undo: ownTransaction.undo,
+	fail: ownTransaction.fail,
 }
 
 // gone knows ER_SP_DOES_NOT_EXIST by the number that the driver prints: the

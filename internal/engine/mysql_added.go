@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -23,6 +24,7 @@ func (h handlerCalls) since(before handlerCalls) handlerCalls {
 
 // handled reads the session's own counters.
 func (c *mysqlCounter) handled(ctx context.Context) (h handlerCalls, err error) {
+	cut := false
 	text := "SHOW SESSION STATUS WHERE Variable_name IN ('Handler_update', 'Handler_delete', 'Handler_write', 'Handler_read_key', 'Handler_read_rnd', 'Executed_triggers', 'wsrep_connected')"
 	err = c.m.conn.Query(ctx, text, func(v []any) error {
 		name := strings.ToLower(asText(v[0]))
@@ -31,7 +33,7 @@ func (c *mysqlCounter) handled(ctx context.Context) (h handlerCalls, err error) 
 			return nil
 		}
 		n, err := asInt(v[1])
-		switch name {
+		switch cut = name < "handler_write"; name {
 		case "handler_write":
 			h.writes += n
 		case "handler_read_key", "handler_read_rnd":
@@ -43,8 +45,17 @@ func (c *mysqlCounter) handled(ctx context.Context) (h handlerCalls, err error) 
 		}
 		return err
 	})
+	if err == nil && cut { // they come in order
+		err = errLimited
+	}
 	return h, err
 }
+
+var errLimited = errors.New("dbguard: sql_select_limit hides what a statement does")
+
+// everything is for questions of several rows: sql_select_limit cuts what has no
+// LIMIT of its own.
+const everything = " LIMIT 18446744073709551615"
 
 // added is how many of the entries in the undo log are of rows that the statement
 // has added: no more than there are, and fewer where that cannot be told.

@@ -105,10 +105,11 @@ func (c *mysqlCounter) explore(ctx context.Context, bases []mysqlTable) (note st
 }
 
 // assigns reports that an UPDATE may give one of the columns another value. A
-// trigger may do that too, and a generated column changes with others.
+// trigger may do that too, a generated column changes with others, and a view has
+// names of its own.
 func (c *mysqlCounter) assigns(columns []string) bool {
 	assigned, ok := c.f.assigned()
-	if !ok || c.reach.wrote || c.reach.fires || c.derived {
+	if !ok || c.reach.wrote || c.reach.fires || c.derived || c.viewed {
 		return true
 	}
 	for word := range identifiers(assigned) {
@@ -156,7 +157,7 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 	var views [][]string
 	text := "SELECT t.TABLE_SCHEMA, t.TABLE_NAME, t.TABLE_TYPE, t.ENGINE, e.TRANSACTIONS, t.CREATE_OPTIONS" +
 		" FROM information_schema.TABLES t LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE" +
-		" WHERE (" + strings.Join(conds, " OR ") + ")" + open
+		" WHERE (" + strings.Join(conds, " OR ") + ")" + open + everything
 	err = c.m.conn.Query(ctx, text, func(v []any) error {
 		schema, table, engine := strings.Clone(asText(v[0])), strings.Clone(asText(v[1])), asText(v[3])
 		switch {

@@ -32,6 +32,7 @@ type walkColumn struct {
 	name, expr string // expr selects its value as the text of a literal
 	wrap       func(text string) string
 	primary    bool
+	stored     string // as what: InnoDB compares that, and the server what it means
 }
 
 // walkRow is a row: literals by column; a column that is NULL is missing.
@@ -43,15 +44,15 @@ func (w *keyWalk) columns(ctx context.Context) (note string, err error) {
 	need := map[mysqlTable][]string{w.own: nil}
 	for _, k := range w.keys {
 		need[k.parent] = append(need[k.parent], k.parentCols...)
-		need[k.child] = append(need[k.child], nil...)
+		need[k.child] = append(need[k.child], k.childCols...)
 	}
 	w.tables = map[mysqlTable][]walkColumn{}
 	var conds []string
 	for t := range need {
 		conds = append(conds, "(TABLE_SCHEMA = "+quoteString(sqlscan.MySQL, t.schema)+" AND TABLE_NAME = "+quoteString(sqlscan.MySQL, t.name)+")")
 	}
-	text := "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, CHARACTER_SET_NAME, COLUMN_KEY FROM information_schema.COLUMNS WHERE " +
-		strings.Join(conds, " OR ")
+	text := "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, CHARACTER_SET_NAME, COLUMN_KEY, COLUMN_TYPE FROM information_schema.COLUMNS WHERE " +
+		strings.Join(conds, " OR ") + everything
 	err = w.c.m.conn.Query(ctx, text, func(v []any) error {
 		t := mysqlTable{strings.Clone(asText(v[0])), strings.Clone(asText(v[1]))}
 		col := walkColumn{name: strings.Clone(asText(v[2])), primary: asText(v[5]) == "PRI"}
@@ -59,26 +60,56 @@ func (w *keyWalk) columns(ctx context.Context) (note string, err error) {
 		if !used && !col.primary {
 			return nil
 		}
+		col.stored = strings.Clone(asText(v[6]))
 		if !col.read(asText(v[3]), asText(v[4])) && note == "" {
 			note = "a key of " + t.name + " is " + asText(v[3]) + ", so that what it takes along"
 		}
 		w.tables[t] = append(w.tables[t], col)
 		return nil
 	})
+	if slices.ContainsFunc(w.keys, w.differs) && note == "" {
+		note = "a foreign key is between columns of two types, so that what it takes along"
+	}
 	return note, err
+}
+
+// differs reports a key between columns that have different values for what is
+// stored alike: enums of other names, a year and a number.
+func (w *keyWalk) differs(k foreignKey) bool {
+	stored := func(t mysqlTable, name string) string {
+		for _, col := range w.tables[t] {
+			if strings.EqualFold(col.name, name) {
+				return col.stored
+			}
+		}
+		return ""
+	}
+	for i, name := range k.childCols {
+		if stored(k.child, name) != stored(k.parent, k.parentCols[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // read chooses how a value of the type becomes a literal that is equal to it.
 func (col *walkColumn) read(class, charset string) bool {
 	quoted := quoteBack(col.name)
 	switch class {
-	case "tinyint", "smallint", "mediumint", "int", "bigint", "decimal":
+	case "tinyint", "smallint", "mediumint", "int", "bigint":
+		col.stored = "number"
+		fallthrough
+	case "decimal":
 		col.expr, col.wrap = "CAST("+quoted+" AS CHAR)", func(s string) string { return s }
 	case "date", "datetime", "timestamp", "time", "year", "uuid", "inet4", "inet6":
 		col.expr, col.wrap = "CAST("+quoted+" AS CHAR)", func(s string) string { return "'" + s + "'" }
 	case "binary", "varbinary":
+		col.stored = "bytes"
 		col.expr, col.wrap = "HEX("+quoted+")", func(s string) string { return "x'" + s + "'" }
-	case "char", "varchar", "enum", "set":
+	case "char", "varchar":
+		col.stored = "text"
+		fallthrough
+	case "enum", "set":
 		col.expr, col.wrap = "HEX("+quoted+")", func(s string) string { return "_" + charset + " x'" + s + "'" }
 	default:
 		return false
@@ -101,7 +132,7 @@ func (w *keyWalk) selectFrom(t mysqlTable) string {
 // the table are known already.
 func (w *keyWalk) limits(t mysqlTable) string {
 	if w.limit < 0 {
-		return ""
+		return everything
 	}
 	return fmt.Sprintf(" LIMIT %d", w.limit-w.total+1+int64(len(w.seen[t])))
 }
@@ -155,7 +186,7 @@ func (w *keyWalk) follow(ctx context.Context, t mysqlTable, ev events, rows []wa
 			return slices.ContainsFunc(cols, func(c string) bool { return containsName(k.childCols, c) })
 		}
 		for part := range slices.Chunk(rows, chunk) {
-			cond, _ := k.children(part)
+			cond, _ := k.children(part, equal)
 			if cond == "" {
 				continue
 			}
@@ -187,13 +218,13 @@ func containsName(names []string, name string) bool {
 
 // children is the condition for the rows that point to one of the parents, and how
 // many of those have a key.
-func (k *foreignKey) children(parents []walkRow) (cond string, with int) {
+func (k *foreignKey) children(parents []walkRow, compare func(col, value string) string) (cond string, with int) {
 	var alternatives []string
 	for _, p := range parents {
 		parts := make([]string, 0, len(k.childCols))
 		for i, col := range k.childCols {
 			if value, ok := p[strings.ToLower(k.parentCols[i])]; ok {
-				parts = append(parts, quoteBack(col)+" = "+value)
+				parts = append(parts, compare(col, value))
 			}
 		}
 		if len(parts) == len(k.childCols) { // NULL points to nothing
@@ -201,6 +232,17 @@ func (k *foreignKey) children(parents []walkRow) (cond string, with int) {
 		}
 	}
 	return strings.Join(alternatives, " OR "), len(alternatives)
+}
+
+func equal(col, value string) string { return quoteBack(col) + " = " + value }
+
+// same takes letters that are equal to others for what they are: InnoDB follows a
+// foreign key when they change.
+func same(col, value string) string {
+	if !strings.HasPrefix(value, "_") {
+		return equal(col, value)
+	}
+	return equal(col, value) + " AND " + quoteBack(col) + " = BINARY " + value
 }
 
 func (w *keyWalk) add(t mysqlTable, via string, n int64) {
@@ -236,12 +278,12 @@ func (w *keyWalk) estimate(ctx context.Context, t mysqlTable, via, cond string) 
 	return nil
 }
 
-// left counts those of the statement's rows that are there with the same values in
-// the columns, of how many that have any.
-func (w *keyWalk) left(ctx context.Context, columns []string) (n, of int64, err error) {
+// left counts those of the statement's rows that are there with such values in the
+// columns, of how many that have any.
+func (w *keyWalk) left(ctx context.Context, columns []string, compare func(col, value string) string) (n, of int64, err error) {
 	self := foreignKey{childCols: columns, parentCols: columns}
 	for part := range slices.Chunk(w.roots, chunk) {
-		cond, with := self.children(part)
+		cond, with := self.children(part, compare)
 		if with == 0 {
 			continue
 		}

@@ -35,14 +35,30 @@ func action(kind, cascade, setNull int64) string {
 	return ""
 }
 
-// fileName is a name as InnoDB's dictionary has it.
+// fileName are the pieces of a name as InnoDB's dictionary has it.
 func fileName(name string) string {
-	return "CAST(CONVERT(" + quoteString(sqlscan.MySQL, name) + " USING filename) AS BINARY)"
+	file := "CAST(CONVERT(" + quoteString(sqlscan.MySQL, name) + " USING filename) AS BINARY)"
+	if isDevice(name) {
+		file += ", '" + device + "'"
+	}
+	return file
+}
+
+// device is what the server adds to the name of a file that a system would take for
+// a device (check_if_legal_tablename in its source).
+const device = "@@@"
+
+func isDevice(name string) bool {
+	switch name = strings.ToUpper(name); name {
+	case "CON", "PRN", "AUX", "NUL":
+		return true
+	}
+	return len(name) == 4 && (name[:3] == "COM" || name[:3] == "LPT") && name[3] >= '1' && name[3] <= '9'
 }
 
 // plainName undoes fileName for one part of a dictionary's name.
 func plainName(expr string) string {
-	return "CONVERT(CONVERT(CAST(" + expr + " AS BINARY) USING filename) USING utf8mb4)"
+	return "CONVERT(CONVERT(TRIM(TRAILING '" + device + "' FROM CAST(" + expr + " AS BINARY)) USING filename) USING utf8mb4)"
 }
 
 // referenced is the condition that a row of INNODB_SYS_FOREIGN points to one of
@@ -124,7 +140,7 @@ func (m *mysql) keysTo(ctx context.Context, tables []mysqlTable) ([]foreignKey, 
 // askKeys asks InnoDB's dictionary for the keys of a WITH clause.
 func (m *mysql) askKeys(ctx context.Context, with string) (keys []foreignKey, err error) {
 	text := with + " SELECT k.ID, " + splitName("k.FOR_NAME") + ", " + splitName("k.REF_NAME") + ", k.TYPE, c.FOR_COL_NAME, c.REF_COL_NAME" +
-		" FROM k JOIN " + dictionary + "_COLS c ON c.ID = k.ID ORDER BY k.ID, c.POS"
+		" FROM k JOIN " + dictionary + "_COLS c ON c.ID = k.ID ORDER BY k.ID, c.POS" + everything
 	err = m.conn.Query(ctx, text, func(v []any) error {
 		kind, err := asInt(v[5])
 		if err != nil {
@@ -164,7 +180,7 @@ func (m *mysql) standardKeys(ctx context.Context, tables []mysqlTable) ([]foreig
 		" k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, r.DELETE_RULE, r.UPDATE_RULE, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME" +
 		" FROM information_schema.REFERENTIAL_CONSTRAINTS r JOIN information_schema.KEY_COLUMN_USAGE k" +
 		" ON k.CONSTRAINT_SCHEMA = r.CONSTRAINT_SCHEMA AND k.CONSTRAINT_NAME = r.CONSTRAINT_NAME AND k.TABLE_NAME = r.TABLE_NAME" +
-		" ORDER BY 1, k.ORDINAL_POSITION"
+		" ORDER BY 1, k.ORDINAL_POSITION" + everything
 	rule := func(v any) string {
 		if s := asText(v); s == "CASCADE" || s == "SET NULL" {
 			return strings.Clone(s)

@@ -89,7 +89,7 @@ func (r *mysqlReach) triggers(ctx context.Context, t mysqlTable, ev events) erro
 	type trigger struct{ name, body, mode string }
 	var found []trigger
 	text := "SELECT TRIGGER_NAME, EVENT_MANIPULATION, ACTION_STATEMENT, SQL_MODE FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = " +
-		quoteString(sqlscan.MySQL, t.schema) + " AND EVENT_OBJECT_TABLE = " + quoteString(sqlscan.MySQL, t.name)
+		quoteString(sqlscan.MySQL, t.schema) + " AND EVENT_OBJECT_TABLE = " + quoteString(sqlscan.MySQL, t.name) + everything
 	err := r.c.m.conn.Query(ctx, text, func(v []any) error {
 		if eventNames[asText(v[1])]&ev != 0 {
 			found = append(found, trigger{strings.Clone(asText(v[0])), strings.Clone(asText(v[2])), asText(v[3])})
@@ -206,7 +206,7 @@ func (m *mysql) routine(ctx context.Context, full []string, class string) (found
 	if full[0] != "" { // or a package's of sql_mode ORACLE
 		text += " OR ROUTINE_TYPE IN ('PACKAGE', 'PACKAGE BODY') AND ROUTINE_NAME = " + quoteString(sqlscan.MySQL, full[len(full)-2])
 	}
-	err = m.conn.Query(ctx, text, func(v []any) error {
+	err = m.conn.Query(ctx, text+everything, func(v []any) error {
 		found = &storedRoutine{schema: strings.Clone(asText(v[0])), body: &routineBody{dark: "cannot be read"}}
 		if asText(v[1]) == "SQL" && v[2] != nil {
 			found.body = m.readBody(strings.Clone(asText(v[2])), asText(v[3]))

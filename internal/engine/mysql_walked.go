@@ -104,7 +104,7 @@ func (c *mysqlCounter) walked(ctx context.Context, count dbguard.Count, handled,
 	}
 	kept := int64(0)
 	for _, k := range keysFrom(w.keys, w.own, ev, c.assigns) {
-		n, _, err := w.left(ctx, k.parentCols)
+		n, _, err := w.left(ctx, k.parentCols, equal)
 		if err != nil {
 			return count, err
 		}
@@ -149,7 +149,7 @@ func (c *mysqlCounter) stays(ctx context.Context, handled, affected int64) (bool
 		return false, nil // another row may have the same key
 	}
 	for _, k := range keysFrom(w.keys, w.own, updates, c.assigns) {
-		n, of, err := w.left(ctx, append(slices.Clone(primary), k.parentCols...))
+		n, of, err := w.left(ctx, append(slices.Clone(primary), k.parentCols...), same)
 		if err != nil || n < of {
 			return false, err
 		}

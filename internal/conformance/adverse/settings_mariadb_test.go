@@ -1,0 +1,59 @@
+package adverse
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// sql_select_limit cuts what the guard is told, too.
+func TestASessionThatIsToldLittle(t *testing.T) {
+	const cascade = "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON DELETE CASCADE"
+	for name, setup := range map[string][]string{
+		"the second key": {"CREATE TABLE a (id INT PRIMARY KEY, r INT, FOREIGN KEY (r) REFERENCES t (id))", cascade},
+		"a key of two columns": {
+			"ALTER TABLE t ADD KEY (id, n)", "ALTER TABLE child ADD s INT DEFAULT 0",
+			"ALTER TABLE child ADD FOREIGN KEY (r, s) REFERENCES t (id, n) ON DELETE CASCADE",
+		},
+		"the second trigger": {
+			"CREATE TRIGGER a AFTER DELETE ON t FOR EACH ROW SET @a = 1",
+			"CREATE TRIGGER b AFTER DELETE ON t FOR EACH ROW UPDATE child SET r = r + 1",
+		},
+	} {
+		for _, set := range []string{"SET sql_select_limit = 1", "SET sql_select_limit = 3", "SET sql_select_limit = 5"} {
+			t.Run(name+", "+set, func(t *testing.T) {
+				each(t, onMariaDB, func(t *testing.T, g *ground) {
+					g.others(t, setup...)
+					c, ctx := g.conn(t), dbguard.AtMost(t.Context(), 1)
+					exec(t, c, set)
+					for _, text := range []string{"DELETE FROM t WHERE id = 1", "DELETE IGNORE FROM t WHERE id = 1"} {
+						_, err := c.ExecContext(ctx, text)
+						require.Error(t, err)
+						assert.Equal(t, 9, g.rows(t, "t"))
+						assert.Equal(t, 5, g.rows(t, "child WHERE r = 1"))
+					}
+				})
+			})
+		}
+	}
+}
+
+// Under sql_mode ORACLE, BEGIN opens a block.
+func TestASessionThatSpeaksOracle(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		c, ctx := g.conn(t), dbguard.AtMost(t.Context(), 1)
+		exec(t, c, "SET sql_mode = ORACLE")
+		for _, text := range []string{
+			"DELETE FROM t WHERE id = 3", "DELETE IGNORE FROM t WHERE id = 4", "UPDATE t SET n = 4 WHERE id = 7", "INSERT INTO t VALUES (20, 0)",
+		} {
+			_, err := c.ExecContext(ctx, text)
+			require.NoError(t, err, text)
+		}
+		_, err := c.ExecContext(ctx, "DELETE FROM t WHERE id > 0")
+		require.ErrorIs(t, err, dbguard.ErrRefused)
+		assert.Equal(t, 8, g.rows(t, "t"))
+	})
+}
