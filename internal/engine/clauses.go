@@ -41,22 +41,20 @@ type clauses struct {
 
 func clausesOf(t *sqlscan.Text, x *target) clauses {
 	c := clauses{set: -1, rest: -1, end: int32(len(t.Source))}
-	depth := 0
+	depth, dot := 0, false
 	for tok := range tokens(t, x.op.Object.End, int32(len(t.Source))) {
-		word := ""
+		word, part := "", dot // a column's name, whatever it is called
+		dot = tok.Kind == sqlscan.Punct && tok.Byte == '.'
 		switch {
 		case tok.Kind == sqlscan.Param:
 			c.all++
 			if c.rest < 0 {
 				c.params++
 			}
-		case tok.Kind == sqlscan.Punct && tok.Byte == '(':
-			depth++
-		case tok.Kind == sqlscan.Punct && tok.Byte == ')':
-			depth--
-		case tok.Kind == sqlscan.Punct && tok.Byte == ';':
-			word = ";"
-		case tok.Kind == sqlscan.Word && depth == 0:
+		case tok.Kind == sqlscan.Punct:
+			depth += nesting(tok.Byte)
+			word = string(rune(tok.Byte))
+		case tok.Kind == sqlscan.Word && depth == 0 && !part:
 			word = strings.ToUpper(t.Source[tok.Pos:tok.End])
 		}
 		switch word {
@@ -79,6 +77,17 @@ func clausesOf(t *sqlscan.Text, x *target) clauses {
 	}
 	c.odd = c.odd || x.op.Kind == sqlscan.Update && c.set < 0 || executes(t.Source)
 	return c
+}
+
+// nesting is how much deeper in parentheses the text is behind this.
+func nesting(b byte) int {
+	switch b {
+	case '(':
+		return 1
+	case ')':
+		return -1
+	}
+	return 0
 }
 
 // equals are the columns of a condition that is made of column = value, joined by

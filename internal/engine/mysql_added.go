@@ -24,7 +24,7 @@ func (h handlerCalls) since(before handlerCalls) handlerCalls {
 
 // handled reads the session's own counters.
 func (c *mysqlCounter) handled(ctx context.Context) (h handlerCalls, err error) {
-	cut := false
+	cut := true
 	text := "SHOW SESSION STATUS WHERE Variable_name IN ('Handler_update', 'Handler_delete', 'Handler_write', 'Handler_read_key', 'Handler_read_rnd', 'Executed_triggers', 'wsrep_connected')"
 	err = c.m.conn.Query(ctx, text, func(v []any) error {
 		name := strings.ToLower(asText(v[0]))

@@ -109,7 +109,7 @@ func (c *mysqlCounter) explore(ctx context.Context, bases []mysqlTable) (note st
 // names of its own.
 func (c *mysqlCounter) assigns(columns []string) bool {
 	assigned, ok := c.f.assigned()
-	if !ok || c.reach.wrote || c.reach.fires || c.derived || c.viewed {
+	if !ok || c.reach.wrote || c.reach.fires || c.derived || c.viewed || strings.Contains(assigned, `\`) { // which may escape a quote, or not
 		return true
 	}
 	for word := range identifiers(assigned) {
@@ -135,7 +135,7 @@ func (f *Flight) assigned() (text string, ok bool) {
 		c := clausesOf(t, x)
 		return f.callers[max(c.set, 0):c.rest], !c.odd
 	case sqlscan.Upsert:
-		at := strings.LastIndex(strings.ToUpper(f.callers), "DUPLICATE")
+		at := strings.Index(strings.ToUpper(f.callers), "DUPLICATE") // the first: behind it may be others, in literals
 		return f.callers[max(at, 0):], at >= 0 && len(strings.ToUpper(f.callers)) == len(f.callers)
 	}
 	return "", false

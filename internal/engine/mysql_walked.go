@@ -52,6 +52,9 @@ func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []fore
 // foreseeable reports a selection that is the same when it is made again: a DELETE shows
 // afterwards which rows it meant, an UPDATE does not.
 func foreseeable(selection string) bool {
+	if strings.Contains(selection, `\`) { // which may escape a quote, or not
+		return false
+	}
 	word := ""
 	for tok := range tokens(&sqlscan.Text{Source: selection, Dialect: sqlscan.MySQL, Mode: sqlscan.MySQL.DefaultMode()}, 0, int32(len(selection))) {
 		text := strings.ToUpper(selection[tok.Pos:tok.End])

@@ -2,6 +2,7 @@ package adverse
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -55,5 +56,41 @@ func TestASessionThatSpeaksOracle(t *testing.T) {
 		_, err := c.ExecContext(ctx, "DELETE FROM t WHERE id > 0")
 		require.ErrorIs(t, err, dbguard.ErrRefused)
 		assert.Equal(t, 8, g.rows(t, "t"))
+	})
+}
+
+// Where a backslash escapes nothing, a string ends before what it would hide.
+func TestAKeyBehindABackslash(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		g.others(t, "ALTER TABLE t ADD s VARCHAR(9)", "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON UPDATE CASCADE")
+		c, ctx := g.conn(t), dbguard.AtMost(t.Context(), 1)
+		exec(t, c, "SET sql_mode = NO_BACKSLASH_ESCAPES")
+		for _, text := range []string{
+			`UPDATE t SET s = '\', id = 100 WHERE id = 1 -- '`,
+			`UPDATE t SET s = '\', id = 100 WHERE id = 1`,
+			`INSERT INTO t VALUES (1, 0, '') ON DUPLICATE KEY UPDATE s = '\', id = 100 -- '`,
+		} {
+			_, err := c.ExecContext(ctx, text)
+			require.ErrorIs(t, err, dbguard.ErrRefused, text)
+			assert.Equal(t, 5, g.rows(t, "child WHERE r = 1"))
+		}
+	})
+}
+
+// A column may be called like a clause, behind a dot even without quotes.
+func TestAColumnThatIsCalledLikeAClause(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		g.withNumbers(t)
+		g.others(t, "ALTER TABLE t ADD `order` INT, ADD `limit` INT", keyed, follows)
+		c, ctx := g.conn(t), dbguard.AtMost(t.Context(), 1)
+		const text = "UPDATE t SET t.order = ?, t.n = t.n + 100 WHERE id = ?"
+		for range 3 {
+			_, err := c.ExecContext(ctx, text, 1, -1)
+			require.NoError(t, err)
+			time.Sleep(150 * time.Millisecond)
+		}
+		_, err := c.ExecContext(ctx, text, 2, 1)
+		require.ErrorIs(t, err, dbguard.ErrRefused)
+		assert.Equal(t, 5, g.rows(t, "child WHERE r = 1"))
 	})
 }
