@@ -74,7 +74,8 @@ const maxNames = 1024
 // A function in C that is not volatile cannot write, but for those of
 // extensions that run a text. One in SQL or a procedural language may, whatever
 // it is declared to be: the server only keeps it from doing so itself, and not
-// what it calls. Of the server's own those that run a text may.
+// what it calls. Of the server's own those that run a text may, and those that read
+// a value of a type whose name they are given: it may be a domain.
 func (p *postgres) writers(ctx context.Context, names []string) (bool, error) {
 	if err := p.learn(ctx); err != nil {
 		return true, unlessAborted(p, err)
@@ -125,7 +126,7 @@ const writersText = `SELECT DISTINCT p.proname::text FROM pg_catalog.pg_proc p W
 
 // mayWrite is the condition that a function, p, may change rows. 12 and 13 are the
 // languages internal and C.
-const mayWrite = `CASE WHEN p.oid < 16384 THEN p.proname ~ '_to_xml|^ts_stat$|^lo_'
+const mayWrite = `CASE WHEN p.oid < 16384 THEN p.proname ~ '_to_xml|^ts_(stat|rewrite)$|^lo_|^(domain|array|record|range|multirange)_(in|recv)$'
  WHEN p.prolang NOT IN (12, 13) OR p.oid IN (` + membersOf + ` ('dblink', 'tablefunc', 'xml2', 'adminpack')) THEN true
  WHEN p.provolatile = 'v' OR p.prokind NOT IN ('f', 'w') THEN p.oid NOT IN (` + membersOf + ` ('uuid-ossp', 'pgcrypto', 'citext', 'hstore', 'pg_trgm', 'postgis'))
  ELSE false END`

@@ -28,6 +28,7 @@ type hiding interface {
 type hiddenCode struct {
 	names   map[string]bool // of relations, types and what takes them, wherever they stand
 	fields  map[string]bool // behind a dot
+	calls   map[string]bool // before a parenthesis, where the text is not said to call anything
 	symbols map[string]bool // operators
 	kept    map[string]bool // relations, in a text about structure
 	all     bool            // any text
@@ -36,7 +37,7 @@ type hiddenCode struct {
 
 // none reports that nothing hides.
 func (h *hiddenCode) none() bool {
-	return len(h.names)+len(h.fields)+len(h.symbols)+len(h.kept) == 0 && !h.all && !h.changes
+	return len(h.names)+len(h.fields)+len(h.calls)+len(h.symbols)+len(h.kept) == 0 && !h.all && !h.changes
 }
 
 func (h *hiddenCode) add(set *map[string]bool, word string) {

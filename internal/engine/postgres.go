@@ -54,6 +54,9 @@ type postgres struct {
 	wary      bool          // one was not what it had been, or the caller's transaction keeps its snapshot
 	// functions are names that were asked about, and whether one may write.
 	functions map[string]bool
+	// blinds says that there is a function that turns the counters off while it runs,
+	// deceives that an operator of somebody's own compares numbers in the server's place.
+	blinds, deceives bool
 	// cursors says that the transaction has one over such a function.
 	cursors bool
 }

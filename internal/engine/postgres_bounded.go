@@ -101,7 +101,7 @@ func (p *postgres) seal(ctx context.Context, f *Flight) (seal string, sees bool)
 	case f.st.calls, p.costly.has(f.st.op.Text):
 		return "", false
 	case f.way == own && !f.op.Shares():
-		return nothingWritten, false
+		return p.nothingWritten(), false
 	case !isRegclass(x):
 		return "", false
 	case f.way == nested && !p.wary && f.isSteady(x) && equals(f, x) != nil && p.committed(ctx):
@@ -109,7 +109,7 @@ func (p *postgres) seal(ctx context.Context, f *Flight) (seal string, sees bool)
 			return known.still(x, true), true
 		}
 	}
-	return nothingWritten + nothingDeferred(x), false // what comes with the COMMIT comes too late
+	return p.nothingWritten() + nothingDeferred(x), false // what comes with the COMMIT comes too late
 }
 
 // boundable reports that the flight's statement can bound itself in the form
@@ -117,7 +117,7 @@ func (p *postgres) seal(ctx context.Context, f *Flight) (seal string, sees bool)
 func (p *postgres) boundable(f *Flight) bool {
 	st, limit := f.st, f.op.Limit()
 	switch x := st.simple(); {
-	case x == nil, len(st.kinds) != 1, limit < 0, p.major < 10:
+	case x == nil, len(st.kinds) != 1, limit < 0, p.major < 10, p.deceives:
 		return false
 	case f.form == Rows && (x.op.Flags&sqlscan.Returning == 0 || limit > maxHeld):
 		return false
@@ -125,9 +125,17 @@ func (p *postgres) boundable(f *Flight) bool {
 	return !p.unfit.has(st.op.Text)
 }
 
-// nothingWritten is true, and has the server refuse from then on whatever writes.
-const nothingWritten = `pg_catalog.set_config('transaction_read_only', 'on', true) = 'on'
+// nothingWritten is true, and has the server refuse from then on whatever writes:
+// large objects only since version 16.
+func (p *postgres) nothingWritten() string {
+	const text = `pg_catalog.set_config('transaction_read_only', 'on', true) = 'on'
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table)`
+	if p.major >= 16 {
+		return text
+	}
+	return text + `
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)`
+}
 
 // boundText is the statement that bounds itself. seal, if there is one, is a
 // condition by which nothing happens besides; seen says that it holds for the table

@@ -43,6 +43,9 @@ func (c *postgresCounter) survey(ctx context.Context) (string, error) {
 	if c.p.major < 0 {
 		return affectedCounter{c.f.st}.survey(ctx)
 	}
+	if note := c.misled(); note != "" {
+		return note, nil
+	}
 	if c.f.way == own && c.p.stale && c.p.canFlush() {
 		if _, err := c.p.conn.Exec(ctx, "SELECT pg_catalog.pg_stat_force_next_flush()"); err != nil {
 			return "", err
@@ -50,6 +53,17 @@ func (c *postgresCounter) survey(ctx context.Context) (string, error) {
 		c.p.stale = false
 	}
 	return "", nil
+}
+
+// misled says why the counters, or what compares them, cannot be believed.
+func (c *postgresCounter) misled() string {
+	switch st := c.f.st; {
+	case c.p.deceives:
+		return "an operator of this database takes the place of one of the server's own"
+	case c.p.blinds, (st.elsewhere || st.calls) && containsFold(c.f.callers, "track_counts"):
+		return "code in this database turns track_counts off"
+	}
+	return ""
 }
 
 // baseline is what the counters hold already. A transaction of ours has
@@ -214,7 +228,8 @@ const allCounts = `SELECT c.oid::int8, ` + changes + `, ''::text, ''::text, c.re
 FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND ` + changes + ` > 0`
 
 // countText asks for the relations that this transaction has changed or
-// exclusively locked. Relations below 16384 are the system's own. One that the
+// exclusively locked. Relations below 16384 are the system's own; what counts of
+// them are the pages of large objects, 2613, which hold no lock. One that the
 // transaction itself created is known by its ctid column: ALTER never writes
 // that row of pg_attribute again. One that is gone has no row in pg_class.
 //
@@ -238,7 +253,8 @@ const relations = `SELECT l.relation::int8 AS oid, COALESCE(` + changes + `, 0) 
   EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = l.relation AND g.tgdeferrable AND g.tgfoid NOT IN ` + harmlessTriggers + `) AS deferring
 FROM (SELECT relation, bool_or(mode = 'AccessExclusiveLock') AS exclusive FROM pg_catalog.pg_locks
   WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND granted AND relation >= 16384
-    AND mode IN ('RowExclusiveLock', 'AccessExclusiveLock') GROUP BY relation) l
+    AND mode IN ('RowExclusiveLock', 'AccessExclusiveLock') GROUP BY relation
+  UNION ALL SELECT 2613, false) l
 LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
 LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
 

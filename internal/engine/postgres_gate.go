@@ -39,6 +39,10 @@ var steady = []string{
 	"time", "timestamp", "trim", "upper", "varchar", "when", "where",
 }
 
+// strange are the words of subqueries, of cursors, and of other servers, which
+// this one would not find behind the condition that it is sent.
+var strange = []string{"select", "table", "values", "of", "order", "limit"}
+
 // gateable reports that the flight's statement can be written so.
 func (p *postgres) gateable(f *Flight) bool {
 	x, limit := f.st.simple(), f.op.Limit()
@@ -77,7 +81,7 @@ func isSteady(t *sqlscan.Text, start int32) bool {
 		}
 		text := strings.ToLower(t.Source[tok.Pos:tok.End])
 		switch {
-		case tok.Kind == sqlscan.Word && (text == "select" || text == "of" || text == "table" || text == "values"):
+		case tok.Kind == sqlscan.Word && slices.Contains(strange, text):
 			return false
 		case tok.Kind == sqlscan.Punct && tok.Byte == '(':
 			called := last.Kind == sqlscan.Word || last.Kind == sqlscan.QuotedIdent
@@ -155,7 +159,8 @@ func firesNothing(x *target) string {
 }
 
 // isSimple is about what may call functions that write and takes no lock of the
-// table: constraints, indexes and defaults, domains, operators, casts.
+// table: constraints, indexes and defaults, domains and what may hold some,
+// operators, casts.
 const isSimple = `
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend a JOIN pg_catalog.pg_depend b ON b.classid = a.classid AND b.objid = a.objid
   LEFT JOIN pg_catalog.pg_proc p ON p.oid = b.refobjid AND b.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
@@ -167,11 +172,20 @@ const isSimple = `
   AND a.classid <> 'pg_catalog.pg_trigger'::pg_catalog.regclass
   AND NOT COALESCE(l.lanname IN ('c', 'internal') AND e.extname IN ('uuid-ossp', 'pgcrypto', 'citext'), false)
   AND NOT (b.refclassid <> 'pg_catalog.pg_proc'::pg_catalog.regclass AND COALESCE(e.extname IN ('citext', 'pg_trgm', 'btree_gin', 'btree_gist', 'hstore', 'ltree', 'cube', 'intarray'), false)))
- AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE a.attrelid = c.oid AND t.typtype = 'd')
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE a.attrelid = c.oid AND ` + holdsOthers + `)
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend a JOIN pg_catalog.pg_depend b ON b.classid = a.classid AND b.objid = a.objid
+  JOIN pg_catalog.pg_type t ON t.oid = b.refobjid
+  WHERE a.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND a.refobjid = c.oid AND b.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
+  AND a.classid <> 'pg_catalog.pg_type'::pg_catalog.regclass AND ` + holdsOthers + `)
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode JOIN pg_catalog.pg_language l ON l.oid = p.prolang
   WHERE o.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast k JOIN pg_catalog.pg_proc p ON p.oid = k.castfunc JOIN pg_catalog.pg_language l ON l.oid = p.prolang
   WHERE k.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))`
+
+// holdsOthers is the condition on t, a pg_type, that it is a domain, or that its
+// values may have some in them: who reads one runs the domain's checks.
+const holdsOthers = `t.oid >= 16384 AND (t.typtype NOT IN ('b', 'e') OR t.typelem <> 0
+  AND EXISTS (SELECT FROM pg_catalog.pg_type m WHERE m.oid = t.typelem AND m.typtype NOT IN ('b', 'e')))`
 
 // gate is the wording of a statement that changes nothing if it goes beyond its
 // bound. What the transaction has seen under the lock that it holds is not looked at
@@ -225,16 +239,19 @@ func targetClause(t *sqlscan.Text, x *target) string {
 
 func targetSpan(t *sqlscan.Text, x *target) (begin, end int32) {
 	begin, end = x.op.At.End, int32(len(withoutEnd(t)))
+	before := ""
 	for tok := range tokens(t, x.op.At.End, end) {
-		if tok.Kind != sqlscan.Word {
-			continue
+		word := ""
+		if tok.Kind == sqlscan.Word {
+			word = strings.ToLower(t.Source[tok.Pos:tok.End])
 		}
-		switch word := strings.ToLower(t.Source[tok.Pos:tok.End]); {
+		switch {
 		case word == "from" && x.op.Kind == sqlscan.Delete && tok.End <= x.op.Object.Start:
 			begin = tok.End
-		case tok.Pos >= x.op.Object.End && (word == "set" || word == "where"):
+		case tok.Pos >= x.op.Object.End && before != "as" && (word == "set" || word == "where"):
 			return begin, tok.Pos
 		}
+		before = word
 	}
 	return begin, end
 }
@@ -245,7 +262,11 @@ func only(t *sqlscan.Text, x *target, from, to int32) string {
 	if x.only {
 		return t.Source[from:to]
 	}
-	return t.Source[from:at] + "ONLY " + t.Source[at:to]
+	head := t.Source[from:at]
+	if at == x.op.At.End || strings.HasSuffix(strings.ToLower(head), "from") {
+		head += " " // before a quoted name there need be none
+	}
+	return head + "ONLY " + t.Source[at:to]
 }
 
 // starred reports a table that asks for its children by a star behind its name.

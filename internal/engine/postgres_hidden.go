@@ -21,6 +21,9 @@ func (p *postgres) hidden(ctx context.Context) (*hiddenCode, error) {
 	some := false
 	err := p.conn.Query(ctx, mayHideText, func(v []any) error {
 		some = asBool(v[0])
+		if len(v) > 2 {
+			p.blinds, p.deceives = asBool(v[1]), asBool(v[2])
+		}
 		return nil
 	})
 	if err == nil && some {
@@ -47,6 +50,10 @@ func (h *hiddenCode) found(class, word string) {
 		h.add(&h.fields, word)
 	case "kept":
 		h.add(&h.kept, word)
+	case "call":
+		if sqlscan.NoCall(word, sqlscan.PostgreSQL) {
+			h.add(&h.calls, word)
+		}
 	case "operator":
 		h.add(&h.symbols, word)
 		for _, by := range written[word] {
@@ -76,7 +83,7 @@ func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text) bool {
 	if h.all || h.changes && about || len(h.kept) > 0 && sweeps(t) {
 		return true
 	}
-	run, dot := sqlscan.Token{}, false // the operator so far
+	run, dot, last := sqlscan.Token{}, false, "" // the operator so far, the name before
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
 		if isOperator(tok) && tok.Pos == run.End && run.End > 0 {
 			run.End = tok.End
@@ -86,18 +93,21 @@ func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text) bool {
 			return true
 		}
 		run = sqlscan.Token{}
+		name := ""
 		switch {
 		case isOperator(tok):
 			run = tok
 		case tok.Kind == sqlscan.QuotedIdent && t.Source[tok.Pos]|0x20 == 'u':
 			return true // U&"…": its escape may be told behind it
 		case tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent:
-			name := cut(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
+			name = cut(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
 			if h.names[name] || dot && h.fields[name] || about && h.kept[name] {
 				return true
 			}
+		case tok.Kind == sqlscan.Punct && tok.Byte == '(' && h.calls[last]:
+			return true
 		}
-		dot = tok.Kind == sqlscan.Punct && tok.Byte == '.'
+		dot, last = tok.Kind == sqlscan.Punct && tok.Byte == '.', name
 	}
 	return h.holds(t.Source[run.Pos:run.End])
 }

@@ -4,10 +4,16 @@ import "strings"
 
 // mayHideText asks whether there can be any word: a function of somebody's own that
 // may write and is no trigger's, or a rule that calls such a one of the server's. It
-// takes a quarter of the time that hiddenText does.
+// takes a quarter of the time that hiddenText does. And whether one turns the
+// server's counters off for as long as it runs; and whether an operator takes the
+// place of one of the server's: search_path may have it stand before that.
 const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prorettype <> 2279 AND (` + mayWrite + `))
  OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_action::pg_catalog.text ~ (
-  SELECT ':funcid (' || pg_catalog.string_agg(p.oid::pg_catalog.text, '|') || ')\M' FROM pg_catalog.pg_proc p WHERE p.oid < 16384 AND (` + mayWrite + `)))`
+  SELECT ':funcid (' || pg_catalog.string_agg(p.oid::pg_catalog.text, '|') || ')\M' FROM pg_catalog.pg_proc p WHERE p.oid < 16384 AND (` + mayWrite + `))),
+ EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prolang NOT IN (12, 13)
+  AND (p.proconfig::pg_catalog.text ~ 'track_counts=' OR p.prosrc ~* '(set_config|\mset)\M[^;]*\mtrack_counts')),
+ EXISTS (SELECT FROM pg_catalog.pg_operator o WHERE o.oid >= 16384 AND (o.oprleft = 26 AND o.oprright = 23
+  OR EXISTS (SELECT FROM pg_catalog.pg_operator s WHERE s.oid < 16384 AND s.oprname = o.oprname AND s.oprleft <> 25 AND s.oprleft = o.oprleft AND s.oprright = o.oprright)))`
 
 // hiddenText asks what leads to a function that may write. It follows the
 // server's own dependencies, from such functions on: what an operator, a cast, a
@@ -21,7 +27,7 @@ const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid
 // It begins with one row, and not with the functions: the planner then expects
 // few, and does not compile what takes a few milliseconds.
 var hiddenText = catalogues.Replace(`WITH RECURSIVE f AS MATERIALIZED (
- SELECT p.oid, p.proname, p.pronargs, p.prorettype, p.proargtypes FROM pg_catalog.pg_proc p WHERE (` + mayWrite + `)::pg_catalog.int4 = 1
+ SELECT p.oid, p.proname, p.pronargs, p.pronargdefaults, p.provariadic, p.prorettype, p.proargtypes FROM pg_catalog.pg_proc p WHERE (` + mayWrite + `)::pg_catalog.int4 = 1
 ), r AS MATERIALIZED (
  SELECT r.oid FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384
   AND r.ev_action::pg_catalog.text ~ (SELECT ':funcid (' || pg_catalog.string_agg(f.oid::pg_catalog.text, '|') || ')\M' FROM f WHERE f.oid < 16384)
@@ -63,7 +69,8 @@ UNION SELECT 'name', p.proname FROM types t JOIN pg_catalog.pg_depend d ON d.ref
  JOIN pg_catalog.pg_proc p ON p.oid = d.objid
 UNION SELECT 'name', o.opcname FROM h JOIN pg_catalog.pg_opclass o ON h.class = {opclass} AND o.oid = h.id
 UNION SELECT 'field', f.proname FROM f JOIN pg_catalog.pg_type t ON t.oid = f.proargtypes[0] LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
- WHERE f.oid >= 16384 AND f.pronargs = 1 AND (t.typtype = 'c' OR b.typtype = 'c' OR t.oid IN (2249, 2276, 2283, 2776, 5077, 5079))
+ WHERE f.oid >= 16384 AND f.pronargs - f.pronargdefaults <= 1 AND (f.provariadic <> 0 OR t.typtype = 'c' OR b.typtype = 'c' OR t.oid IN (2249, 2276, 2283, 2776, 5077, 5079))
+UNION SELECT 'call', f.proname FROM f WHERE f.oid >= 16384
 UNION SELECT 'operator', o.oprname FROM h JOIN pg_catalog.pg_operator o ON h.class = {operator} AND o.oid = h.id
  LEFT JOIN types l ON l.oid = o.oprleft LEFT JOIN types r ON r.oid = o.oprright
  WHERE ` + symbolTells + `

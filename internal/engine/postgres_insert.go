@@ -199,7 +199,7 @@ func (p *postgres) wordInsert(ctx context.Context, f *Flight) wording {
 	case known.ok && f.way == own && !f.st.queries:
 		return wording{text: insertText(f, known.still(x, f.way)), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
 	case f.way == own && !known.keyed && !p.costly.has(f.st.op.Text):
-		return wording{text: insertText(f, nothingWritten), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
+		return wording{text: insertText(f, p.nothingWritten()), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
 	case f.way == nested && known.ok && !f.st.queries && p.committed(ctx):
 		return wording{text: insertText(f, known.still(x, f.way)), gated: true, adds: true, tagged: f.tags(x.op.Rows)}
 	}
@@ -221,7 +221,7 @@ func (known addingTable) still(x *target, way way) string {
 func (p *postgres) insertable(f *Flight, x *target) bool {
 	st := f.st
 	switch {
-	case p.major < 10, st.calls, st.op.Statements != 1, len(st.targets) != 1, len(st.kinds) != 1,
+	case p.major < 10, p.deceives, st.calls, st.op.Statements != 1, len(st.targets) != 1, len(st.kinds) != 1,
 		x.op.Kind != sqlscan.Insert, x.op.Path != sqlscan.Top, x.how != "INSERT", p.unfit.has(st.op.Text):
 		return false
 	case f.form == Rows && (x.op.Flags&sqlscan.Returning == 0 || x.op.Rows <= 0 || x.op.Rows > maxHeld):

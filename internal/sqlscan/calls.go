@@ -64,6 +64,12 @@ func known(name string, d Dialect) bool {
 	return inList(commonFunctions[:], name) || inList(functionsOf[d], name)
 }
 
+// NoCall reports a name before a parenthesis that is not taken for a call of
+// anything that may write, though somebody may have a function of that name.
+func NoCall(name string, d Dialect) bool {
+	return known(name, d) || keywords[lookup(name)].sets&sNoCall != 0
+}
+
 // inList finds a word in a sorted list of words in lower case.
 func inList(list []string, word string) bool {
 	i := sort.Search(len(list), func(i int) bool { return !lessFold(list[i], word) })

@@ -26,7 +26,7 @@ func (p *parser) delete() {
 		p.t.Ops[i].Flags |= Multi
 		p.next()
 	}
-	p.conditions(i, sWhere|sOrder|sLimit|sReturning|sSettings)
+	p.conditions(i, p.clauses())
 }
 
 // target reads the table of a DELETE or UPDATE: ONLY (t), t *, t PARTITION (p).
@@ -152,6 +152,14 @@ func (p *parser) joined(first int) {
 		op.Where, op.Filter, op.Limit = from.Where, from.Filter, from.Limit
 		op.Flags |= from.Flags
 	}
+}
+
+// clauses are those of a DELETE or UPDATE. Settings are a column elsewhere.
+func (p *parser) clauses() set {
+	if p.s.dialect == ClickHouse {
+		return sWhere | sOrder | sLimit | sReturning | sSettings
+	}
+	return sWhere | sOrder | sLimit | sReturning
 }
 
 // conditions reads from behind the target of operation i to the end of the

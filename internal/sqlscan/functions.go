@@ -102,7 +102,7 @@ var postgresFunctions = [...]string{
 	"to_regproc", "to_regprocedure", "to_regrole", "to_regtype", "to_timestamp", "to_tsquery",
 	"to_tsvector", "transaction_timestamp", "translate", "treat", "trim_array", "trim_scale",
 	"trunc", "ts_delete", "ts_filter", "ts_headline", "ts_lexize", "ts_parse", "ts_rank",
-	"ts_rank_cd", "ts_rewrite", "tsdaterange", "tsmultirange", "tsquery_phrase", "tsrange",
+	"ts_rank_cd", "tsdaterange", "tsmultirange", "tsquery_phrase", "tsrange",
 	"tstzrange", "tsvector_to_array", "txid_current", "txid_current_if_assigned",
 	"txid_current_snapshot", "txid_status", "unaccent", "unnest", "upper_inc", "upper_inf", "user",
 	"uuid", "uuid_extract_timestamp", "uuid_extract_version", "uuid_generate_v1",

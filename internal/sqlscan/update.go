@@ -28,12 +28,12 @@ func (p *parser) update() {
 		p.fail("SET is missing behind UPDATE")
 		return
 	}
-	p.walk(sFrom | sWhere | sOrder | sLimit | sReturning | sSettings)
+	p.walk(sFrom | p.clauses())
 	if p.kw == kwFrom {
 		p.t.Ops[i].Flags |= Multi
 		p.next()
 	}
-	p.conditions(i, sWhere|sOrder|sLimit|sReturning|sSettings)
+	p.conditions(i, p.clauses())
 }
 
 // portion steps over FOR PORTION OF p FROM a TO b.
