@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -53,6 +54,35 @@ func (s *Session) unshadow(ctx context.Context, t *sqlscan.Text) error {
 		if found == existing {
 			op.Flags &^= sqlscan.Temporary
 		}
+	}
+	return nil
+}
+
+// stands takes back that a text undoes itself what it does, where a table keeps it: one
+// of an engine without transactions, or one whose triggers may lead to such a table.
+func (s *Session) stands(ctx context.Context, t *sqlscan.Text) error {
+	m, ok := s.backend.(*mysql)
+	if !ok {
+		return nil
+	}
+	var tables []string // conditions
+	for i := range t.Ops {
+		name := nameParts(t, t.Ops[i].Object)
+		if t.Ops[i].Flags&sqlscan.UndoneByText != 0 && len(name) > 0 && !slices.Contains(tables, m.tableIs(name)) {
+			tables = append(tables, m.tableIs(name))
+		}
+	}
+	if len(tables) == 0 {
+		return nil
+	}
+	undo, err := askInts(ctx, m.conn, "SELECT COUNT(*) FROM information_schema.TABLES t JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE"+
+		" WHERE e.TRANSACTIONS = 'YES' AND ("+strings.Join(tables, " OR ")+") AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS g"+
+		" WHERE g.EVENT_OBJECT_SCHEMA = t.TABLE_SCHEMA AND g.EVENT_OBJECT_TABLE = t.TABLE_NAME)")
+	if err != nil || undo[0] == int64(len(tables)) {
+		return err
+	}
+	for i := range t.Ops {
+		t.Ops[i].Flags &^= sqlscan.UndoneByText
 	}
 	return nil
 }

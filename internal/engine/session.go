@@ -277,7 +277,10 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 	if p, ok := s.backend.(*postgres); ok {
 		p.steered(t)
 	}
-	return t, s.unshadow(ctx, t)
+	if err := s.unshadow(ctx, t); err != nil {
+		return nil, err
+	}
+	return t, s.stands(ctx, t)
 }
 
 func (s *Session) classify(text string) *sqlscan.Text {
