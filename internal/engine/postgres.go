@@ -55,8 +55,9 @@ type postgres struct {
 	// functions are names that were asked about, and whether one may write.
 	functions map[string]bool
 	// blinds says that there is a function that turns the counters off while it runs,
-	// deceives that an operator of somebody's own compares numbers in the server's place.
-	blinds, deceives bool
+	// deceives that an operator of somebody's own compares numbers in the server's place,
+	// objects that a function may change large objects.
+	blinds, deceives, objects bool
 	// cursors says that the transaction has one over such a function.
 	cursors bool
 }

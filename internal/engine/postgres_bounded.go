@@ -126,11 +126,12 @@ func (p *postgres) boundable(f *Flight) bool {
 }
 
 // nothingWritten is true, and has the server refuse from then on whatever writes:
-// large objects only since version 16.
+// large objects only since version 16. Where a function may change some, and there are
+// any, it is false.
 func (p *postgres) nothingWritten() string {
 	const text = `pg_catalog.set_config('transaction_read_only', 'on', true) = 'on'
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table)`
-	if p.major >= 16 {
+	if p.major >= 16 || !p.objects {
 		return text
 	}
 	return text + `

@@ -21,8 +21,8 @@ func (p *postgres) hidden(ctx context.Context) (*hiddenCode, error) {
 	some := false
 	err := p.conn.Query(ctx, mayHideText, func(v []any) error {
 		some = asBool(v[0])
-		if len(v) > 2 {
-			p.blinds, p.deceives = asBool(v[1]), asBool(v[2])
+		if len(v) > 3 {
+			p.blinds, p.deceives, p.objects = asBool(v[1]), asBool(v[2]), asBool(v[3])
 		}
 		return nil
 	})

@@ -6,7 +6,8 @@ import "strings"
 // may write and is no trigger's, or a rule that calls such a one of the server's. It
 // takes a quarter of the time that hiddenText does. And whether one turns the
 // server's counters off for as long as it runs; and whether an operator takes the
-// place of one of the server's: search_path may have it stand before that.
+// place of one of the server's: search_path may have it stand before that; and
+// whether a function's text names large objects.
 const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prorettype <> 2279 AND (` + mayWrite + `))
  OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_action::pg_catalog.text ~ (
   SELECT ':funcid (' || pg_catalog.string_agg(p.oid::pg_catalog.text, '|') || ')\M' FROM pg_catalog.pg_proc p WHERE p.oid < 16384 AND (` + mayWrite + `))),
@@ -15,7 +16,8 @@ const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 1255 AND d.objid = p.oid AND d.deptype = 'e')),
  EXISTS (SELECT FROM pg_catalog.pg_operator o WHERE o.oid >= 16384
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 2617 AND d.objid = o.oid AND d.deptype = 'e') AND (o.oprleft = 26 AND o.oprright = 23
-  OR EXISTS (SELECT FROM pg_catalog.pg_operator s WHERE s.oid < 16384 AND s.oprname = o.oprname AND s.oprleft <> 25 AND s.oprleft = o.oprleft AND s.oprright = o.oprright)))`
+  OR EXISTS (SELECT FROM pg_catalog.pg_operator s WHERE s.oid < 16384 AND s.oprname = o.oprname AND s.oprleft <> 25 AND s.oprleft = o.oprleft AND s.oprright = o.oprright))),
+ EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND (p.proname ~ '^lo_' OR p.prosrc ~* '\mlo(_|read|write)'))`
 
 // hiddenText asks what leads to a function that may write. It follows the
 // server's own dependencies, from such functions on: what an operator, a cast, a
