@@ -51,7 +51,7 @@ func (f *Flight) probeText() string {
 		x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0 || x.raw == "" {
 		return ""
 	}
-	if x.op.Kind == sqlscan.Update && limit > 0 {
+	if x.op.Kind == sqlscan.Update {
 		return "" // not every row that is addressed need change
 	}
 	only := ""
