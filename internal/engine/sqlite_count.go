@@ -91,12 +91,15 @@ func (c *sqliteCounter) plan(ctx context.Context, sc *liteSchema) (litePlan, err
 	if slices.Contains(st.kinds, sqlscan.Define) {
 		sc = sc.with(&sqlscan.Text{Source: c.f.callers, Dialect: sqlscan.SQLite, Mode: c.f.s.modes.mode})
 	}
-	p := litePlan{schema: sc, most: -1}
+	p, sets := litePlan{schema: sc, most: -1}, c.sets
+	if st.op.Statements != 1 || len(st.targets) != 1 {
+		sets = []string{"*"}
+	}
 	var starts []deed
 	for i := range st.targets {
 		x := &st.targets[i]
 		if kind := effectOf(x); kind != 0 && len(x.name) > 0 {
-			starts = append(starts, deed{table: fold(x.name[len(x.name)-1]), kind: kind, sets: []string{"*"}})
+			starts = append(starts, deed{table: fold(x.name[len(x.name)-1]), kind: kind, sets: sets})
 		}
 	}
 	p.reach = sc.reach(starts)

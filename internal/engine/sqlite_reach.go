@@ -27,6 +27,7 @@ type reach struct {
 	dark bool                // a trigger cannot be read
 	fail bool                // one may raise an error
 	skip bool                // one may pass over a row
+	gone map[*liteRef]bool   // the foreign keys along which an UPDATE has been followed
 }
 
 // effects are all that happens to one table.
@@ -58,7 +59,7 @@ func (sc *liteSchema) reach(starts []deed) reach {
 // follow is reach, with OR REPLACE handed down or not. handed says that a trigger's
 // own should be.
 func (sc *liteSchema) follow(starts []deed, hands bool) (r reach, handed bool) {
-	r = reach{at: map[string]*effects{}}
+	r = reach{at: map[string]*effects{}, gone: map[*liteRef]bool{}}
 	done := map[string]effect{}
 	for todo := starts; len(todo) > 0; todo = todo[1:] {
 		a := todo[0]
@@ -75,7 +76,7 @@ func (sc *liteSchema) follow(starts []deed, hands bool) (r reach, handed bool) {
 			r.note(sc, next)
 			todo = append(todo, next)
 		}
-		for _, next := range sc.drags(a.table, fresh) {
+		for _, next := range sc.drags(&r, a, fresh) {
 			r.note(sc, next)
 			todo = append(todo, next)
 		}
@@ -95,17 +96,27 @@ func (sc *liteSchema) fires(r *reach, table string, kinds effect) (acts []deed) 
 	return acts
 }
 
-// drags are those of the foreign keys that refer to it.
-func (sc *liteSchema) drags(table string, kinds effect) (acts []deed) {
-	for _, ref := range sc.refs[table] {
-		if kinds.whole()&rowsRemoved != 0 && ref.onDelete != 0 {
+// drags are those of the foreign keys that refer to it. An UPDATE is followed by
+// those whose columns it assigns.
+func (sc *liteSchema) drags(r *reach, a deed, fresh effect) (acts []deed) {
+	for i := range sc.refs[a.table] {
+		ref := &sc.refs[a.table][i]
+		if fresh.whole()&rowsRemoved != 0 && ref.onDelete != 0 {
 			acts = append(acts, deed{table: ref.child, kind: ref.onDelete, sets: []string{"*"}})
 		}
-		if kinds&rowsChanged != 0 && ref.onUpdate != 0 {
+		if a.kind&rowsChanged != 0 && ref.onUpdate != 0 && !r.gone[ref] && a.assigns(ref.key) {
+			r.gone[ref] = true
 			acts = append(acts, deed{table: ref.child, kind: ref.onUpdate, sets: []string{"*"}})
 		}
 	}
 	return acts
+}
+
+// assigns reports that the column may be among those that are assigned to.
+func (a *deed) assigns(column string) bool {
+	return column == "" || len(a.sets) == 0 || slices.ContainsFunc(a.sets, func(name string) bool {
+		return name == column || name == "*" || slices.Contains(rowNumbers, name)
+	})
 }
 
 func (r *reach) note(sc *liteSchema, a deed) {

@@ -31,6 +31,7 @@ type liteSchema struct {
 // liteRef is a foreign key.
 type liteRef struct {
 	child              string
+	key                string // the column that it refers to, in lower case; "": what the parent sets does not tell
 	onDelete, onUpdate effect
 	strict             effect // what of the parent's rows may make it fail
 }
@@ -98,11 +99,15 @@ func (sc *liteSchema) read(ctx context.Context, conn Conn, schema string) error 
 	return sc.readKeys(ctx, conn, schema)
 }
 
-// readKeys adds its foreign keys.
+// readKeys adds its foreign keys, one for each of their columns. Where columns are
+// generated, one changes along with others.
 func (sc *liteSchema) readKeys(ctx context.Context, conn Conn, schema string) error {
-	return conn.Query(ctx, fmt.Sprintf(`SELECT f."table", m.name, f.on_delete, f.on_update FROM %s.sqlite_master m, pragma_foreign_key_list(m.name, %s) f
-WHERE m.type = 'table' AND lower(m.sql) LIKE '%%references%%'`, quoteName(schema), quoteString(sqlscan.SQLite, schema)), func(v []any) error {
-		parent, ref := fold(asText(v[0])), liteRef{child: fold(asText(v[1]))}
+	return conn.Query(ctx, fmt.Sprintf(`SELECT f."table", m.name, f.on_delete, f.on_update, CASE WHEN f.on_update NOT IN ('NO ACTION', 'RESTRICT') THEN
+(SELECT CASE WHEN max(x.hidden) = 0 THEN coalesce(f."to", max(CASE WHEN x.pk = f.seq + 1 THEN x.name END)) END
+FROM %[1]s.sqlite_master p, pragma_table_xinfo(p.name, %[2]s) x WHERE p.type = 'table' AND p.name = f."table" COLLATE NOCASE) END
+FROM %[1]s.sqlite_master m, pragma_foreign_key_list(m.name, %[2]s) f WHERE m.type = 'table' AND lower(m.sql) LIKE '%%references%%'`,
+		quoteName(schema), quoteString(sqlscan.SQLite, schema)), func(v []any) error {
+		parent, ref := fold(asText(v[0])), liteRef{child: fold(asText(v[1])), key: fold(asText(v[4]))}
 		switch asText(v[2]) {
 		case "CASCADE":
 			ref.onDelete = rowsRemoved
