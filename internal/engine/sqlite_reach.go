@@ -27,7 +27,7 @@ type reach struct {
 	dark bool                // a trigger cannot be read
 	fail bool                // one may raise an error
 	skip bool                // one may pass over a row
-	gone map[*liteRef]bool   // the foreign keys along which an UPDATE has been followed
+	gone map[any]bool        // the foreign keys and triggers by which an UPDATE of some columns has been followed
 }
 
 // effects are all that happens to one table.
@@ -59,7 +59,7 @@ func (sc *liteSchema) reach(starts []deed) reach {
 // follow is reach, with OR REPLACE handed down or not. handed says that a trigger's
 // own should be.
 func (sc *liteSchema) follow(starts []deed, hands bool) (r reach, handed bool) {
-	r = reach{at: map[string]*effects{}, gone: map[*liteRef]bool{}}
+	r = reach{at: map[string]*effects{}, gone: map[any]bool{}}
 	done := map[string]effect{}
 	for todo := starts; len(todo) > 0; todo = todo[1:] {
 		a := todo[0]
@@ -68,7 +68,7 @@ func (sc *liteSchema) follow(starts []deed, hands bool) (r reach, handed bool) {
 		}
 		fresh := a.kind &^ done[a.table]
 		done[a.table] |= fresh
-		for _, next := range sc.fires(&r, a.table, fresh) {
+		for _, next := range sc.fires(&r, a, fresh) {
 			handed = handed || next.kind&rowsReplaced != 0
 			if hands && next.kind&(rowsAdded|rowsChanged) != 0 {
 				next.kind |= rowsReplaced
@@ -85,9 +85,15 @@ func (sc *liteSchema) follow(starts []deed, hands bool) (r reach, handed bool) {
 }
 
 // fires are the acts of a table's triggers in answer to what happens to it.
-func (sc *liteSchema) fires(r *reach, table string, kinds effect) (acts []deed) {
-	for _, t := range sc.triggers[table] {
-		if t.on&kinds.whole() != 0 {
+func (sc *liteSchema) fires(r *reach, a deed, fresh effect) (acts []deed) {
+	for i := range sc.triggers[a.table] {
+		t := &sc.triggers[a.table][i]
+		on := t.on&fresh.whole() != 0
+		if len(t.of) > 0 {
+			on = a.kind&rowsChanged != 0 && !r.gone[t] && slices.ContainsFunc(t.of, a.assigns)
+			r.gone[t] = r.gone[t] || on
+		}
+		if on {
 			r.dark = r.dark || !t.read
 			r.fail, r.skip = r.fail || t.raises, r.skip || t.skips
 			acts = append(acts, t.acts...)

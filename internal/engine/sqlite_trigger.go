@@ -11,7 +11,8 @@ import (
 // liteTrigger is a trigger as its text says it.
 type liteTrigger struct {
 	on     effect
-	after  bool // the row is as it will be
+	of     []string // the columns of UPDATE OF
+	after  bool     // the row is as it will be
 	acts   []deed
 	read   bool // else it may do anything, at anything
 	raises bool // it may fail
@@ -51,8 +52,31 @@ func readTrigger(text string) liteTrigger {
 	if tr.on == 0 || begin < 0 || end < begin {
 		return liteTrigger{on: rowsAdded | rowsChanged | rowsRemoved, raises: true, skips: true}
 	}
+	tr.of = columnsOf(&whole)
 	tr.readBody(text[begin:end])
 	return tr
+}
+
+// columnsOf are the columns in CREATE TRIGGER … UPDATE OF a, b ON.
+func columnsOf(t *sqlscan.Text) (names []string) {
+	var last string
+	of := false
+	for tok := range tokens(t, 0, int32(len(t.Source))) {
+		name := ""
+		if tok.Kind == sqlscan.Word {
+			name = strings.ToUpper(t.Source[tok.Pos:tok.End])
+		}
+		switch {
+		case of && name == "ON", !of && liteEvents[last] != 0 && name != "OF":
+			return names
+		case !of:
+			of = liteEvents[last] != 0
+		case tok.Kind != sqlscan.Punct:
+			names = append(names, fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})))
+		}
+		last = name
+	}
+	return names
 }
 
 // with is the schema and the triggers that the text itself makes.

@@ -60,6 +60,12 @@ func TestReadTrigger(t *testing.T) {
 		assert.Equal(t, rowsRemoved, tr.on, head)
 	}
 	assert.Equal(t, rowsChanged, readTrigger("CREATE TRIGGER g INSTEAD OF UPDATE OF a ON v BEGIN SELECT 1; END").on)
+	for text, of := range map[string][]string{
+		"g AFTER UPDATE OF A, /* , */ [b c] ,'on',of ON t": {"a", "b c", "on", "of"}, `"update of x" UPDATE ON t`: nil,
+		"g DELETE ON of": nil, "g INSERT ON t WHEN NEW.update OF": nil, "g INSTEAD OF UPDATE OF x ON v": {"x"}, "g INSTEAD OF UPDATE ON v": nil,
+	} {
+		assert.Equal(t, of, readTrigger("CREATE TRIGGER "+text+" BEGIN DELETE FROM t; END").of, text)
+	}
 	odd := readTrigger("CREATE TABLE t (id)")
 	assert.Equal(t, liteTrigger{on: rowsAdded | rowsChanged | rowsRemoved, raises: true, skips: true}, odd, "no trigger: it may be on anything")
 }
