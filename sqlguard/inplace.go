@@ -124,6 +124,19 @@ func (t told) lastInsertID() (int64, error) {
 	return t.base.LastInsertId()
 }
 
+// keepAll is readAll for the caller, who may ask for the types of the columns.
+func (c *conn) keepAll(base driver.Rows, err error) (*rows, error) {
+	var kinds []columnKind
+	if err == nil && c.system == systems[SQLite] {
+		r := rows{Rows: base}
+		r.keepKinds()
+		kinds = r.kinds
+	}
+	r, err := readAll(base, err)
+	r.kinds = kinds
+	return r, err
+}
+
 // readAll keeps the rows: what the server refuses shows none.
 func readAll(base driver.Rows, err error) (*rows, error) {
 	r := &rows{Rows: base, ended: true}

@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
-	"reflect"
 	"slices"
 
 	"github.com/dbguard/dbguard-go/internal/engine"
@@ -29,6 +28,7 @@ type rows struct {
 	verdict  error // what End said, told once in place of io.EOF or by Close
 	closeErr error // the driver's, told by Close
 	held     [][]driver.Value
+	kinds    []columnKind // of the columns, where the driver's rows are closed before the caller's
 	advance  func() error // the driver's NextRow, where it has it
 }
 
@@ -172,6 +172,7 @@ func (r *rows) hold() error {
 	case r.advance != nil:
 		return errStreaming // the row that the driver is to scan would be lost
 	}
+	r.keepKinds()
 	width := len(r.Columns())
 	row := make([]driver.Value, width)
 	err := r.drainSets(func() error {
@@ -219,44 +220,4 @@ func (r *rows) NextResultSet() error {
 		return r.tell(r.end(nil))
 	}
 	return r.tell(r.end(err))
-}
-
-// ColumnTypeScanType is any where the driver does not say.
-func (r *rows) ColumnTypeScanType(i int) reflect.Type {
-	if t, ok := r.Rows.(driver.RowsColumnTypeScanType); ok {
-		return t.ColumnTypeScanType(i)
-	}
-	return reflect.TypeFor[any]()
-}
-
-// ColumnTypeDatabaseTypeName is empty where the driver does not say.
-func (r *rows) ColumnTypeDatabaseTypeName(i int) string {
-	if t, ok := r.Rows.(driver.RowsColumnTypeDatabaseTypeName); ok {
-		return t.ColumnTypeDatabaseTypeName(i)
-	}
-	return ""
-}
-
-// ColumnTypeLength is not known where the driver does not say.
-func (r *rows) ColumnTypeLength(i int) (int64, bool) {
-	if t, ok := r.Rows.(driver.RowsColumnTypeLength); ok {
-		return t.ColumnTypeLength(i)
-	}
-	return 0, false
-}
-
-// ColumnTypeNullable is not known where the driver does not say.
-func (r *rows) ColumnTypeNullable(i int) (nullable, ok bool) {
-	if t, ok := r.Rows.(driver.RowsColumnTypeNullable); ok {
-		return t.ColumnTypeNullable(i)
-	}
-	return false, false
-}
-
-// ColumnTypePrecisionScale is not known where the driver does not say.
-func (r *rows) ColumnTypePrecisionScale(i int) (precision, scale int64, ok bool) {
-	if t, ok := r.Rows.(driver.RowsColumnTypePrecisionScale); ok {
-		return t.ColumnTypePrecisionScale(i)
-	}
-	return 0, 0, false
 }

@@ -128,7 +128,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 			if err != nil {
 				return nil, err
 			}
-			return readAll(own.query(ctx, args))
+			return s.conn.keepAll(own.query(ctx, args))
 		},
 	})
 }
