@@ -91,6 +91,6 @@ func (sc *liteSchema) insertText(f *Flight) string {
 	if begin < 0 || end < 0 {
 		return "" // DEFAULT VALUES
 	}
-	return f.callers[:begin] + "SELECT * FROM (" + f.callers[begin:end] + ") WHERE (SELECT schema_version FROM " + versionTable + ") = " +
-		sc.version + f.callers[end:]
+	return abut(abut(f.callers[:begin], "SELECT * FROM (")+f.callers[begin:end]+") WHERE (SELECT schema_version FROM "+versionTable+") = "+
+		sc.version, f.callers[end:])
 }

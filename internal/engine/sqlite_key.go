@@ -60,7 +60,7 @@ func (q *sqlite) word(_ context.Context, f *Flight) wording {
 		return wording{}
 	}
 	return wording{
-		text:   head + "(" + where + ")" + few + " AND (SELECT schema_version FROM " + versionTable + ") = " + sc.version + tail,
+		text:   abut(head+"("+where+")"+few+" AND (SELECT schema_version FROM "+versionTable+") = "+sc.version, tail),
 		sealed: true, mild: true, tagged: true, few: few != "",
 	}
 }
@@ -88,6 +88,18 @@ func (f *Flight) numbered(sp sqlscan.Span) (head, inside, tail string, ok bool) 
 		from = cut
 	}
 	return parts[0].String(), parts[1].String(), parts[2].String(), plain == 0 || others == 0
+}
+
+// abut puts texts together that do not run into one word: in WHERE(a)=(1)RETURNING b
+// what stands between them does not.
+func abut(head, tail string) string {
+	word := func(c byte) bool {
+		return c == '_' || c == '$' || c >= 0x80 || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
+	}
+	if head != "" && tail != "" && word(head[len(head)-1]) && word(tail[0]) {
+		return head + " " + tail
+	}
+	return head + tail
 }
 
 // versionTable tells the version of main's schema within a statement.

@@ -84,7 +84,7 @@ func (c *sqliteCounter) stopText() string {
 		left = "(" + left + ")"
 	}
 	where := x.op.Where
-	return fmt.Sprintf("%s%s IN (SELECT %s FROM %s WHERE (%s) LIMIT %d)%s", f.callers[:where.Start], left, c.by, table,
+	return fmt.Sprintf("%s IN (SELECT %s FROM %s WHERE (%s) LIMIT %d)%s", abut(f.callers[:where.Start], left), c.by, table,
 		f.callers[where.Start:where.End], f.op.Limit()+1, f.callers[where.End:])
 }
 
