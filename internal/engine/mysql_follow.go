@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,21 +102,32 @@ func (col *walkColumn) read(class, charset string) bool {
 		fallthrough
 	case "decimal":
 		col.expr, col.wrap = "CAST("+quoted+" AS CHAR)", func(s string) string { return s }
-	case "date", "datetime", "timestamp", "time", "year", "uuid", "inet4", "inet6":
+	case "timestamp": // nothing, if the literal is another time: of an hour that comes twice
+		text := "CAST(" + quoted + " AS CHAR)"
+		col.expr = "IF(UNIX_TIMESTAMP(" + text + ") <=> UNIX_TIMESTAMP(" + quoted + "), " + text + ", '')"
+		col.wrap = func(s string) string {
+			if s == "" {
+				return ""
+			}
+			return "'" + s + "'"
+		}
+	case "date", "datetime", "time", "year", "uuid", "inet4", "inet6":
 		col.expr, col.wrap = "CAST("+quoted+" AS CHAR)", func(s string) string { return "'" + s + "'" }
 	case "binary", "varbinary":
 		col.stored = "bytes"
 		col.expr, col.wrap = "HEX("+quoted+")", func(s string) string { return "x'" + s + "'" }
+	case "enum", "set": // by number: two may have the same letters
+		col.expr, col.wrap = "CAST(CAST("+quoted+" AS SIGNED) AS CHAR)", func(s string) string { return s }
 	case "char", "varchar":
 		col.stored = "text"
-		fallthrough
-	case "enum", "set":
 		col.expr, col.wrap = "HEX("+quoted+")", func(s string) string { return "_" + charset + " x'" + s + "'" }
 	default:
 		return false
 	}
 	return true
 }
+
+var errNoLiteral = errors.New("dbguard: a key has no literal")
 
 func (w *keyWalk) selectFrom(t mysqlTable) string {
 	if len(w.tables[t]) == 0 {
@@ -148,9 +160,13 @@ func (w *keyWalk) fetch(ctx context.Context, t mysqlTable, text string) (rows []
 			if v[i] == nil {
 				continue
 			}
-			row[strings.ToLower(col.name)] = col.wrap(strings.Clone(asText(v[i])))
+			literal := col.wrap(strings.Clone(asText(v[i])))
+			if literal == "" {
+				return errNoLiteral
+			}
+			row[strings.ToLower(col.name)] = literal
 			if col.primary {
-				id += row[strings.ToLower(col.name)] + ","
+				id += literal + ","
 			}
 		}
 		if id != "" && w.seen[t][id] {

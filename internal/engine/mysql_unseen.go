@@ -69,7 +69,7 @@ func (c *mysqlCounter) opensMore(ctx context.Context, t mysqlTable, ev events) (
 			return false, nil
 		}
 	}
-	fires, err := c.m.haveTriggers(ctx, reached)
+	fires, err := c.m.haveTriggers(ctx, reached, ev)
 	return !fires, err
 }
 
@@ -100,11 +100,18 @@ func reachedFrom(keys []foreignKey, t mysqlTable, ev events) []mysqlTable {
 	return reached
 }
 
-func (m *mysql) haveTriggers(ctx context.Context, tables []mysqlTable) (bool, error) {
+// haveTriggers reports that the change sets off triggers, or may: those of tables that
+// it comes to along foreign keys are opened, too.
+func (m *mysql) haveTriggers(ctx context.Context, tables []mysqlTable, ev events) (bool, error) {
 	places := make([]string, len(tables))
 	for i, t := range tables {
 		places[i] = "(" + quoteString(sqlscan.MySQL, t.schema) + ", " + quoteString(sqlscan.MySQL, t.name) + ")"
 	}
-	n, err := askInts(ctx, m.conn, "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE (EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE) IN ("+strings.Join(places, ", ")+")")
+	other := "'UPDATE'"
+	if ev == updates {
+		other = "'DELETE'"
+	}
+	n, err := askInts(ctx, m.conn, "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE (EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE) IN ("+strings.Join(places, ", ")+
+		") AND NOT ((EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE) = "+places[0]+" AND EVENT_MANIPULATION IN ('INSERT', "+other+"))")
 	return err == nil && n[0] > 0, err
 }
