@@ -133,8 +133,8 @@ func (m *mysql) frame(f *Flight) frame {
 		return frame{
 			open: []string{"SET autocommit = 0"},
 			keep: []string{"SET autocommit = 1"}, // commits
-			undo: []string{"ROLLBACK", "SET autocommit = 1"},
-			fail: []string{"ROLLBACK", "SET autocommit = 1"},
+			undo: []string{undoes, "SET autocommit = 1"},
+			fail: []string{undoes, "SET autocommit = 1"},
 		}
 	}
 	return startedTransaction
@@ -144,10 +144,16 @@ func (m *mysql) frame(f *Flight) frame {
 // ORACLE.
 var startedTransaction = frame{
 	open: []string{"START TRANSACTION"},
-	keep: ownTransaction.keep,
-	undo: ownTransaction.undo,
-	fail: ownTransaction.fail,
+	keep: []string{commits},
+	undo: []string{undoes},
+	fail: []string{undoes},
 }
+
+// What ends it, whatever completion_type has COMMIT and ROLLBACK do besides.
+const (
+	commits = "COMMIT AND NO CHAIN NO RELEASE"
+	undoes  = "ROLLBACK AND NO CHAIN NO RELEASE"
+)
 
 // gone knows ER_SP_DOES_NOT_EXIST by the number that the driver prints: the
 // text is in the server's language.

@@ -43,8 +43,8 @@ var (
 		"SAVEPOINT " + savepoint + "; ROLLBACK TO SAVEPOINT " + savepoint + "; ",
 		"RELEASE SAVEPOINT " + savepoint + "; SAVEPOINT " + savepoint + "; ",
 	}
-	keeps = [...]string{"COMMIT; ", "", ""}
-	undos = [...]string{"ROLLBACK; ", "ROLLBACK TO SAVEPOINT " + savepoint + "; ", "ROLLBACK TO SAVEPOINT " + savepoint + "; "}
+	keeps = [...]string{commits + "; ", "", ""}
+	undos = [...]string{undoes + "; ", "ROLLBACK TO SAVEPOINT " + savepoint + "; ", "ROLLBACK TO SAVEPOINT " + savepoint + "; "}
 )
 
 // maxCompounds is how many a session keeps prepared, each with its proof. The server

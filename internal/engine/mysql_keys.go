@@ -39,14 +39,14 @@ func action(kind, cascade, setNull int64) string {
 func fileName(name string) string {
 	file := "CAST(CONVERT(" + quoteString(sqlscan.MySQL, name) + " USING filename) AS BINARY)"
 	if isDevice(name) {
-		file += ", '" + device + "'"
+		file += ", " + device
 	}
 	return file
 }
 
 // device is what the server adds to the name of a file that a system would take for
-// a device (check_if_legal_tablename in its source).
-const device = "@@@"
+// a device: @@@ (check_if_legal_tablename in its source).
+const device = "0x404040" // in no character set: character_set_connection may give two bytes to each letter
 
 func isDevice(name string) bool {
 	switch name = strings.ToUpper(name); name {
@@ -58,7 +58,7 @@ func isDevice(name string) bool {
 
 // plainName undoes fileName for one part of a dictionary's name.
 func plainName(expr string) string {
-	return "CONVERT(CONVERT(TRIM(TRAILING '" + device + "' FROM CAST(" + expr + " AS BINARY)) USING filename) USING utf8mb4)"
+	return "CONVERT(CONVERT(TRIM(TRAILING " + device + " FROM CAST(" + expr + " AS BINARY)) USING filename) USING utf8mb4)"
 }
 
 // referenced is the condition that a row of INNODB_SYS_FOREIGN points to one of
@@ -66,7 +66,7 @@ func plainName(expr string) string {
 func referenced(tables []mysqlTable) string {
 	names := make([]string, len(tables))
 	for i, t := range tables {
-		names[i] = "CONVERT(CONCAT(" + fileName(t.schema) + ", '/', " + fileName(t.name) + ") USING utf8mb3)"
+		names[i] = "CONVERT(CONCAT(" + fileName(t.schema) + ", 0x2F, " + fileName(t.name) + ") USING utf8mb3)"
 	}
 	return "REF_NAME IN (" + strings.Join(names, ", ") + ")"
 }

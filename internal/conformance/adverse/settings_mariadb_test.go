@@ -1,6 +1,7 @@
 package adverse
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -92,5 +93,39 @@ func TestAColumnThatIsCalledLikeAClause(t *testing.T) {
 		_, err := c.ExecContext(ctx, text, 2, 1)
 		require.ErrorIs(t, err, dbguard.ErrRefused)
 		assert.Equal(t, 5, g.rows(t, "child WHERE r = 1"))
+	})
+}
+
+// In character sets of two and four bytes the server's literals are other bytes.
+func TestAConnectionOfWideLetters(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		g.others(t, "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON DELETE CASCADE ON UPDATE CASCADE")
+		c := g.conn(t)
+		for _, set := range []string{"ucs2", "utf16", "utf16le", "utf32"} {
+			exec(t, c, "SET character_set_connection = "+set)
+			for _, text := range []string{"DELETE FROM t WHERE id = 1", "UPDATE t SET id = 100 WHERE id = 1"} {
+				_, err := c.ExecContext(dbguard.AtMost(t.Context(), 1), text)
+				require.ErrorIs(t, err, dbguard.OverLimit, set)
+			}
+			exec(t, c, "UPDATE t SET id = id + 100 WHERE id = 9", "UPDATE t SET id = id - 100 WHERE id = 109")
+		}
+	})
+}
+
+// What a session has every COMMIT and ROLLBACK do besides is not for the guard's own.
+func TestASessionWhoseTransactionsAreChained(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		c := g.conn(t)
+		for i, set := range []string{"CHAIN", "RELEASE"} {
+			exec(t, c, "SET completion_type = '"+set+"'", "UPDATE t SET n = n + 1 WHERE id = 1", "DELETE FROM t WHERE id = -1")
+			_, err := c.ExecContext(dbguard.AtMost(t.Context(), 1), "UPDATE t SET n = n + 1 WHERE id > 0")
+			require.ErrorIs(t, err, dbguard.OverLimit)
+			_, err = c.ExecContext(dbguard.AtMost(t.Context(), 1), "UPDATE t SET n = n + 1 WHERE id IN (SELECT 2 UNION SELECT 3)")
+			require.ErrorIs(t, err, dbguard.OverLimit)
+			var open bool
+			require.NoError(t, c.QueryRowContext(t.Context(), "SELECT @@in_transaction").Scan(&open))
+			assert.False(t, open)
+			assert.Equal(t, 1, g.rows(t, fmt.Sprintf("t WHERE n = %d", i+1)))
+		}
 	})
 }
