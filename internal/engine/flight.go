@@ -30,8 +30,9 @@ type Flight struct {
 	complete bool
 	callers  string // the caller's text, until the statement is sent
 	args     []driver.NamedValue
-	commits  bool // its COMMIT is sent together with it
-	blind    bool // it can be neither counted nor undone, and the caller knows
+	commits  bool  // its COMMIT is sent together with it
+	blind    bool  // it can be neither counted nor undone, and the caller knows
+	failed   error // what the server said when it was asked for the wording
 }
 
 // Context is the one to hand to the driver with the caller's statement.
@@ -76,6 +77,8 @@ func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operati
 	f.reword(ctx)
 	var err error
 	switch {
+	case f.failed != nil: // and it has ended the caller's transaction
+		err = f.failed
 	case f.gated:
 	case f.way == alone:
 		if time.Since(s.heard) > dozed {

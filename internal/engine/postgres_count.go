@@ -61,7 +61,9 @@ func (c *postgresCounter) misled() string {
 	case c.p.deceives:
 		return "an operator of this database takes the place of one of the server's own"
 	case c.p.blinds, (st.elsewhere || st.calls) && containsFold(c.f.callers, "track_counts"):
-		return "code in this database turns track_counts off"
+		return "code in this database turns track_counts off, or kills rows uncounted"
+	case (st.elsewhere || st.calls) && containsFold(c.f.callers, "heap_force_"):
+		return "rows that pg_surgery kills are not counted"
 	}
 	return ""
 }

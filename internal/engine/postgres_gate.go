@@ -110,6 +110,7 @@ func (p *postgres) plain(ctx context.Context, f *Flight) (known plainTable, ok b
 		return err
 	})
 	if err != nil {
+		f.fails(err)
 		return known, false
 	}
 	p.trip = time.Since(begin)

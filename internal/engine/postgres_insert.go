@@ -195,7 +195,7 @@ func (p *postgres) wordInsert(ctx context.Context, f *Flight) wording {
 	known, err := p.met(ctx, x, f.way)
 	switch {
 	case err != nil:
-		return wording{}
+		f.fails(err)
 	case known.ok && f.way == own && !f.st.queries:
 		return wording{text: insertText(f, known.still(x, f.way)), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
 	case f.way == own && !known.keyed && !p.costly.has(f.st.op.Text):

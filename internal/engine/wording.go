@@ -80,6 +80,15 @@ func (f *Flight) reword(ctx context.Context) {
 	}
 }
 
+// fails notes that the server refused to say what the wording depends on, as of a
+// schema that the account may not use: the caller sees that, and not merely that
+// nothing is possible any more. Outside of a transaction the statement says it.
+func (f *Flight) fails(err error) {
+	if f.way == nested && !f.s.backend.aborted(err) {
+		f.failed = err
+	}
+}
+
 // Text is what the door sends with the caller's arguments, in place of the
 // caller's text, and whose outcome it hands to Answer. It is empty where the
 // caller's own is to be sent, and its outcome goes to End.

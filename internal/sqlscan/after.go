@@ -1,5 +1,7 @@
 package sqlscan
 
+import "strings"
+
 // maxTemporaries bounds the tables that temporaries follows; operations on
 // others are taken for what they would be without it.
 const maxTemporaries = 32
@@ -8,7 +10,7 @@ const maxTemporaries = 32
 // text created as temporary. A name means that table only as long as nothing
 // but rows and structure changes stands between.
 func (p *parser) temporaries() {
-	if !p.temps {
+	if !p.temps || p.s.dialect == PostgreSQL && movesNames(p.s.src) {
 		return
 	}
 	ops := p.t.Ops
@@ -28,11 +30,17 @@ func (p *parser) temporaries() {
 			if p.sameTemporary(ops[i].Object, op.Object) {
 				op.Flags |= Temporary
 			}
-			if p.mayEnd(ops[i].Object, op) {
+			if p.mayEnd(ops[i].Object, op) || p.mayReach(ops[i].Object, op) {
 				break
 			}
 		}
 	}
+}
+
+// movesNames reports that a text may have a name mean another table than the temporary one.
+func movesNames(text string) bool {
+	text = lower(text)
+	return strings.Contains(text, "search_path") || strings.Contains(text, "set_config")
 }
 
 // keepsTemporaries reports that after an operation of this kind a name still
@@ -66,6 +74,25 @@ func (p *parser) mayEnd(a Span, op *Op) bool {
 		return false
 	}
 	return op.Flags&Cascade != 0 || p.sameName(p.lastPart(a), p.lastPart(op.Object))
+}
+
+// mayReach reports a trigger or a rule on the temporary table a: what changes its
+// rows then may change those of others.
+func (p *parser) mayReach(a Span, op *Op) bool {
+	if op.Kind != Define || op.Flags&View == 0 || !p.sameName(p.lastPart(a), p.lastPart(op.Object)) {
+		return false
+	}
+	var s Scanner
+	s.Init(p.s.src[op.At.End:op.Object.Start], p.s.dialect, p.s.mode)
+	for t := s.Scan(); t.Kind != EOF; t = s.Scan() {
+		switch lookup(s.Text(t)) {
+		case kwTrigger, kwRule:
+			return true
+		case kwIndex, kwView, kwFunction, kwPolicy:
+			return false
+		}
+	}
+	return false
 }
 
 // undone marks the operations of a text that opens a transaction first and

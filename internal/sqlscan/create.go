@@ -124,7 +124,9 @@ func (p *parser) createTable(at Token, flags Flags) {
 	for !p.failed {
 		p.noCall = p.is('(')
 		p.walk(sAs | sSelect | sEngine)
-		p.t.Calls = calls // defaults and constraints do not run now
+		if flags&Temporary == 0 || p.s.dialect != PostgreSQL { // where what is added later is not looked at
+			p.t.Calls = calls // defaults and constraints do not run now
+		}
 		switch p.kw {
 		case kwAs:
 			p.next()

@@ -1,0 +1,26 @@
+package postgres
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What the guard asks of a table in the caller's transaction may be what ends it. The
+// caller then sees why, and not only that it has ended.
+func TestDeniedSchemaIsNamed(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		const role = "dbguard_test_denied"
+		w.change("DROP ROLE IF EXISTS " + role + "; CREATE ROLE " + role + "; CREATE SCHEMA shut; CREATE TABLE shut.t (id INT PRIMARY KEY)")
+		defer w.change("DROP ROLE " + role)
+		for _, text := range []string{"UPDATE shut.t SET id = 2 WHERE id = 1", "DELETE FROM shut.t WHERE id = 1", "INSERT INTO shut.t VALUES (1)", "DELETE FROM shut.none WHERE id = 1"} {
+			tx, err := w.db.Begin()
+			require.NoError(t, err)
+			_, err = tx.Exec("SET LOCAL ROLE " + role)
+			require.NoError(t, err)
+			_, err = tx.ExecContext(atMost(t, 1), text)
+			require.ErrorContains(t, err, "permission denied for schema shut", text)
+			require.NoError(t, tx.Rollback())
+		}
+	})
+}
