@@ -103,7 +103,7 @@ func (p *postgres) plain(ctx context.Context, f *Flight) (known plainTable, ok b
 		return known, known.ok
 	}
 	begin := time.Now()
-	err := p.conn.Query(ctx, "SELECT c.relchecks::int8, "+keysOfRows+" FROM pg_catalog.pg_class c WHERE "+isOrdinary(x)+firesNothing(x)+isSimple, func(v []any) (err error) {
+	err := p.conn.Query(ctx, "SELECT c.relchecks::int8, "+keysOfRows+" FROM pg_catalog.pg_class c WHERE "+isOrdinary(x)+firesNothing(x)+isSimple+mayRead, func(v []any) (err error) {
 		known.checks, err = asInt(v[0])
 		known.keys = strings.Clone(asText(v[1]))
 		known.ok = err == nil
@@ -182,6 +182,10 @@ const isSimple = `
   WHERE o.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast k JOIN pg_catalog.pg_proc p ON p.oid = k.castfunc JOIN pg_catalog.pg_language l ON l.oid = p.prolang
   WHERE k.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))`
+
+// mayRead is what the count of rows needs: a condition without a column does not.
+const mayRead = `
+ AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT')`
 
 // holdsOthers is the condition on t, a pg_type, that it is a domain, or that its
 // values may have some in them: who reads one runs the domain's checks.

@@ -164,7 +164,7 @@ func (p *postgres) committed(ctx context.Context) bool {
 func (p *postgres) isolated() { p.isolation, p.chosen = "", true }
 
 // steered takes note of a text that is not known only to read. It may choose another
-// level of isolation, or let names mean other tables.
+// level of isolation, let names mean other tables, or become somebody else.
 func (p *postgres) steered(t *sqlscan.Text) {
 	p.texts++
 	may := t.Calls
@@ -183,6 +183,9 @@ func (p *postgres) steered(t *sqlscan.Text) {
 	}
 	if all || containsFold(t.Source, "search_path") {
 		p.adding, p.seen = nil, nil
+	}
+	if all || containsFold(t.Source, "role") || containsFold(t.Source, "authorization") {
+		p.wary = true // who may not read a table cannot count its rows
 	}
 }
 

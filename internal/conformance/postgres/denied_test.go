@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"math/rand/v2"
+	"strconv"
 	"testing"
 
+	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/stretchr/testify/require"
 )
 
@@ -21,6 +24,31 @@ func TestDeniedSchemaIsNamed(t *testing.T) {
 			_, err = tx.ExecContext(atMost(t, 1), text)
 			require.ErrorContains(t, err, "permission denied for schema shut", text)
 			require.NoError(t, tx.Rollback())
+		}
+	})
+}
+
+// A role may delete what it may not read, where the condition names no column.
+func TestARoleThatMayNotRead(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		role := "blind_" + strconv.Itoa(rand.IntN(1e9))
+		w.change("CREATE ROLE " + role + "; GRANT DELETE, UPDATE ON t TO " + role)
+		t.Cleanup(func() { w.change("DROP OWNED BY " + role + "; DROP ROLE " + role) })
+		ctx := dbguard.Allow(atMost(t, 100), "a test", dbguard.AllRows("t"))
+		for _, text := range []string{"DELETE FROM t", "DELETE FROM t WHERE now() > '2000-01-01'", "UPDATE t SET v = 7"} {
+			for _, known := range []bool{false, true} {
+				tx, err := w.db.BeginTx(ctx, nil)
+				require.NoError(t, err)
+				if known {
+					_, err = tx.ExecContext(ctx, text)
+					require.NoError(t, err)
+				}
+				_, err = tx.ExecContext(ctx, "SET LOCAL ROLE "+role)
+				require.NoError(t, err)
+				_, err = tx.ExecContext(ctx, text)
+				require.NoError(t, err, text)
+				require.NoError(t, tx.Rollback())
+			}
 		}
 	})
 }
