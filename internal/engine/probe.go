@@ -43,6 +43,12 @@ func (f *Flight) spares() bool {
 	return ok && c.reach.skip
 }
 
+// ruled reports that a rule of PostgreSQL's stands in for the statement, or beside it.
+func (f *Flight) ruled() bool {
+	p, ok := f.s.backend.(*postgres)
+	return ok && p.unfit.has(f.st.op.Text)
+}
+
 // probeText counts the rows of the table up to one more than the bound. It is
 // empty where the statement names no single table that it means all of.
 func (f *Flight) probeText() string {
@@ -51,7 +57,7 @@ func (f *Flight) probeText() string {
 		x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0 || x.raw == "" {
 		return ""
 	}
-	if x.op.Kind == sqlscan.Update {
+	if x.op.Kind == sqlscan.Update && (limit > 0 || f.ruled()) {
 		return "" // not every row that is addressed need change
 	}
 	only := ""
