@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 )
@@ -59,7 +61,7 @@ func (c *postgresCounter) keeps(ctx context.Context, text string, each func(*for
 func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbguard.Count, refused bool, err error) {
 	p, limit := c.p, c.f.op.Limit()
 	var t postgresTotal
-	later, exclusive := false, len(c.locked) > 0
+	later, exclusive := false, slices.Contains(slices.Collect(maps.Values(c.locked)), true)
 	err = c.read(ctx, judgeText(limit, true), func(r *relation) {
 		later, exclusive = later || r.deferring, exclusive || r.exclusive
 		c.leave(r)
