@@ -96,3 +96,47 @@ func TestNoEscortInFailedTransaction(t *testing.T) {
 	assert.Empty(t, before)
 	require.ErrorIs(t, f.End(atMost(2), -1, pgError("25P02")), pgError("25P02"))
 }
+
+// In the caller's transaction one statement begins with what the one before it was
+// counted by, unless another has been read meanwhile, or something is locked.
+func TestEscortToldBefore(t *testing.T) {
+	for name, tt := range map[string]struct {
+		between   string
+		exclusive bool
+		want      int
+	}{
+		"one after another":       {want: 1},
+		"with another between":    {between: "INSERT INTO v VALUES (1)", want: 2},
+		"with a table of its own": {exclusive: true, want: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, pg)
+			g, err := dbguard.New(dbguard.Policy{}) // nobody asks where the rows are
+			require.NoError(t, err)
+			r.Session = NewSession(piped{r.conn, 'T'}, Config{Guard: g, Dialect: pg})
+			b := r.backend.(*postgres)
+			b.major, b.stale, r.hidden, b.pending = 15, false, &hiddenCode{}, map[int64]int64{}
+			r.TxBegan(false)
+			begin := func() (*Flight, []string) {
+				f, err := r.StartAs(dbguard.Allow(atMost(2), "test", dbguard.AllRows("t")), fromTwo, Tagged)
+				require.NoError(t, err)
+				before, _ := f.Escort()
+				return f, before
+			}
+			f, before := begin()
+			require.Len(t, before, 2, "a savepoint, and what was counted before")
+			was := `[{"oid": 16500, "rows": 3, "exclusive": false}]`
+			if tt.exclusive {
+				was = `[{"oid": 16500, "rows": 3, "exclusive": true}]`
+			}
+			f.Escorted([]Reply{{}, {Rows: [][]any{{was}}}}, []Reply{{Rows: [][]any{append(changedRow(16400, 1, "t"), int64(1))}}, {}})
+			require.NoError(t, f.End(atMost(2), 1, nil))
+			if tt.between != "" {
+				_, err := r.read(t.Context(), tt.between)
+				require.NoError(t, err)
+			}
+			_, before = begin()
+			assert.Len(t, before, tt.want)
+		})
+	}
+}

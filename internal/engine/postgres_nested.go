@@ -34,7 +34,7 @@ func (c *postgresCounter) tell(ctx context.Context) error {
 		}
 		p.pending = pending
 	}
-	if p.texts == p.told+1 && p.pending != nil && !p.ahead {
+	if p.told > 0 && p.texts == p.told+1 && p.pending != nil && !p.ahead {
 		return nil
 	}
 	return c.keeps(ctx, tellText, func(r *former) { c.before[r.OID], c.locked[r.OID] = r.Rows, r.Exclusive })
