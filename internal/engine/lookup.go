@@ -67,8 +67,10 @@ func (s *Session) stands(ctx context.Context, t *sqlscan.Text) error {
 	}
 	var tables []string // conditions
 	for i := range t.Ops {
-		name := nameParts(t, t.Ops[i].Object)
-		if t.Ops[i].Flags&sqlscan.UndoneByText != 0 && len(name) > 0 && !slices.Contains(tables, m.tableIs(name)) {
+		if t.Ops[i].Flags&sqlscan.UndoneByText == 0 {
+			continue
+		}
+		if name := nameParts(t, t.Ops[i].Object); len(name) > 0 && !slices.Contains(tables, m.tableIs(name)) {
 			tables = append(tables, m.tableIs(name))
 		}
 	}
