@@ -39,15 +39,12 @@ func (e *express) apart() string {
 }
 
 func apart(t mysqlTable, assigned string) string {
-	of := func(view string) string {
-		return view + ".TABLE_SCHEMA = " + quoteString(sqlscan.MySQL, t.schema) + " AND " + view + ".TABLE_NAME = " + quoteString(sqlscan.MySQL, t.name)
-	}
 	var names []string
 	for name := range identifiers(assigned) {
 		names = append(names, quoteString(sqlscan.MySQL, name))
 	}
-	return "NOT EXISTS (SELECT 1 FROM information_schema.STATISTICS s LEFT JOIN information_schema.COLUMNS c ON " + of("c") +
-		" AND c.COLUMN_NAME = s.COLUMN_NAME WHERE " + of("s") + " AND (s.COLUMN_NAME IN (" + strings.Join(names, ", ") +
+	return "NOT EXISTS (SELECT 1 FROM information_schema.STATISTICS s LEFT JOIN information_schema.COLUMNS c ON " + t.rows("c.") +
+		" AND c.COLUMN_NAME = s.COLUMN_NAME WHERE " + t.rows("s.") + " AND (s.COLUMN_NAME IN (" + strings.Join(names, ", ") +
 		") OR COALESCE(c.EXTRA, 'unseen') NOT IN ('', 'auto_increment')))"
 }
 

@@ -270,7 +270,7 @@ func (e *express) inserts(run, keep, undo string) (declare, body string) {
 // inTables is the condition that a row of information_schema.TABLES is the table.
 func (e *express) inTables() string {
 	schema, table := e.place()
-	return "TABLE_SCHEMA = " + quoteString(sqlscan.MySQL, schema) + " AND TABLE_NAME = " + quoteString(sqlscan.MySQL, table)
+	return mysqlTable{schema, table}.rows("")
 }
 
 func (e *express) place() (schema, table string) {
@@ -288,11 +288,11 @@ const declareAlone = "DECLARE dbguard_alone BIGINT DEFAULT 1; "
 // table opens (mysql_unseen.go).
 func (e *express) alone() string {
 	if e.m.noDictionary {
-		change := "DELETE FROM " + e.x.raw
+		column := ""
 		if e.kind == sqlscan.Update {
-			change = "UPDATE " + e.x.raw + " SET " + quoteBack(e.assignsFirst()) + " = NULL"
+			column = e.assignsFirst()
 		}
-		return "SET dbguard_alone = " + tablesOpened + "; " + change + " LIMIT 0; SET dbguard_alone = " + tablesOpened + " - dbguard_alone <= 1; "
+		return "SET dbguard_alone = " + tablesOpened + "; " + emptyChange(e.x.raw, eventsOf(e.kind), column) + "; SET dbguard_alone = " + tablesOpened + " - dbguard_alone <= 1; "
 	}
 	schema, table := e.place()
 	bits := deleteCascade | deleteSetNull

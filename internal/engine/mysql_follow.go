@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
-	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
 // keyWalk counts the rows that foreign keys will take along with those of a
@@ -50,7 +49,7 @@ func (w *keyWalk) columns(ctx context.Context) (note string, err error) {
 	w.tables = map[mysqlTable][]walkColumn{}
 	var conds []string
 	for t := range need {
-		conds = append(conds, "(TABLE_SCHEMA = "+quoteString(sqlscan.MySQL, t.schema)+" AND TABLE_NAME = "+quoteString(sqlscan.MySQL, t.name)+")")
+		conds = append(conds, "("+t.rows("")+")")
 	}
 	text := "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, CHARACTER_SET_NAME, COLUMN_KEY, COLUMN_TYPE FROM information_schema.COLUMNS WHERE " +
 		strings.Join(conds, " OR ") + everything

@@ -12,6 +12,12 @@ import (
 // mysqlTable is a base table.
 type mysqlTable struct{ schema, name string }
 
+// rows is the condition that a row of a view of information_schema is about the table;
+// view is what the view is called, with a dot, or nothing.
+func (t mysqlTable) rows(view string) string {
+	return view + "TABLE_SCHEMA = " + quoteString(sqlscan.MySQL, t.schema) + " AND " + view + "TABLE_NAME = " + quoteString(sqlscan.MySQL, t.name)
+}
+
 func (t mysqlTable) quoted() string { return quoteBack(t.schema) + "." + quoteBack(t.name) }
 
 // display is the name for a message, short in the session's own database.

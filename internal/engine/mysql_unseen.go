@@ -73,15 +73,23 @@ func (c *mysqlCounter) opensMore(ctx context.Context, t mysqlTable, ev events) (
 	return !fires, err
 }
 
+// emptyChange is a DELETE, or an UPDATE of the column, that opens all that it would
+// and changes nothing.
+func emptyChange(table string, ev events, column string) string {
+	if ev == deletes {
+		return "DELETE FROM " + table + " LIMIT 0"
+	}
+	return "UPDATE " + table + " SET " + quoteBack(column) + " = NULL LIMIT 0"
+}
+
 // changesNothing is a statement that opens what a change of the table's rows does; ""
 // if the account cannot send one.
 func (m *mysql) changesNothing(ctx context.Context, t mysqlTable, ev events) (text string, err error) {
 	if ev == deletes {
-		return "DELETE FROM " + t.quoted() + " LIMIT 0", nil
+		return emptyChange(t.quoted(), deletes, ""), nil
 	}
-	err = m.conn.Query(ctx, "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = "+quoteString(sqlscan.MySQL, t.schema)+
-		" AND TABLE_NAME = "+quoteString(sqlscan.MySQL, t.name)+" AND PRIVILEGES LIKE '%update%' AND EXTRA NOT LIKE '%GENERATED%' LIMIT 1", func(v []any) error {
-		text = "UPDATE " + t.quoted() + " SET " + quoteBack(asText(v[0])) + " = NULL LIMIT 0"
+	err = m.conn.Query(ctx, "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE "+t.rows("")+" AND PRIVILEGES LIKE '%update%' AND EXTRA NOT LIKE '%GENERATED%' LIMIT 1", func(v []any) error {
+		text = emptyChange(t.quoted(), updates, asText(v[0]))
 		return nil
 	})
 	return text, err

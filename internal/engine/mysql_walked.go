@@ -245,8 +245,7 @@ func (m *mysql) changesWithOthers(ctx context.Context, t mysqlTable, keys []fore
 			names += ", " + quoteString(sqlscan.MySQL, col)
 		}
 	}
-	n, err := askInts(ctx, m.conn, "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = "+quoteString(sqlscan.MySQL, t.schema)+
-		" AND TABLE_NAME = "+quoteString(sqlscan.MySQL, t.name)+" AND COLUMN_NAME IN ("+names+") AND (EXTRA LIKE '%GENERATED%' OR EXTRA LIKE '%on update%')")
+	n, err := askInts(ctx, m.conn, "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE "+t.rows("")+" AND COLUMN_NAME IN ("+names+") AND (EXTRA LIKE '%GENERATED%' OR EXTRA LIKE '%on update%')")
 	if err != nil {
 		return false, err
 	}
