@@ -35,7 +35,7 @@ func (e execer) ExecContext(ctx context.Context, text string, args []driver.Name
 			c.execSkips.note(len(args), err)
 			return res, err
 		},
-		form: formOf(args),
+		form: engine.Tagged,
 		args: args,
 		inPlace: func(ctx context.Context, text string, tagged bool) (told, error) {
 			return c.execInPlace(ctx, text, args, tagged)

@@ -24,15 +24,6 @@ type sender[T, P any] struct {
 	drained func(ctx context.Context) (T, error) // own, with its rows read; nil: the driver does that
 }
 
-// formOf is that for Exec. Without arguments drivers send a text as it is, and
-// prepare it for Query: the number is then better told by the command tag.
-func formOf(args []driver.NamedValue) engine.Form {
-	if len(args) == 0 {
-		return engine.Tagged
-	}
-	return engine.Counted
-}
-
 // told is what a text that stands in place of the caller's answers to Exec.
 type told struct {
 	rows int64

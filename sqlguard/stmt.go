@@ -50,7 +50,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	return s.conn.judgedExec(ctx, s.text, &sender[driver.Result, told]{
 		own:     func(ctx context.Context) (driver.Result, error) { return s.bare.exec(ctx, args) },
 		drained: func(ctx context.Context) (driver.Result, error) { return s.drained(ctx, args) },
-		form:    engine.Counted,
+		form:    engine.Tagged,
 		args:    args,
 		inPlace: func(ctx context.Context, text string, tagged bool) (told, error) {
 			own, err := s.prepareInPlace(ctx, text)

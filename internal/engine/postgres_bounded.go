@@ -45,8 +45,9 @@ const (
 )
 
 // raise is an expression that fails with SQLSTATE 22P02 and the word in its
-// message. It must not be constant, or planning fails; random() is volatile. It is no
-// cast, which somebody may have defined anew for text, nor an operator.
+// message. It must not be constant or stable, or planning fails, which estimates limits;
+// random() is volatile. It is no cast, which somebody may have defined anew for text,
+// nor an operator.
 func raise(word string) string { return raiseWith(word, "pg_catalog.random()") }
 
 func raiseWith(word, value string) string {
@@ -142,43 +143,43 @@ func (p *postgres) nothingWritten() string {
 // condition by which nothing happens besides; seen says that it holds for the table
 // and not for its children.
 func boundText(f *Flight, seal string, seen bool) string {
+	x, limit := &f.st.targets[0], f.op.Limit()
 	stmt := withoutEnd(&f.s.text)
-	if x := &f.st.targets[0]; seen {
+	if seen {
 		stmt = only(&f.s.text, x, 0, int32(len(stmt)))
 	}
+	over := raise(raisedOver)
+	if isRegclass(x) { // the file of a temporary table tells that it is one: its rows do not count
+		over = raiseWith(raisedOver, "pg_catalog.pg_relation_filepath("+regclass(x)+"), pg_catalog.random()")
+	}
+	verdict := "CASE WHEN EXISTS (SELECT FROM dbguard OFFSET " + strconv.FormatInt(limit, 10) + ") THEN " + over
+	if least := f.op.AtLeast(); least > 0 && seal != "" {
+		const rows = "(SELECT pg_catalog.count(*) FROM dbguard)"
+		verdict += " WHEN " + rows + " < " + strconv.FormatInt(least, 10) + " THEN " + raiseWith(raisedUnder, rows)
+	}
+	verdict += " END"
+	if seal != "" {
+		verdict = "CASE WHEN " + seal + "\n THEN " + verdict + " ELSE " + raise(raisedUnsure) + " END"
+	}
+	return judgedText(f, stmt, verdict, limit)
+}
+
+// judgedText answers with the rows of the statement, or their number. The verdict is
+// NULL or raises: as the limit of what is read it is evaluated before the first row
+// is, and CASE evaluates in order, a subquery when it is reached. The statement would
+// run to its end even if nobody read its rows: who is unsure raises.
+func judgedText(f *Flight, stmt, verdict string, atMost int64) string {
 	if f.st.targets[0].op.Flags&sqlscan.Returning == 0 {
 		stmt += "\nRETURNING 1"
 	}
-	limit := f.op.Limit()
-	// CASE evaluates in order, and a subquery when it is reached. The caller's
-	// statement runs to its end even if nobody reads its rows: who is unsure raises.
-	// The file of a temporary table tells that it is one: its rows do not count.
-	over := raise(raisedOver)
-	if x := &f.st.targets[0]; isRegclass(x) {
-		over = raiseWith(raisedOver, "COALESCE(pg_catalog.pg_relation_filepath(pg_catalog.to_regclass("+
-			quoteString(sqlscan.PostgreSQL, x.raw)+")), '-')")
-	}
-	number := "(SELECT CASE WHEN k.n > " + strconv.FormatInt(limit, 10) + " THEN " + over
-	if least := f.op.AtLeast(); least > 0 && seal != "" {
-		number += " WHEN k.n < " + strconv.FormatInt(least, 10) + " THEN " + raiseWith(raisedUnder, "k.n")
-	}
-	number += " ELSE k.n END FROM (SELECT pg_catalog.count(*) AS n FROM (SELECT FROM dbguard LIMIT " + strconv.FormatInt(limit+1, 10) + ") l) k)"
-	if seal != "" {
-		number = `CASE WHEN ` + seal + `
-THEN ` + number + ` ELSE ` + raise(raisedUnsure) + ` END`
-	}
-	with := "WITH dbguard AS (" + stmt + "\n)\nSELECT "
+	read := "FROM dbguard LIMIT " + verdict
 	switch {
-	case f.form == Counted, f.form == Tagged && !f.tags(limit):
-		return with + number
+	case f.form == Rows:
+		read = "dbguard.* " + read
+	case !f.tags(atMost): // the command tag tells how many rows there are
+		read = "pg_catalog.count(*) FROM (SELECT " + read + ") l"
 	}
-	outer, inner := "s.*", "dbguard.*"
-	if f.form == Tagged {
-		outer, inner = "", "" // the command tag tells how many rows there are
-	}
-	// OFFSET 0 keeps the second reading behind the first.
-	return with + outer + " FROM (SELECT " + number + ` AS n) c,
- LATERAL (SELECT ` + inner + ` FROM dbguard WHERE c.n IS NOT NULL OFFSET 0) s`
+	return "WITH dbguard AS (" + stmt + "\n)\nSELECT " + read
 }
 
 // withoutEnd is the text without what comes after its last word: a semicolon

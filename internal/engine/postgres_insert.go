@@ -236,20 +236,8 @@ func (p *postgres) insertable(f *Flight, x *target) bool {
 // insertText is the INSERT with its condition, which is asked before the first
 // row, even if there is none.
 func insertText(f *Flight, condition string) string {
-	stmt := withoutEnd(&f.s.text)
-	if f.st.targets[0].op.Flags&sqlscan.Returning == 0 {
-		stmt += "\nRETURNING 1"
-	}
-	sure := "CASE WHEN " + condition + " THEN 1 ELSE " + raise(raisedUnsure) + " END"
-	with := "WITH dbguard AS (" + stmt + "\n)\nSELECT "
-	if f.form == Counted || f.form == Tagged && !f.tags(f.st.targets[0].op.Rows) {
-		return with + "CASE WHEN (" + sure + ") = 1 THEN (SELECT pg_catalog.count(*) FROM dbguard) END"
-	}
-	outer, inner := "s.*", "dbguard.*"
-	if f.form == Tagged {
-		outer, inner = "", ""
-	}
-	return with + outer + " FROM (SELECT " + sure + " AS n) c,\n LATERAL (SELECT " + inner + " FROM dbguard WHERE c.n IS NOT NULL OFFSET 0) s"
+	verdict := "CASE WHEN " + condition + "\n THEN NULL ELSE " + raise(raisedUnsure) + " END"
+	return judgedText(f, withoutEnd(&f.s.text), verdict, f.st.targets[0].op.Rows)
 }
 
 // saw notes that a statement has made sure of the table, and of its keys or not,

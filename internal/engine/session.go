@@ -141,8 +141,8 @@ type Form uint8
 
 const (
 	AsWritten Form = iota // nothing: it sends the caller's text
-	Tagged                // tell its rows affected: the caller asked for those
-	Counted               // read one number from it: the caller asked for rows affected
+	Tagged                // tell its rows affected, for which the caller asked, or the one number that it answers
+	Counted               // the one number alone
 	Rows                  // hand its rows on: the caller asked for those of RETURNING
 	RowsIfAny             // Rows, or Tagged where the statement answers with none
 )
