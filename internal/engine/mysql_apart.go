@@ -34,8 +34,7 @@ func (e *express) updates(c compound) (declare, looks, finds, answer string) {
 // that the account does not see. The account sees the indexes of a table of which it
 // sees the triggers (get_schema_stat_record in the server's source).
 func (e *express) apart() string {
-	schema, table := e.place()
-	return apart(mysqlTable{schema, table}, e.t.Source[e.c.set:e.c.rest])
+	return apart(e.table(), e.t.Source[e.c.set:e.c.rest])
 }
 
 func apart(t mysqlTable, assigned string) string {

@@ -262,23 +262,17 @@ func (e *express) inserts(run, keep, undo string) (declare, body string) {
 		"DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN DO LAST_INSERT_ID(dbguard_l); RESIGNAL; END; "
 	body = "DO LAST_INSERT_ID(" + nobodys + "); " + run + "SET dbguard_i = LAST_INSERT_ID(); " +
 		"IF dbguard_i = " + nobodys + " THEN DO LAST_INSERT_ID(dbguard_l); SET dbguard_i = 0; END IF; " +
-		"IF dbguard_i > 0 OR NOT EXISTS (SELECT 1 FROM information_schema.TABLES WHERE " + e.inTables() +
+		"IF dbguard_i > 0 OR NOT EXISTS (SELECT 1 FROM information_schema.TABLES WHERE " + e.table().rows("") +
 		" AND AUTO_INCREMENT IS NOT NULL) THEN " + keep + "SELECT 1, dbguard_n, dbguard_i, 0, @@tx_isolation; "
 	return declare, body
 }
 
-// inTables is the condition that a row of information_schema.TABLES is the table.
-func (e *express) inTables() string {
-	schema, table := e.place()
-	return mysqlTable{schema, table}.rows("")
-}
-
-func (e *express) place() (schema, table string) {
+func (e *express) table() mysqlTable {
 	name := e.x.name
 	if len(name) > 1 {
-		return name[0], name[1]
+		return mysqlTable{name[0], name[1]}
 	}
-	return e.m.database, name[0]
+	return mysqlTable{e.m.database, name[0]}
 }
 
 const declareAlone = "DECLARE dbguard_alone BIGINT DEFAULT 1; "
@@ -294,11 +288,10 @@ func (e *express) alone() string {
 		}
 		return "SET dbguard_alone = " + tablesOpened + "; " + emptyChange(e.x.raw, eventsOf(e.kind), column) + "; SET dbguard_alone = " + tablesOpened + " - dbguard_alone <= 1; "
 	}
-	schema, table := e.place()
 	bits := deleteCascade | deleteSetNull
 	if e.kind == sqlscan.Update {
 		bits = updateCascade | updateSetNull
 	}
-	return "SET dbguard_alone = NOT EXISTS (SELECT 1 FROM " + dictionary + " WHERE " + referenced([]mysqlTable{{schema, table}}) +
+	return "SET dbguard_alone = NOT EXISTS (SELECT 1 FROM " + dictionary + " WHERE " + referenced([]mysqlTable{e.table()}) +
 		fmt.Sprintf(" AND TYPE & %d); ", bits)
 }

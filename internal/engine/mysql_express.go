@@ -116,7 +116,7 @@ func (m *mysql) express(ctx context.Context, st *statement, text string, args []
 	if e.c.odd || e.c.all != len(args) || strings.TrimRight(text[e.c.end:], "; \t\r\n") != "" || !m.seesTriggers(ctx) {
 		return nil
 	}
-	if schema, table := e.place(); !m.seesAll([]mysqlTable{{schema, table}}) {
+	if !m.seesAll([]mysqlTable{e.table()}) {
 		return nil
 	}
 	return e

@@ -87,8 +87,7 @@ func (m *mysql) proving() bool { return m.proves && !m.replicated }
 
 // proof is the text of a compound's proof.
 func (e *express) proof() string {
-	schema, table := e.place()
-	return "DO EXISTS (SELECT 1 FROM " + quoteBack(schema) + "." + quoteBack(table) + " WHERE _utf8'' COLLATE utf8mb4_general_ci IS NULL LIMIT 0)"
+	return "DO EXISTS (SELECT 1 FROM " + e.table().quoted() + " WHERE _utf8'' COLLATE utf8mb4_general_ci IS NULL LIMIT 0)"
 }
 
 // looks opens the table, so that from then on nobody alters it or gives it a
@@ -99,10 +98,10 @@ func (e *express) looks(p *prepared) string {
 	if p.proves {
 		open = "EXECUTE " + p.proof() + "; "
 	}
-	schema, table := e.place()
+	t := e.table()
 	fires := map[sqlscan.Kind]string{sqlscan.Insert: "INSERT", sqlscan.Update: "UPDATE", sqlscan.Delete: "DELETE"}[e.kind]
 	return open + "IF ? THEN SET dbguard_plain = " +
-		"EXISTS (SELECT 1 FROM information_schema.TABLES WHERE " + e.inTables() + " AND TABLE_TYPE = 'BASE TABLE' AND ENGINE = 'InnoDB')" +
-		" AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = " + quoteString(sqlscan.MySQL, schema) +
-		" AND EVENT_OBJECT_TABLE = " + quoteString(sqlscan.MySQL, table) + " AND EVENT_MANIPULATION = '" + fires + "'); END IF; "
+		"EXISTS (SELECT 1 FROM information_schema.TABLES WHERE " + t.rows("") + " AND TABLE_TYPE = 'BASE TABLE' AND ENGINE = 'InnoDB')" +
+		" AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = " + quoteString(sqlscan.MySQL, t.schema) +
+		" AND EVENT_OBJECT_TABLE = " + quoteString(sqlscan.MySQL, t.name) + " AND EVENT_MANIPULATION = '" + fires + "'); END IF; "
 }

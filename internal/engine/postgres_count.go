@@ -22,7 +22,7 @@ type postgresCounter struct {
 	p      *postgres
 	f      *Flight
 	before map[int64]int64
-	locked map[int64]bool // AccessExclusive
+	locked map[int64]bool // those that were, by AccessExclusive
 	clean  bool           // nothing was counted before, and the server flushes on demand
 	told   bool           // the server knows what was counted before
 }
@@ -88,10 +88,14 @@ func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	return "", c.read(ctx, countText(false), func(r *relation) {
-		c.before[r.oid] = r.rows
-		c.locked[r.oid] = r.exclusive
-	})
+	return "", c.read(ctx, countText(false), func(r *relation) { c.held(r.oid, r.rows, r.exclusive) })
+}
+
+// held notes what was counted of a relation before, and that it was exclusively locked.
+func (c *postgresCounter) held(oid, rows int64, exclusive bool) {
+	if c.before[oid] = rows; exclusive {
+		c.locked[oid] = true
+	}
 }
 
 func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Count, error) {

@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"maps"
-	"slices"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 )
@@ -37,7 +35,7 @@ func (c *postgresCounter) tell(ctx context.Context) error {
 	if p.told > 0 && p.texts == p.told+1 && p.pending != nil && !p.ahead {
 		return nil
 	}
-	return c.keeps(ctx, tellText, func(r *former) { c.before[r.OID], c.locked[r.OID] = r.Rows, r.Exclusive })
+	return c.keeps(ctx, tellText, func(r *former) { c.held(r.OID, r.Rows, r.Exclusive) })
 }
 
 // former is what the server was told of a relation.
@@ -61,7 +59,7 @@ func (c *postgresCounter) keeps(ctx context.Context, text string, each func(*for
 func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbguard.Count, refused bool, err error) {
 	p, limit := c.p, c.f.op.Limit()
 	var t postgresTotal
-	later, exclusive := false, slices.Contains(slices.Collect(maps.Values(c.locked)), true)
+	later, exclusive := false, len(c.locked) > 0
 	err = c.read(ctx, judgeText(limit, true), func(r *relation) {
 		later, exclusive = later || r.deferring, exclusive || r.exclusive
 		c.leave(r)
