@@ -20,6 +20,9 @@ type backend interface {
 	learn(ctx context.Context) error
 	// mode asks for the session state that changes how texts are read.
 	mode(ctx context.Context) (sqlscan.Mode, error)
+	// heed takes note of a text that was read, and corrects what was read in it by
+	// what the server knows. form is the one that the door asks for.
+	heed(ctx context.Context, t *sqlscan.Text, form Form) error
 	// knock finds out whether the connection is alive.
 	knock(ctx context.Context) error
 	// counter makes what counts the statement of a flight.

@@ -16,15 +16,16 @@ func (clickhouse) learn(context.Context) error { return nil }
 func (clickhouse) mode(context.Context) (sqlscan.Mode, error) {
 	return sqlscan.ClickHouse.DefaultMode(), nil
 }
-func (clickhouse) knock(context.Context) error            { return nil }
-func (clickhouse) counter(f *Flight) counter              { return affectedCounter{f.st} }
-func (clickhouse) touched(*statement, bool)               {}
-func (clickhouse) forget()                                {}
-func (clickhouse) state(context.Context) (txState, error) { return txIdle, nil }
-func (clickhouse) frame(*Flight) frame                    { return frame{} }
-func (clickhouse) gone(error) bool                        { return false }
-func (clickhouse) aborted(error) bool                     { return false }
-func (clickhouse) endsTransaction(error) bool             { return false }
-func (clickhouse) rest() txState                          { return txIdle }
+func (clickhouse) heed(context.Context, *sqlscan.Text, Form) error { return nil }
+func (clickhouse) knock(context.Context) error                     { return nil }
+func (clickhouse) counter(f *Flight) counter                       { return affectedCounter{f.st} }
+func (clickhouse) touched(*statement, bool)                        {}
+func (clickhouse) forget()                                         {}
+func (clickhouse) state(context.Context) (txState, error)          { return txIdle, nil }
+func (clickhouse) frame(*Flight) frame                             { return frame{} }
+func (clickhouse) gone(error) bool                                 { return false }
+func (clickhouse) aborted(error) bool                              { return false }
+func (clickhouse) endsTransaction(error) bool                      { return false }
+func (clickhouse) rest() txState                                   { return txIdle }
 
 func (clickhouse) find(context.Context, *target) (existence, error) { return existing, nil }

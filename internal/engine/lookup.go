@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -32,60 +31,6 @@ func (s *Session) lookUp(ctx context.Context, st *statement) error {
 		}
 	}
 	st.op.Acts, st.targets = acts, targets
-	return nil
-}
-
-// unshadow takes back that a text acts on a temporary table which it makes itself,
-// where another has the name: of several statements mattn's Query runs the last alone.
-func (s *Session) unshadow(ctx context.Context, t *sqlscan.Text) error {
-	if s.dialect != sqlscan.SQLite || t.Statements < 2 || s.form != Rows {
-		return nil
-	}
-	for i := range t.Ops {
-		op := &t.Ops[i]
-		x := target{name: nameParts(t, op.Object)}
-		if op.Flags&sqlscan.Temporary == 0 || len(x.name) != 1 || keyword(t, op) == "CREATE" {
-			continue
-		}
-		found, err := s.backend.find(ctx, &x)
-		if err != nil {
-			return err
-		}
-		if found == existing {
-			op.Flags &^= sqlscan.Temporary
-		}
-	}
-	return nil
-}
-
-// stands takes back that a text undoes itself what it does, where a table keeps it: one
-// of an engine without transactions, or one whose triggers may lead to such a table.
-func (s *Session) stands(ctx context.Context, t *sqlscan.Text) error {
-	m, ok := s.backend.(*mysql)
-	if !ok {
-		return nil
-	}
-	var tables []string // conditions
-	for i := range t.Ops {
-		if t.Ops[i].Flags&sqlscan.UndoneByText == 0 {
-			continue
-		}
-		if name := nameParts(t, t.Ops[i].Object); len(name) > 0 && !slices.Contains(tables, m.tableIs(name)) {
-			tables = append(tables, m.tableIs(name))
-		}
-	}
-	if len(tables) == 0 {
-		return nil
-	}
-	undo, err := askInts(ctx, m.conn, "SELECT COUNT(*) FROM information_schema.TABLES t JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE"+
-		" WHERE e.TRANSACTIONS = 'YES' AND ("+strings.Join(tables, " OR ")+") AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS g"+
-		" WHERE g.EVENT_OBJECT_SCHEMA = t.TABLE_SCHEMA AND g.EVENT_OBJECT_TABLE = t.TABLE_NAME)")
-	if err != nil || undo[0] == int64(len(tables)) {
-		return err
-	}
-	for i := range t.Ops {
-		t.Ops[i].Flags &^= sqlscan.UndoneByText
-	}
 	return nil
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -234,6 +235,33 @@ func (m *mysql) findElse(x *target) string {
 		}
 	}
 	return ""
+}
+
+// heed takes back that a text undoes itself what it does, where a table keeps it: one
+// of an engine without transactions, or one whose triggers may lead to such a table.
+func (m *mysql) heed(ctx context.Context, t *sqlscan.Text, _ Form) error {
+	var tables []string // conditions
+	for i := range t.Ops {
+		if t.Ops[i].Flags&sqlscan.UndoneByText == 0 {
+			continue
+		}
+		if name := nameParts(t, t.Ops[i].Object); len(name) > 0 && !slices.Contains(tables, m.tableIs(name)) {
+			tables = append(tables, m.tableIs(name))
+		}
+	}
+	if len(tables) == 0 {
+		return nil
+	}
+	undo, err := askInts(ctx, m.conn, "SELECT COUNT(*) FROM information_schema.TABLES t JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE"+
+		" WHERE e.TRANSACTIONS = 'YES' AND ("+strings.Join(tables, " OR ")+") AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS g"+
+		" WHERE g.EVENT_OBJECT_SCHEMA = t.TABLE_SCHEMA AND g.EVENT_OBJECT_TABLE = t.TABLE_NAME)")
+	if err != nil || undo[0] == int64(len(tables)) {
+		return err
+	}
+	for i := range t.Ops {
+		t.Ops[i].Flags &^= sqlscan.UndoneByText
+	}
+	return nil
 }
 
 // tableIs is the condition that a row of information_schema.TABLES is a table.

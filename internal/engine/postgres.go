@@ -103,6 +103,33 @@ func (p *postgres) mode(ctx context.Context) (sqlscan.Mode, error) {
 	return mode, err
 }
 
+// heed takes note of a text that is not known only to read. It may choose another
+// level of isolation, let names mean other tables, or become somebody else.
+func (p *postgres) heed(_ context.Context, t *sqlscan.Text, _ Form) error {
+	p.texts++
+	may := t.Calls
+	for i := range t.Ops {
+		switch t.Ops[i].Kind {
+		case sqlscan.Begin, sqlscan.Session, sqlscan.Opaque, sqlscan.Unreadable:
+			may = true
+		}
+	}
+	if !may {
+		return nil
+	}
+	all := containsFold(t.Source, "reset") || containsFold(t.Source, "discard")
+	if all || containsFold(t.Source, "isolation") {
+		p.isolated()
+	}
+	if all || containsFold(t.Source, "search_path") {
+		p.adding, p.seen = nil, nil
+	}
+	if all || containsFold(t.Source, "role") || containsFold(t.Source, "authorization") {
+		p.wary = true // who may not read a table cannot count its rows
+	}
+	return nil
+}
+
 // state asks by a savepoint: it is refused outside of a transaction, and that
 // harms nothing.
 func (p *postgres) state(ctx context.Context) (txState, error) {

@@ -163,32 +163,6 @@ func (p *postgres) committed(ctx context.Context) bool {
 // isolated notes that somebody may have chosen another level.
 func (p *postgres) isolated() { p.isolation, p.chosen = "", true }
 
-// steered takes note of a text that is not known only to read. It may choose another
-// level of isolation, let names mean other tables, or become somebody else.
-func (p *postgres) steered(t *sqlscan.Text) {
-	p.texts++
-	may := t.Calls
-	for i := range t.Ops {
-		switch t.Ops[i].Kind {
-		case sqlscan.Begin, sqlscan.Session, sqlscan.Opaque, sqlscan.Unreadable:
-			may = true
-		}
-	}
-	if !may {
-		return
-	}
-	all := containsFold(t.Source, "reset") || containsFold(t.Source, "discard")
-	if all || containsFold(t.Source, "isolation") {
-		p.isolated()
-	}
-	if all || containsFold(t.Source, "search_path") {
-		p.adding, p.seen = nil, nil
-	}
-	if all || containsFold(t.Source, "role") || containsFold(t.Source, "authorization") {
-		p.wary = true // who may not read a table cannot count its rows
-	}
-}
-
 // wordInsert is the wording of an INSERT, if it is one that can make sure.
 func (p *postgres) wordInsert(ctx context.Context, f *Flight) wording {
 	x := &f.st.targets[0]

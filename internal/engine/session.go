@@ -274,13 +274,7 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 	if s.modes.changedBy(text) {
 		s.forgetModes()
 	}
-	if p, ok := s.backend.(*postgres); ok {
-		p.steered(t)
-	}
-	if err := s.unshadow(ctx, t); err != nil {
-		return nil, err
-	}
-	return t, s.stands(ctx, t)
+	return t, s.backend.heed(ctx, t, s.form)
 }
 
 func (s *Session) classify(text string) *sqlscan.Text {

@@ -119,6 +119,29 @@ func (q *sqlite) schemas(ctx context.Context) ([]string, error) {
 
 func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
+// heed takes back that a text acts on a temporary table which it makes itself,
+// where another has the name: of several statements mattn's Query runs the last alone.
+func (q *sqlite) heed(ctx context.Context, t *sqlscan.Text, form Form) error {
+	if t.Statements < 2 || form != Rows {
+		return nil
+	}
+	for i := range t.Ops {
+		op := &t.Ops[i]
+		x := target{name: nameParts(t, op.Object)}
+		if op.Flags&sqlscan.Temporary == 0 || len(x.name) != 1 || keyword(t, op) == "CREATE" {
+			continue
+		}
+		found, err := q.find(ctx, &x)
+		if err != nil {
+			return err
+		}
+		if found == existing {
+			op.Flags &^= sqlscan.Temporary
+		}
+	}
+	return nil
+}
+
 func (q *sqlite) find(ctx context.Context, x *target) (existence, error) {
 	schemas, err := q.schemas(ctx)
 	if err != nil {
