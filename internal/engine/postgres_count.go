@@ -68,6 +68,12 @@ func (c *postgresCounter) misled() string {
 	return ""
 }
 
+// spares reports that a rule may stand in for an UPDATE.
+func (c *postgresCounter) spares() bool {
+	x := c.f.st.simple()
+	return x != nil && x.op.Kind == sqlscan.Update && c.p.unfit.has(c.f.st.op.Text)
+}
+
 // baseline is what the counters hold already. A transaction of ours has
 // nothing in them once they are flushed.
 func (c *postgresCounter) baseline(ctx context.Context) (string, error) {

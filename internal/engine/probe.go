@@ -17,7 +17,7 @@ const maxProbe = 100_000
 // the time and the locks of the whole table. at is the way for which this is
 // the moment. It decides nothing else: a statement that passes is counted.
 func (f *Flight) probe(ctx context.Context, at way) error {
-	if f.way != at || f.text != "" || f.spares() {
+	if f.way != at || f.text != "" {
 		return nil
 	}
 	text := f.probeText()
@@ -37,16 +37,10 @@ func (f *Flight) probe(ctx context.Context, at way) error {
 	return f.op.Foresee(dbguard.Count{Rows: n[0]})
 }
 
-// spares reports that the statement may leave rows as they are that it addresses.
-func (f *Flight) spares() bool {
-	c, ok := f.counter.(*sqliteCounter)
-	return ok && c.reach.skip
-}
-
-// ruled reports that a rule of PostgreSQL's stands in for the statement, or beside it.
-func (f *Flight) ruled() bool {
-	p, ok := f.s.backend.(*postgres)
-	return ok && p.unfit.has(f.st.op.Text)
+// sparing is a counter that knows which statements may leave rows as they are that
+// they address.
+type sparing interface {
+	spares() bool
 }
 
 // probeText counts the rows of the table up to one more than the bound. It is
@@ -57,8 +51,11 @@ func (f *Flight) probeText() string {
 		x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0 || x.raw == "" {
 		return ""
 	}
-	if x.op.Kind == sqlscan.Update && (limit > 0 || f.ruled()) {
+	if x.op.Kind == sqlscan.Update && limit > 0 {
 		return "" // not every row that is addressed need change
+	}
+	if c, ok := f.counter.(sparing); ok && c.spares() {
+		return ""
 	}
 	only := ""
 	if x.only {

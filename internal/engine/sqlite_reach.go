@@ -182,3 +182,6 @@ func (e *effects) renumbers(x *liteTable) bool {
 		return name == "*" || name == x.number || slices.Contains(rowNumbers, name)
 	})
 }
+
+// spares reports that a trigger may pass over a row.
+func (c *sqliteCounter) spares() bool { return c.reach.skip }
