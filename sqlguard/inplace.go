@@ -118,7 +118,7 @@ func (t told) lastInsertID() (int64, error) {
 // keepAll is readAll for the caller, who may ask for the types of the columns.
 func (c *conn) keepAll(base driver.Rows, err error) (*rows, error) {
 	var kinds []columnKind
-	if err == nil && c.system == systems[SQLite] {
+	if err == nil {
 		r := rows{Rows: base}
 		r.keepKinds()
 		kinds = r.kinds

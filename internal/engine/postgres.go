@@ -36,6 +36,8 @@ type postgres struct {
 	costly readCache
 	// unfit are those that no other words fit.
 	unfit readCache
+	// asking are those that do not show by themselves whether there is a rule.
+	asking readCache
 	// slow are those that take longer than a few round trips.
 	slow      readCache
 	hesitated string // one that did once, just now

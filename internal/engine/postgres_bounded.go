@@ -18,7 +18,8 @@ import (
 // transaction, which is the statement's own, becomes read-only. The statement
 // itself has passed that check already. A cascade, a trigger, a rule's or a
 // function's statement that would write has not, and fails, and everything with
-// it (SQLSTATE 25006). Nothing is assumed of the schema, so nothing about it can
+// it (SQLSTATE 25006). What a rule has put in the statement's place has passed it,
+// too: postgres_ruled.go. Nothing is assumed of the schema, so nothing about it can
 // be out of date.
 //
 // What a SELECT … FOR KEY SHARE does counts as writing there: the check of a
@@ -42,6 +43,7 @@ const (
 	raisedOver   = "over"
 	raisedUnder  = "under"
 	raisedUnsure = "unsure"
+	raisedRuled  = "ruled"
 )
 
 // raise is an expression that fails with SQLSTATE 22P02 and the word in its
@@ -91,7 +93,7 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 		return wording{text: bulkText(f), tagged: true}
 	}
 	seal, sees := p.seal(ctx, f)
-	return wording{text: boundText(f, seal, sees), sealed: seal != "", sees: sees, keys: sees, tagged: f.tags(f.op.Limit())}
+	return wording{text: p.boundText(f, seal, sees), sealed: seal != "", sees: sees, keys: sees, tagged: f.tags(f.op.Limit())}
 }
 
 // seal is the condition by which a statement changes nothing besides; sees, if it
@@ -102,7 +104,7 @@ func (p *postgres) seal(ctx context.Context, f *Flight) (seal string, sees bool)
 	case f.st.calls, p.costly.has(f.st.op.Text):
 		return "", false
 	case f.way == own && !f.op.Shares():
-		return p.nothingWritten(), false
+		return p.nothingWritten(f), false
 	case !isRegclass(x):
 		return "", false
 	case f.way == nested && !p.wary && f.isSteady(x) && equals(f, x) != nil && p.committed(ctx):
@@ -110,7 +112,7 @@ func (p *postgres) seal(ctx context.Context, f *Flight) (seal string, sees bool)
 			return known.still(x, true), true
 		}
 	}
-	return p.nothingWritten() + nothingDeferred(x), false // what comes with the COMMIT comes too late
+	return p.nothingWritten(f) + nothingDeferred(x), false // what comes with the COMMIT comes too late
 }
 
 // boundable reports that the flight's statement can bound itself in the form
@@ -129,8 +131,9 @@ func (p *postgres) boundable(f *Flight) bool {
 // nothingWritten is true, and has the server refuse from then on whatever writes:
 // large objects only since version 16. Where a function may change some, and there are
 // any, it is false.
-func (p *postgres) nothingWritten() string {
-	const text = `pg_catalog.set_config('transaction_read_only', 'on', true) = 'on'
+func (p *postgres) nothingWritten(f *Flight) string {
+	text := p.unruled(f) + `
+ AND pg_catalog.set_config('transaction_read_only', 'on', true) = 'on'
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table)`
 	if p.major >= 16 || !p.objects {
 		return text
@@ -142,7 +145,7 @@ func (p *postgres) nothingWritten() string {
 // boundText is the statement that bounds itself. seal, if there is one, is a
 // condition by which nothing happens besides; seen says that it holds for the table
 // and not for its children.
-func boundText(f *Flight, seal string, seen bool) string {
+func (p *postgres) boundText(f *Flight, seal string, seen bool) string {
 	x, limit := &f.st.targets[0], f.op.Limit()
 	stmt := withoutEnd(&f.s.text)
 	if seen {
@@ -158,18 +161,24 @@ func boundText(f *Flight, seal string, seen bool) string {
 		verdict += " WHEN " + rows + " < " + strconv.FormatInt(least, 10) + " THEN " + raiseWith(raisedUnder, rows)
 	}
 	verdict += " END"
-	if seal != "" {
+	if seal == "" {
+		verdict = "CASE WHEN " + p.unruled(f) + "\n THEN " + verdict + " END"
+	} else {
 		verdict = "CASE WHEN " + seal + "\n THEN " + verdict + " ELSE " + raise(raisedUnsure) + " END"
 	}
-	return judgedText(f, stmt, verdict, limit)
+	return p.judgedText(f, stmt, verdict, limit)
 }
 
 // judgedText answers with the rows of the statement, or their number. The verdict is
 // NULL or raises: as the limit of what is read it is evaluated before the first row
 // is, and CASE evaluates in order, a subquery when it is reached. The statement would
 // run to its end even if nobody read its rows: who is unsure raises.
-func judgedText(f *Flight, stmt, verdict string, atMost int64) string {
-	if f.st.targets[0].op.Flags&sqlscan.Returning == 0 {
+func (p *postgres) judgedText(f *Flight, stmt, verdict string, atMost int64) string {
+	switch {
+	case f.st.targets[0].op.Flags&sqlscan.Returning != 0:
+	case p.showsRules(f):
+		stmt += "\nRETURNING tableoid"
+	default:
 		stmt += "\nRETURNING 1"
 	}
 	read := "FROM dbguard LIMIT " + verdict
@@ -196,8 +205,8 @@ func withoutEnd(t *sqlscan.Text) string {
 
 // verdict reads an error. The caller's text is run as it is written where the
 // error says nothing about it (class 25: a hidden write; 0A: a rule that WITH
-// does not support), or says it otherwise than without a guard (22 and 42: many
-// tell a position in the text).
+// does not support), or says it otherwise than without a guard (22, 3F and 42:
+// many tell a position in the text).
 func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again bool) {
 	state := sqlState(err)
 	switch word, value := raised(err); word {
@@ -209,6 +218,9 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 		return &dbguard.Count{Rows: f.op.Limit() + 1}, false
 	case raisedUnder:
 		return asCount(value), false
+	case raisedRuled:
+		p.ruled(f)
+		return nil, true
 	case raisedUnsure:
 		x := &f.st.targets[0]
 		delete(p.adding, x.raw)
@@ -217,6 +229,9 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 		return nil, true
 	}
 	switch {
+	case (state == "XX000" || state == "42703") && p.showsRules(f): // internal_error, undefined_column
+		p.ruled(f)
+		return nil, true
 	case state == "25006" && f.sealed:
 		p.costly.add(f.st.op.Text)
 		return nil, true
@@ -231,7 +246,7 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 }
 
 // otherwise are the classes of errors that may read otherwise than without a guard.
-var otherwise = []string{"22", "25", "42"}
+var otherwise = []string{"22", "25", "3F", "42"}
 
 // undid notes that counters hold what the server has undone, for relations that
 // are no longer locked.

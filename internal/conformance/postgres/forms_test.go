@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +26,7 @@ func TestErrors(t *testing.T) {
 		"UPDATE t SET v = 1, v = 2 WHERE id = 1",
 		"DELETE FROM t WHERE id = 1 RETURNING nothing",
 		"DELETE FROM t WHERE CURRENT OF c",
+		"DELETE FROM t WHERE id = '1'::missing.number",
 	}
 	onBoth(t, func(t *testing.T, w *world) {
 		for _, text := range texts {
@@ -206,4 +209,41 @@ func TestTimeouts(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 19, w.count("t"))
 	})
+}
+
+// The rows of RETURNING are read before the caller sees them, and something else may
+// be sent behind them: what pgx tells of their columns is gone by then.
+func TestColumnTypesOfReturning(t *testing.T) {
+	texts := []string{
+		"UPDATE t SET v = v + 1 WHERE id = 1 RETURNING id, v::numeric(5, 2), 'x'::varchar(7)",
+		"UPDATE t SET v = nextval('s') WHERE id = 1 RETURNING id, v::text",
+		"DELETE FROM parent WHERE id = 1 RETURNING id, true",
+	}
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change("CREATE SEQUENCE s")
+		for _, text := range texts {
+			want := w.columns(w.direct, text)
+			assert.NotEmpty(t, want)
+			assert.Equal(t, want, w.columns(w.db, text), text)
+		}
+	})
+}
+
+// columns are the types of the columns that a text answers with, in a transaction that
+// is taken back.
+func (w *world) columns(db *sql.DB, text string) (kinds []string) {
+	tx, err := db.Begin()
+	require.NoError(w.t, err)
+	defer tx.Rollback()
+	rows, err := tx.QueryContext(atMost(w.t, 9), text)
+	require.NoError(w.t, err)
+	defer rows.Close()
+	types, err := rows.ColumnTypes()
+	require.NoError(w.t, err)
+	for _, c := range types {
+		length, sized := c.Length()
+		precision, scale, measured := c.DecimalSize()
+		kinds = append(kinds, fmt.Sprint(c.Name(), c.DatabaseTypeName(), c.ScanType(), length, sized, precision, scale, measured))
+	}
+	return kinds
 }

@@ -1,0 +1,43 @@
+package engine
+
+import "github.com/dbguard/dbguard-go/internal/sqlscan"
+
+// A rule may put another statement in the place of the caller's, INSTEAD, with rows
+// of its own: that one has passed the server's check whether it may write before
+// anything of ours is evaluated. But its RETURNING answers for the columns of the table
+// alone, so that the server refuses a rule where tableoid is asked for (XX000,
+// rewriteRuleAction in its source), which each table has. A view may have such a column
+// of its own, and a table with a rule behind it: there, and where the caller's RETURNING
+// stands, the catalogue is asked.
+
+// showsRules reports that the statement's RETURNING is ours, and can ask for tableoid.
+func (p *postgres) showsRules(f *Flight) bool {
+	x := &f.st.targets[0]
+	return isRegclass(x) && x.op.Flags&(sqlscan.Multi|sqlscan.Returning) == 0 && !p.asking.has(f.st.op.Text)
+}
+
+// unruled raises where a rule may have put another statement in the caller's place.
+func (p *postgres) unruled(f *Flight) string {
+	x := &f.st.targets[0]
+	if p.showsRules(f) {
+		return `CASE WHEN pg_catalog.pg_relation_filenode(` + regclass(x) + `) IS NOT NULL THEN true ELSE ` + raise(raisedRuled) + ` IS NULL END`
+	}
+	none := `NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_type <> '1')`
+	if isRegclass(x) {
+		none = `(EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND c.relkind IN ('r', 'p') AND NOT c.relhasrules)
+ OR ` + none + `)`
+	}
+	// A snapshot that is older than the lock may not show a rule.
+	return `CASE WHEN pg_catalog.current_setting('transaction_isolation') = 'read committed' AND ` + none + `
+ THEN true ELSE ` + raise(raisedRuled) + ` IS NULL END`
+}
+
+// ruled notes that there is a rule, or that the table is none: then the catalogue is
+// asked, which knows better.
+func (p *postgres) ruled(f *Flight) {
+	if p.showsRules(f) {
+		p.asking.add(f.st.op.Text)
+	} else {
+		p.unfit.add(f.st.op.Text)
+	}
+}
