@@ -87,7 +87,7 @@ func runs(t *sqlscan.Text) bool {
 			// The others must not be preceded by a question: LOCK TABLE and SET
 			// TRANSACTION come before the transaction's snapshot.
 			how := keyword(t, op)
-			if how == "DECLARE" || how == "SET" && t.Dialect == sqlscan.MySQL && (containsFold(t.Source, "select") || containsFold(t.Source, "table")) {
+			if how == "DECLARE" || how == "EXECUTE" || how == "SET" && t.Dialect == sqlscan.MySQL && (containsFold(t.Source, "select") || containsFold(t.Source, "table")) {
 				return true // SET @a = (SELECT …)
 			}
 		default:

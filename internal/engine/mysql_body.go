@@ -204,7 +204,7 @@ func routinesCalled(t *sqlscan.Text, from, to int32) (names [][]string) {
 		case start >= 0 && tok.Kind == sqlscan.Punct && tok.Byte == '.':
 			dot = true
 		default:
-			if start >= 0 && tok.Kind == sqlscan.Punct && tok.Byte == '(' && mayBeStored(t.Source[start:end]) {
+			if start >= 0 && tok.Kind == sqlscan.Punct && tok.Byte == '(' && mayBeStored(t.Source[start:tok.Pos]) {
 				names = append(names, nameParts(t, sqlscan.Span{Start: start, End: end}))
 			}
 			start, dot = -1, false
@@ -213,7 +213,8 @@ func routinesCalled(t *sqlscan.Text, from, to int32) (names [][]string) {
 	return names
 }
 
-// mayBeStored asks the classifier, which knows the server's own functions.
+// mayBeStored asks the classifier, which knows the server's own functions. The name
+// is as it is written, with the gap behind it.
 func mayBeStored(name string) bool {
 	var t sqlscan.Text
 	sqlscan.Classify(&t, "SELECT "+name+"(1)", sqlscan.MySQL, sqlscan.MySQL.DefaultMode())

@@ -103,8 +103,13 @@ func (m *mysql) behind(text string, mode sqlscan.Mode) (all hiddenView) {
 		return all
 	}
 	t := sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: mode}
+	runs := containsFold(text, "execute") // what a string says
 	for tok := range tokens(&t, 0, int32(len(text))) {
 		switch tok.Kind {
+		case sqlscan.String:
+			if runs {
+				all.add(m.behind(sqlscan.Unquote(text[tok.Pos:tok.End]), mode))
+			}
 		case sqlscan.Word, sqlscan.QuotedIdent:
 			name := strings.ToLower(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
 			if view, ok := m.views[name]; ok {

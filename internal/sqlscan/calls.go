@@ -28,9 +28,15 @@ func (p *parser) callCheck() {
 	if p.prev.Kind == QuotedIdent {
 		name = Unquote(name)
 	}
-	if p.prevDot && !p.catalog() || !known(name, p.s.dialect) {
+	if p.prevDot && !p.catalog() || p.stored() || !known(name, p.s.dialect) {
 		p.t.Calls = true
 	}
+}
+
+// stored reports that the name before the parenthesis may be a stored function's
+// whatever it is: to MySQL, count is its own only without quotes and without a gap.
+func (p *parser) stored() bool {
+	return p.s.dialect == MySQL && (p.prev.Kind == QuotedIdent || p.prev.End < p.tok.Pos)
 }
 
 // setConfig looks at the arguments of PostgreSQL's set_config here, which is SET

@@ -220,12 +220,34 @@ func (p *parser) createView(at Token, flags Flags, materialized bool) {
 	p.addOn(kind, at, p.name(), flags|View)
 	calls := p.t.Calls
 	p.noCall = p.is('(')
+	if materialized && p.s.dialect == ClickHouse {
+		p.refreshes()
+	}
 	p.walk(sAs)
 	if p.accept(kwAs) {
 		p.rest()
 	}
 	if !materialized {
 		p.t.Calls = calls
+	}
+}
+
+// refreshes reads REFRESH … [APPEND] TO table of ClickHouse: without APPEND what is
+// in the table is replaced, at once and then on schedule.
+func (p *parser) refreshes() {
+	at, refresh, empties := p.tok, false, true
+	for !p.failed && !p.atEnd() && p.kw != kwAs && p.kw != kwSelect && !p.is('(') {
+		switch {
+		case p.kw == kwRefresh:
+			at, refresh = p.tok, true
+		case p.tok.Kind == Word && equalFold(p.s.Text(p.tok), "append"):
+			empties = false
+		case p.kw == kwTo && refresh && empties:
+			p.next()
+			p.addOn(Truncate, at, p.name(), 0)
+			return
+		}
+		p.next()
 	}
 }
 

@@ -16,7 +16,17 @@ func (p *parser) insert() {
 		}
 		p.next()
 	}
+	if equalFold(p.s.Text(p.tok), "overwrite") && p.overwrites() {
+		p.fail("INSERT OVERWRITE, which empties the table first on servers that have it")
+		return
+	}
 	p.insertInto(p.insertTarget(kind, at, flags))
+}
+
+// overwrites reports that the word here is not the table's name: another follows.
+func (p *parser) overwrites() bool {
+	t, kw := p.peek()
+	return t.Kind == QuotedIdent || t.Kind == Word && (kw == kwTable || kw == kwInto || keywords[kw].sets&(sReserved|sQuery) == 0 && kw != kwAs && kw != kwSet && kw != kwValue && kw != kwFormat && kw != kwSettings)
 }
 
 // replace reads the REPLACE that is an INSERT, and ClickHouse's REPLACE TABLE.

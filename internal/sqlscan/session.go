@@ -169,6 +169,8 @@ func (p *parser) assign(name string, sp Span, at Token) {
 	switch {
 	case equalFold(name, "autocommit") && p.s.dialect == MySQL:
 		switch {
+		case !p.plainValue():
+			p.fail("autocommit is set to an expression, which may call anything")
 		case isOff(value):
 			p.add(Begin, at)
 		default: // also an expression: it may be 1
@@ -194,6 +196,12 @@ func (p *parser) valueText() string {
 		return "-" + p.s.Text(t)
 	}
 	return Unquote(text)
+}
+
+// plainValue reports a value of one word, number or variable.
+func (p *parser) plainValue() bool {
+	t, kw := p.peek()
+	return p.tok.Kind != Punct && (t.Kind == EOF || kw == kwFor || t.Kind == Punct && (t.Byte == ',' || t.Byte == ';' || t.Byte == '.'))
 }
 
 // charset notes a character set in which a backslash or a quote may be the

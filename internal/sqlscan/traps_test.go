@@ -71,6 +71,14 @@ func TestPostgreSQLTraps(t *testing.T) {
 
 func TestMySQLTraps(t *testing.T) {
 	checkReadings(t, []readingRow{
+		{"a function of the server's, in quotes somebody's", MySQL, "SELECT `count`(1)", "read; calls"},
+		{"a function of the server's, behind a gap somebody's", MySQL, "SELECT NOW ()", "read; calls"},
+		{"a column list behind a quoted name", MySQL, "INSERT INTO `t` (`a`) VALUES (1)", "Insert t rows 1"},
+		{"autocommit that a function says", MySQL, "SET autocommit = wipe()", "Unreadable"},
+		{"autocommit that a query says", MySQL, "SET a = 1, autocommit = (SELECT b FROM v)", "Unreadable"},
+		{"autocommit that a variable says", MySQL, "SET @@session.autocommit = @@global.autocommit, a = 1", "Commit"},
+		{"INSERT OVERWRITE empties the table", MySQL, "INSERT OVERWRITE t SELECT 1", "Unreadable"},
+		{"a table named overwrite", MySQL, "INSERT overwrite (a) VALUES (1)", "Insert overwrite rows 1"},
 		{"executable comments", MySQL, "/*! DELETE */ /*!50000 FROM t */", "Delete t"},
 		{"a version that only some servers run", MySQL, "DELETE FROM t /*!80000 WHERE id = 1 */", "Unreadable"},
 		{"a version that changes nothing", MySQL, "SELECT /*!80000 1, */ 2", "read"},
@@ -186,6 +194,11 @@ func TestSQLiteTraps(t *testing.T) {
 
 func TestClickHouseTraps(t *testing.T) {
 	checkReadings(t, []readingRow{
+		{"a view that replaces what is in its table", ClickHouse, "CREATE MATERIALIZED VIEW v REFRESH EVERY 1 HOUR TO d.t AS SELECT 1", "Define v view; Truncate d.t"},
+		{"a view that adds to its table", ClickHouse, "CREATE MATERIALIZED VIEW v REFRESH EVERY 1 HOUR APPEND TO t AS SELECT 1", "Define v view"},
+		{"a view that follows its source", ClickHouse, "CREATE MATERIALIZED VIEW v TO t AS SELECT refresh FROM u", "Define v view"},
+		{"INSERT OVERWRITE", ClickHouse, "INSERT OVERWRITE TABLE t SELECT 1", "Unreadable"},
+		{"a table named overwrite", ClickHouse, "INSERT overwrite FORMAT CSV 1", "Insert overwrite"},
 		{"comments nest", ClickHouse, "SELECT 1 /* /* */ ; DROP TABLE t */", "read"},
 		{"two dashes are a comment", ClickHouse, "SELECT 1 --1; DROP TABLE t", "read"},
 		{"heredocs", ClickHouse, "SELECT $a$ ; DROP TABLE t $a$", "read"},

@@ -19,6 +19,9 @@ var wiping = []string{
 	"CREATE VIEW w AS SELECT f() AS a", "CREATE VIEW over_w AS SELECT a + 1 AS a FROM w", "CREATE VIEW plain AS SELECT id FROM item",
 }
 
+// counting is a function that has its name from the server's own.
+var counting = []string{"CREATE FUNCTION `count`(a INT) RETURNS INT MODIFIES SQL DATA BEGIN DELETE FROM child WHERE r = 1; RETURN 0; END"}
+
 func TestAStoredFunctionBehindAView(t *testing.T) {
 	texts := []struct {
 		name, text string
@@ -31,6 +34,10 @@ func TestAStoredFunctionBehindAView(t *testing.T) {
 		{"behind a DELETE", "DELETE FROM item WHERE id = (SELECT a + 1 FROM w)", nil},
 		{"DO", "DO (SELECT a FROM w)", nil},
 		{"in a function that is called", "SELECT g()", []string{"CREATE FUNCTION g() RETURNS INT RETURN (SELECT a FROM w)"}},
+		{"a string that is run", "EXECUTE IMMEDIATE 'SELECT a FROM w'", nil},
+		{"a function with the name of the server's, quoted", "SELECT `count`(1)", counting},
+		{"a function with the name of the server's, behind a gap", "SELECT COUNT/**/(1)", counting},
+		{"such a one in a trigger", "INSERT INTO item VALUES (2, 0)", append(counting, "CREATE TRIGGER trg BEFORE INSERT ON item FOR EACH ROW SET NEW.n = count (1)")},
 		{"in a trigger", "INSERT INTO item VALUES (2, 0)", []string{"CREATE TRIGGER trg BEFORE INSERT ON item FOR EACH ROW SET NEW.n = (SELECT a FROM over_w)"}},
 	}
 	for _, tt := range texts {
