@@ -244,6 +244,11 @@ func (c *sqliteCounter) inMain() bool {
 	return c.own != 0 && len(homes) == 1 && homes[0] == "main" && !c.schema.views[c.table]
 }
 
+// inView reports that the statement names a view: it has no rows of its own.
+func (c *sqliteCounter) inView() bool {
+	return c.schema.views[c.table] && len(c.schema.homes[c.table]) == 0
+}
+
 // together is the count of several statements, which cannot be told apart.
 func (c *sqliteCounter) together(all int64, credits []int64) dbguard.Count {
 	for _, n := range credits {
@@ -269,7 +274,7 @@ func (c *sqliteCounter) apart(direct, hidden int64, credits []int64) dbguard.Cou
 	case c.own&rowsReplaced != 0 && c.own&rowsAdded == 0: // UPDATE OR REPLACE
 		named = direct - min(grown, 0)
 	case c.own&(rowsChanged|rowsReplaced) != 0 && c.own&rowsAdded != 0 && own == nil:
-		if named = c.most; c.own&rowsReplaced == 0 {
+		if named = c.most; c.own&rowsReplaced == 0 || c.inView() {
 			named = min(direct, c.most)
 		}
 	case c.own&rowsReplaced != 0:

@@ -73,6 +73,16 @@ var counted = []struct {
 		"INSERT INTO w VALUES (2, 7)", 2,
 	},
 	{
+		"REPLACE into a view whose trigger logs",
+		[]string{"CREATE VIEW w AS SELECT * FROM item", "CREATE TRIGGER i INSTEAD OF INSERT ON w BEGIN INSERT INTO log VALUES ('w', NEW.id); END"},
+		"REPLACE INTO w VALUES (1, 0), (2, 0)", 0,
+	},
+	{
+		"REPLACE into a view, which its trigger follows",
+		[]string{"CREATE VIEW w AS SELECT * FROM item", "CREATE TRIGGER i INSTEAD OF INSERT ON w BEGIN INSERT INTO item VALUES (NEW.id, NEW.v); END"},
+		"REPLACE INTO w VALUES (1, 5), (2, 5), (100, 5)", 2,
+	},
+	{
 		"DELETE from a view whose trigger inserts",
 		[]string{"CREATE VIEW w AS SELECT * FROM item", "CREATE TRIGGER i INSTEAD OF DELETE ON w BEGIN INSERT INTO log VALUES ('view', OLD.id); END"},
 		"DELETE FROM w WHERE id <= 5", 0,
