@@ -75,7 +75,7 @@ func clausesOf(t *sqlscan.Text, x *target) clauses {
 	if c.rest < 0 {
 		c.rest = c.end
 	}
-	c.odd = c.odd || x.op.Kind == sqlscan.Update && c.set < 0 || executes(t.Source)
+	c.odd = c.odd || x.op.Kind == sqlscan.Update && c.set < 0 || executes(t.Source) || remembers(t.Source)
 	return c
 }
 
@@ -126,6 +126,10 @@ func equals(f *Flight, x *target) (columns []string) {
 func executes(text string) bool {
 	return strings.Contains(text, "/*!") || strings.Contains(text, "/*M!")
 }
+
+// remembers reports a text that sets variables of the session's on the way. They keep
+// what they were set to when the rest is undone: it must not run, or be asked, twice.
+func remembers(text string) bool { return strings.Contains(text, ":=") }
 
 // identifiers are the names and bare words of a text.
 func identifiers(text string) func(yield func(string) bool) {

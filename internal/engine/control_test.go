@@ -174,19 +174,19 @@ func TestAskDialect(t *testing.T) {
 func TestModeIsAsked(t *testing.T) {
 	text := `SELECT '\'; DELETE FROM t; -- '`
 	r := newRig(t, my)
-	r.conn.on("SELECT @@sql_mode", "ANSI_QUOTES,NO_BACKSLASH_ESCAPES")
+	r.conn.on("SELECT CONCAT(@@sql_mode, '/', @@character_set_client)", "ANSI_QUOTES,NO_BACKSLASH_ESCAPES")
 	require.False(t, r.IsRead(text), "not before the mode is known")
 	_, err := r.Start(atMost(1), text, 0)
 	require.ErrorIs(t, err, dbguard.Stacked, "the string ends at the second quote")
 
 	r = newRig(t, my)
-	r.conn.on("SELECT @@sql_mode", "STRICT_TRANS_TABLES")
+	r.conn.on("SELECT CONCAT(@@sql_mode, '/', @@character_set_client)", "STRICT_TRANS_TABLES")
 	f, err := r.Start(atMost(1), text, 0)
 	require.NoError(t, err)
 	assert.Nil(t, f)
 	assert.True(t, r.IsRead(text))
 	_, err = r.Start(atMost(1), "SET sql_mode = 'NO_BACKSLASH_ESCAPES'", 0)
 	require.NoError(t, err)
-	r.conn.on("SELECT @@sql_mode", "NO_BACKSLASH_ESCAPES")
+	r.conn.on("SELECT CONCAT(@@sql_mode, '/', @@character_set_client)", "NO_BACKSLASH_ESCAPES")
 	assert.False(t, r.IsRead(text), "the mode has changed")
 }

@@ -20,11 +20,16 @@ func (s *Session) lookUp(ctx context.Context, st *statement) error {
 	}
 	acts, targets := st.op.Acts[:0], st.targets[:0]
 	st.moot = len(st.targets) > 0 && st.op.Statements == 1
+	renames := false
 	for i := range st.targets {
 		found, err := s.concerns(ctx, st.op.Acts[i].Verb, &st.targets[i])
+		if err == nil && st.op.Statements > 1 {
+			found, err = s.laterConcerns(ctx, &st.targets[i], found, st.op.Acts[i].Verb == dbguard.Create, renames)
+		}
 		if err != nil {
 			return err
 		}
+		renames = renames || st.op.Acts[i].Verb == dbguard.Reshape
 		st.moot = st.moot && found == missing
 		if found == existing {
 			acts, targets = append(acts, st.op.Acts[i]), append(targets, st.targets[i])
@@ -32,6 +37,23 @@ func (s *Session) lookUp(ctx context.Context, st *statement) error {
 	}
 	st.op.Acts, st.targets = acts, targets
 	return nil
+}
+
+// laterConcerns is what concerns says, in a text of several statements: those before
+// may have removed the temporary table that another is behind, or have given a table
+// the name that was free.
+func (s *Session) laterConcerns(ctx context.Context, x *target, found existence, creates, renames bool) (existence, error) {
+	m, ok := s.backend.(*mysql)
+	switch {
+	case creates:
+	case found == missing && renames:
+		return existing, nil
+	case found == temporary && ok:
+		is := "SELECT 1 FROM information_schema.TABLES t WHERE t.TABLE_TYPE <> 'TEMPORARY' AND " + m.tableIs(x.name)
+		err := m.conn.Query(ctx, is, func([]any) error { found = existing; return nil })
+		return found, err
+	}
+	return found, nil
 }
 
 // given is the file of an ATTACH that names it by its only argument.

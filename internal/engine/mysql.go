@@ -89,8 +89,14 @@ func (m *mysql) knock(ctx context.Context) error {
 }
 
 func (m *mysql) mode(ctx context.Context) (sqlscan.Mode, error) {
-	text, err := askText(ctx, m.conn, "SELECT @@sql_mode")
-	return modeOf(text), err
+	text, err := askText(ctx, m.conn, "SELECT CONCAT(@@sql_mode, '/', @@character_set_client)")
+	sqlMode, charset, _ := strings.Cut(text, "/")
+	mode := modeOf(sqlMode)
+	switch charset {
+	case "big5", "cp932", "gb18030", "gbk", "sjis":
+		mode |= sqlscan.WideLetters
+	}
+	return mode, err
 }
 
 // state asks by a savepoint: outside of a transaction it leaves no trace, and

@@ -44,7 +44,7 @@ func apart(t mysqlTable, assigned string) string {
 	}
 	return "NOT EXISTS (SELECT 1 FROM information_schema.STATISTICS s LEFT JOIN information_schema.COLUMNS c ON " + t.rows("c.") +
 		" AND c.COLUMN_NAME = s.COLUMN_NAME WHERE " + t.rows("s.") + " AND (s.COLUMN_NAME IN (" + strings.Join(names, ", ") +
-		") OR COALESCE(c.EXTRA, 'unseen') NOT IN ('', 'auto_increment')))"
+		") OR CHAR_LENGTH(COALESCE(c.EXTRA, 'unseen')) > 0 AND COALESCE(c.EXTRA, 'unseen') <> 'auto_increment'))" // not <> '': that may be NULL
 }
 
 // assignsFirst is the first column that SET names.

@@ -15,9 +15,12 @@ type hiddenView struct {
 }
 
 // Views are what hides code here: a stored function is called by its name, or by
-// that of a view. Where there is no stored function, no view is looked at.
+// that of a view. Where there is no stored function, no view is looked at. One that
+// has the name of a function of the server's own hides behind that: where the other
+// is called with a space before the parenthesis, or in quotes, or this server lacks
+// it, the stored one is run.
 const (
-	functionsThere = "SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE_TYPE = 'FUNCTION' AND ROUTINE_SCHEMA NOT IN ('sys', 'mysql') LIMIT 1"
+	functionsThere = "SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_TYPE = 'FUNCTION' AND ROUTINE_SCHEMA NOT IN ('sys', 'mysql')" + everything
 	viewsThere     = "SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ('sys', 'mysql', 'information_schema', 'performance_schema')" + everything
 )
 
@@ -25,7 +28,15 @@ const (
 func (m *mysql) hidden(ctx context.Context) (*hiddenCode, error) {
 	m.views = nil
 	there := false
-	err := m.conn.Query(ctx, functionsThere, func([]any) error { there = true; return nil })
+	err := m.conn.Query(ctx, functionsThere, func(v []any) error {
+		if !there {
+			there, m.views = true, map[string]hiddenView{}
+		}
+		if name := strings.ToLower(asText(v[0])); sqlscan.NoCall(name, sqlscan.MySQL) {
+			m.views[name] = hiddenView{routines: [][]string{{name}}}
+		}
+		return nil
+	})
 	if err == nil && there {
 		err = m.readViews(ctx)
 	}
@@ -56,7 +67,6 @@ func (m *mysql) readViews(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.views = map[string]hiddenView{}
 	for found := true; found; { // until no view is found that reads from one
 		found = false
 		for _, view := range all {

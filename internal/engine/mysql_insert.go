@@ -114,7 +114,7 @@ func opened(x *target) string {
 
 // additionOf are the parts of an INSERT of values; odd is any other.
 func additionOf(t *sqlscan.Text, x *target) clauses {
-	c := clauses{end: int32(len(t.Source)), odd: executes(t.Source)}
+	c := clauses{end: int32(len(t.Source)), odd: executes(t.Source) || remembers(t.Source)}
 	valued := false
 	for tok := range tokens(t, x.op.Object.End, int32(len(t.Source))) {
 		switch {

@@ -37,6 +37,8 @@ type statement struct {
 	reshapes bool
 	// quiet says that its INSERTs are known to do nothing but add rows.
 	quiet bool
+	// roles says that the account may play another role from then on.
+	roles bool
 	// queries says that the rows of an INSERT may come of a query, and so of a
 	// view, which calls whatever it likes.
 	queries bool
@@ -61,6 +63,7 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		System: s.backend.system(), Namespace: s.name, Statements: t.Statements,
 	}}
 	closed := s.readControl(t, st)
+	st.roles = s.dialect == sqlscan.MySQL && containsFold(t.Source, "role")
 	for i := range t.Ops {
 		op := &t.Ops[i]
 		st.kinds = append(st.kinds, op.Kind)

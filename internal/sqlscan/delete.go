@@ -1,5 +1,7 @@
 package sqlscan
 
+import "strings"
+
 // delete reads DELETE in all its forms, the joined ones of MySQL included.
 func (p *parser) delete() {
 	at := p.tok
@@ -201,6 +203,9 @@ func (p *parser) where(i int, stop set) {
 	p.t.Ops[i].Filter = Filtered
 	if !p.failed && !current && alwaysTrue(p.s.src, p.s.dialect, p.s.mode, sp) {
 		p.t.Ops[i].Filter = AlwaysTrue
+		if strings.Contains(p.s.src[sp.Start:sp.End], "||") { // MySQL: it may be no OR
+			p.s.modeMatters = true
+		}
 	}
 }
 

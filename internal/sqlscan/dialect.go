@@ -38,6 +38,10 @@ const (
 	// PipesAsConcat makes || concatenation instead of OR (MySQL: sql_mode
 	// PIPES_AS_CONCAT, which ANSI and ORACLE include).
 	PipesAsConcat
+	// WideLetters makes a backslash or a backtick the second byte of a letter, where
+	// it stands behind a byte of 0x80 or more (MySQL: character_set_client gbk, sjis,
+	// big5 and others). What holds one cannot be read.
+	WideLetters
 )
 
 // DefaultMode is the state in which a server of this dialect starts a session.

@@ -28,6 +28,9 @@ func (s *Scanner) quoteEnd(i int, quote byte, escapes bool) int {
 	for i < len(src) {
 		switch src[i] {
 		case quote:
+			if quote == '`' && s.wide(i) {
+				return -1
+			}
 			if i > 0 && src[i-1] == '\\' {
 				s.noteMode(quote, escapes)
 			}
@@ -36,6 +39,9 @@ func (s *Scanner) quoteEnd(i int, quote byte, escapes bool) int {
 			}
 			i += 2
 		case '\\':
+			if s.wide(i) {
+				return -1
+			}
 			if escapes {
 				if s.followedBy(i, quote) {
 					s.noteMode(quote, escapes)
@@ -48,6 +54,15 @@ func (s *Scanner) quoteEnd(i int, quote byte, escapes bool) int {
 		}
 	}
 	return -1
+}
+
+// wide reports that the byte may be the second of a letter.
+func (s *Scanner) wide(i int) bool {
+	if s.dialect != MySQL || i == 0 || s.src[i-1] < 0x80 {
+		return false
+	}
+	s.modeMatters = true
+	return s.mode&WideLetters != 0
 }
 
 // noteMode notes a backslash before a quote, in a string whose escapes are the
@@ -88,6 +103,9 @@ func (s *Scanner) continued(i int) int {
 
 // scanQuoted reads an identifier in quotes.
 func (s *Scanner) scanQuoted(start int, quote byte) Token {
+	if quote == '`' && s.wide(start) {
+		return s.illegal(start, len(s.src))
+	}
 	if end := s.quoteEnd(start+1, quote, s.traits.identEscapes); end >= 0 {
 		return s.token(QuotedIdent, start, end)
 	}

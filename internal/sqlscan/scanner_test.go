@@ -185,3 +185,23 @@ func FuzzScan(f *testing.F) {
 		}
 	})
 }
+
+// A letter may end in a backslash or a backtick: that is asked, and then not read.
+func TestLettersOfTwoBytes(t *testing.T) {
+	for _, src := range []string{"SELECT '\x95\x5c', f() -- '", "SELECT \"\x95\x5c\"", "SELECT 1 AS `\x95``, f() -- `", "SELECT 1 AS \x95`, f() -- `"} {
+		var x Text
+		Classify(&x, src, MySQL, MySQL.DefaultMode())
+		if !x.ModeMatters {
+			t.Errorf("%q: the mode matters", src)
+		}
+		Classify(&x, src, MySQL, MySQL.DefaultMode()|WideLetters)
+		if x.IsRead() || x.Ops[0].Kind != Unreadable {
+			t.Errorf("%q: it can be read", src)
+		}
+	}
+	var x Text
+	Classify(&x, "SELECT 'é', '\\n', `éa` FROM t", MySQL, MySQL.DefaultMode()|WideLetters)
+	if !x.IsRead() || x.ModeMatters {
+		t.Error("letters alone are read")
+	}
+}

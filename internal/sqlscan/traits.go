@@ -126,6 +126,7 @@ func dialectClasses(d Dialect, set func(bytes string, c class)) {
 		set("{}", cPlain)
 		set("$", cWord|wordByte)
 		set("#", cHash)
+		set("[]", cIllegal) // quotes of sql_mode MSSQL, and nothing else
 	case SQLite:
 		set("[", cBracket)
 		set("\xef", cHigh|wordByte)

@@ -117,6 +117,7 @@ func TestMySQLTraps(t *testing.T) {
 		{"ALTER IGNORE removes rows", MySQL, "ALTER ONLINE IGNORE TABLE t ADD UNIQUE (a)", "Alter t do-nothing"},
 		{"a mode set in the text", MySQL, `SET sql_mode='NO_BACKSLASH_ESCAPES'; SELECT '\'; DELETE FROM t; -- '`, "Session; Unreadable"},
 		{"a character set in the text", MySQL, "SET NAMES gbk; SELECT 1", "Session; Unreadable"},
+		{"quotes of sql_mode MSSQL", MySQL, "SELECT 1 AS [ -- ], f()", "Unreadable"},
 		{"a harmless character set", MySQL, "SET NAMES utf8mb4; SELECT 1", "Session"},
 		{"SET STATEMENT", MySQL, "SET STATEMENT max_statement_time=1, foreign_key_checks=0 FOR DELETE FROM t", "GuardOff foreign_key_checks; Delete/run t"},
 		{"ANALYZE runs", MySQL, "ANALYZE FORMAT=JSON DELETE FROM t", "Delete/run t"},

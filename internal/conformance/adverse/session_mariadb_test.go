@@ -1,0 +1,141 @@
+package adverse
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+const wipe = "MODIFIES SQL DATA BEGIN DELETE FROM child WHERE r = 1; RETURN 0; END"
+
+// Under EMPTY_STRING_IS_NULL a comparison with an empty string says nothing.
+func TestAGeneratedKeyWhereNothingIsEmpty(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		g.others(t, "CREATE TABLE p (id INT PRIMARY KEY, a INT, g INT AS (a * 10) STORED, KEY (g))", "INSERT INTO p (id, a) VALUES (1, 1), (2, 2)",
+			"CREATE TABLE kid (id INT PRIMARY KEY, r INT, FOREIGN KEY (r) REFERENCES p (g) ON UPDATE CASCADE)", "INSERT INTO kid VALUES (1, 10), (2, 10)")
+		c, ctx := g.conn(t), dbguard.AtMost(t.Context(), 1)
+		exec(t, c, "SET sql_mode = 'EMPTY_STRING_IS_NULL'")
+		const text = "UPDATE p SET a = ? WHERE id = ?"
+		for i := range 4 { // whatever is remembered of the columns, is remembered now
+			_, err := c.ExecContext(ctx, text, 20+i, 2)
+			require.NoError(t, err)
+			time.Sleep(120 * time.Millisecond)
+		}
+		_, err := c.ExecContext(ctx, text, 9, 1)
+		require.ErrorIs(t, err, dbguard.OverLimit)
+		assert.Equal(t, 2, g.rows(t, "kid WHERE r = 10"))
+	})
+}
+
+// In some character sets a backslash or a backtick may be the second byte of a letter.
+func TestLettersThatEndInABackslash(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		g.others(t, "CREATE FUNCTION f() RETURNS INT "+wipe)
+		texts := []string{"SELECT '\x95\x5c', f() -- '", "SELECT '\x95\x5c'; DELETE FROM t -- '", "SELECT 1 AS `\x95\x60`, f() -- `"}
+		for _, charset := range []string{"gbk", "sjis", "cp932"} {
+			in := g.guardedAt(t, g.DSN+"&charset="+charset)
+			for _, text := range texts {
+				_, err := in.ExecContext(t.Context(), text)
+				require.ErrorIs(t, err, dbguard.Unreadable, charset)
+			}
+			_, err := g.db.ExecContext(t.Context(), `SELECT 'é\n'`) // asks what is set
+			require.NoError(t, err)
+			exec(t, g.db, "SET NAMES "+charset)
+			_, err = g.db.ExecContext(t.Context(), texts[0])
+			require.ErrorIs(t, err, dbguard.Unreadable, charset)
+			exec(t, g.db, "SET NAMES utf8mb4")
+		}
+		assert.Equal(t, 14, g.rows(t, "t")+g.rows(t, "child"))
+	})
+}
+
+// sql_mode MSSQL has quotes of its own.
+func TestBracketsThatQuote(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		g.others(t, "CREATE FUNCTION f() RETURNS INT "+wipe)
+		exec(t, g.db, "SET sql_mode = 'MSSQL'")
+		_, err := g.db.ExecContext(t.Context(), "SELECT 1 AS [ -- ], f()")
+		require.ErrorIs(t, err, dbguard.Unreadable)
+		assert.Equal(t, 5, g.rows(t, "child"))
+	})
+}
+
+// A stored function may have the name of one of the server's own.
+func TestAFunctionWithTheNameOfAnother(t *testing.T) {
+	for name, call := range map[string]string{"mid": "mid (1)", "count": "`count`(1)", "any_value": "any_value(1)"} {
+		each(t, onMariaDB, func(t *testing.T, g *ground) {
+			g.others(t, "CREATE FUNCTION `"+name+"`(a INT) RETURNS INT "+wipe, "CREATE TABLE item (id INT)",
+				"CREATE TRIGGER trg AFTER DELETE ON t FOR EACH ROW SET @a = "+call, "CREATE VIEW w AS SELECT "+call+" AS a")
+			for _, text := range []string{"SELECT " + call, "INSERT INTO item VALUES (" + call + ")", "DELETE FROM t WHERE id = 1", "SELECT a FROM w"} {
+				_, err := g.db.ExecContext(dbguard.AtMost(t.Context(), 4), text)
+				require.ErrorIs(t, err, dbguard.OverLimit, text)
+			}
+			_, err := g.db.ExecContext(t.Context(), "SELECT MID('abc', 2), COUNT(*) FROM item")
+			require.NoError(t, err)
+			assert.Equal(t, 5, g.rows(t, "child"))
+		})
+	}
+}
+
+// A text of several statements may get a temporary table out of the way of another.
+func TestATableBehindATemporaryOne(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		c := g.conn(t)
+		exec(t, c, "CREATE TEMPORARY TABLE t (id INT)", "CREATE TEMPORARY TABLE mine (id INT)")
+		for _, text := range []string{
+			"DROP TABLE t; DROP TABLE t", "DROP TEMPORARY TABLE t; DROP TABLE t", "DROP TEMPORARY TABLE t; TRUNCATE TABLE t",
+			"ALTER TABLE t RENAME TO z; DROP TABLE t",
+		} {
+			_, err := c.ExecContext(dbguard.AtMost(t.Context(), 1), text)
+			require.ErrorIs(t, err, dbguard.ErrRefused, text)
+		}
+		_, err := c.ExecContext(dbguard.Allow(t.Context(), "test", dbguard.AlterTable("child")), "RENAME TABLE child TO x; DROP TABLE IF EXISTS x")
+		require.ErrorIs(t, err, dbguard.ErrRefused)
+		assert.Equal(t, 14, g.rows(t, "t")+g.rows(t, "child"))
+		exec(t, c, "TRUNCATE mine; DROP TABLE mine", "DROP TABLE IF EXISTS x; CREATE TABLE x (id INT)")
+	})
+}
+
+// What an account sees of triggers may depend on its role.
+func TestAnAccountThatLeavesItsRole(t *testing.T) {
+	for fires, text := range map[string]string{"DELETE": "DELETE FROM t WHERE id = 1", "INSERT": "INSERT INTO t VALUES (50, 0)"} {
+		each(t, onMariaDB, func(t *testing.T, g *ground) {
+			g.others(t, "CREATE ROLE seer", "GRANT TRIGGER ON *.* TO seer")
+			defer g.others(t, "DROP ROLE seer")
+			g.others(t, "CREATE TRIGGER trg AFTER "+fires+" ON t FOR EACH ROW DELETE FROM child WHERE r = 1")
+			db := g.guardedAt(t, g.account(t, "SELECT, INSERT, UPDATE, DELETE ON "+strings.Split(strings.Split(g.DSN, "/")[1], "?")[0]+".*", "seer"))
+			c, err := db.Conn(t.Context())
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = c.Close() })
+			exec(t, c, "SET ROLE seer", "UPDATE t SET n = 1 WHERE id = 9", "SET ROLE NONE")
+			_, err = c.ExecContext(dbguard.AtMost(t.Context(), 1), text)
+			require.ErrorIs(t, err, dbguard.OverLimit)
+			assert.Equal(t, 5, g.rows(t, "child"))
+		})
+	}
+}
+
+// A variable of the session's keeps what it was set to when the rest is undone.
+func TestVariablesAreSetOnce(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		g.others(t, "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON UPDATE CASCADE ON DELETE CASCADE")
+		c, ctx := g.conn(t), dbguard.AtMost(t.Context(), 9)
+		exec(t, c, "SET @i = 0")
+		_, err := c.ExecContext(ctx, "UPDATE t SET n = (@i := @i + 1) WHERE id < 4 ORDER BY id")
+		require.NoError(t, err)
+		assert.Equal(t, 3, g.rows(t, "t WHERE n = id AND id < 4"))
+	})
+}
+
+// || is OR, or puts texts together.
+func TestPipesThatPutTogether(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		exec(t, g.db, "SET sql_mode = PIPES_AS_CONCAT", "DELETE FROM t WHERE id = 1||2 OR id = 1")
+		assert.Equal(t, 8, g.rows(t, "t"))
+	})
+}
