@@ -95,6 +95,10 @@ func (m *mysql) mode(ctx context.Context) (sqlscan.Mode, error) {
 	switch charset {
 	case "big5", "cp932", "gb18030", "gbk", "sjis":
 		mode |= sqlscan.WideLetters
+	case "armscii8", "cp1250", "dec8", "geostd8", "greek", "hebrew", "latin1", "latin2", "latin5", "latin7":
+		mode |= sqlscan.SpaceA0
+	case "cp852", "cp866", "keybcs2":
+		mode |= sqlscan.SpaceFF
 	}
 	return mode, err
 }

@@ -42,6 +42,10 @@ const (
 	// it stands behind a byte of 0x80 or more (MySQL: character_set_client gbk, sjis,
 	// big5 and others). What holds one cannot be read.
 	WideLetters
+	// SpaceA0 and SpaceFF make that byte white space (MySQL: character_set_client
+	// latin1, cp866 and others).
+	SpaceA0
+	SpaceFF
 )
 
 // DefaultMode is the state in which a server of this dialect starts a session.

@@ -34,6 +34,15 @@ func (s *Scanner) Init(text string, d Dialect, m Mode) {
 		src: text, classes: &classesOf[d], traits: &traitsOf[d],
 		dialect: d, mode: m, stray: len(text),
 	}
+	if d == MySQL && (strings.IndexByte(text, 0xa0) >= 0 || strings.IndexByte(text, 0xff) >= 0) {
+		s.modeMatters = true
+		switch {
+		case m&SpaceA0 != 0:
+			s.classes = &classesA0
+		case m&SpaceFF != 0:
+			s.classes = &classesFF
+		}
+	}
 	// PostgreSQL and SQLite end a text at a NUL, wherever it stands: what
 	// follows is invisible to them and visible to us.
 	if !s.traits.nulInStrings {

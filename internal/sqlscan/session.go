@@ -213,6 +213,7 @@ func (p *parser) charset() {
 	v := p.valueText()
 	for _, safe := range [...]string{"utf8", "utf8mb3", "utf8mb4", "utf-8", "unicode", "latin1", "ascii", "binary", "default", "sql_ascii"} {
 		if equalFold(v, safe) {
+			p.distrust = p.distrust || safe == "latin1" && strings.IndexByte(p.s.src, 0xa0) >= 0
 			return
 		}
 	}

@@ -138,3 +138,12 @@ func dialectClasses(d Dialect, set func(bytes string, c class)) {
 		}
 	}
 }
+
+// classesA0 and classesFF are MySQL's where that byte is white space.
+var classesA0, classesFF = spaced(0xa0), spaced(0xff)
+
+func spaced(b byte) [256]class {
+	t := classesOf[MySQL]
+	t[b] = cSpace
+	return t
+}

@@ -54,6 +54,23 @@ func TestLettersThatEndInABackslash(t *testing.T) {
 	})
 }
 
+// In some, a byte that is a letter elsewhere is white space.
+func TestSpacesThatAreLettersElsewhere(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		g.others(t, "CREATE FUNCTION f() RETURNS INT "+wipe, "CREATE VIEW w AS SELECT f() AS a")
+		for charset, space := range map[string]string{"latin1": "\xa0", "latin2": "\xa0", "cp866": "\xff"} {
+			in := g.guardedAt(t, g.DSN+"&charset="+charset)
+			for _, text := range []string{"SELECT f ()", "SELECT a FROM w x", "SELECT 1 FROM w x", "DELETE FROM child WHERE r = 1", "SELECT 1 ; DELETE FROM t"} {
+				_, err := in.ExecContext(dbguard.AtMost(t.Context(), 1), strings.ReplaceAll(text, " ", space))
+				require.ErrorIs(t, err, dbguard.ErrRefused, text)
+			}
+		}
+		_, err := g.db.ExecContext(t.Context(), "SET NAMES latin1; SELECT f\xa0()")
+		require.ErrorIs(t, err, dbguard.Unreadable)
+		assert.Equal(t, 14, g.rows(t, "t")+g.rows(t, "child"))
+	})
+}
+
 // sql_mode MSSQL has quotes of its own.
 func TestBracketsThatQuote(t *testing.T) {
 	each(t, onMariaDB, func(t *testing.T, g *ground) {
