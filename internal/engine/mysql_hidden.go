@@ -159,5 +159,26 @@ func (m *mysql) readBody(body, sqlMode string) *routineBody {
 	if view.dark && b.dark == "" {
 		b.dark = "reads from a view that cannot be read"
 	}
+	t := sqlscan.Text{Source: body, Dialect: sqlscan.MySQL, Mode: modeOf(sqlMode)}
+	if b.dark == "" && len(b.calls) > 0 && showsStatus(&t) {
+		b.dark = "may call a function in SHOW STATUS, of which the server counts nothing"
+	}
 	return b
+}
+
+// showsStatus reports SHOW STATUS, after which the server puts back what it has
+// counted.
+func showsStatus(t *sqlscan.Text) bool {
+	since := 3 // words since SHOW
+	for tok := range tokens(t, 0, int32(len(t.Source))) {
+		switch word := t.Source[tok.Pos:tok.End]; {
+		case strings.EqualFold(word, "show"):
+			since = 0
+		case since < 3 && strings.EqualFold(word, "status"):
+			return true
+		default:
+			since++
+		}
+	}
+	return false
 }

@@ -98,7 +98,7 @@ func (s *Session) runsCode(t *sqlscan.Text) bool {
 // findCode collects the names of the routines that the text calls.
 func (st *statement) findCode(t *sqlscan.Text) {
 	st.routines = routinesCalled(t, 0, int32(len(t.Source)))
-	st.silent = strings.EqualFold(firstWord(t.Source), "show") && containsFold(t.Source, "status")
+	st.silent = showsStatus(t)
 	for i := range t.Ops {
 		if op := &t.Ops[i]; op.Kind == sqlscan.Opaque && keyword(t, op) == "CALL" && op.Object.Start < op.Object.End {
 			st.procs = append(st.procs, nameParts(t, op.Object))

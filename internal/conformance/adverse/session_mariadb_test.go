@@ -156,3 +156,16 @@ func TestPipesThatPutTogether(t *testing.T) {
 		assert.Equal(t, 8, g.rows(t, "t"))
 	})
 }
+
+// What a function does within SHOW STATUS, the server counts nowhere.
+func TestShowStatusHoweverItIsWritten(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		const where = " WHERE f() = 0 AND Variable_name = 'Uptime'"
+		g.others(t, "CREATE FUNCTION f() RETURNS INT "+wipe, "CREATE PROCEDURE p() BEGIN SHOW STATUS"+where+"; END")
+		for _, text := range []string{"/* x */ SHOW STATUS" + where, "SHOW/**/STATUS" + where, "SHOW SESSION STATUS" + where, "CALL p()"} {
+			_, err := g.db.ExecContext(dbguard.AtMost(t.Context(), 9), text)
+			require.ErrorIs(t, err, dbguard.ErrRefused, text)
+		}
+		assert.Equal(t, 5, g.rows(t, "child"))
+	})
+}
