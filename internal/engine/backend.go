@@ -65,7 +65,22 @@ const (
 	existing  existence = iota // something that is there, or nobody knows
 	missing                    // nothing
 	temporary                  // something that only this session sees
+	fronting                   // that, in front of something that is there
 )
+
+// and is what a name stands for that also stands for something else, which is
+// temporary and hides the others, or is not.
+func (e existence) and(temp bool) existence {
+	switch {
+	case e == missing && temp:
+		return temporary
+	case e == missing, e == existing && !temp:
+		return existing
+	case e == temporary && temp:
+		return temporary
+	}
+	return fronting
+}
 
 // counter counts the existing rows that one statement deletes or changes.
 type counter interface {

@@ -14,7 +14,7 @@ import (
 // exists: DROP … IF EXISTS of what is missing, CREATE … IF NOT EXISTS of what
 // is there, anything about the session's temporary tables, ATTACH of a file
 // that is there. It asks only for statements about structure, which are rare.
-func (s *Session) lookUp(ctx context.Context, st *statement) error {
+func (s *Session) lookUp(ctx context.Context, t *sqlscan.Text, st *statement) error {
 	if s.guard.Observing() {
 		return nil
 	}
@@ -22,14 +22,15 @@ func (s *Session) lookUp(ctx context.Context, st *statement) error {
 	st.moot = len(st.targets) > 0 && st.op.Statements == 1
 	renames := false
 	for i := range st.targets {
-		found, err := s.concerns(ctx, st.op.Acts[i].Verb, &st.targets[i])
-		if err == nil && st.op.Statements > 1 {
-			found, err = s.laterConcerns(ctx, &st.targets[i], found, st.op.Acts[i].Verb == dbguard.Create, renames)
-		}
+		verb := st.op.Acts[i].Verb
+		found, err := s.concerns(ctx, verb, &st.targets[i])
 		if err != nil {
 			return err
 		}
-		renames = renames || st.op.Acts[i].Verb == dbguard.Reshape
+		if len(t.Ops) > 0 && st.targets[i].op.At != t.Ops[0].At {
+			found = laterConcerns(found, verb, renames)
+		}
+		renames = renames || verb == dbguard.Reshape
 		st.moot = st.moot && found == missing
 		if found == existing {
 			acts, targets = append(acts, st.op.Acts[i]), append(targets, st.targets[i])
@@ -39,21 +40,14 @@ func (s *Session) lookUp(ctx context.Context, st *statement) error {
 	return nil
 }
 
-// laterConcerns is what concerns says, in a text of several statements: those before
-// may have removed the temporary table that another is behind, or have given a table
-// the name that was free.
-func (s *Session) laterConcerns(ctx context.Context, x *target, found existence, creates, renames bool) (existence, error) {
-	m, ok := s.backend.(*mysql)
-	switch {
-	case creates:
-	case found == missing && renames:
-		return existing, nil
-	case found == temporary && ok:
-		is := "SELECT 1 FROM information_schema.TABLES t WHERE t.TABLE_TYPE <> 'TEMPORARY' AND " + m.tableIs(x.name)
-		err := m.conn.Query(ctx, is, func([]any) error { found = existing; return nil })
-		return found, err
+// laterConcerns is what concerns says of a statement behind others: those may have
+// removed the temporary table that another is behind, or have given a table the name
+// that was free.
+func laterConcerns(found existence, verb dbguard.Verb, renames bool) existence {
+	if found == fronting || found == missing && renames && verb != dbguard.Create {
+		return existing
 	}
-	return found, nil
+	return found
 }
 
 // given is the file of an ATTACH that names it by its only argument.

@@ -207,6 +207,10 @@ func (m *mysql) find(ctx context.Context, x *target) (existence, error) {
 			return nil
 		})
 		switch {
+		case err == nil && found == temporary:
+			is := "SELECT 1 FROM information_schema.TABLES t WHERE t.TABLE_TYPE <> 'TEMPORARY' AND " + m.tableIs(x.name)
+			err = m.conn.Query(ctx, is, func([]any) error { found = fronting; return nil })
+			return found, err
 		case err == nil:
 			return found, nil
 		case strings.Contains(err.Error(), "1146"): // ER_NO_SUCH_TABLE

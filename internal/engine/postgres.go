@@ -215,10 +215,7 @@ func (p *postgres) find(ctx context.Context, x *target) (existence, error) {
 	}
 	found := missing
 	err := p.conn.Query(ctx, text, func(values []any) error {
-		found = existing
-		if asBool(values[0]) {
-			found = temporary
-		}
+		found = found.and(asBool(values[0]))
 		return nil
 	})
 	if err != nil {
@@ -267,8 +264,9 @@ func (p *postgres) findText(x *target) string {
 	}
 	text := `SELECT c.relpersistence = 't' FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = ` + quoted
 	switch len(x.name) {
-	case 1:
-		return text + " AND pg_catalog.pg_table_is_visible(c.oid)"
+	case 1: // what a temporary one hides is not visible
+		return text + " AND (pg_catalog.pg_table_is_visible(c.oid) OR c.relpersistence <> 't' AND EXISTS (SELECT FROM pg_catalog.pg_class h" +
+			" WHERE h.relname = " + quoted + " AND h.relpersistence = 't' AND pg_catalog.pg_table_is_visible(h.oid)))"
 	case 2:
 		return text + " AND n.nspname = " + quoteString(sqlscan.PostgreSQL, x.name[0])
 	}

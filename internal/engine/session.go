@@ -239,7 +239,7 @@ func (s *Session) consider(ctx context.Context, t *sqlscan.Text, st *statement, 
 	if err := s.additions(ctx, t, st); err != nil {
 		return err
 	}
-	if err := s.lookUp(ctx, st); err != nil || !code {
+	if err := s.lookUp(ctx, t, st); err != nil || !code {
 		return err
 	}
 	return s.lookUpCode(ctx, st)

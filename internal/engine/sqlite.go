@@ -163,12 +163,7 @@ func (q *sqlite) find(ctx context.Context, x *target) (existence, error) {
 	}
 	found := missing
 	err = q.conn.Query(ctx, strings.Join(parts, " UNION ALL "), func(v []any) error {
-		if found != temporary { // which hides the others
-			found = existing
-		}
-		if asBool(v[0]) {
-			found = temporary
-		}
+		found = found.and(asBool(v[0]))
 		return nil
 	})
 	if err != nil {
