@@ -166,17 +166,18 @@ func (p *postgres) boundText(f *Flight, seal string, seen bool) string {
 	} else {
 		verdict = "CASE WHEN " + seal + "\n THEN " + verdict + " ELSE " + raise(raisedUnsure) + " END"
 	}
-	return p.judgedText(f, stmt, verdict, limit)
+	return judgedText(f, stmt, verdict, limit, !seen && p.showsRules(f))
 }
 
 // judgedText answers with the rows of the statement, or their number. The verdict is
 // NULL or raises: as the limit of what is read it is evaluated before the first row
 // is, and CASE evaluates in order, a subquery when it is reached. The statement would
-// run to its end even if nobody read its rows: who is unsure raises.
-func (p *postgres) judgedText(f *Flight, stmt, verdict string, atMost int64) string {
+// run to its end even if nobody read its rows: who is unsure raises. shows says that
+// RETURNING is to show a rule.
+func judgedText(f *Flight, stmt, verdict string, atMost int64, shows bool) string {
 	switch {
 	case f.st.targets[0].op.Flags&sqlscan.Returning != 0:
-	case p.showsRules(f):
+	case shows:
 		stmt += "\nRETURNING tableoid"
 	default:
 		stmt += "\nRETURNING 1"
@@ -229,7 +230,7 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 		return nil, true
 	}
 	switch {
-	case (state == "XX000" || state == "42703") && p.showsRules(f): // internal_error, undefined_column
+	case slices.Contains(noTable, state) && p.showsRules(f):
 		p.ruled(f)
 		return nil, true
 	case state == "25006" && f.sealed:
@@ -244,6 +245,10 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 	}
 	return nil, false
 }
+
+// noTable are the errors where tableoid is asked for: of a rule, of a view, and where
+// the account may not read.
+var noTable = []string{"XX000", "42703", "42501"}
 
 // otherwise are the classes of errors that may read otherwise than without a guard.
 var otherwise = []string{"22", "25", "3F", "42"}

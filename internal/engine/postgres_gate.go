@@ -329,7 +329,7 @@ const slowly = 50 * time.Millisecond
 func (p *postgres) gateError(f *Flight, err error) error {
 	p.tables, p.adding = nil, nil // the error may come of a rule that was not there before
 	switch word, _ := raised(err); {
-	case word == raisedUnsure, f.adds && (sqlState(err) == "0A000" || sqlState(err) == "XX000"): // there is a rule
+	case word == raisedUnsure, f.adds && sqlState(err) == "0A000":
 		return fmt.Errorf("%w: %w", errTableChanged, err)
 	case word == raisedOver:
 		p.unfit.add(f.st.op.Text)

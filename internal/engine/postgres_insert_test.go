@@ -73,8 +73,8 @@ func TestInsertWords(t *testing.T) {
 		inTx       bool
 		want       string // "" if it is sent as it is, and counted
 	}{
-		{"a number is asked for", insertOne, Counted, false, "WITH dbguard AS (" + insertOne + "\nRETURNING tableoid\n)\nSELECT pg_catalog.count(*) FROM (SELECT FROM dbguard LIMIT CASE WHEN "},
-		{"a tag is asked for", insertOne + " ;", Tagged, false, "WITH dbguard AS (" + insertOne + "\nRETURNING tableoid\n)\nSELECT FROM dbguard LIMIT CASE WHEN "},
+		{"a number is asked for", insertOne, Counted, false, "WITH dbguard AS (" + insertOne + "\nRETURNING 1\n)\nSELECT pg_catalog.count(*) FROM (SELECT FROM dbguard LIMIT CASE WHEN "},
+		{"a tag is asked for", insertOne + " ;", Tagged, false, "WITH dbguard AS (" + insertOne + "\nRETURNING 1\n)\nSELECT FROM dbguard LIMIT CASE WHEN "},
 		{"rows are asked for", insertOne + " RETURNING *", Rows, false, "WITH dbguard AS (" + insertOne + " RETURNING *\n)\nSELECT dbguard.* FROM dbguard LIMIT CASE WHEN "},
 		{"in a transaction", insertOne, Counted, true, "WITH dbguard AS (" + insertOne},
 		{"nothing can be sent in its place", insertOne, AsWritten, false, ""},
