@@ -10,7 +10,8 @@ import "strings"
 // whether a function's text names large objects.
 const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prorettype <> 2279 AND (` + mayWrite + `))
  OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_action::pg_catalog.text ~ (
-  SELECT ':funcid (' || pg_catalog.string_agg(p.oid::pg_catalog.text, '|') || ')\M' FROM pg_catalog.pg_proc p WHERE p.oid < 16384 AND (` + mayWrite + `))),
+  SELECT ':funcid (' || pg_catalog.string_agg(p.oid::pg_catalog.text, '|') || ')\M' FROM pg_catalog.pg_proc p WHERE p.oid < 16384 AND (` + mayWrite + `)))
+ OR CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) THEN EXISTS (` + objectsIn + `) ELSE false END,
  EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prolang NOT IN (12, 13)
   AND (p.proconfig::pg_catalog.text ~ 'track_counts=' OR p.prosrc ~* '(set_config|\mset)\M[^;]*\mtrack_counts|\mheap_force_kill\M')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 1255 AND d.objid = p.oid AND d.deptype = 'e')),
@@ -18,6 +19,14 @@ const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 2617 AND d.objid = o.oid AND d.deptype = 'e') AND (o.oprleft = 26 AND o.oprright = 23
   OR EXISTS (SELECT FROM pg_catalog.pg_operator s WHERE s.oid < 16384 AND s.oprname = o.oprname AND s.oprleft <> 25 AND s.oprleft = o.oprleft AND s.oprright = o.oprright))),
  EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND (p.proname ~ '^lo_' OR p.prosrc ~* '\mlo(_|read|write)'))`
+
+// objectsIn are the tables and domains of which a check, a default or the condition of
+// a trigger or policy names large objects. No dependency tells of that.
+const objectsIn = `SELECT t.rel, t.type FROM (SELECT k.conrelid AS rel, k.contypid AS type, k.conbin AS tree FROM pg_catalog.pg_constraint k
+  UNION ALL SELECT d.adrelid, 0, d.adbin FROM pg_catalog.pg_attrdef d
+  UNION ALL SELECT g.tgrelid, 0, g.tgqual FROM pg_catalog.pg_trigger g
+  UNION ALL SELECT o.polrelid, 0, o.polqual FROM pg_catalog.pg_policy o UNION ALL SELECT o.polrelid, 0, o.polwithcheck FROM pg_catalog.pg_policy o) t
+ WHERE t.tree::pg_catalog.text ~ (SELECT ':funcid (' || pg_catalog.string_agg(p.oid::pg_catalog.text, '|') || ')\M' FROM pg_catalog.pg_proc p WHERE p.oid < 16384 AND p.proname ~ '^lo_')`
 
 // hiddenText asks what leads to a function that may write. It follows the
 // server's own dependencies, from such functions on: what an operator, a cast, a
@@ -41,6 +50,8 @@ var hiddenText = catalogues.Replace(`WITH RECURSIVE f AS MATERIALIZED (
  SELECT s.class, s.id FROM h CROSS JOIN LATERAL (
   SELECT {proc}::pg_catalog.oid AS class, u.id FROM pg_catalog.unnest(ARRAY(SELECT f.oid FROM f WHERE f.prorettype NOT IN (2279, 3838))) AS u (id) WHERE h.class = 0
   UNION ALL SELECT {rewrite}, u.id FROM pg_catalog.unnest(ARRAY(SELECT r.oid FROM r)) AS u (id) WHERE h.class = 0
+  UNION ALL SELECT CASE o.type WHEN 0 THEN {class} ELSE {type} END, CASE o.type WHEN 0 THEN o.rel ELSE o.type END
+   FROM (` + objectsIn + `) o WHERE h.class = 0 AND EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)
   UNION ALL SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
    WHERE d.refclassid = h.class AND d.refobjid = h.id AND d.deptype IN ('n', 'a', 'i') AND CASE
     WHEN d.classid IN ({operator}, {cast}) THEN h.class = {proc}
