@@ -64,4 +64,4 @@ generate:
 	for m in $(MODULES); do go generate -C $$m ./...; done
 
 results: servers bin/withservers
-	bin/withservers go test -count=1 ./internal/conformance/corpus -update
+	bin/withservers go test -count=1 -timeout 30m ./internal/conformance/corpus -update

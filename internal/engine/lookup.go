@@ -21,6 +21,7 @@ func (s *Session) lookUp(ctx context.Context, t *sqlscan.Text, st *statement) er
 	acts, targets := st.op.Acts[:0], st.targets[:0]
 	st.moot = len(st.targets) > 0 && st.op.Statements == 1
 	renames := false
+	var along []dbguard.Act
 	for i := range st.targets {
 		verb := st.op.Acts[i].Verb
 		found, err := s.concerns(ctx, verb, &st.targets[i])
@@ -34,9 +35,15 @@ func (s *Session) lookUp(ctx context.Context, t *sqlscan.Text, st *statement) er
 		st.moot = st.moot && found == missing
 		if found == existing {
 			acts, targets = append(acts, st.op.Acts[i]), append(targets, st.targets[i])
+			if q, ok := s.backend.(*sqlite); ok && verb == dbguard.Remove && err == nil {
+				along, err = q.dropsAlong(ctx, &st.targets[i], along)
+			}
+		}
+		if err != nil {
+			return err
 		}
 	}
-	st.op.Acts, st.targets = acts, targets
+	st.op.Acts, st.targets = append(acts, along...), append(targets, make([]target, len(along))...)
 	return nil
 }
 

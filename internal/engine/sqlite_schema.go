@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
@@ -131,6 +132,39 @@ FROM %[1]s.sqlite_master m, pragma_foreign_key_list(m.name, %[2]s) f WHERE m.typ
 		sc.refs[parent] = append(sc.refs[parent], ref)
 		return nil
 	})
+}
+
+// dropsAlong are the acts of a DROP TABLE besides: it deletes the table's rows first,
+// and foreign keys delete or change others' with them.
+func (q *sqlite) dropsAlong(ctx context.Context, x *target, acts []dbguard.Act) ([]dbguard.Act, error) {
+	if x.class != "TABLE" {
+		return acts, nil
+	}
+	on, err := askInts(ctx, q.conn, "SELECT foreign_keys FROM pragma_foreign_keys")
+	if err != nil || on[0] == 0 {
+		return acts, err
+	}
+	sc, err := q.known(ctx)
+	if err != nil {
+		return acts, err
+	}
+	schema, name := "", fold(x.name[len(x.name)-1])
+	if len(x.name) > 1 {
+		schema = quoteName(x.name[0]) + "."
+	}
+	for _, ref := range sc.refs[name] {
+		if ref.onDelete == 0 || ref.child == name {
+			continue
+		}
+		some, err := askInts(ctx, q.conn, "SELECT EXISTS (SELECT 1 FROM "+schema+quoteName(ref.child)+")")
+		if err != nil {
+			return acts, err
+		}
+		if some[0] != 0 {
+			acts = append(acts, dbguard.Act{Verb: dbguard.Uncounted, Object: ref.child, Note: "rows of it go with those of the table that is dropped, by a foreign key"})
+		}
+	}
+	return acts, nil
 }
 
 // pin finds the acts of triggers that are done to the row that set them off, as
