@@ -142,10 +142,13 @@ func (c *sqliteCounter) bound(ctx context.Context, x *target, p *litePlan) error
 		}
 		settled = p.most >= 0 && p.most <= c.f.op.Limit()
 	}
-	if settled && p.reach.onlyAdds() {
-		return nil
+	switch {
+	case !settled || !p.reach.onlyAdds():
+		return c.mark(ctx, p)
+	case p.own == rowsAdded|rowsChanged:
+		return c.markUpsert(ctx, p)
 	}
-	return c.mark(ctx, p)
+	return nil
 }
 
 // calm reports an INSERT that does nothing but add rows.

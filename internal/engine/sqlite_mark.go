@@ -31,7 +31,11 @@ func (c *sqliteCounter) mark(ctx context.Context, p *litePlan) error {
 	}
 	if named := all[p.table]; p.own != 0 && (p.own != rowsAdded || named.kinds&rowsAdded != 0) {
 		named.kinds |= p.own
-		if p.own != rowsAdded {
+		switch p.own {
+		case rowsAdded:
+		case rowsAdded | rowsChanged:
+			named.sets = slices.Concat(named.sets, c.sets)
+		default:
 			named.sets = append(slices.Clone(named.sets), "*")
 		}
 		all[p.table] = named
@@ -52,6 +56,16 @@ func (c *sqliteCounter) mark(ctx context.Context, p *litePlan) error {
 		p.marks = append(p.marks, m)
 	}
 	slices.SortFunc(p.marks, func(a, b mark) int { return strings.Compare(a.table, b.table) })
+	return nil
+}
+
+// markUpsert has the new rows of an upsert told from its changed ones, of which there
+// cannot be too many: where that takes no more than a look, or matters.
+func (c *sqliteCounter) markUpsert(ctx context.Context, p *litePlan) error {
+	if err := c.mark(ctx, p); err != nil {
+		return err
+	}
+	p.marks = slices.DeleteFunc(p.marks, func(m mark) bool { return m.table != p.table || m.above == "" && c.f.op.AtLeast() == 0 })
 	return nil
 }
 
