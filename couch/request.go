@@ -3,6 +3,7 @@ package couch
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -151,9 +152,9 @@ func (r *request) value(name string) string {
 	return ""
 }
 
-// queried is the value of a query parameter. CouchDB separates them by
-// semicolons, too.
-func (r *request) queried(key string) (value string, ok bool) {
+// queried are the values of a query parameter. CouchDB separates parameters by
+// semicolons, too, and believes now the first and now the last of one name.
+func (r *request) queried(key string) (values []string) {
 	for pair := range strings.FieldsFuncSeq(r.query, func(c rune) bool { return c == '&' || c == ';' }) {
 		name, v, _ := strings.Cut(pair, "=")
 		if name != key {
@@ -161,20 +162,18 @@ func (r *request) queried(key string) (value string, ok bool) {
 				continue
 			}
 		}
-		value, _ = url.QueryUnescape(v)
-		return value, true
+		v, _ = url.QueryUnescape(v)
+		values = append(values, v)
 	}
-	return "", false
+	return values
 }
 
 // revised reports whether the request names the revision that it follows on.
 func (r *request) revised() bool {
-	_, ok := r.queried("rev")
-	return ok || len(r.values("If-Match")) > 0
+	return len(r.queried("rev")) > 0 || len(r.values("If-Match")) > 0
 }
 
 // grafts reports whether the request stores revisions as they are.
 func (r *request) grafts() bool {
-	v, ok := r.queried("new_edits")
-	return ok && v != "true"
+	return slices.ContainsFunc(r.queried("new_edits"), func(v string) bool { return v != "true" })
 }

@@ -41,6 +41,18 @@ func TestEveryEndpointIsReached(t *testing.T) {
 	}
 }
 
+// Of a parameter that is told twice CouchDB may believe either.
+func TestParametersToldTwice(t *testing.T) {
+	for query, grafts := range map[string]bool{
+		"": false, "new_edits=true": false, "new_edits=false": true, "new_edits=true&new_edits=false": true,
+		"new_edits=false;new_edits=true": true, "new%5Fedits=false": true, "rev=1-x&new_edits=true": false,
+	} {
+		r := request{query: query}
+		require.Equal(t, grafts, r.grafts(), query)
+		require.Equal(t, strings.Contains(query, "rev"), r.revised(), query)
+	}
+}
+
 func TestPrefix(t *testing.T) {
 	for _, c := range []struct {
 		prefix, method, path string
