@@ -61,7 +61,7 @@ func (p *postgres) among(ctx context.Context, f *Flight) wording {
 	case f.st.op.Acts[0].Verb == dbguard.Insert:
 		if known, err := p.met(ctx, x, own); p.insertable(f, x) && !f.st.queries && err == nil && known.ok {
 			p.saw(x, false) // or nothing behind it will run
-			return wording{text: insertText(f, known.still(x, own), false), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
+			return wording{text: p.insertText(f, known.still(x, own), true), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
 		}
 	case p.boundable(f) && isRegclass(x) && !f.st.calls && !starred(&f.s.text, x) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) == 0:
 		if known, ok := p.plain(ctx, f); ok {

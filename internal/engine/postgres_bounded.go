@@ -104,7 +104,7 @@ func (p *postgres) seal(ctx context.Context, f *Flight) (seal string, sees bool)
 	case f.st.calls, p.costly.has(f.st.op.Text):
 		return "", false
 	case f.way == own && !f.op.Shares():
-		return p.nothingWritten(f), false
+		return p.nothingWritten(), false
 	case !isRegclass(x):
 		return "", false
 	case f.way == nested && !p.wary && f.isSteady(x) && equals(f, x) != nil && p.committed(ctx):
@@ -112,7 +112,7 @@ func (p *postgres) seal(ctx context.Context, f *Flight) (seal string, sees bool)
 			return known.still(x, true), true
 		}
 	}
-	return p.nothingWritten(f) + nothingDeferred(x), false // what comes with the COMMIT comes too late
+	return p.nothingWritten() + nothingDeferred(x), false // what comes with the COMMIT comes too late
 }
 
 // boundable reports that the flight's statement can bound itself in the form
@@ -131,9 +131,8 @@ func (p *postgres) boundable(f *Flight) bool {
 // nothingWritten is true, and has the server refuse from then on whatever writes:
 // large objects only since version 16. Where a function may change some, and there are
 // any, it is false.
-func (p *postgres) nothingWritten(f *Flight) string {
-	text := p.unruled(f) + `
- AND pg_catalog.set_config('transaction_read_only', 'on', true) = 'on'
+func (p *postgres) nothingWritten() string {
+	const text = `pg_catalog.set_config('transaction_read_only', 'on', true) = 'on'
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table)`
 	if p.major >= 16 || !p.objects {
 		return text
@@ -160,33 +159,42 @@ func (p *postgres) boundText(f *Flight, seal string, seen bool) string {
 		const rows = "(SELECT pg_catalog.count(*) FROM dbguard)"
 		verdict += " WHEN " + rows + " < " + strconv.FormatInt(least, 10) + " THEN " + raiseWith(raisedUnder, rows)
 	}
-	verdict += " END"
-	if seal == "" {
-		verdict = "CASE WHEN " + p.unruled(f) + "\n THEN " + verdict + " END"
-	} else {
-		verdict = "CASE WHEN " + seal + "\n THEN " + verdict + " ELSE " + raise(raisedUnsure) + " END"
-	}
-	return judgedText(f, stmt, verdict, limit, !seen && p.showsRules(f))
+	return p.judgedText(f, stmt, judged{seal: seal, verdict: verdict + " END", seen: seen, atMost: limit})
 }
 
-// judgedText answers with the rows of the statement, or their number. The verdict is
-// NULL or raises: as the limit of what is read it is evaluated before the first row
-// is, and CASE evaluates in order, a subquery when it is reached. The statement would
-// run to its end even if nobody read its rows: who is unsure raises. shows says that
-// RETURNING is to show a rule.
-func judgedText(f *Flight, stmt, verdict string, atMost int64, shows bool) string {
+// judged is what is asked of a statement while it runs.
+type judged struct {
+	seal    string // a condition by which nothing happens besides; "": it is not asked for
+	verdict string // NULL, or it raises
+	seen    bool   // the seal is about the table, and knows of rules
+	atMost  int64  // rows that it answers with
+}
+
+// judgedText answers with the rows of the statement, or their number. It is judged by
+// the limit of what is read, which is evaluated before the first row is, and CASE
+// evaluates in order, a subquery when it is reached. The statement would run to its
+// end even if nobody read its rows: who is unsure raises.
+func (p *postgres) judgedText(f *Flight, stmt string, j judged) string {
 	switch {
 	case f.st.targets[0].op.Flags&sqlscan.Returning != 0:
-	case shows:
+	case !j.seen && p.showsRules(f):
 		stmt += "\nRETURNING tableoid"
 	default:
 		stmt += "\nRETURNING 1"
 	}
-	read := "FROM dbguard LIMIT " + verdict
+	read := "FROM dbguard LIMIT CASE"
+	if !j.seen {
+		read += " WHEN " + p.maybeRuled(f) + "\n THEN " + raise(raisedRuled)
+	}
+	if j.seal != "" {
+		read += " WHEN " + j.seal + "\n THEN " + j.verdict + " ELSE " + raise(raisedUnsure) + " END"
+	} else {
+		read += " ELSE " + j.verdict + " END"
+	}
 	switch {
 	case f.form == Rows:
 		read = "dbguard.* " + read
-	case !f.tags(atMost): // the command tag tells how many rows there are
+	case !f.tags(j.atMost): // the command tag tells how many rows there are
 		read = "pg_catalog.count(*) FROM (SELECT " + read + ") l"
 	}
 	return "WITH dbguard AS (" + stmt + "\n)\nSELECT " + read

@@ -174,11 +174,11 @@ func (p *postgres) wordInsert(ctx context.Context, f *Flight) wording {
 	case err != nil:
 		f.fails(err)
 	case known.ok && f.way == own && !f.st.queries:
-		return wording{text: insertText(f, known.still(x, f.way), false), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
+		return wording{text: p.insertText(f, known.still(x, f.way), true), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
 	case f.way == own && !known.keyed && !p.costly.has(f.st.op.Text):
-		return wording{text: insertText(f, p.nothingWritten(f), p.showsRules(f)), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
+		return wording{text: p.insertText(f, p.nothingWritten(), false), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
 	case f.way == nested && known.ok && !f.st.queries && p.committed(ctx):
-		return wording{text: insertText(f, known.still(x, f.way), false), gated: true, adds: true, tagged: f.tags(x.op.Rows)}
+		return wording{text: p.insertText(f, known.still(x, f.way), true), gated: true, adds: true, tagged: f.tags(x.op.Rows)}
 	}
 	return wording{}
 }
@@ -208,10 +208,9 @@ func (p *postgres) insertable(f *Flight, x *target) bool {
 }
 
 // insertText is the INSERT with its condition, which is asked before the first
-// row, even if there is none.
-func insertText(f *Flight, condition string, shows bool) string {
-	verdict := "CASE WHEN " + condition + "\n THEN NULL ELSE " + raise(raisedUnsure) + " END"
-	return judgedText(f, withoutEnd(&f.s.text), verdict, f.st.targets[0].op.Rows, shows)
+// row, even if there is none. seen says that it is about the table.
+func (p *postgres) insertText(f *Flight, condition string, seen bool) string {
+	return p.judgedText(f, withoutEnd(&f.s.text), judged{seal: condition, verdict: "NULL", seen: seen, atMost: f.st.targets[0].op.Rows})
 }
 
 // saw notes that a statement has made sure of the table, and of its keys or not,

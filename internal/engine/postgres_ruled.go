@@ -16,20 +16,20 @@ func (p *postgres) showsRules(f *Flight) bool {
 	return isRegclass(x) && x.op.Flags&(sqlscan.Multi|sqlscan.Returning) == 0 && !p.asking.has(f.st.op.Text)
 }
 
-// unruled raises where a rule may have put another statement in the caller's place.
-func (p *postgres) unruled(f *Flight) string {
+// maybeRuled is the condition that a rule may have put another statement in the
+// caller's place.
+func (p *postgres) maybeRuled(f *Flight) string {
 	x := &f.st.targets[0]
 	if p.showsRules(f) {
-		return `CASE WHEN pg_catalog.pg_relation_filenode(` + regclass(x) + `) IS NOT NULL THEN true ELSE ` + raise(raisedRuled) + ` IS NULL END`
+		return `pg_catalog.pg_relation_filenode(` + regclass(x) + `) IS NULL` // it is none that has rows
 	}
-	none := `NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_type <> '1')`
+	rules := `EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_type <> '1')`
 	if isRegclass(x) {
-		none = `(EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND c.relkind IN ('r', 'p') AND NOT c.relhasrules)
- OR ` + none + `)`
+		rules += `
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND c.relkind IN ('r', 'p') AND NOT c.relhasrules)`
 	}
 	// A snapshot that is older than the lock may not show a rule.
-	return `CASE WHEN pg_catalog.current_setting('transaction_isolation') = 'read committed' AND ` + none + `
- THEN true ELSE ` + raise(raisedRuled) + ` IS NULL END`
+	return `pg_catalog.current_setting('transaction_isolation') <> 'read committed' OR ` + rules
 }
 
 // ruled notes that there is a rule, or that the table is none: then the catalogue is
