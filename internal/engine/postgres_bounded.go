@@ -43,7 +43,6 @@ const (
 	raisedOver   = "over"
 	raisedUnder  = "under"
 	raisedUnsure = "unsure"
-	raisedRuled  = "ruled"
 )
 
 // raise is an expression that fails with SQLSTATE 22P02 and the word in its
@@ -93,7 +92,7 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 		return wording{text: bulkText(f), tagged: true}
 	}
 	seal, sees := p.seal(ctx, f)
-	return wording{text: p.boundText(f, seal, sees), sealed: seal != "", sees: sees, keys: sees, tagged: f.tags(f.op.Limit())}
+	return wording{text: p.boundText(f, seal, sees), sealed: seal != "", sees: sees, keys: sees, shows: !sees && p.showsRules(f), tagged: f.tags(f.op.Limit())}
 }
 
 // seal is the condition by which a statement changes nothing besides; sees, if it
@@ -182,15 +181,16 @@ func (p *postgres) judgedText(f *Flight, stmt string, j judged) string {
 	default:
 		stmt += "\nRETURNING 1"
 	}
-	read := "FROM dbguard LIMIT CASE"
-	if !j.seen {
-		read += " WHEN " + p.maybeRuled(f) + "\n THEN " + raise(raisedRuled)
+	read := "FROM dbguard LIMIT CASE WHEN "
+	switch {
+	case j.seen:
+		read += j.seal
+	case j.seal == "":
+		read += p.unruled(f)
+	default:
+		read += p.unruled(f) + "\n AND " + j.seal
 	}
-	if j.seal != "" {
-		read += " WHEN " + j.seal + "\n THEN " + j.verdict + " ELSE " + raise(raisedUnsure) + " END"
-	} else {
-		read += " ELSE " + j.verdict + " END"
-	}
+	read += "\n THEN " + j.verdict + " ELSE " + raise(raisedUnsure) + " END"
 	switch {
 	case f.form == Rows:
 		read = "dbguard.* " + read
@@ -227,19 +227,13 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 		return &dbguard.Count{Rows: f.op.Limit() + 1}, false
 	case raisedUnder:
 		return asCount(value), false
-	case raisedRuled:
-		p.ruled(f)
-		return nil, true
 	case raisedUnsure:
-		x := &f.st.targets[0]
-		delete(p.adding, x.raw)
-		delete(p.tables, x.key())
-		p.costly.add(f.st.op.Text)
+		p.unsure(f)
 		return nil, true
 	}
 	switch {
-	case slices.Contains(noTable, state) && p.showsRules(f):
-		p.ruled(f)
+	case f.shows && slices.Contains(noTable, state):
+		p.unsure(f)
 		return nil, true
 	case state == "25006" && f.sealed:
 		p.costly.add(f.st.op.Text)

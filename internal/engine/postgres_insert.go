@@ -176,7 +176,7 @@ func (p *postgres) wordInsert(ctx context.Context, f *Flight) wording {
 	case known.ok && f.way == own && !f.st.queries:
 		return wording{text: p.insertText(f, known.still(x, f.way), true), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
 	case f.way == own && !known.keyed && !p.costly.has(f.st.op.Text):
-		return wording{text: p.insertText(f, p.nothingWritten(), false), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
+		return wording{text: p.insertText(f, p.nothingWritten(), false), sealed: true, shows: p.showsRules(f), adds: true, tagged: f.tags(x.op.Rows)}
 	case f.way == nested && known.ok && !f.st.queries && p.committed(ctx):
 		return wording{text: p.insertText(f, known.still(x, f.way), true), gated: true, adds: true, tagged: f.tags(x.op.Rows)}
 	}

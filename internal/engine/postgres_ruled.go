@@ -16,28 +16,34 @@ func (p *postgres) showsRules(f *Flight) bool {
 	return isRegclass(x) && x.op.Flags&(sqlscan.Multi|sqlscan.Returning) == 0 && !p.asking.has(f.st.op.Text)
 }
 
-// maybeRuled is the condition that a rule may have put another statement in the
-// caller's place.
-func (p *postgres) maybeRuled(f *Flight) string {
+// unruled is the condition that no rule has put another statement in the caller's place.
+func (p *postgres) unruled(f *Flight) string {
 	x := &f.st.targets[0]
 	if p.showsRules(f) {
-		return `pg_catalog.pg_relation_filenode(` + regclass(x) + `) IS NULL` // it is none that has rows
+		return `pg_catalog.pg_relation_filenode(` + regclass(x) + `) IS NOT NULL` // views have none
 	}
-	rules := `EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_type <> '1')`
+	none := `NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_type <> '1')`
 	if isRegclass(x) {
-		rules += `
- AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND c.relkind IN ('r', 'p') AND NOT c.relhasrules)`
+		none = `(` + none + `
+ OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND c.relkind IN ('r', 'p') AND NOT c.relhasrules))`
 	}
 	// A snapshot that is older than the lock may not show a rule.
-	return `pg_catalog.current_setting('transaction_isolation') <> 'read committed' OR ` + rules
+	return `pg_catalog.current_setting('transaction_isolation') = 'read committed' AND ` + none
 }
 
-// ruled notes that there is a rule, or that the table is none: then the catalogue is
-// asked, which knows better.
-func (p *postgres) ruled(f *Flight) {
-	if p.showsRules(f) {
-		p.asking.add(f.st.op.Text)
-	} else {
-		p.unfit.add(f.st.op.Text)
+// unsure notes a statement that could not make sure by itself. The catalogue knows
+// better whether there is a rule; where that has been asked it is counted, and where
+// it was not to be sealed, sent as it is.
+func (p *postgres) unsure(f *Flight) {
+	x := &f.st.targets[0]
+	delete(p.adding, x.raw)
+	delete(p.tables, x.key())
+	switch text := f.st.op.Text; {
+	case f.shows:
+		p.asking.add(text)
+	case f.sealed:
+		p.costly.add(text)
+	default:
+		p.unfit.add(text)
 	}
 }

@@ -38,6 +38,9 @@ type wording struct {
 	sees bool
 	// keys says of a gated one, or one that sees, that it makes sure of the keys, too.
 	keys bool
+	// shows says that it shows by itself whether a rule has put another statement in its
+	// place: postgres_ruled.go.
+	shows bool
 	// adds says that the rows that it answers were not there before.
 	adds bool
 	// tagged says that the number of rows is told by the command tag.
