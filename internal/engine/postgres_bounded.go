@@ -181,16 +181,14 @@ func (p *postgres) judgedText(f *Flight, stmt string, j judged) string {
 	default:
 		stmt += "\nRETURNING 1"
 	}
-	read := "FROM dbguard LIMIT CASE WHEN "
-	switch {
-	case j.seen:
-		read += j.seal
-	case j.seal == "":
-		read += p.unruled(f)
-	default:
-		read += p.unruled(f) + "\n AND " + j.seal
+	seal, unsure := j.seal, raise(raisedUnsure)
+	if !j.seen {
+		seal, unsure = p.unruled(f), "-1" // which no limit may be: that is planned in no time
+		if j.seal != "" {
+			seal += "\n AND " + j.seal
+		}
 	}
-	read += "\n THEN " + j.verdict + " ELSE " + raise(raisedUnsure) + " END"
+	read := "FROM dbguard LIMIT CASE WHEN " + seal + "\n THEN " + j.verdict + " ELSE " + unsure + " END"
 	switch {
 	case f.form == Rows:
 		read = "dbguard.* " + read
@@ -232,7 +230,7 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 		return nil, true
 	}
 	switch {
-	case f.shows && slices.Contains(noTable, state):
+	case f.shows && slices.Contains(noTable, state), state == "2201W": // invalid_row_count_in_limit_clause
 		p.unsure(f)
 		return nil, true
 	case state == "25006" && f.sealed:

@@ -27,6 +27,7 @@ func TestErrors(t *testing.T) {
 		"DELETE FROM t WHERE id = 1 RETURNING nothing",
 		"DELETE FROM t WHERE CURRENT OF c",
 		"DELETE FROM t WHERE id = '1'::missing.number",
+		"DELETE FROM t WHERE id IN (SELECT id FROM t WHERE id = 1 LIMIT -1)",
 	}
 	onBoth(t, func(t *testing.T, w *world) {
 		for _, text := range texts {

@@ -50,11 +50,12 @@ var gaps = []gap{
 		example: example("replace", "REPLACE INTO t VALUES (1, 1), (2, 2), (2, 3)", makeT, fillT).atMost(2),
 	},
 	{
-		name: "a row that a BEFORE trigger deletes, and an upsert then adds, counts twice", on: lite, failing: overStrict,
+		name: "a row that a BEFORE trigger deletes, and an upsert then adds under its number, counts twice", on: lite, failing: overStrict,
 		explains: func(c *testcase, _ *verdict) bool {
 			return strings.Contains(c.Text, "ON CONFLICT") && strings.Contains(strings.Join(c.Setup, ";"), "BEFORE INSERT")
 		},
-		example: example("upsert", "INSERT INTO t VALUES (7, 5), (1, 1) ON CONFLICT (id) DO UPDATE SET a = 9", makeT, fillT,
+		example: example("upsert", "INSERT INTO t VALUES (7, 5), (1, 1) ON CONFLICT (id) DO UPDATE SET a = 9",
+			"CREATE TABLE t (id INTEGER PRIMARY KEY, a INT)", fillT,
 			"CREATE TRIGGER trg BEFORE INSERT ON t BEGIN DELETE FROM t WHERE id = NEW.id; END"),
 	},
 	{
