@@ -24,8 +24,8 @@ func (p *postgres) unruled(f *Flight) string {
 	}
 	none := `NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_type <> '1')`
 	if isRegclass(x) {
-		none = `(` + none + `
- OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND c.relkind IN ('r', 'p') AND NOT c.relhasrules))`
+		none = `(EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND c.relkind IN ('r', 'p') AND NOT c.relhasrules)
+ OR ` + none + `)` // in this order: the former is found by an index
 	}
 	// A snapshot that is older than the lock may not show a rule.
 	return `pg_catalog.current_setting('transaction_isolation') = 'read committed' AND ` + none
