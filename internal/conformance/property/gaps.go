@@ -1,6 +1,7 @@
 package property
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -40,12 +41,16 @@ const (
 	fillT = "INSERT INTO t VALUES (1, 1), (2, 2), (3, 3)"
 )
 
+// removesNew finds a trigger that takes back the row which sets it off.
+var removesNew = regexp.MustCompile(`AFTER INSERT ON \w+ BEGIN DELETE FROM \w+ WHERE id = NEW\.id`)
+
 var gaps = []gap{
 	{
 		name: "new rows that go again within the statement are counted", on: lite, failing: overStrict,
 		explains: func(c *testcase, _ *verdict) bool {
 			all := c.Text + strings.Join(c.Setup, ";")
-			return strings.Contains(all, "REPLACE") || strings.Contains(all, "DELETE FROM log") && strings.Contains(all, "INSERT INTO log VALUES ('fired'")
+			return strings.Contains(all, "REPLACE") || removesNew.MatchString(all) ||
+				strings.Contains(all, "DELETE FROM log") && strings.Contains(all, "INSERT INTO log VALUES ('fired'")
 		},
 		example: example("replace", "REPLACE INTO t VALUES (1, 1), (2, 2), (2, 3)", makeT, fillT).atMost(2),
 	},
