@@ -44,7 +44,7 @@ func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
 	switch {
 	case len(st.op.Acts) > 0:
 		return Guarded, nil
-	case st.control != controlNone, st.commits:
+	case st.control != controlNone, st.commits, isImmediate(t):
 		return Control, nil
 	}
 	s.backend.touched(st, s.tx != txCaller)

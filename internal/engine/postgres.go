@@ -60,7 +60,7 @@ type postgres struct {
 	// deceives that an operator of somebody's own compares numbers in the server's place,
 	// objects that a function may change large objects.
 	blinds, deceives, objects bool
-	// cursors says that the transaction has one over such a function.
+	// cursors says that the transaction may have one over a function that may write.
 	cursors bool
 }
 
@@ -73,6 +73,9 @@ func (p *postgres) forget() {
 func (p *postgres) touched(st *statement, outside bool) {
 	if outside || !keepsSeen(st) {
 		p.seen = nil
+	}
+	if st.elsewhere || st.calls { // that code may have done anything
+		p.tables, p.adding, p.cursors = nil, nil, true
 	}
 	switch {
 	case outside:
@@ -103,33 +106,6 @@ func (p *postgres) mode(ctx context.Context) (sqlscan.Mode, error) {
 		mode |= sqlscan.BackslashEscapes
 	}
 	return mode, err
-}
-
-// heed takes note of a text that is not known only to read. It may choose another
-// level of isolation, let names mean other tables, or become somebody else.
-func (p *postgres) heed(_ context.Context, t *sqlscan.Text, _ Form) error {
-	p.texts++
-	may := t.Calls
-	for i := range t.Ops {
-		switch t.Ops[i].Kind {
-		case sqlscan.Begin, sqlscan.Session, sqlscan.Opaque, sqlscan.Unreadable:
-			may = true
-		}
-	}
-	if !may {
-		return nil
-	}
-	all := containsFold(t.Source, "reset") || containsFold(t.Source, "discard")
-	if all || containsFold(t.Source, "isolation") {
-		p.isolated()
-	}
-	if all || containsFold(t.Source, "search_path") {
-		p.adding, p.seen = nil, nil
-	}
-	if all || containsFold(t.Source, "role") || containsFold(t.Source, "authorization") {
-		p.wary = true // who may not read a table cannot count its rows
-	}
-	return nil
 }
 
 // state asks by a savepoint: it is refused outside of a transaction, and that

@@ -109,6 +109,7 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	if p.major < 0 {
 		return dbguard.Count{Rows: affected}, nil
 	}
+	p.ranCode()
 	t := postgresTotal{reshapes: c.f.st.reshapes}
 	later := false
 	err := c.read(ctx, countText(p.canFlush()), func(r *relation) {
@@ -136,6 +137,10 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	t.Tables, err = c.tables(ctx, t.changed)
 	return t.Count, err
 }
+
+// ranCode notes that a statement may have set off code of somebody's own, which can
+// change tables that were looked at and open cursors.
+func (p *postgres) ranCode() { p.seen, p.cursors = nil, true }
 
 // was is what a relation's counters held before the statement.
 func (c *postgresCounter) was(oid int64) int64 {

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -49,34 +51,76 @@ func (s *Session) Committing(ctx context.Context) error {
 	}
 	bound := p.later.left
 	p.later = putOff{}
+	_, err := s.fire(ctx, p, bound, "COMMIT", constraintsNow)
+	return err
+}
+
+// fire has the text do what was put off, and counts it.
+func (s *Session) fire(ctx context.Context, p *postgres, bound int64, name, text string) (rows int64, err error) {
 	op, err := s.guard.Begin(dbguard.AtMost(ctx, bound), dbguard.Op{
-		System: p.system(), Namespace: s.name, Name: "COMMIT", Summary: "COMMIT", Text: "COMMIT", Statements: 1,
+		System: p.system(), Namespace: s.name, Name: name, Summary: name, Text: name, Statements: 1,
 		Acts: []dbguard.Act{{Verb: dbguard.Ask, Note: "triggers that were deferred"}},
 	}, s.ledger)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	f := &Flight{s: s, st: &statement{op: dbguard.Op{Acts: []dbguard.Act{{Verb: dbguard.Insert}}}}, op: op, ctx: ctx, way: nested}
 	c := &postgresCounter{p: p, f: f}
 	if _, err = c.baseline(ctx); err == nil {
-		_, err = p.conn.Exec(ctx, constraintsNow)
+		_, err = p.conn.Exec(ctx, text)
 	}
 	if err != nil {
-		return op.End(dbguard.EffectUndone, err)
+		return 0, op.End(dbguard.EffectUndone, err)
 	}
 	count, err := c.count(ctx, -1)
 	if err != nil {
 		count = dbguard.Count{Rows: -1}
 	}
 	if op.Settle(count) != nil {
-		return op.End(dbguard.EffectUndone, err)
+		return 0, op.End(dbguard.EffectUndone, err)
 	}
-	return op.End(dbguard.EffectApplied, nil)
+	return count.Rows, op.End(dbguard.EffectApplied, nil)
+}
+
+// firesNow is for a SET CONSTRAINTS of the caller's, by which what was put off is done
+// before the COMMIT. It does it under a savepoint; that it is sent again does nothing.
+func (s *Session) firesNow(ctx context.Context) error {
+	p, ok := s.backend.(*postgres)
+	if !ok || !p.later.any || p.later.free || s.lost || s.guard.Observing() || !isImmediate(&s.text) {
+		return nil
+	}
+	if err := s.exec(ctx, underSavepoint.open); err != nil {
+		return hide(err)
+	}
+	rows, err := s.fire(ctx, p, p.later.left, "SET CONSTRAINTS", strings.Clone(withoutEnd(&s.text)))
+	switch {
+	case err == nil:
+		p.later.left -= rows
+		return hide(s.exec(ctx, underSavepoint.keep))
+	case errors.Is(err, dbguard.ErrRefused):
+		if s.exec(ctx, underSavepoint.undo) != nil {
+			s.broken = true
+		}
+		return err
+	}
+	return hide(err)
+}
+
+// isImmediate reports SET CONSTRAINTS … IMMEDIATE.
+func isImmediate(t *sqlscan.Text) bool {
+	n, last := 0, ""
+	for word := range words(t, 0, int32(len(t.Source))) {
+		last = strings.ToLower(word)
+		if n++; n <= 2 && last != []string{"set", "constraints"}[n-1] {
+			return false
+		}
+	}
+	return t.Statements == 1 && last == "immediate"
 }
 
 // endsTx is Committing for a COMMIT that the caller sends as a text.
 func (s *Session) endsTx(ctx context.Context, st *statement) error {
-	if st.control != controlEnds || s.dialect != sqlscan.PostgreSQL {
+	if s.dialect != sqlscan.PostgreSQL || len(st.kinds) != 1 || st.kinds[0] != sqlscan.Commit { // which may begin another one at once
 		return nil
 	}
 	err := s.Committing(ctx)

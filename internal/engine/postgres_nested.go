@@ -58,6 +58,7 @@ func (c *postgresCounter) keeps(ctx context.Context, text string, each func(*for
 // closeNested reads what the server has found, and releases the savepoint.
 func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbguard.Count, refused bool, err error) {
 	p, limit := c.p, c.f.op.Limit()
+	p.ranCode()
 	var t postgresTotal
 	later, exclusive := false, len(c.locked) > 0
 	err = c.read(ctx, judgeText(limit, true), func(r *relation) {

@@ -55,7 +55,7 @@ func namesMode(text string) bool {
 }
 
 // modeWords are in every text that changes a mode by itself.
-var modeWords = []string{"sql_mode", "standard_conforming_strings", "reset", "discard", "names", "charset", "character"}
+var modeWords = []string{"sql_mode", "standard_conforming_strings", "reset", "discard", "names", "charset", "character", "set_config"}
 
 // containsFold reports whether text contains the lower-case ASCII word.
 func containsFold(text, word string) bool {

@@ -186,6 +186,9 @@ func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight,
 		if err := s.endsTx(ctx, st); err != nil {
 			return nil, err
 		}
+		if err := s.firesNow(ctx); err != nil {
+			return nil, err
+		}
 		return s.follow(ctx, st), nil
 	}
 	return s.launch(ctx, st, op, form)

@@ -1,0 +1,118 @@
+package postgres
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// pruner is what deletes more rows than anybody asks for here.
+const pruner = `CREATE FUNCTION prune(k INT) RETURNS INT LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN k; END';
+ CREATE FUNCTION prunes() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM prune(1); RETURN NULL; END'`
+
+const (
+	late  = `CREATE CONSTRAINT TRIGGER late AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION prunes()`
+	opens = `DECLARE c REFCURSOR := 'c'; BEGIN OPEN c FOR SELECT prune(1); `
+	other = `CREATE SCHEMA s; CREATE TABLE s.t (id INT PRIMARY KEY, v INT); INSERT INTO s.t VALUES (3, 3); CREATE TRIGGER g AFTER DELETE ON s.t FOR EACH ROW EXECUTE FUNCTION prunes()`
+	keyed = "DELETE FROM t WHERE id = 1"
+	again = "DELETE FROM t WHERE id = 2"
+	third = "DELETE FROM t WHERE id = 3"
+)
+
+// behind are transactions of which the last text does more than it may, by what a
+// text before it has left behind.
+var behind = map[string]struct {
+	setup string
+	texts []string
+}{
+	"SET CONSTRAINTS":              {late, []string{"INSERT INTO t VALUES (100, 1)", "SET CONSTRAINTS ALL IMMEDIATE"}},
+	"SET CONSTRAINTS of one":       {late, []string{"INSERT INTO t VALUES (100, 1)", "SET CONSTRAINTS late IMMEDIATE"}},
+	"COMMIT AND CHAIN":             {late, []string{"INSERT INTO t VALUES (100, 1)", "COMMIT AND CHAIN"}},
+	"a cursor of a function":       {`CREATE FUNCTION f() RETURNS REFCURSOR LANGUAGE plpgsql AS $$ ` + opens + `RETURN c; END $$`, []string{"SELECT f()", "FETCH ALL FROM c"}},
+	"a cursor of a DO":             {"", []string{`DO $$ ` + opens + `END $$`, "MOVE ALL FROM c"}},
+	"a cursor of a procedure":      {`CREATE PROCEDURE f() LANGUAGE plpgsql AS $$ ` + opens + `END $$`, []string{"CALL f()", "FETCH ALL FROM c"}},
+	"a cursor of a trigger":        {`CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ ` + opens + `RETURN NULL; END $$; CREATE TRIGGER g AFTER INSERT ON t EXECUTE FUNCTION f()`, []string{"INSERT INTO t VALUES (100, 1)", "FETCH ALL FROM c"}},
+	"a setting by a name made up":  {other, []string{keyed, again, "SELECT set_config('search' || '_path', 's, public', true)", third}},
+	"a setting by an escaped name": {other, []string{keyed, again, `SELECT pg_catalog . "set_config" (E'search\x5fpath', 's, public', true)`, third}},
+	"a setting that was set before": {other, []string{
+		"SELECT set_config('search_path', 's, public', true)", "SELECT set_config('search_path', 'public', true)", keyed, again,
+		"SELECT set_config('search_path', 's, public', true)", third,
+	}},
+	"the view of all settings": {other, []string{keyed, again, "UPDATE pg_settings SET setting = 's, public' WHERE name = 'search_path'", third}},
+	"a setting by a trigger": {other + `; CREATE TABLE log (id INT); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('search_path', 's, public', true); RETURN NULL; END $$;
+ CREATE TRIGGER g AFTER INSERT ON log FOR EACH ROW EXECUTE FUNCTION f()`, []string{keyed, again, "INSERT INTO log VALUES (1)", third}},
+	"a trigger by a trigger": {`CREATE TABLE log (id INT); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  CREATE TRIGGER g AFTER INSERT OR DELETE ON t FOR EACH ROW EXECUTE FUNCTION prunes(); RETURN NULL; END $$;
+ CREATE TRIGGER g AFTER INSERT ON log FOR EACH ROW EXECUTE FUNCTION f()`, []string{keyed, again, "INSERT INTO log VALUES (1)", third}},
+	"a trigger of its own": {"", []string{"INSERT INTO t VALUES (100, 1)", "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION prunes()", "INSERT INTO t VALUES (101, 1)"}},
+}
+
+func TestWhatIsLeftBehind(t *testing.T) {
+	for name, tc := range behind {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, w *world) {
+				w.change(pruner + ";" + tc.setup)
+				for _, bound := range []int64{1, 20} {
+					tx, err := w.db.Begin()
+					require.NoError(t, err)
+					last := len(tc.texts) - 1
+					for _, text := range tc.texts[:last] {
+						_, err = tx.ExecContext(atMost(t, bound), text)
+						require.NoError(t, err, text)
+					}
+					_, err = tx.ExecContext(atMost(t, bound), tc.texts[last])
+					if bound == 1 {
+						require.ErrorIs(t, err, dbguard.ErrRefused)
+					} else {
+						require.NoError(t, err)
+					}
+					_ = tx.Rollback()
+				}
+			})
+		})
+	}
+}
+
+// A refused SET CONSTRAINTS leaves the transaction as it was.
+func TestSetConstraintsRefused(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change(pruner + ";" + late)
+		tx, err := w.db.Begin()
+		require.NoError(t, err)
+		_, err = tx.ExecContext(atMost(t, 1), "INSERT INTO t VALUES (100, 1)")
+		require.NoError(t, err)
+		_, err = tx.ExecContext(context.Background(), "SET CONSTRAINTS late IMMEDIATE")
+		require.ErrorIs(t, err, dbguard.OverLimit)
+		require.NoError(t, tx.QueryRow("SELECT FROM t WHERE id = 100").Scan())
+		require.ErrorIs(t, tx.Commit(), dbguard.OverLimit)
+		assert.Equal(t, 20, w.count("kept"))
+		assert.Equal(t, 20, w.count("t"))
+	})
+}
+
+// Tables that a transaction's own texts change are met anew: to run it again would
+// not help.
+func TestStructureOfItsOwn(t *testing.T) {
+	const harmless = `CREATE FUNCTION h() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.v = 4; RETURN NEW; END'`
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change(harmless)
+		for i, text := range []string{
+			"CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION h()",
+			"ALTER TABLE t ENABLE ROW LEVEL SECURITY",
+			"CREATE RULE r AS ON INSERT TO t DO ALSO INSERT INTO keeper VALUES (2)",
+			"DO $$ BEGIN CREATE TRIGGER d BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION h(); END $$",
+		} {
+			tx, err := w.db.Begin()
+			require.NoError(t, err)
+			for _, text := range []string{"INSERT INTO t VALUES (100, 1)", text, "INSERT INTO t VALUES (101, 1)"} {
+				_, err = tx.ExecContext(atMost(t, 9), text)
+				require.NoError(t, err, "%d: %s", i, text)
+			}
+			require.NoError(t, tx.Rollback())
+		}
+	})
+}

@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// heed takes note of a text that is not known only to read. It may choose another
+// level of isolation, let names mean other tables, or become somebody else; and what it
+// makes of tables is met anew.
+func (p *postgres) heed(_ context.Context, t *sqlscan.Text, _ Form) error {
+	p.texts++
+	may, some := t.Calls, setsSome(t)
+	for i := range t.Ops {
+		switch t.Ops[i].Kind {
+		case sqlscan.Begin, sqlscan.Session, sqlscan.Opaque, sqlscan.Unreadable:
+			may = true
+		}
+	}
+	if structural(t) {
+		p.tables, p.adding = nil, nil
+	}
+	if !may && !some && !containsFold(t.Source, "set_config") {
+		return nil
+	}
+	all := some || containsFold(t.Source, "reset") || containsFold(t.Source, "discard")
+	if all || containsFold(t.Source, "isolation") {
+		p.isolated()
+	}
+	if all || containsFold(t.Source, "search_path") {
+		p.tables, p.adding, p.seen = nil, nil, nil
+	}
+	if all || containsFold(t.Source, "role") || containsFold(t.Source, "authorization") {
+		p.wary = true // who may not read a table cannot count its rows
+	}
+	return nil
+}
+
+// setsSome reports a text that changes a setting whose name it may not tell: by
+// set_config of something else than a plain literal, or by the view of all settings.
+func setsSome(t *sqlscan.Text) bool {
+	if containsFold(t.Source, "pg_settings") && slices.ContainsFunc(t.Ops, func(op sqlscan.Op) bool { return op.Kind == sqlscan.Update }) {
+		return true
+	}
+	if !containsFold(t.Source, "set_config") {
+		return false
+	}
+	var last [3]sqlscan.Token // set_config, a parenthesis, what comes first in it
+	for tok := range tokens(t, 0, int32(len(t.Source))) {
+		called := (last[0].Kind == sqlscan.Word || last[0].Kind == sqlscan.QuotedIdent) && last[1].Kind == sqlscan.Punct && last[1].Byte == '('
+		if called && t.Name(sqlscan.Span{Start: last[0].Pos, End: last[0].End}) == "set_config" {
+			plain := last[2].Kind == sqlscan.String && t.Source[last[2].Pos] == '\''
+			if !plain || tok.Kind != sqlscan.Punct || tok.Byte != ',' {
+				return true
+			}
+		}
+		last = [3]sqlscan.Token{last[1], last[2], tok}
+	}
+	return false
+}
