@@ -29,7 +29,7 @@ func (p *postgres) heed(_ context.Context, t *sqlscan.Text, _ Form) error {
 	if all || containsFold(t.Source, "isolation") {
 		p.isolated()
 	}
-	if all || containsFold(t.Source, "search_path") {
+	if all || containsFold(t.Source, "search_path") || containsFold(t.Source, "schema") {
 		p.tables, p.adding, p.seen = nil, nil, nil
 	}
 	if all || containsFold(t.Source, "role") || containsFold(t.Source, "authorization") {

@@ -11,8 +11,8 @@ import (
 )
 
 // pruner is what deletes more rows than anybody asks for here.
-const pruner = `CREATE FUNCTION prune(k INT) RETURNS INT LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN k; END';
- CREATE FUNCTION prunes() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM prune(1); RETURN NULL; END'`
+const pruner = `CREATE FUNCTION prune(k INT) RETURNS INT LANGUAGE plpgsql AS 'BEGIN DELETE FROM public.kept WHERE id > 5; RETURN k; END';
+ CREATE FUNCTION prunes() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM public.prune(1); RETURN NULL; END'`
 
 const (
 	late  = `CREATE CONSTRAINT TRIGGER late AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION prunes()`
@@ -42,7 +42,8 @@ var behind = map[string]struct {
 		"SELECT set_config('search_path', 's, public', true)", "SELECT set_config('search_path', 'public', true)", keyed, again,
 		"SELECT set_config('search_path', 's, public', true)", third,
 	}},
-	"the view of all settings": {other, []string{keyed, again, "UPDATE pg_settings SET setting = 's, public' WHERE name = 'search_path'", third}},
+	"the path by its other name": {other, []string{keyed, again, "SET SCHEMA 's'", third}},
+	"the view of all settings":   {other, []string{keyed, again, "UPDATE pg_settings SET setting = 's, public' WHERE name = 'search_path'", third}},
 	"a setting by a trigger": {other + `; CREATE TABLE log (id INT); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('search_path', 's, public', true); RETURN NULL; END $$;
  CREATE TRIGGER g AFTER INSERT ON log FOR EACH ROW EXECUTE FUNCTION f()`, []string{keyed, again, "INSERT INTO log VALUES (1)", third}},
 	"a trigger by a trigger": {`CREATE TABLE log (id INT); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -113,6 +114,17 @@ func TestStructureOfItsOwn(t *testing.T) {
 				require.NoError(t, err, "%d: %s", i, text)
 			}
 			require.NoError(t, tx.Rollback())
+		}
+	})
+}
+
+// What dblink sends to a server is done there, and stays.
+func TestDblink(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change("CREATE EXTENSION dblink")
+		for _, text := range []string{"SELECT dblink_exec('nowhere', 'DELETE FROM t')", "SELECT public.dblink_send_query('nowhere', 'DELETE FROM t')"} {
+			_, err := w.db.ExecContext(atMost(t, 1), text)
+			require.ErrorIs(t, err, dbguard.Uncountable, text)
 		}
 	})
 }
