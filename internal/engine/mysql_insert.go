@@ -63,7 +63,7 @@ func (c *mysqlCounter) adding(ctx context.Context) (done bool, err error) {
 		return false, nil
 	}
 	if !st.queries && len(st.targets) == 1 {
-		if plain, err := c.plainly(ctx, &st.targets[0]); plain || c.f.s.lose(err) {
+		if plain, err := c.plainly(ctx, &st.targets[0]); plain || c.f.s.graveError(err) != nil {
 			return true, err
 		}
 	}
@@ -114,7 +114,7 @@ func opened(x *target) string {
 
 // additionOf are the parts of an INSERT of values; odd is any other.
 func additionOf(t *sqlscan.Text, x *target) clauses {
-	c := clauses{end: int32(len(t.Source)), odd: executes(t.Source) || remembers(t.Source)}
+	c := clauses{end: int32(len(t.Source)), odd: keyword(t, &x.op) != "INSERT" || executes(t.Source) || remembers(t.Source)} // LOAD DATA talks to the driver
 	valued := false
 	for tok := range tokens(t, x.op.Object.End, int32(len(t.Source))) {
 		switch {

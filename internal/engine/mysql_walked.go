@@ -76,10 +76,11 @@ func foreseeable(selection string) bool {
 func (t mysqlTable) changesItself(k foreignKey) bool { return k.child == t && k.onDelete == "SET NULL" }
 
 // graveError is nil for an error that only says that a question was not answered:
-// not for a lost connection, a deadlock (1213) or a lock that was not had (1205),
-// which the statement would have met itself.
+// not for a lost connection, a deadlock (1213), a lock that was not had (1205), or a
+// KILL QUERY (1317) or time limit (1969, 3024), which the statement would have met
+// itself.
 func (s *Session) graveError(err error) error {
-	if s.lose(err) || mysqlError(err, "1213") || mysqlError(err, "1205") {
+	if s.lose(err) || err != nil && slices.ContainsFunc([]string{"1213", "1205", "1317", "1969", "3024"}, func(n string) bool { return mysqlError(err, n) }) {
 		return err
 	}
 	return nil

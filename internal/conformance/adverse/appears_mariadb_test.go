@@ -1,0 +1,89 @@
+package adverse
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/sqlguard"
+)
+
+// ahead is a connection on which others come first: before is told each text that
+// queries.
+type ahead struct {
+	driver.Connector
+	before func(text string)
+}
+
+type aheadConn struct {
+	driver.Conn
+	before func(text string)
+}
+
+func (a *ahead) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := a.Connector.Connect(ctx)
+	return &aheadConn{c, a.before}, err
+}
+
+func (c *aheadConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
+	return c.Conn.(driver.ExecerContext).ExecContext(ctx, text, args)
+}
+
+func (c *aheadConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+	c.before(text)
+	return c.Conn.(driver.QueryerContext).QueryContext(ctx, text, args)
+}
+
+func (c *aheadConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, opts)
+}
+
+// A table that is missing when it is looked up may be there when the statement runs.
+func TestATableThatAppears(t *testing.T) {
+	for name, appears := range map[string][]string{
+		"a table with a trigger":        {"CREATE TRIGGER trg AFTER DELETE ON y FOR EACH ROW DELETE FROM child WHERE r = 1", "RENAME TABLE y TO x"},
+		"a view of one with a trigger":  {"CREATE TRIGGER trg AFTER DELETE ON y FOR EACH ROW DELETE FROM child WHERE r = 1", "CREATE VIEW x AS SELECT * FROM y"},
+		"a table with a foreign key":    {"ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES y (id) ON DELETE CASCADE", "RENAME TABLE y TO x"},
+		"a table without transactions":  {"ALTER TABLE y ENGINE = Aria", "RENAME TABLE y TO x"},
+		"a table of which all would go": {"RENAME TABLE y TO x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, onMariaDB, func(t *testing.T, g *ground) {
+				g.others(t, "CREATE TABLE y LIKE t", "INSERT INTO y SELECT * FROM t")
+				text := "DELETE FROM x WHERE id = 1"
+				if len(appears) < 2 {
+					text = "DELETE FROM x WHERE id > 0"
+				}
+				base, err := g.bare.Driver().(driver.DriverContext).OpenConnector(g.DSN)
+				require.NoError(t, err)
+				guard, err := dbguard.New(dbguard.Policy{})
+				require.NoError(t, err)
+				others := appears
+				db := sql.OpenDB(sqlguard.WrapConnector(&ahead{base, func(sent string) {
+					if strings.HasPrefix(sent, "DELETE FROM x") {
+						g.others(t, others...)
+						others = nil
+					}
+				}}, guard, sqlguard.WithDialect(sqlguard.MySQL)))
+				defer db.Close()
+				rows, err := db.QueryContext(dbguard.AtMost(t.Context(), 1), text)
+				if err == nil {
+					rows.Next()
+					err = rows.Err()
+					_ = rows.Close()
+				}
+				require.Error(t, err)
+				assert.Equal(t, 5, g.rows(t, "child"))
+				if others == nil {
+					assert.Equal(t, 9, g.rows(t, "x"))
+				}
+			})
+		})
+	}
+}
