@@ -183,6 +183,16 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 	return append(bases, more...), note, err
 }
 
+// lockedEngines is engines of a table that code changes. It is opened, so that no
+// ALTER TABLE comes in between, if the caller may read it and it is there.
+func (c *mysqlCounter) lockedEngines(ctx context.Context, name []string) (bases []mysqlTable, note string, err error) {
+	open := openedAs(mysqlTable{name[len(name)-2], name[len(name)-1]}.quoted())
+	if bases, note, err = c.engines(ctx, [][]string{name}, open, 0); err != nil && c.f.s.graveError(err) == nil {
+		bases, note, err = c.engines(ctx, [][]string{name}, "", 0)
+	}
+	return bases, note, err
+}
+
 // lookThrough is engines of the tables behind views.
 func (c *mysqlCounter) lookThrough(ctx context.Context, views [][]string, depth int) (bases []mysqlTable, note string, err error) {
 	c.viewed = true

@@ -108,8 +108,11 @@ func (c *mysqlCounter) plainly(ctx context.Context, x *target) (plain bool, err 
 }
 
 // opened is a condition that opens a table.
-func opened(x *target) string {
-	return " AND (SELECT COUNT(*) FROM (SELECT 1 FROM " + x.raw + " LIMIT 0) dbguard) = 0"
+func opened(x *target) string { return openedAs(x.raw) }
+
+// openedAs is opened of a name in quotes.
+func openedAs(table string) string {
+	return " AND (SELECT COUNT(*) FROM (SELECT 1 FROM " + table + " LIMIT 0) dbguard) = 0"
 }
 
 // additionOf are the parts of an INSERT of values; odd is any other.

@@ -149,7 +149,7 @@ func (r *mysqlReach) body(ctx context.Context, schema, who string, b *routineBod
 		if len(name) == 1 {
 			name = []string{schema, name[0]}
 		}
-		bases, note, err := r.c.engines(ctx, [][]string{name}, "", 0)
+		bases, note, err := r.c.lockedEngines(ctx, name)
 		if note != "" {
 			note += ", reached by " + who
 		}

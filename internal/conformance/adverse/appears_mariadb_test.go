@@ -87,3 +87,33 @@ func TestATableThatAppears(t *testing.T) {
 		})
 	}
 }
+
+// A table that a trigger changes is held fast, too: it stays what can be undone.
+func TestATableThatATriggerReachesStays(t *testing.T) {
+	for name, change := range map[string]string{"engine": "ALTER TABLE child ENGINE = Aria", "another": "RENAME TABLE child TO old, other TO child"} {
+		t.Run(name, func(t *testing.T) {
+			each(t, onMariaDB, func(t *testing.T, g *ground) {
+				g.others(t, "CREATE TRIGGER trg AFTER DELETE ON t FOR EACH ROW DELETE FROM child WHERE r = 1",
+					"CREATE TABLE other LIKE child", "INSERT INTO other SELECT * FROM child", "ALTER TABLE other ENGINE = Aria", "SET lock_wait_timeout = 1")
+				base, err := g.bare.Driver().(driver.DriverContext).OpenConnector(g.DSN)
+				require.NoError(t, err)
+				guard, err := dbguard.New(dbguard.Policy{})
+				require.NoError(t, err)
+				db := sql.OpenDB(sqlguard.WrapConnector(&ahead{base, func(sent string) {
+					if strings.HasPrefix(sent, "DELETE FROM t") {
+						_, _ = g.bare.ExecContext(t.Context(), change) // which waits in vain
+					}
+				}}, guard, sqlguard.WithDialect(sqlguard.MySQL)))
+				defer db.Close()
+				rows, err := db.QueryContext(dbguard.AtMost(t.Context(), 2), "DELETE FROM t WHERE id = 1")
+				if err == nil {
+					rows.Next()
+					err = rows.Err()
+					_ = rows.Close()
+				}
+				require.ErrorIs(t, err, dbguard.OverLimit)
+				assert.Equal(t, 14, g.rows(t, "t")+g.rows(t, "child"))
+			})
+		})
+	}
+}
