@@ -44,7 +44,7 @@ func (s *Session) callsOut(ctx context.Context, t *sqlscan.Text) (calls bool, er
 	if err != nil {
 		return true, err
 	}
-	if !calls && s.hidden != nil && t.IsRead() && !namesMode(t.Source) {
+	if !calls && s.hidden != nil && t.IsRead() && !changesMode(t) {
 		s.reads.add(t.Source)
 	}
 	return !s.guard.Observing() && b.runsNow(t, calls), nil

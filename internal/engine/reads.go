@@ -46,16 +46,26 @@ type modes struct {
 func (m *modes) matter(t *sqlscan.Text) bool { return t.ModeMatters && !m.known }
 
 // changedBy reports that the text may change a setting that a mode depends on.
-func (m *modes) changedBy(text string) bool { return m.known && namesMode(text) }
+func (m *modes) changedBy(t *sqlscan.Text) bool { return m.known && changesMode(t) }
 
-// namesMode reports that the text may change a setting that a mode depends on,
+// changesMode reports that the text may change a setting that a mode depends on,
 // each time that it runs.
-func namesMode(text string) bool {
-	return slices.ContainsFunc(modeWords, func(word string) bool { return containsFold(text, word) })
+func changesMode(t *sqlscan.Text) bool {
+	names := func(word string) bool { return containsFold(t.Source, word) }
+	return slices.ContainsFunc(modeWords, names) || slices.ContainsFunc(t.Ops, steers) && slices.ContainsFunc(charsetWords, names)
 }
 
-// modeWords are in every text that changes a mode by itself.
-var modeWords = []string{"sql_mode", "standard_conforming_strings", "reset", "discard", "names", "charset", "character", "set_config"}
+// steers reports an operation that may choose a character set.
+func steers(op sqlscan.Op) bool {
+	return op.Kind == sqlscan.Session || op.Kind == sqlscan.Opaque || op.Kind == sqlscan.Unreadable
+}
+
+// modeWords are in every text that changes a mode by itself; charsetWords, in what
+// steers the session.
+var (
+	modeWords    = []string{"sql_mode", "standard_conforming_strings", "reset", "discard", "set_config"}
+	charsetWords = []string{"names", "charset", "character"}
+)
 
 // containsFold reports whether text contains the lower-case ASCII word.
 func containsFold(text, word string) bool {

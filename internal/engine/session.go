@@ -114,7 +114,7 @@ func (s *Session) IsRead(text string) bool {
 		return false
 	}
 	s.toldRead(text)
-	if namesMode(text) {
+	if changesMode(t) {
 		s.forgetModes()
 		return true
 	}
@@ -274,7 +274,7 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 		s.modes = modes{mode: mode, known: true}
 		t = s.classify(text)
 	}
-	if s.modes.changedBy(text) {
+	if s.modes.changedBy(t) {
 		s.forgetModes()
 	}
 	return t, s.backend.heed(ctx, t, s.form)

@@ -73,6 +73,7 @@ func TestMySQLTraps(t *testing.T) {
 	checkReadings(t, []readingRow{
 		{"a function of the server's, in quotes somebody's", MySQL, "SELECT `count`(1)", "read; calls"},
 		{"a function of the server's, behind a gap somebody's", MySQL, "SELECT NOW ()", "read; calls"},
+		{"a function of the server's, whatever stands between", MySQL, "SELECT COALESCE (a, 1), lower (b), IF (a, 1, 2) FROM t", "read"},
 		{"a column list behind a quoted name", MySQL, "INSERT INTO `t` (`a`) VALUES (1)", "Insert t rows 1"},
 		{"autocommit that a function says", MySQL, "SET autocommit = wipe()", "Unreadable"},
 		{"autocommit that a query says", MySQL, "SET a = 1, autocommit = (SELECT b FROM v)", "Unreadable"},
