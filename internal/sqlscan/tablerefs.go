@@ -81,6 +81,8 @@ func (p *parser) tableRefs(refs *tableRefs) {
 			if depth--; depth < 0 {
 				return
 			}
+		case expect && p.is('{'):
+			p.next() // ODBC's {OJ t}: the word is no table
 		case p.is(','):
 			expect, refs.listed = true, true
 		case p.kw == kwLeft || p.kw == kwRight:

@@ -74,6 +74,7 @@ func TestMySQLTraps(t *testing.T) {
 		{"a function of the server's, in quotes somebody's", MySQL, "SELECT `count`(1)", "read; calls"},
 		{"a function of the server's, behind a gap somebody's", MySQL, "SELECT NOW ()", "read; calls"},
 		{"a function of the server's, whatever stands between", MySQL, "SELECT COALESCE (a, 1), lower (b), IF (a, 1, 2) FROM t", "read"},
+		{"ODBC's braces", MySQL, "UPDATE {OJ t LEFT OUTER JOIN u ON u.r = t.id} SET t.a = 5 WHERE u.id IS NULL", "Update t multi where u.id IS NULL"},
 		{"a column list behind a quoted name", MySQL, "INSERT INTO `t` (`a`) VALUES (1)", "Insert t rows 1"},
 		{"autocommit that a function says", MySQL, "SET autocommit = wipe()", "Unreadable"},
 		{"autocommit that a query says", MySQL, "SET a = 1, autocommit = (SELECT b FROM v)", "Unreadable"},
