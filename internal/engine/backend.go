@@ -72,12 +72,10 @@ const (
 // temporary and hides the others, or is not.
 func (e existence) and(temp bool) existence {
 	switch {
-	case e == missing && temp:
+	case temp && (e == missing || e == temporary):
 		return temporary
-	case e == missing, e == existing && !temp:
+	case !temp && (e == missing || e == existing):
 		return existing
-	case e == temporary && temp:
-		return temporary
 	}
 	return fronting
 }

@@ -33,15 +33,15 @@ func (s *Session) lookUp(ctx context.Context, t *sqlscan.Text, st *statement) er
 		}
 		renames = renames || verb == dbguard.Reshape
 		st.moot = st.moot && found == missing
-		if found == existing {
-			acts, targets = append(acts, st.op.Acts[i]), append(targets, st.targets[i])
-			if q, ok := s.backend.(*sqlite); ok && verb == dbguard.Remove && err == nil {
-				along, err = q.dropsAlong(ctx, &st.targets[i], along)
+		if found != existing {
+			continue
+		}
+		if q, ok := s.backend.(*sqlite); ok && verb == dbguard.Remove {
+			if along, err = q.dropsAlong(ctx, &st.targets[i], along); err != nil {
+				return err
 			}
 		}
-		if err != nil {
-			return err
-		}
+		acts, targets = append(acts, st.op.Acts[i]), append(targets, st.targets[i])
 	}
 	st.op.Acts, st.targets = append(acts, along...), append(targets, make([]target, len(along))...)
 	return nil

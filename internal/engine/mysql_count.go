@@ -76,7 +76,7 @@ func (c *mysqlCounter) targets(ctx context.Context) (bases []mysqlTable, note st
 		v := c.f.st.op.Acts[i].Verb
 		if changesRows(v) && v != dbguard.Call && len(x.name) > 0 && x.op.Flags&sqlscan.Parameterised == 0 {
 			names = append(names, x.name)
-			open += opened(&x)
+			open += opened(x.raw)
 		}
 	}
 	bases, note, err = c.engines(ctx, names, open, 0)
@@ -186,7 +186,7 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 // lockedEngines is engines of a table that code changes. It is opened, so that no
 // ALTER TABLE comes in between, if the caller may read it and it is there.
 func (c *mysqlCounter) lockedEngines(ctx context.Context, name []string) (bases []mysqlTable, note string, err error) {
-	open := openedAs(mysqlTable{name[len(name)-2], name[len(name)-1]}.quoted())
+	open := opened(mysqlTable{name[len(name)-2], name[len(name)-1]}.quoted())
 	if bases, note, err = c.engines(ctx, [][]string{name}, open, 0); err != nil && c.f.s.graveError(err) == nil {
 		bases, note, err = c.engines(ctx, [][]string{name}, "", 0)
 	}

@@ -94,7 +94,7 @@ func (c *mysqlCounter) plainly(ctx context.Context, x *target) (plain bool, err 
 	}
 	serial := false
 	err = m.conn.Query(ctx, "SELECT t.TABLE_SCHEMA, "+level+" FROM information_schema.TABLES t WHERE "+m.tableIs(x.name)+
-		" AND t.TABLE_TYPE = 'BASE TABLE'"+opened(x)+" AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = "+
+		" AND t.TABLE_TYPE = 'BASE TABLE'"+opened(x.raw)+" AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = "+
 		m.schemaOf(x.name)+" AND EVENT_OBJECT_TABLE = "+quoteString(sqlscan.MySQL, x.name[len(x.name)-1])+" AND EVENT_MANIPULATION = 'INSERT')", func(v []any) error {
 		plain = m.seesAll([]mysqlTable{{schema: asText(v[0])}})
 		serial = asText(v[1]) == "SERIALIZABLE"
@@ -107,11 +107,8 @@ func (c *mysqlCounter) plainly(ctx context.Context, x *target) (plain bool, err 
 	return true, m.stays(ctx)
 }
 
-// opened is a condition that opens a table.
-func opened(x *target) string { return openedAs(x.raw) }
-
-// openedAs is opened of a name in quotes.
-func openedAs(table string) string {
+// opened is a condition that opens a table, by its name as a text has it.
+func opened(table string) string {
 	return " AND (SELECT COUNT(*) FROM (SELECT 1 FROM " + table + " LIMIT 0) dbguard) = 0"
 }
 

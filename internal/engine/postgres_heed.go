@@ -12,7 +12,8 @@ import (
 // makes of tables is met anew.
 func (p *postgres) heed(_ context.Context, t *sqlscan.Text, _ Form) error {
 	p.texts++
-	may, some := t.Calls, setsSome(t)
+	config := containsFold(t.Source, "set_config")
+	may, some := t.Calls || config, config && setsSome(t) || updatesSettings(t)
 	for i := range t.Ops {
 		switch t.Ops[i].Kind {
 		case sqlscan.Begin, sqlscan.Session, sqlscan.Opaque, sqlscan.Unreadable:
@@ -22,7 +23,7 @@ func (p *postgres) heed(_ context.Context, t *sqlscan.Text, _ Form) error {
 	if structural(t) {
 		p.tables, p.adding = nil, nil
 	}
-	if !may && !some && !containsFold(t.Source, "set_config") {
+	if !may && !some {
 		return nil
 	}
 	all := some || containsFold(t.Source, "reset") || containsFold(t.Source, "discard")
@@ -38,15 +39,14 @@ func (p *postgres) heed(_ context.Context, t *sqlscan.Text, _ Form) error {
 	return nil
 }
 
-// setsSome reports a text that changes a setting whose name it may not tell: by
-// set_config of something else than a plain literal, or by the view of all settings.
+// updatesSettings reports a text that may change any setting by the view of them all.
+func updatesSettings(t *sqlscan.Text) bool {
+	return slices.ContainsFunc(t.Ops, func(op sqlscan.Op) bool { return op.Kind == sqlscan.Update }) && containsFold(t.Source, "pg_settings")
+}
+
+// setsSome reports a set_config of something else than a plain literal: a setting whose
+// name the text may not tell.
 func setsSome(t *sqlscan.Text) bool {
-	if containsFold(t.Source, "pg_settings") && slices.ContainsFunc(t.Ops, func(op sqlscan.Op) bool { return op.Kind == sqlscan.Update }) {
-		return true
-	}
-	if !containsFold(t.Source, "set_config") {
-		return false
-	}
 	var last [3]sqlscan.Token // set_config, a parenthesis, what comes first in it
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
 		called := (last[0].Kind == sqlscan.Word || last[0].Kind == sqlscan.QuotedIdent) && last[1].Kind == sqlscan.Punct && last[1].Byte == '('

@@ -10,7 +10,7 @@ import "strings"
 // whether a function's text names large objects.
 const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prorettype <> 2279 AND (` + mayWrite + `))
  OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_action::pg_catalog.text ~ (
-  SELECT ':funcid (' || pg_catalog.string_agg(p.oid::pg_catalog.text, '|') || ')\M' FROM pg_catalog.pg_proc p WHERE p.oid < 16384 AND (` + mayWrite + `)))
+  ` + callsOwn + `(` + mayWrite + `)))
  OR CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) THEN EXISTS (` + objectsIn + `) ELSE false END,
  EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prolang NOT IN (12, 13)
   AND (p.proconfig::pg_catalog.text ~ 'track_counts=' OR p.prosrc ~* '(set_config|\mset)\M[^;]*\mtrack_counts|\mheap_force_kill\M')
@@ -20,13 +20,18 @@ const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid
   OR EXISTS (SELECT FROM pg_catalog.pg_operator s WHERE s.oid < 16384 AND s.oprname = o.oprname AND s.oprleft <> 25 AND s.oprleft = o.oprleft AND s.oprright = o.oprright))),
  EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND (p.proname ~ '^lo_' OR p.prosrc ~* '\mlo(_|read|write)'))`
 
+// callsOwn is the expression that finds calls of functions of the server's own in the
+// tree of an expression or rule: no dependency tells of those. A condition on p, a
+// pg_proc, comes behind it.
+const callsOwn = `SELECT ':funcid (' || pg_catalog.string_agg(p.oid::pg_catalog.text, '|') || ')\M' FROM pg_catalog.pg_proc p WHERE p.oid < 16384 AND `
+
 // objectsIn are the tables and domains of which a check, a default or the condition of
-// a trigger or policy names large objects. No dependency tells of that.
+// a trigger or policy names large objects.
 const objectsIn = `SELECT t.rel, t.type FROM (SELECT k.conrelid AS rel, k.contypid AS type, k.conbin AS tree FROM pg_catalog.pg_constraint k
   UNION ALL SELECT d.adrelid, 0, d.adbin FROM pg_catalog.pg_attrdef d
   UNION ALL SELECT g.tgrelid, 0, g.tgqual FROM pg_catalog.pg_trigger g
   UNION ALL SELECT o.polrelid, 0, o.polqual FROM pg_catalog.pg_policy o UNION ALL SELECT o.polrelid, 0, o.polwithcheck FROM pg_catalog.pg_policy o) t
- WHERE t.tree::pg_catalog.text ~ (SELECT ':funcid (' || pg_catalog.string_agg(p.oid::pg_catalog.text, '|') || ')\M' FROM pg_catalog.pg_proc p WHERE p.oid < 16384 AND p.proname ~ '^lo_')`
+ WHERE t.tree::pg_catalog.text ~ (` + callsOwn + `p.proname ~ '^lo_')`
 
 // hiddenText asks what leads to a function that may write. It follows the
 // server's own dependencies, from such functions on: what an operator, a cast, a
