@@ -85,7 +85,7 @@ func TestPast(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, pg)
 			r.conn.on("find", false)
-			r.conn.on("adds", int64(1), "1", int64(0), false, false, false, !strings.Contains(tt.text, "triggering"), "read committed")
+			r.conn.on("adds", int64(1), "1", int64(0), false, false, false, false, !strings.Contains(tt.text, "triggering"), "read committed")
 			f, err := r.Past(tt.ctx, tt.text)
 			require.ErrorIs(t, err, tt.refused)
 			assert.Equal(t, tt.flight, f != nil)

@@ -38,6 +38,8 @@ type postgres struct {
 	unfit readCache
 	// asking are those that do not show by themselves whether there is a rule.
 	asking readCache
+	// refused are those that went beyond their bound.
+	refused readCache
 	// slow are those that take longer than a few round trips.
 	slow      readCache
 	hesitated string // one that did once, just now

@@ -92,7 +92,10 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 		return wording{text: bulkText(f), tagged: true}
 	}
 	seal, sees := p.seal(ctx, f)
-	return wording{text: p.boundText(f, seal, sees), sealed: seal != "", sees: sees, keys: sees, shows: !sees && p.showsRules(f), tagged: f.tags(f.op.Limit())}
+	return wording{
+		text: p.boundText(f, seal, sees), sealed: seal != "", sees: sees, keys: sees, terse: p.terse(f),
+		shows: !sees && p.showsRules(f), tagged: f.tags(f.op.Limit()),
+	}
 }
 
 // seal is the condition by which a statement changes nothing besides; sees, if it
@@ -127,11 +130,16 @@ func (p *postgres) boundable(f *Flight) bool {
 	return !p.unfit.has(st.op.Text)
 }
 
+// terse reports that the statement may be refused in the fewest words, which do not
+// tell our error from the same of the caller's own, nor whether the table is a
+// temporary one: it is asked again, in more. What was refused once may be again.
+func (p *postgres) terse(f *Flight) bool { return !p.refused.has(f.st.op.Text) }
+
 // nothingWritten is true, and has the server refuse from then on whatever writes:
 // large objects only since version 16. Where a function may change some, and there are
 // any, it is false.
 func (p *postgres) nothingWritten() string {
-	const text = `pg_catalog.set_config('transaction_read_only', 'on', true) = 'on'
+	const text = `pg_catalog.set_config('transaction_read_only', 'on', true) IS NOT NULL
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table)`
 	if p.major >= 16 || !p.objects {
 		return text
@@ -149,9 +157,13 @@ func (p *postgres) boundText(f *Flight, seal string, seen bool) string {
 	if seen {
 		stmt = only(&f.s.text, x, 0, int32(len(stmt)))
 	}
-	over := raise(raisedOver)
-	if isRegclass(x) { // the file of a temporary table tells that it is one: its rows do not count
+	over := negative
+	switch {
+	case p.terse(f):
+	case isRegclass(x): // the file of a temporary table tells that it is one: its rows do not count
 		over = raiseWith(raisedOver, "pg_catalog.pg_relation_filepath("+regclass(x)+"), pg_catalog.random()")
+	default:
+		over = raise(raisedOver)
 	}
 	verdict := "CASE WHEN EXISTS (SELECT FROM dbguard OFFSET " + strconv.FormatInt(limit, 10) + ") THEN " + over
 	if least := f.op.AtLeast(); least > 0 && seal != "" {
@@ -161,18 +173,23 @@ func (p *postgres) boundText(f *Flight, seal string, seen bool) string {
 	return p.judgedText(f, stmt, judged{seal: seal, verdict: verdict + " END", seen: seen, atMost: limit})
 }
 
+// negative is what no limit and no offset may be (SQLSTATE 2201W, 2201X), and takes
+// the server no time to plan.
+const negative = "-1"
+
 // judged is what is asked of a statement while it runs.
 type judged struct {
 	seal    string // a condition by which nothing happens besides; "": it is not asked for
-	verdict string // NULL, or it raises
+	verdict string // the limit of the rows that are read: NULL, or it raises; "": none
 	seen    bool   // the seal is about the table, and knows of rules
 	atMost  int64  // rows that it answers with
 }
 
 // judgedText answers with the rows of the statement, or their number. It is judged by
-// the limit of what is read, which is evaluated before the first row is, and CASE
-// evaluates in order, a subquery when it is reached. The statement would run to its
-// end even if nobody read its rows: who is unsure raises.
+// the offset and then the limit of what is read, which are evaluated before the first
+// row is (recompute_limits in the server's source), and CASE evaluates in order, a
+// subquery when it is reached. The statement would run to its end even if nobody read
+// its rows: who is unsure raises.
 func (p *postgres) judgedText(f *Flight, stmt string, j judged) string {
 	switch {
 	case f.st.targets[0].op.Flags&sqlscan.Returning != 0:
@@ -181,14 +198,20 @@ func (p *postgres) judgedText(f *Flight, stmt string, j judged) string {
 	default:
 		stmt += "\nRETURNING 1"
 	}
-	seal, unsure := j.seal, raise(raisedUnsure)
+	seal, unsure := j.seal, negative
+	if j.seen && f.way == nested {
+		unsure = raise(raisedUnsure) // told from the caller's own errors
+	}
 	if !j.seen {
-		seal, unsure = p.unruled(f), "-1" // which no limit may be: that is planned in no time
+		seal = p.unruled(f)
 		if j.seal != "" {
 			seal += "\n AND " + j.seal
 		}
 	}
-	read := "FROM dbguard LIMIT CASE WHEN " + seal + "\n THEN " + j.verdict + " ELSE " + unsure + " END"
+	read := "FROM dbguard OFFSET CASE WHEN " + seal + "\n THEN 0 ELSE " + unsure + " END"
+	if j.verdict != "" {
+		read += "\n LIMIT " + j.verdict
+	}
 	switch {
 	case f.form == Rows:
 		read = "dbguard.* " + read
@@ -230,8 +253,11 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 		return nil, true
 	}
 	switch {
-	case f.shows && slices.Contains(noTable, state), state == "2201W": // invalid_row_count_in_limit_clause
+	case f.shows && slices.Contains(noTable, state), state == "2201X": // invalid_row_count_in_result_offset_clause
 		p.unsure(f)
+		return nil, true
+	case f.terse && state == "2201W": // invalid_row_count_in_limit_clause
+		p.refused.add(f.st.op.Text)
 		return nil, true
 	case state == "25006" && f.sealed:
 		p.costly.add(f.st.op.Text)

@@ -84,6 +84,8 @@ type addingTable struct {
 	// calls says that its defaults or checks call functions that are not the
 	// server's own, and write nothing.
 	calls bool
+	// draws says that its defaults draw from sequences, which counts as writing.
+	draws bool
 	// same is the condition that nothing about it has changed at all.
 	same string
 }
@@ -114,7 +116,7 @@ func (p *postgres) addsOnly(ctx context.Context, x *target) (known addingTable, 
 	if !isRegclass(x) {
 		return known, nil
 	}
-	text := `SELECT c.oid::int8, c.xmin::text, ` + defaultsOf + `, c.relhastriggers, EXISTS (` + keysOf + `), NOT (` + callsNothing + `),
+	text := `SELECT c.oid::int8, c.xmin::text, ` + defaultsOf + `, c.relhastriggers, EXISTS (` + keysOf + `), NOT (` + callsNothing + `), ` + drawsFrom + `,
  ` + addsOnlyRows + isSimple + `, pg_catalog.current_setting('transaction_isolation')
 FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x)
 	err = p.conn.Query(ctx, text, func(v []any) error {
@@ -125,7 +127,8 @@ FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x)
 		if asBool(v[3]) {
 			known.same += " AND " + strings.ReplaceAll(noTriggers, "c.oid", oid)
 		}
-		known.keyed, known.calls, known.ok, p.isolation = asBool(v[4]), asBool(v[5]), asBool(v[6]), strings.Clone(asText(v[7]))
+		known.keyed, known.calls, known.draws, known.ok = asBool(v[4]), asBool(v[5]), asBool(v[6]), asBool(v[7])
+		p.isolation = strings.Clone(asText(v[8]))
 		return nil
 	})
 	return known, err
@@ -141,6 +144,9 @@ const (
 	defaultsOf = `(SELECT COALESCE(sum(d.oid::int8), 0)::int8 FROM pg_catalog.pg_attrdef d WHERE d.adrelid = c.oid)`
 	keysOf     = `SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'`
 	noTriggers = `NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND (g.tgtype & 4) <> 0 AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
+	drawsFrom  = `(EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attidentity <> '')
+ OR EXISTS (SELECT FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND e.objid = d.oid
+  WHERE d.adrelid = c.oid AND e.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.refobjid <> c.oid))`
 
 	addsOnlyRows = `c.relkind = 'r' AND NOT (c.relhasrules OR c.relrowsecurity) AND ` + noTriggers
 
@@ -170,12 +176,14 @@ func (p *postgres) wordInsert(ctx context.Context, f *Flight) wording {
 		return wording{}
 	}
 	known, err := p.met(ctx, x, f.way)
+	writes := known.keyed || p.costly.has(f.st.op.Text)
+	draws := known.draws || containsFold(f.callers, "nextval")
 	switch {
 	case err != nil:
 		f.fails(err)
-	case known.ok && f.way == own && !f.st.queries:
+	case known.ok && f.way == own && !f.st.queries && (writes || draws): // takes longer to plan than the next
 		return wording{text: p.insertText(f, known.still(x, f.way), true), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
-	case f.way == own && !known.keyed && !p.costly.has(f.st.op.Text):
+	case f.way == own && !writes:
 		return wording{text: p.insertText(f, p.nothingWritten(), false), sealed: true, shows: p.showsRules(f), adds: true, tagged: f.tags(x.op.Rows)}
 	case f.way == nested && known.ok && !f.st.queries && p.committed(ctx):
 		return wording{text: p.insertText(f, known.still(x, f.way), true), gated: true, adds: true, tagged: f.tags(x.op.Rows)}
@@ -210,7 +218,7 @@ func (p *postgres) insertable(f *Flight, x *target) bool {
 // insertText is the INSERT with its condition, which is asked before the first
 // row, even if there is none. seen says that it is about the table.
 func (p *postgres) insertText(f *Flight, condition string, seen bool) string {
-	return p.judgedText(f, withoutEnd(&f.s.text), judged{seal: condition, verdict: "NULL", seen: seen, atMost: f.st.targets[0].op.Rows})
+	return p.judgedText(f, withoutEnd(&f.s.text), judged{seal: condition, seen: seen, atMost: f.st.targets[0].op.Rows})
 }
 
 // saw notes that a statement has made sure of the table, and of its keys or not,

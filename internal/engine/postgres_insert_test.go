@@ -73,9 +73,9 @@ func TestInsertWords(t *testing.T) {
 		inTx       bool
 		want       string // "" if it is sent as it is, and counted
 	}{
-		{"a number is asked for", insertOne, Counted, false, "WITH dbguard AS (" + insertOne + "\nRETURNING 1\n)\nSELECT pg_catalog.count(*) FROM (SELECT FROM dbguard LIMIT CASE WHEN "},
-		{"a tag is asked for", insertOne + " ;", Tagged, false, "WITH dbguard AS (" + insertOne + "\nRETURNING 1\n)\nSELECT FROM dbguard LIMIT CASE WHEN "},
-		{"rows are asked for", insertOne + " RETURNING *", Rows, false, "WITH dbguard AS (" + insertOne + " RETURNING *\n)\nSELECT dbguard.* FROM dbguard LIMIT CASE WHEN "},
+		{"a number is asked for", insertOne, Counted, false, "WITH dbguard AS (" + insertOne + "\nRETURNING 1\n)\nSELECT pg_catalog.count(*) FROM (SELECT FROM dbguard OFFSET CASE WHEN "},
+		{"a tag is asked for", insertOne + " ;", Tagged, false, "WITH dbguard AS (" + insertOne + "\nRETURNING 1\n)\nSELECT FROM dbguard OFFSET CASE WHEN "},
+		{"rows are asked for", insertOne + " RETURNING *", Rows, false, "WITH dbguard AS (" + insertOne + " RETURNING *\n)\nSELECT dbguard.* FROM dbguard OFFSET CASE WHEN "},
 		{"in a transaction", insertOne, Counted, true, "WITH dbguard AS (" + insertOne},
 		{"nothing can be sent in its place", insertOne, AsWritten, false, ""},
 		{"rows are asked for that it has not", insertOne, Rows, false, ""},
@@ -113,12 +113,13 @@ func TestInsertWords(t *testing.T) {
 
 // A table that has changed is counted, and in a transaction it is too late for that.
 func TestInsertUnsure(t *testing.T) {
-	unsure := stated{"22P02", `invalid input syntax for type integer: "dbguard ` + nonce + ` ` + raisedUnsure + ` 0.5"`}
 	for _, inTx := range []bool{false, true} {
 		r := newRig(t, pg)
 		p := r.backend.(*postgres)
-		p.adding, p.isolation = map[string]addingTable{"t": {found: time.Now(), ok: true, same: "same"}}, "read committed"
+		p.adding, p.isolation = map[string]addingTable{"t": {found: time.Now(), ok: true, keyed: true, same: "same"}}, "read committed"
+		unsure := stated{"2201X", "OFFSET must not be negative"}
 		if inTx {
+			unsure = stated{"22P02", `invalid input syntax for type integer: "dbguard ` + nonce + ` ` + raisedUnsure + ` 0.5"`}
 			r.TxBegan(false)
 		}
 		r.heard = time.Now()

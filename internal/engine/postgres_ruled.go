@@ -20,7 +20,7 @@ func (p *postgres) showsRules(f *Flight) bool {
 func (p *postgres) unruled(f *Flight) string {
 	x := &f.st.targets[0]
 	if p.showsRules(f) {
-		return `pg_catalog.pg_relation_filenode(` + regclass(x) + `) IS NOT NULL` // views have none
+		return `pg_catalog.pg_relation_filenode(` + quoteString(sqlscan.PostgreSQL, x.raw) + `::pg_catalog.regclass) IS NOT NULL` // views have none
 	}
 	none := `NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_type <> '1')`
 	if isRegclass(x) {

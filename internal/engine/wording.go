@@ -41,6 +41,8 @@ type wording struct {
 	// shows says that it shows by itself whether a rule has put another statement in its
 	// place: postgres_ruled.go.
 	shows bool
+	// terse says that the error of what goes beyond the bound could be the caller's own.
+	terse bool
 	// adds says that the rows that it answers were not there before.
 	adds bool
 	// tagged says that the number of rows is told by the command tag.

@@ -158,6 +158,7 @@ func (g *ground) try(t *testing.T, run func(context.Context) Outcome) (o Outcome
 	if g.Engine == target.SQLite {
 		t.Chdir(g.db.Dir()) // for the files that the statement names
 	}
+	g.alone(t)
 	ctx := t.Context()
 	if !g.unbounded {
 		ctx = dbguard.AtMost(ctx, 1)
@@ -175,6 +176,25 @@ func (g *ground) try(t *testing.T, run func(context.Context) Outcome) (o Outcome
 		g.renew(t)
 	}
 	return o
+}
+
+// alone waits until PostgreSQL has ended the sessions of runs before, which hold
+// advisory locks a moment longer than their client.
+func (g *ground) alone(t *testing.T) {
+	t.Helper()
+	if g.Engine != target.Postgres {
+		return
+	}
+	const others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+	for range 1000 {
+		var n int
+		if err := g.bare.QueryRowContext(t.Context(), others).Scan(&n); err != nil || n == 0 {
+			require.NoError(t, err)
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Log("somebody else is connected to the database")
 }
 
 func snap(t *testing.T, d *target.Database, db *sql.DB) *snapshot.Snapshot {
