@@ -118,13 +118,27 @@ func TestStructureOfItsOwn(t *testing.T) {
 	})
 }
 
-// What dblink sends to a server is done there, and stays.
+// What dblink sends to a server is done there, and stays. A text in sight that reads may go.
 func TestDblink(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		w.change("CREATE EXTENSION dblink")
-		for _, text := range []string{"SELECT dblink_exec('nowhere', 'DELETE FROM t')", "SELECT public.dblink_send_query('nowhere', 'DELETE FROM t')"} {
-			_, err := w.db.ExecContext(atMost(t, 1), text)
+		var here string
+		const settings = "SELECT format('host=127.0.0.1 port=%s dbname=%s user=%s', current_setting('port'), current_database(), current_user)"
+		require.NoError(t, w.bare.QueryRow(settings).Scan(&here))
+		for _, text := range []string{
+			"SELECT dblink_exec($1, 'DELETE FROM t')",
+			"SELECT public.dblink_send_query($1, 'DELETE FROM t')",
+			"SELECT * FROM dblink($1, 'DELETE FROM t RETURNING id') AS r (id int)",
+			"SELECT * FROM dblink($1, 'SELECT 1; ' || 'DELETE FROM t RETURNING id') AS r (id int)",
+			"INSERT INTO t SELECT id + 100, 0 FROM dblink($1, $$DELETE FROM t RETURNING id$$) AS r (id int)",
+		} {
+			_, err := w.db.ExecContext(atMost(t, 1), text, here)
 			require.ErrorIs(t, err, dbguard.Uncountable, text)
 		}
+		assert.Equal(t, 20, w.count("t"))
+		var n int
+		const reads = "SELECT count(*) FROM dblink($1, 'SELECT id FROM t') AS r (id int)"
+		require.NoError(t, w.db.QueryRow(reads, here).Scan(&n), "without a bound")
+		assert.Equal(t, 20, n)
 	})
 }
