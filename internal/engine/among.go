@@ -61,7 +61,8 @@ func (p *postgres) among(ctx context.Context, f *Flight) wording {
 	case f.st.op.Acts[0].Verb == dbguard.Insert:
 		if known, err := p.met(ctx, x, own); p.insertable(f, x) && !f.st.queries && err == nil && known.ok {
 			p.saw(x, false) // or nothing behind it will run
-			return wording{text: p.insertText(f, known.still(x, own), true), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
+			j := judged{seal: known.still(x, own), seen: true, atMost: x.op.Rows}
+			return wording{text: p.judgedText(f, withoutEnd(&f.s.text), j), sealed: true, adds: true, tagged: f.tags(j.atMost)}
 		}
 	case p.boundable(f) && isRegclass(x) && !f.st.calls && !starred(&f.s.text, x) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) == 0:
 		if known, ok := p.plain(ctx, f); ok {
@@ -70,7 +71,7 @@ func (p *postgres) among(ctx context.Context, f *Flight) wording {
 				seal = "true" // one before it looks, or has looked
 			}
 			p.saw(x, false)
-			return wording{text: p.boundText(f, seal, true), sealed: true, tagged: f.tags(f.op.Limit())}
+			return wording{text: p.boundText(f, judged{seal: seal, seen: true}), sealed: true, terse: p.terse(f), tagged: f.tags(f.op.Limit())}
 		}
 	}
 	return wording{}

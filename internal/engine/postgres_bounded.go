@@ -91,30 +91,30 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 	if f.op.Limit() >= bulk && f.form != Rows && isBulk(f) {
 		return wording{text: bulkText(f), tagged: true}
 	}
-	seal, sees := p.seal(ctx, f)
+	j := p.seal(ctx, f)
 	return wording{
-		text: p.boundText(f, seal, sees), sealed: seal != "", sees: sees, keys: sees, terse: p.terse(f),
-		shows: !sees && p.showsRules(f), tagged: f.tags(f.op.Limit()),
+		text: p.boundText(f, j), sealed: j.seal != "", sees: j.seen, keys: j.seen, shows: j.shows,
+		terse: p.terse(f), tagged: f.tags(f.op.Limit()),
 	}
 }
 
-// seal is the condition by which a statement changes nothing besides; sees, if it
-// says so of the table, for as long as the statement's lock is held.
-func (p *postgres) seal(ctx context.Context, f *Flight) (seal string, sees bool) {
+// seal finds the condition by which a statement changes nothing besides.
+func (p *postgres) seal(ctx context.Context, f *Flight) judged {
 	x := &f.st.targets[0]
 	switch {
 	case f.st.calls, p.costly.has(f.st.op.Text):
-		return "", false
 	case f.way == own && !f.op.Shares():
-		return p.nothingWritten(), false
+		return judged{seal: p.nothingWritten(), shows: p.showsRules(f)}
 	case !isRegclass(x):
-		return "", false
 	case f.way == nested && !p.wary && f.isSteady(x) && equals(f, x) != nil && p.committed(ctx):
 		if known, ok := p.plain(ctx, f); ok {
-			return known.still(x, true), true
+			return judged{seal: known.still(x, true), seen: true} // for as long as the statement's lock is held
 		}
+		fallthrough
+	default:
+		return judged{seal: p.nothingWritten() + nothingDeferred(x), shows: p.showsRules(f)} // what comes with the COMMIT comes too late
 	}
-	return p.nothingWritten() + nothingDeferred(x), false // what comes with the COMMIT comes too late
+	return judged{shows: p.showsRules(f)}
 }
 
 // boundable reports that the flight's statement can bound itself in the form
@@ -148,13 +148,11 @@ func (p *postgres) nothingWritten() string {
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)`
 }
 
-// boundText is the statement that bounds itself. seal, if there is one, is a
-// condition by which nothing happens besides; seen says that it holds for the table
-// and not for its children.
-func (p *postgres) boundText(f *Flight, seal string, seen bool) string {
+// boundText is the statement that bounds itself.
+func (p *postgres) boundText(f *Flight, j judged) string {
 	x, limit := &f.st.targets[0], f.op.Limit()
 	stmt := withoutEnd(&f.s.text)
-	if seen {
+	if j.seen {
 		stmt = only(&f.s.text, x, 0, int32(len(stmt)))
 	}
 	over := negative
@@ -166,11 +164,12 @@ func (p *postgres) boundText(f *Flight, seal string, seen bool) string {
 		over = raise(raisedOver)
 	}
 	verdict := "CASE WHEN EXISTS (SELECT FROM dbguard OFFSET " + strconv.FormatInt(limit, 10) + ") THEN " + over
-	if least := f.op.AtLeast(); least > 0 && seal != "" {
+	if least := f.op.AtLeast(); least > 0 && j.seal != "" {
 		const rows = "(SELECT pg_catalog.count(*) FROM dbguard)"
 		verdict += " WHEN " + rows + " < " + strconv.FormatInt(least, 10) + " THEN " + raiseWith(raisedUnder, rows)
 	}
-	return p.judgedText(f, stmt, judged{seal: seal, verdict: verdict + " END", seen: seen, atMost: limit})
+	j.verdict, j.atMost = verdict+" END", limit
+	return p.judgedText(f, stmt, j)
 }
 
 // negative is what no limit and no offset may be (SQLSTATE 2201W, 2201X), and takes
@@ -181,7 +180,8 @@ const negative = "-1"
 type judged struct {
 	seal    string // a condition by which nothing happens besides; "": it is not asked for
 	verdict string // the limit of the rows that are read: NULL, or it raises; "": none
-	seen    bool   // the seal is about the table, and knows of rules
+	seen    bool   // the seal is about the table, and not about its children, and knows of rules
+	shows   bool   // it shows whether there is a rule, else the catalogue is asked
 	atMost  int64  // rows that it answers with
 }
 
@@ -193,7 +193,7 @@ type judged struct {
 func (p *postgres) judgedText(f *Flight, stmt string, j judged) string {
 	switch {
 	case f.st.targets[0].op.Flags&sqlscan.Returning != 0:
-	case !j.seen && p.showsRules(f):
+	case j.shows:
 		stmt += "\nRETURNING tableoid"
 	default:
 		stmt += "\nRETURNING 1"
@@ -203,7 +203,7 @@ func (p *postgres) judgedText(f *Flight, stmt string, j judged) string {
 		unsure = raise(raisedUnsure) // told from the caller's own errors
 	}
 	if !j.seen {
-		seal = p.unruled(f)
+		seal = unruled(f, j.shows)
 		if j.seal != "" {
 			seal += "\n AND " + j.seal
 		}

@@ -170,11 +170,12 @@ func (p *postgres) committed(ctx context.Context) bool {
 func (p *postgres) isolated() { p.isolation, p.chosen = "", true }
 
 // wordInsert is the wording of an INSERT, if it is one that can make sure.
-func (p *postgres) wordInsert(ctx context.Context, f *Flight) wording {
+func (p *postgres) wordInsert(ctx context.Context, f *Flight) (w wording) {
 	x := &f.st.targets[0]
 	if !p.insertable(f, x) {
-		return wording{}
+		return w
 	}
+	j := judged{atMost: x.op.Rows} // by the seal alone, which is asked for even if there is no row
 	known, err := p.met(ctx, x, f.way)
 	writes := known.keyed || p.costly.has(f.st.op.Text)
 	draws := known.draws || containsFold(f.callers, "nextval")
@@ -182,13 +183,17 @@ func (p *postgres) wordInsert(ctx context.Context, f *Flight) wording {
 	case err != nil:
 		f.fails(err)
 	case known.ok && f.way == own && !f.st.queries && (writes || draws): // takes longer to plan than the next
-		return wording{text: p.insertText(f, known.still(x, f.way), true), sealed: true, adds: true, tagged: f.tags(x.op.Rows)}
+		w, j.seal, j.seen = wording{sealed: true}, known.still(x, f.way), true
 	case f.way == own && !writes:
-		return wording{text: p.insertText(f, p.nothingWritten(), false), sealed: true, shows: p.showsRules(f), adds: true, tagged: f.tags(x.op.Rows)}
+		j.shows = p.showsRules(f)
+		w, j.seal = wording{sealed: true, shows: j.shows}, p.nothingWritten()
 	case f.way == nested && known.ok && !f.st.queries && p.committed(ctx):
-		return wording{text: p.insertText(f, known.still(x, f.way), true), gated: true, adds: true, tagged: f.tags(x.op.Rows)}
+		w, j.seal, j.seen = wording{gated: true}, known.still(x, f.way), true
 	}
-	return wording{}
+	if j.seal != "" {
+		w.text, w.adds, w.tagged = p.judgedText(f, withoutEnd(&f.s.text), j), true, f.tags(j.atMost)
+	}
+	return w
 }
 
 // still is the condition that the table of that name sets nothing off. Where an
@@ -213,12 +218,6 @@ func (p *postgres) insertable(f *Flight, x *target) bool {
 		return false
 	}
 	return isRegclass(x)
-}
-
-// insertText is the INSERT with its condition, which is asked before the first
-// row, even if there is none. seen says that it is about the table.
-func (p *postgres) insertText(f *Flight, condition string, seen bool) string {
-	return p.judgedText(f, withoutEnd(&f.s.text), judged{seal: condition, seen: seen, atMost: f.st.targets[0].op.Rows})
 }
 
 // saw notes that a statement has made sure of the table, and of its keys or not,

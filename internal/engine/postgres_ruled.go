@@ -17,9 +17,9 @@ func (p *postgres) showsRules(f *Flight) bool {
 }
 
 // unruled is the condition that no rule has put another statement in the caller's place.
-func (p *postgres) unruled(f *Flight) string {
+func unruled(f *Flight, shows bool) string {
 	x := &f.st.targets[0]
-	if p.showsRules(f) {
+	if shows {
 		return `pg_catalog.pg_relation_filenode(` + quoteString(sqlscan.PostgreSQL, x.raw) + `::pg_catalog.regclass) IS NOT NULL` // views have none
 	}
 	none := `NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_type <> '1')`
