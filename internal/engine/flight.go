@@ -213,6 +213,9 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 	ctx, cancel := outlive(ctx)
 	defer cancel()
 	f.s.backend.touched(f.st, f.way == own || f.s.tx != txCaller)
+	if f.s.modes.known && (f.st.calls || f.st.elsewhere) { // that code may have set one
+		f.s.steer()
+	}
 	switch {
 	case f.way == followed:
 		return f.s.moved(ctx, f.st, err)

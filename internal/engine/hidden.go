@@ -125,6 +125,7 @@ func (s *Session) restructured(t *sqlscan.Text) {
 			s.reshaped = s.reshaped || s.tx != txIdle
 		case op.Kind == sqlscan.RollbackTo:
 			forget = forget || s.reshaped
+			s.resteer()
 		}
 	}
 	if forget {
@@ -149,9 +150,18 @@ func reshapes(t *sqlscan.Text, op *sqlscan.Op, nothing bool) bool {
 // settled notes that a transaction has ended, and with it, maybe, what it had made
 // of the structure.
 func (s *Session) settled() {
+	s.resteer()
+	s.steered = false
 	if s.reshaped {
 		s.reshaped = false
 		s.forgetHidden()
+	}
+}
+
+// resteer forgets modes that may be what they were again.
+func (s *Session) resteer() {
+	if s.steered {
+		s.forgetModes()
 	}
 }
 

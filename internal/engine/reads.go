@@ -45,9 +45,6 @@ type modes struct {
 // the mode is not certain.
 func (m *modes) matter(t *sqlscan.Text) bool { return t.ModeMatters && !m.known }
 
-// changedBy reports that the text may change a setting that a mode depends on.
-func (m *modes) changedBy(t *sqlscan.Text) bool { return m.known && changesMode(t) }
-
 // changesMode reports that the text may change a setting that a mode depends on,
 // each time that it runs.
 func changesMode(t *sqlscan.Text) bool {

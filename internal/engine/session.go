@@ -47,6 +47,7 @@ type Session struct {
 
 	hidden   *hiddenCode // nil: not asked
 	reshaped bool        // the transaction has changed structure
+	steered  bool        // and maybe a mode
 
 	manner manner
 	form   Form                // of the text that is judged
@@ -115,7 +116,7 @@ func (s *Session) IsRead(text string) bool {
 	}
 	s.toldRead(text)
 	if changesMode(t) {
-		s.forgetModes()
+		s.steer()
 		return true
 	}
 	s.reads.add(text)
@@ -274,8 +275,8 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 		s.modes = modes{mode: mode, known: true}
 		t = s.classify(text)
 	}
-	if s.modes.changedBy(t) {
-		s.forgetModes()
+	if changesMode(t) {
+		s.steer()
 	}
 	return t, s.backend.heed(ctx, t, s.form)
 }
@@ -304,6 +305,13 @@ func (s *Session) Reset() {
 // Broken reports that the pool must discard the connection: an undo failed or
 // a reply was lost.
 func (s *Session) Broken() bool { return s.broken }
+
+// steer notes a text that may change a mode: for good, or until the transaction ends
+// or a savepoint is rolled back to.
+func (s *Session) steer() {
+	s.steered = true
+	s.forgetModes()
+}
 
 // forgetModes has the server asked again, where it matters. Texts that were
 // read in the old modes may read differently now.
