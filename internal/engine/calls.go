@@ -75,7 +75,9 @@ const maxNames = 1024
 // extensions that run a text. One in SQL or a procedural language may, whatever
 // it is declared to be: the server only keeps it from doing so itself, and not
 // what it calls. Of the server's own those that run a text may, and those that read
-// a value of a type whose name they are given: it may be a domain.
+// a value of a type whose name they are given, which may be a domain, and those that
+// evaluate the expressions of an index. What is called for an argument that is left
+// out, by a function of whatever language, may, too.
 func (p *postgres) writers(ctx context.Context, names []string) (bool, error) {
 	if err := p.learn(ctx); err != nil {
 		return true, unlessAborted(p, err)
@@ -126,8 +128,9 @@ const writersText = `SELECT DISTINCT p.proname::text FROM pg_catalog.pg_proc p W
 
 // mayWrite is the condition that a function, p, may change rows. 12 and 13 are the
 // languages internal and C.
-const mayWrite = `CASE WHEN p.oid < 16384 THEN p.proname ~ '_to_xml|^ts_(stat|rewrite)$|^lo_|^(domain|array|record|range|multirange)_(in|recv)$'
+const mayWrite = `CASE WHEN p.oid < 16384 THEN p.proname ~ '_to_xml|^ts_(stat|rewrite)$|^lo_|^lowrite$|^brin_summarize_|^(domain|array|record|range|multirange)_(in|recv)$'
  WHEN p.prolang NOT IN (12, 13) OR p.oid IN (` + membersOf + ` ('dblink', 'tablefunc', 'xml2', 'adminpack')) THEN true
+ WHEN p.pronargdefaults > 0 AND EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 1255 AND d.objid = p.oid AND d.refclassid = 1255 AND d.refobjid >= 16384) THEN true
  WHEN p.provolatile = 'v' OR p.prokind NOT IN ('f', 'w') THEN p.oid NOT IN (` + membersOf + ` ('uuid-ossp', 'pgcrypto', 'citext', 'hstore', 'pg_trgm', 'postgis'))
  ELSE false END`
 

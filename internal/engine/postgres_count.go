@@ -112,7 +112,7 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 		return dbguard.Count{Rows: affected}, nil
 	}
 	p.ranCode()
-	t := postgresTotal{reshapes: c.f.st.reshapes}
+	t := postgresTotal{reshapes: c.f.st.reshapes, makes: c.f.st.makes}
 	later := false
 	err := c.read(ctx, countText(p.canFlush()), func(r *relation) {
 		was := c.was(r.oid)
@@ -158,6 +158,7 @@ type postgresTotal struct {
 	changed  []relation
 	blind    bool
 	reshapes bool // the text says that it does, and rows of materialized views come anew
+	makes    map[string]bool
 }
 
 // add takes a relation's rows. locked says that it was exclusively locked
@@ -173,7 +174,7 @@ func (t *postgresTotal) add(r *relation, locked bool) {
 		t.Rows += r.rows
 		t.changed = append(t.changed, *r)
 	}
-	if r.exclusive && !r.temporary && !locked && !t.reshapes {
+	if r.exclusive && !r.temporary && !locked && t.strays(r) {
 		t.Structure = true
 	}
 }
@@ -265,8 +266,12 @@ UNION ALL
 ` + relations
 }
 
-const relations = `SELECT l.relation::int8 AS oid, COALESCE(` + changes + `, 0) AS rows, COALESCE(n.nspname::text, '') AS schema,
-  COALESCE(c.relname::text, '') AS name, COALESCE(c.relkind::text, '') AS kind, COALESCE(c.relpersistence = 't', false) AS temporary,
+const changesLocked = `pg_catalog.pg_stat_get_xact_tuples_updated(l.relation) + pg_catalog.pg_stat_get_xact_tuples_deleted(l.relation)`
+
+// A table that was made after the transaction's snapshot is not in pg_class, and rows of
+// it that were frozen are found all the same.
+const relations = `SELECT l.relation::int8 AS oid, COALESCE(` + changesLocked + `, 0) AS rows, COALESCE(n.nspname::text, '') AS schema,
+  COALESCE(c.relname::text, l.relation::pg_catalog.regclass::text) AS name, COALESCE(c.relkind::text, CASE WHEN ` + changesLocked + ` > 0 THEN 'r' ELSE '' END) AS kind, COALESCE(c.relpersistence = 't', false) AS temporary,
   l.exclusive AND NOT COALESCE((SELECT pg_catalog.age(a.xmin) <= pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::xid)
     FROM pg_catalog.pg_attribute a WHERE a.attrelid = l.relation AND a.attnum = -1), false) AS exclusive,
   EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = l.relation AND g.tgdeferrable AND g.tgfoid NOT IN ` + harmlessTriggers + `) AS deferring
@@ -317,7 +322,7 @@ func (r *relation) is(name []string) bool {
 }
 
 func (r *relation) display() string {
-	if r.schema == "public" {
+	if r.schema == "public" || r.schema == "" {
 		return r.name
 	}
 	return r.schema + "." + r.name

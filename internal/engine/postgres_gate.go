@@ -161,7 +161,8 @@ func firesNothing(x *target) string {
 
 // isSimple is about what may call functions that write and takes no lock of the
 // table: constraints, indexes and defaults, domains and what may hold some,
-// operators, casts.
+// operators, casts. A partition's own entries do not tell of the expressions and
+// operator classes of the key that its rows must have.
 const isSimple = `
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend a JOIN pg_catalog.pg_depend b ON b.classid = a.classid AND b.objid = a.objid
   LEFT JOIN pg_catalog.pg_proc p ON p.oid = b.refobjid AND b.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
@@ -181,7 +182,9 @@ const isSimple = `
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode JOIN pg_catalog.pg_language l ON l.oid = p.prolang
   WHERE o.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast k JOIN pg_catalog.pg_proc p ON p.oid = k.castfunc JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-  WHERE k.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))`
+  WHERE k.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))
+ AND NOT (c.relispartition AND EXISTS (SELECT FROM pg_catalog.pg_partitioned_table k JOIN pg_catalog.pg_depend d ON d.classid = 1259 AND d.objid = k.partrelid
+  WHERE d.refclassid IN (1255, 2616, 2617) AND d.refobjid >= 16384))`
 
 // mayRead is what the count of rows needs: a condition without a column does not.
 const mayRead = `

@@ -159,14 +159,45 @@ func (h *hiddenCode) holds(run string) bool {
 }
 
 // runsNow says so of all but a cursor, whose query runs when it is fetched from,
-// and of what cannot run in a transaction of ours. It makes a note of the cursor.
+// and of what cannot run in a transaction of ours. It makes a note of the cursor. What
+// was put off to the COMMIT runs with a SET CONSTRAINTS that stands among others.
 func (p *postgres) runsNow(t *sqlscan.Text, calls bool) bool {
 	if !calls {
-		return p.cursors && fetches(t)
+		return p.cursors && fetches(t) || p.later.any && t.Statements > 1 && containsFold(t.Source, "constraints")
 	}
 	declared := declares(t)
 	p.cursors = p.cursors || declared
 	return !runsAlone(t) && (!declared || t.Statements > 1 || holds(t))
+}
+
+// wordsOfMaking are the words of a text that makes something and locks no table which it
+// does not name; none of another text. A new partition locks the default one.
+func wordsOfMaking(t *sqlscan.Text) map[string]bool {
+	all := map[string]bool{}
+	for tok := range tokens(t, 0, int32(len(t.Source))) {
+		if tok.Kind != sqlscan.Word && tok.Kind != sqlscan.QuotedIdent {
+			continue
+		}
+		name := cut(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
+		switch name {
+		case "alter", "cluster", "partition", "refresh", "reindex", "vacuum":
+			return nil
+		}
+		all[name] = true
+	}
+	return all
+}
+
+// strays reports a table that a text about structure locks and does not name, or that
+// is gone, where the text only makes something.
+func (t *postgresTotal) strays(r *relation) bool {
+	switch {
+	case !t.reshapes:
+		return true
+	case t.makes == nil, r.kind == "i", r.kind == "I", r.kind == "t":
+		return false
+	}
+	return !t.makes[r.name]
 }
 
 // declares reports DECLARE c CURSOR.

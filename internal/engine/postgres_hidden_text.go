@@ -103,7 +103,9 @@ UNION SELECT 'kept', c.relname FROM h JOIN pg_catalog.pg_constraint k ON h.class
 UNION SELECT 'kept', c.relname FROM h JOIN pg_catalog.pg_depend d ON d.refclassid = h.class AND d.refobjid = h.id AND d.classid IN ({class}, {statistic})
  LEFT JOIN pg_catalog.pg_index i ON d.classid = {class} AND i.indexrelid = d.objid
  LEFT JOIN pg_catalog.pg_statistic_ext s ON d.classid = {statistic} AND s.oid = d.objid
- JOIN pg_catalog.pg_class c ON c.oid = COALESCE(i.indrelid, s.stxrelid) WHERE h.class IN ({proc}, {operator})
+ JOIN pg_catalog.pg_class c ON c.oid = COALESCE(i.indrelid, s.stxrelid, d.objid) AND (i.indrelid IS NOT NULL OR s.stxrelid IS NOT NULL OR d.classid = {class} AND c.relkind = 'p')
+ WHERE h.class IN ({proc}, {operator}, {opclass})
+UNION SELECT 'all', o.opcname FROM h JOIN pg_catalog.pg_opclass o ON h.class = {opclass} AND o.oid = h.id WHERE o.opcdefault AND o.opcintype < 16384
 UNION SELECT 'event', '' FROM pg_catalog.pg_event_trigger e JOIN f ON f.oid = e.evtfoid WHERE e.evtenabled <> 'D' AND e.evtevent <> 'login'
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = {event} AND x.objid = e.oid AND x.deptype = 'e')`)
 

@@ -21,7 +21,7 @@ import (
 // eachOnce asks for the same relations, with that for rows. limit is the bound.
 func eachOnce(relations string, limit int64) string {
 	most := min(limit, math.MaxInt64-1)
-	return `SELECT r.oid, CASE WHEN r.all_rows > ` + strconv.FormatInt(most, 10) + ` AND r.rows > 1 AND r.kind = 'r' AND NOT r.temporary
+	return `SELECT r.oid, CASE WHEN r.all_rows > ` + strconv.FormatInt(most, 10) + ` AND r.rows > 1 AND r.kind = 'r' AND r.schema <> '' AND NOT r.temporary
   AND pg_catalog.has_table_privilege(r.oid::oid, 'SELECT') AND NOT pg_catalog.row_security_active(r.oid::oid)
  THEN COALESCE((SELECT LEAST(r.rows, v.n + pg_catalog.pg_stat_get_xact_tuples_deleted(r.oid::oid)) FROM ` + versions(most) + `), r.rows) ELSE r.rows END AS rows,
  r.schema, r.name, r.kind, r.temporary, r.exclusive, r.deferring

@@ -35,6 +35,9 @@ type statement struct {
 	calls bool
 	// reshapes says that it is about structure besides: it locks what it is about.
 	reshapes bool
+	// makes are the words of a text about structure that takes nothing away and writes no
+	// table anew: it locks none that is not among them.
+	makes map[string]bool
 	// quiet says that its INSERTs are known to do nothing but add rows.
 	quiet bool
 	// roles says that the account may play another role from then on.
@@ -142,7 +145,9 @@ func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.
 // ask gives a text that names nothing to delete or change an act: what its
 // functions do. Around transactions of its own that cannot be undone.
 func (st *statement) ask(t *sqlscan.Text) {
-	st.reshapes = structural(t)
+	if st.reshapes = structural(t); st.reshapes && len(st.op.Acts) == 0 {
+		st.makes = wordsOfMaking(t)
+	}
 	if st.changesRows() || len(st.op.Acts) > 0 && !st.reshapes {
 		return
 	}
