@@ -72,6 +72,8 @@ func label(text string) string {
 		return "keys again"
 	case strings.HasPrefix(text, "SHOW SESSION STATUS"):
 		return "handled"
+	case strings.HasPrefix(text, "WITH RECURSIVE s (class, id)"):
+		return "along"
 	case strings.Contains(text, ".sqlite_master WHERE"), strings.Contains(text, "pg_catalog.pg_class c JOIN"):
 		return "find"
 	case strings.HasPrefix(text, "SELECT count(*) FROM (SELECT 1 FROM"):

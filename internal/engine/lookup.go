@@ -36,15 +36,23 @@ func (s *Session) lookUp(ctx context.Context, t *sqlscan.Text, st *statement) er
 		if found != existing {
 			continue
 		}
-		if q, ok := s.backend.(*sqlite); ok && verb == dbguard.Remove {
-			if along, err = q.dropsAlong(ctx, &st.targets[i], along); err != nil {
+		if b, ok := s.backend.(sweeping); ok {
+			more, err := b.along(ctx, st, &st.targets[i], verb)
+			if err != nil {
 				return err
 			}
+			along = append(along, more...)
 		}
 		acts, targets = append(acts, st.op.Acts[i]), append(targets, st.targets[i])
 	}
 	st.op.Acts, st.targets = append(acts, along...), append(targets, make([]target, len(along))...)
 	return nil
+}
+
+// sweeping is a backend of an engine that takes away more than a statement names.
+type sweeping interface {
+	// along are the acts that come with the one on x.
+	along(ctx context.Context, st *statement, x *target, verb dbguard.Verb) ([]dbguard.Act, error)
 }
 
 // laterConcerns is what concerns says of a statement behind others: those may have

@@ -235,7 +235,7 @@ func TestNothingAround(t *testing.T) {
 		{"read", pg, atMost(1), "SELECT 1", []string{"> SELECT 1"}},
 		{"insert that sets off nothing", my, atMost(1), "INSERT INTO t VALUES (1)", []string{"START TRANSACTION", "plainly", "> INSERT INTO t VALUES (1)", commits}},
 		{"begin", pg, atMost(1), "BEGIN", []string{"> BEGIN"}},
-		{"granted structure", pg, granted(dbguard.Truncate("t")), "TRUNCATE t", []string{"find", "SELECT 1", "> TRUNCATE t"}},
+		{"granted structure", pg, granted(dbguard.Truncate("t")), "TRUNCATE t", []string{"find", "along", "SELECT 1", "> TRUNCATE t"}},
 		{"code taken responsibility for", my, granted(dbguard.Opaque()), "CALL p()", []string{"routine", "SELECT 1", "> CALL p()"}},
 		{
 			"a transaction of its own, taken responsibility for", pg, dbguard.AtMost(granted(dbguard.Opaque()), 1),

@@ -134,11 +134,11 @@ FROM %[1]s.sqlite_master m, pragma_foreign_key_list(m.name, %[2]s) f WHERE m.typ
 	})
 }
 
-// dropsAlong are the acts of a DROP TABLE besides: it deletes the table's rows first,
+// along are the acts of a DROP TABLE besides: it deletes the table's rows first,
 // and foreign keys delete or change others' with them.
-func (q *sqlite) dropsAlong(ctx context.Context, x *target, acts []dbguard.Act) ([]dbguard.Act, error) {
-	if x.class != "TABLE" {
-		return acts, nil
+func (q *sqlite) along(ctx context.Context, _ *statement, x *target, verb dbguard.Verb) (acts []dbguard.Act, err error) {
+	if verb != dbguard.Remove || x.class != "TABLE" {
+		return nil, nil
 	}
 	on, err := askInts(ctx, q.conn, "SELECT foreign_keys FROM pragma_foreign_keys")
 	if err != nil || on[0] == 0 {

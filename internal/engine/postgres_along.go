@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// along finds the tables that TRUNCATE empties with the one that it names, those that
+// inherit from it and by CASCADE those that refer to it, and those that DROP … CASCADE
+// removes, or a column of: who may empty or drop one table was not given the others. A
+// partition is a part of its table.
+func (p *postgres) along(ctx context.Context, st *statement, x *target, verb dbguard.Verb) (acts []dbguard.Act, err error) {
+	cascade := x.op.Flags&sqlscan.Cascade != 0
+	text := ""
+	switch {
+	case p.major < 0:
+	case verb == dbguard.Empty:
+		text = emptiedText(p.start(x), cascade, x.only)
+	case cascade && (verb == dbguard.Remove || verb == dbguard.RemoveDatabase):
+		text = droppedText(p.start(x))
+	}
+	if text == "" {
+		return nil, nil
+	}
+	err = p.conn.Query(ctx, text, func(v []any) error {
+		r := relation{schema: strings.Clone(asText(v[0])), name: strings.Clone(asText(v[1]))}
+		if slices.ContainsFunc(st.targets, func(x target) bool { return r.is(x.name) }) {
+			return nil
+		}
+		act := dbguard.Act{Verb: verb, Object: r.display(), Note: "it goes along by CASCADE or inheritance"}
+		switch {
+		case asBool(v[2]):
+			act.Verb, act.Note = dbguard.Reshape, "a column of it goes along by CASCADE"
+		case verb == dbguard.RemoveDatabase:
+			act.Verb = dbguard.Remove
+		}
+		acts = append(acts, act)
+		return nil
+	})
+	return acts, unlessAborted(p, err)
+}
+
+// start is the target as the catalogue refers to it: (classid, objid).
+func (p *postgres) start(x *target) string {
+	parts := make([]string, len(x.name))
+	for i, part := range x.name {
+		parts[i] = quoteName(part)
+	}
+	name := quoteString(sqlscan.PostgreSQL, strings.Join(parts, "."))
+	switch x.class {
+	case "", "TABLE", "FOREIGN TABLE":
+		return "1259, pg_catalog.to_regclass(" + name + ")"
+	case "TYPE", "DOMAIN":
+		return "1247, pg_catalog.to_regtype(" + name + ")"
+	case "SCHEMA":
+		return "2615, pg_catalog.to_regnamespace(" + name + ")"
+	case "EXTENSION":
+		return "3079, (SELECT e.oid FROM pg_catalog.pg_extension e WHERE e.extname = " + quoteString(sqlscan.PostgreSQL, x.name[0]) + ")"
+	}
+	return ""
+}
+
+// emptiedText asks for schema, name, and false.
+func emptiedText(start string, cascade, only bool) string {
+	if start == "" {
+		return ""
+	}
+	var ways []string
+	if !only {
+		ways = append(ways, "SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = a.id")
+	}
+	if cascade {
+		ways = append(ways, "SELECT k.conrelid FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = a.id")
+	}
+	if len(ways) == 0 {
+		return ""
+	}
+	return `WITH RECURSIVE s (class, id) AS (VALUES (` + start + `::pg_catalog.oid)), a (id) AS (
+ SELECT id FROM s UNION SELECT w.id FROM a CROSS JOIN LATERAL (` + strings.Join(ways, " UNION ALL ") + `) w (id))
+SELECT n.nspname, c.relname, false ` + ofTables + ` JOIN a ON c.oid = a.id WHERE c.oid NOT IN (SELECT id FROM s) AND ` + isWhole
+}
+
+// droppedText asks for schema and name, and whether it is a column that goes. What
+// depends on the type of its rows depends on the table.
+func droppedText(start string) string {
+	if start == "" {
+		return ""
+	}
+	return `WITH RECURSIVE s (class, id) AS (VALUES (` + start + `::pg_catalog.oid)), d (class, id, part) AS (
+ SELECT class::pg_catalog.oid, id, 0 FROM s
+ UNION SELECT g.classid, g.objid, g.objsubid FROM d JOIN pg_catalog.pg_depend g ON g.refclassid = d.class AND g.refobjid = d.id
+  AND (d.part = 0 OR g.refobjsubid = d.part) WHERE g.deptype IN ('n', 'a', 'i', 'e'))
+SELECT n.nspname, c.relname, pg_catalog.min(d.part) > 0 ` + ofTables + ` JOIN d ON d.class = 1259 AND d.id = c.oid
+WHERE NOT EXISTS (SELECT FROM s WHERE s.id = c.oid OR s.class = 2615 AND s.id = c.relnamespace OR s.class = 3079
+ AND EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 1259 AND e.objid = c.oid AND e.refclassid = 3079 AND e.refobjid = s.id AND e.deptype = 'e'))
+ AND ` + isWhole + ` GROUP BY n.nspname, c.relname`
+}
+
+const (
+	ofTables = `FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
+	isWhole  = `c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'`
+)
