@@ -112,7 +112,7 @@ func (p *postgres) seal(ctx context.Context, f *Flight) judged {
 		}
 		fallthrough
 	default:
-		return judged{seal: p.nothingWritten() + nothingDeferred(x), shows: p.showsRules(f)} // what comes with the COMMIT comes too late
+		return judged{seal: p.nothingWritten() + nothingDeferred(x, f.way), shows: p.showsRules(f)} // what comes with the COMMIT comes too late
 	}
 	return judged{shows: p.showsRules(f)}
 }

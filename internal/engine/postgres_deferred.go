@@ -32,9 +32,13 @@ func (p *postgres) putsOff(limit, rows int64) {
 }
 
 // nothingDeferred is true of an ordinary table, or a partitioned one, if nothing
-// that the server does not refuse at once is left to the COMMIT.
-func nothingDeferred(x *target) string {
-	const late = ` AND g.tgdeferrable AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
+// that the server does not refuse at once is left to the COMMIT. One of our own comes
+// while the transaction is read-only still, where the check of a foreign key fails, too.
+func nothingDeferred(x *target, w way) string {
+	late := ` AND g.tgdeferrable AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
+	if w == own {
+		late = ` AND g.tginitdeferred)`
+	}
 	return `
  AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND c.relkind IN ('r', 'p'))
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ` + regclass(x) + late + `

@@ -165,6 +165,24 @@ func TestBudgetsAndDeferredTriggers(t *testing.T) {
 	})
 }
 
+// The check of a foreign key that is deferred comes with the COMMIT, and may not be in
+// the way of a statement under a budget, which commits after it is charged.
+func TestBudgetsAndDeferredKeys(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change(`CREATE TABLE kid (r INT REFERENCES t DEFERRABLE INITIALLY DEFERRED); INSERT INTO kid VALUES (1)`)
+		ctx := dbguard.Budget(t.Context(), 4)
+		for _, text := range []string{"DELETE FROM t WHERE id = 20", "DELETE FROM t WHERE id > 18", "UPDATE kid SET r = 2 WHERE r = 1"} {
+			_, err := w.db.ExecContext(ctx, text)
+			require.NoError(t, err, text)
+		}
+		require.Equal(t, 18, w.count("t"))
+		_, err := w.db.ExecContext(ctx, "DELETE FROM t WHERE id = 2")
+		require.ErrorContains(t, err, "23503")
+		_, err = w.db.ExecContext(ctx, "DELETE FROM t WHERE id = 3")
+		require.NoError(t, err, "what failed is given back")
+	})
+}
+
 // What was deferred to the COMMIT is counted before it, against what is left of
 // the bounds of the transaction's statements.
 func TestDeferredTriggers(t *testing.T) {
