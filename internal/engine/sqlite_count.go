@@ -277,8 +277,10 @@ func (c *sqliteCounter) apart(direct, hidden int64, credits []int64) dbguard.Cou
 	case c.own&rowsReplaced != 0 && c.own&rowsAdded == 0: // UPDATE OR REPLACE
 		named = direct - min(grown, 0)
 	case c.own&(rowsChanged|rowsReplaced) != 0 && c.own&rowsAdded != 0 && own == nil:
-		if named = c.most; c.own&rowsReplaced == 0 || c.inView() {
+		if named = c.most; c.own&rowsReplaced == 0 {
 			named = min(direct, c.most)
+		} else if c.inView() {
+			named = direct
 		}
 	case c.own&rowsReplaced != 0:
 		named = min(max(direct-grown, 0), size) // some may have replaced others that are new

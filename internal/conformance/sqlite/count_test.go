@@ -81,6 +81,16 @@ var counted = []struct {
 		"REPLACE INTO w VALUES (1, 5), (2, 5), (100, 5)", 2,
 	},
 	{
+		"REPLACE into a view, of rows that are selected",
+		[]string{"CREATE VIEW w AS SELECT * FROM item", "CREATE TRIGGER i INSTEAD OF INSERT ON w BEGIN UPDATE item SET v = NEW.v WHERE id = NEW.id; END"},
+		"REPLACE INTO w SELECT id, 7 FROM item WHERE id <= 3", 3,
+	},
+	{
+		"REPLACE into a view whose trigger logs rows that are selected",
+		[]string{"CREATE VIEW w AS SELECT * FROM item", "CREATE TRIGGER i INSTEAD OF INSERT ON w BEGIN INSERT INTO log VALUES ('w', NEW.id); END"},
+		"REPLACE INTO w SELECT id, 7 FROM item WHERE id <= 3", 0,
+	},
+	{
 		"DELETE from a view whose trigger inserts",
 		[]string{"CREATE VIEW w AS SELECT * FROM item", "CREATE TRIGGER i INSTEAD OF DELETE ON w BEGIN INSERT INTO log VALUES ('view', OLD.id); END"},
 		"DELETE FROM w WHERE id <= 5", 0,
