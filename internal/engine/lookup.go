@@ -142,11 +142,13 @@ func opensExisting(file string) bool {
 	}
 	if rest, ok := strings.CutPrefix(file, "file:"); ok {
 		u, err := url.Parse(file)
-		if err != nil {
+		if err != nil || strings.Contains(file, "%00") { // where SQLite ends a name or a value
 			return false
 		}
-		if mode := u.Query().Get("mode"); mode == "memory" || mode == "ro" || mode == "rw" {
-			return true // never created: missing is an error of its own
+		if modes := u.Query()["mode"]; len(modes) > 0 { // SQLite goes by the last one
+			if mode := modes[len(modes)-1]; mode == "memory" || mode == "ro" || mode == "rw" {
+				return true // never created: missing is an error of its own
+			}
 		}
 		file = u.Path
 		if u.Opaque != "" {

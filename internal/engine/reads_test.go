@@ -40,18 +40,21 @@ func TestOpensExisting(t *testing.T) {
 	file := filepath.Join(dir, "a b.db")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	for name, want := range map[string]bool{
-		"":                               true,
-		":memory:":                       true,
-		file:                             true,
-		"file:" + file:                   true,
-		"file://" + file:                 true,
-		"file:x?mode=memory":             true,
-		"file:" + dir + "/none?mode=ro":  true,
-		"file:" + dir + "/none?mode=rwc": false,
-		"file:" + dir + "/a%20b.db":      true,
-		filepath.Join(dir, "none"):       false,
-		"file:" + dir + "/none":          false,
-		"file:%zz":                       false,
+		"":                   true,
+		":memory:":           true,
+		file:                 true,
+		"file:" + file:       true,
+		"file://" + file:     true,
+		"file:x?mode=memory": true,
+		"file:" + dir + "/none?mode=memory&mode=rwc": false,
+		"file:" + dir + "/none?mode=rwc&mode=memory": true,
+		"file:" + dir + "/none?mode=ro&mode%00=rwc":  false,
+		"file:" + dir + "/none?mode=ro":              true,
+		"file:" + dir + "/none?mode=rwc":             false,
+		"file:" + dir + "/a%20b.db":                  true,
+		filepath.Join(dir, "none"):                   false,
+		"file:" + dir + "/none":                      false,
+		"file:%zz":                                   false,
 	} {
 		assert.Equal(t, want, opensExisting(name), "%q", name)
 	}
