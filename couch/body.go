@@ -118,6 +118,9 @@ func (b *body) scan(req *request, s shape, every bool) (content, error) {
 	default:
 		return content{}, fmt.Errorf("its encoding is %s", strings.Join(encodings, ", "))
 	}
+	if err := inUTF8(req.values("Content-Type")); err != nil {
+		return content{}, err
+	}
 	src, err := firstPart(src, req.values("Content-Type"))
 	if err != nil {
 		return content{}, err
@@ -131,6 +134,22 @@ func (b *body) scan(req *request, s shape, every bool) (content, error) {
 	r.reset(nil)
 	readers.Put(r)
 	return c, err
+}
+
+// inUTF8 makes sure of the charset: PouchDB goes by it, and in UTF-7 quotes can be
+// written as letters are.
+func inUTF8(types []string) error {
+	for _, t := range types {
+		lower := strings.ToLower(t)
+		if !strings.Contains(lower, "charset") {
+			continue
+		}
+		_, params, err := mime.ParseMediaType(lower)
+		if charset := params["charset"]; err != nil || charset != "utf-8" && charset != "utf8" {
+			return fmt.Errorf("its type is %s", t)
+		}
+	}
+	return nil
 }
 
 // shelve keeps a decompressor for the next body, and nothing of this one.

@@ -18,6 +18,7 @@ func (r *reading) write(e entry) {
 		return
 	case replicator:
 		if !e.deleted {
+			e.cancel = false // which only a request to _replicate is
 			r.replicate(e)
 		}
 	case users:

@@ -89,6 +89,8 @@ func (r *reader) entry(closely bool) (e entry, err error) {
 			v, err := r.read()
 			e.deleted = v.truthy()
 			return keyDeleted, err
+		case "__proto__": // PouchDB takes its members for the document's
+			return 0, r.broken("a document has a prototype")
 		}
 		if !closely {
 			return 0, r.unread()

@@ -87,7 +87,7 @@ func (w *World) removeAll(ctx context.Context, name string) (left int, err error
 
 func (w *World) fill(ctx context.Context) error {
 	type docs map[string]any
-	type stored struct{ Rev string }
+	type stored struct{ ID, Rev string }
 	var revs []stored
 	bulk := docs{"docs": []any{
 		docs{"_id": "x", "n": 1, "_attachments": docs{"note.txt": docs{"content_type": "text/plain", "data": "bm90ZQ=="}}},
@@ -98,7 +98,14 @@ func (w *World) fill(ctx context.Context) error {
 	if err := w.do(ctx, http.MethodPost, "/"+couchmatrix.DB+"/_bulk_docs", bulk, &revs); err != nil {
 		return err
 	}
-	w.rev, w.designRev = revs[0].Rev, revs[3].Rev
+	for _, doc := range revs { // PouchDB answers in an order of its own
+		switch doc.ID {
+		case "x":
+			w.rev = doc.Rev
+		case "_design/d":
+			w.designRev = doc.Rev
+		}
+	}
 	if err := w.do(ctx, http.MethodPut, "/"+couchmatrix.DB+"/_local/l", docs{"seq": 0}, nil); err != nil {
 		return err
 	}
