@@ -201,6 +201,8 @@ func commitsImplicitly(t *sqlscan.Text, op *sqlscan.Op) bool {
 	case sqlscan.Define, sqlscan.CreateDatabase, sqlscan.Drop, sqlscan.DropDatabase,
 		sqlscan.Truncate, sqlscan.Alter, sqlscan.Maintain:
 		return op.Flags&sqlscan.Temporary == 0
+	case sqlscan.Session:
+		return keyword(t, op) == "LOCK" || keyword(t, op) == "UNLOCK"
 	case sqlscan.Opaque, sqlscan.Unreadable:
 		return true // it may
 	}

@@ -169,3 +169,19 @@ func TestShowStatusHoweverItIsWritten(t *testing.T) {
 		assert.Equal(t, 5, g.rows(t, "child"))
 	})
 }
+
+// LOCK TABLES ends the transaction, as COMMIT does: the rollback behind it gives nothing back.
+func TestBudgetsWhereTablesAreLocked(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		c, ctx := g.conn(t), dbguard.Budget(t.Context(), 2)
+		exec(t, c, "START TRANSACTION")
+		_, err := c.ExecContext(ctx, "DELETE FROM t WHERE id = 1")
+		require.NoError(t, err)
+		exec(t, c, "LOCK TABLES t WRITE, child WRITE", "UNLOCK TABLES", "ROLLBACK")
+		require.Zero(t, g.rows(t, "t WHERE id = 1"), "it is committed")
+		_, err = c.ExecContext(ctx, "DELETE FROM t WHERE id IN (2, 3)")
+		require.ErrorIs(t, err, dbguard.OverBudget)
+		_, err = c.ExecContext(ctx, "DELETE FROM t WHERE id = 2")
+		require.NoError(t, err)
+	})
+}
