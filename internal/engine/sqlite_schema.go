@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -148,23 +149,39 @@ func (q *sqlite) along(ctx context.Context, _ *statement, x *target, verb dbguar
 	if err != nil {
 		return acts, err
 	}
-	schema, name := "", fold(x.name[len(x.name)-1])
+	name := fold(x.name[len(x.name)-1])
+	homes := sc.homes[name]
 	if len(x.name) > 1 {
-		schema = quoteName(x.name[0]) + "."
+		homes = []string{x.name[0]}
 	}
 	for _, ref := range sc.refs[name] {
 		if ref.onDelete == 0 || ref.child == name {
 			continue
 		}
-		some, err := askInts(ctx, q.conn, "SELECT EXISTS (SELECT 1 FROM "+schema+quoteName(ref.child)+")")
+		some, err := q.anyRows(ctx, sc, homes, ref.child)
 		if err != nil {
 			return acts, err
 		}
-		if some[0] != 0 {
+		if some {
 			acts = append(acts, dbguard.Act{Verb: dbguard.Uncounted, Object: ref.child, Note: "rows of it go with those of the table that is dropped, by a foreign key"})
 		}
 	}
 	return acts, nil
+}
+
+// anyRows reports that one of the schemas has a table of the name with rows: another
+// may stand in front of it.
+func (q *sqlite) anyRows(ctx context.Context, sc *liteSchema, homes []string, table string) (bool, error) {
+	for _, home := range sc.homes[table] {
+		if !slices.ContainsFunc(homes, func(have string) bool { return strings.EqualFold(have, home) }) {
+			continue
+		}
+		some, err := askInts(ctx, q.conn, "SELECT EXISTS (SELECT 1 FROM "+quoteName(home)+"."+quoteName(table)+")")
+		if err != nil || some[0] != 0 {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // pin finds the acts of triggers that are done to the row that set them off, as
@@ -222,7 +239,7 @@ type liteTable struct {
 	number string   // the column that is the row's number, in lower case
 	key    []string // the primary key, where it is what tells rows apart
 	unique []string // keys of which no two rows have the same: columns in lower case, a comma between them
-	keyed  []string // the columns of all of those and of others like them; "" for an expression
+	keyed  []string // the columns of all of those and of others like them; "" where others decide, too
 	sorted []string // indexes, written like keys
 }
 
@@ -269,12 +286,16 @@ func (q *sqlite) describe(ctx context.Context, name string, x *liteTable) error 
 // indexes finds them, and which are unique.
 func (q *sqlite) indexes(ctx context.Context, quoted string, x *liteTable) error {
 	columns, odd, unique := map[string][]string{}, map[string]bool{}, map[string]bool{}
-	err := q.conn.Query(ctx, `SELECT l.name, i.name, i.coll = 'BINARY' AND NOT l.partial, l."unique" FROM pragma_index_list(`+quoted+
+	err := q.conn.Query(ctx, `SELECT l.name, i.name, i.coll = 'BINARY' AND NOT l.partial, l."unique",
+l.partial OR (SELECT x.hidden FROM pragma_table_xinfo(`+quoted+`) x WHERE x.cid = i.cid) FROM pragma_index_list(`+quoted+
 		`) l, pragma_index_xinfo(l.name) i WHERE i.key ORDER BY l.seq, i.seqno`, func(v []any) error {
 		index, column := asText(v[0]), fold(asText(v[1]))
 		columns[index] = append(columns[index], column)
 		if unique[index] = asBool(v[3]); unique[index] {
 			x.keyed = append(x.keyed, column)
+			if asBool(v[4]) { // the rows in it, or what is in them, depend on other columns
+				x.keyed = append(x.keyed, "")
+			}
 		}
 		odd[index] = odd[index] || !asBool(v[2]) || column == "" || strings.Contains(column, ",")
 		return nil

@@ -50,3 +50,20 @@ func TestADropTakesOthersAlong(t *testing.T) {
 		})
 	}
 }
+
+// A temporary table of a name stands in front of the one whose rows go.
+func TestADropTakesOthersAlongUnseen(t *testing.T) {
+	stage.Each(t, func(t *testing.T, s *stage.Stage) {
+		s.Exec(t, "CREATE TABLE parent (id INTEGER PRIMARY KEY); CREATE TABLE kid (r INT REFERENCES parent ON DELETE CASCADE)")
+		s.Exec(t, "INSERT INTO parent VALUES (1); INSERT INTO kid VALUES (1), (1)")
+		conn := s.Conn(t)
+		ctx := dbguard.Allow(dbguard.AtMost(t.Context(), 1), "a test", dbguard.DropTable("parent"), dbguard.DropTable("main.parent"))
+		_, err := conn.ExecContext(ctx, "CREATE TEMP TABLE kid (r INT)")
+		require.NoError(t, err)
+		for _, text := range []string{"DROP TABLE parent", "DROP TABLE main.parent"} {
+			_, err = conn.ExecContext(ctx, text)
+			require.ErrorIs(t, err, dbguard.Uncountable, text)
+		}
+		assert.Equal(t, 2, s.Int(t, "SELECT count(*) FROM kid"))
+	}, target.SQLite)
+}
