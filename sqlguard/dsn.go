@@ -122,17 +122,23 @@ func uriPath(name string) string {
 		_, rest, _ := strings.Cut(after, "/") // SQLite accepts only "" and localhost
 		path = "/" + rest
 	}
-	if decoded, err := url.PathUnescape(path); err == nil {
+	return uriText(path)
+}
+
+// uriText is a part of a URI as SQLite reads it: it ends at a %00.
+func uriText(s string) string {
+	s, _, _ = strings.Cut(s, "%00")
+	if decoded, err := url.PathUnescape(s); err == nil {
 		return decoded
 	}
-	return path
+	return s
 }
 
 // param is the value of the last parameter of that name.
 func param(query, key string) (value string) {
 	for _, pair := range strings.Split(query, "&") {
-		if v, ok := strings.CutPrefix(pair, key+"="); ok {
-			value = v
+		if name, v, ok := strings.Cut(pair, "="); ok && uriText(name) == key {
+			value = uriText(v)
 		}
 	}
 	return value

@@ -24,6 +24,8 @@ func TestSQLiteName(t *testing.T) {
 		{"URI, localhost", "file://localhost/var/app.db", "//localhost/var/app.db", "/var/app.db"},
 		{"URI, fragment", "file:app.db#part?mode=memory", "app.db", "app.db"},
 		{"URI, the last mode counts", "file:app.db?mode=rwc&mode=memory", "app.db", ""},
+		{"URI, an escaped mode counts, too", "file:app.db?mode=memory&mod%65=%72wc", "app.db", "app.db"},
+		{"URI, zeros end what they are in", "file:app.db%00x?mode=memory&mode%00x=rwc", "app.db%00x", "app.db"},
 		{"in memory", ":memory:", ":memory:", ""},
 		{"in memory with parameters", ":memory:?_pragma=foreign_keys(1)", ":memory:", ""},
 		{"URI in memory", "file::memory:?cache=shared", ":memory:", ""},
