@@ -33,7 +33,7 @@ func readBody(body, sqlMode string) *routineBody {
 	r := bodyReader{body: b, t: sqlscan.Text{Source: body, Dialect: sqlscan.MySQL, Mode: modeOf(sqlMode)}}
 	for tok := range tokens(&r.t, 0, int32(len(body))) {
 		r.toks = append(r.toks, tok)
-		if tok.Kind == sqlscan.Illegal {
+		if tok.Kind == sqlscan.Illegal || tok.Kind == sqlscan.Param { // a letter that the session's character set lacks
 			b.dark = "cannot be read"
 			return b
 		}
@@ -67,6 +67,10 @@ func (r *bodyReader) punct(i int, b byte) bool {
 // statement reads what begins here: a piece of control flow up to where the
 // next statement may begin, or a statement.
 func (r *bodyReader) statement() {
+	if r.word(r.i) != "" && r.punct(r.i+1, ':') {
+		r.i += 2 // a label, whatever word it is
+		return
+	}
 	switch word := r.word(r.i); word {
 	case "BEGIN", "LOOP", "REPEAT", "ELSE":
 		r.i++
@@ -91,10 +95,6 @@ func (r *bodyReader) statement() {
 		}
 		r.change()
 	default:
-		if r.punct(r.i+1, ':') {
-			r.i += 2 // a label
-			return
-		}
 		r.change()
 	}
 }
@@ -128,20 +128,19 @@ func (r *bodyReader) skipStatement() {
 // declare skips variables, conditions and cursors; a handler's statement is
 // one of the body's.
 func (r *bodyReader) declare() {
-	for ; r.i < len(r.toks) && !r.punct(r.i, ';'); r.i++ {
-		if r.word(r.i) == "HANDLER" {
-			r.i += 2 // FOR
-			for !r.punct(r.i, ';') && r.i < len(r.toks) {
-				switch r.word(r.i) {
-				case "SQLSTATE", "VALUE", "NOT":
-					r.i++
-					continue
-				}
-				r.i++ // the condition itself
-				if !r.punct(r.i, ',') && r.toks[r.i-1].Kind != sqlscan.Punct {
-					return
-				}
-			}
+	if r.word(r.i+2) != "HANDLER" || r.word(r.i+3) != "FOR" { // else a name
+		r.skipStatement()
+		return
+	}
+	for r.i += 4; r.i < len(r.toks) && !r.punct(r.i, ';'); {
+		switch r.word(r.i) {
+		case "SQLSTATE", "VALUE", "NOT":
+			r.i++
+			continue
+		}
+		r.i++ // the condition itself
+		if !r.punct(r.i, ',') && r.toks[r.i-1].Kind != sqlscan.Punct {
+			return
 		}
 	}
 }
@@ -156,7 +155,7 @@ func (r *bodyReader) change() {
 	}
 	var t sqlscan.Text
 	sqlscan.Classify(&t, r.t.Source[from:to], sqlscan.MySQL, r.t.Mode)
-	set := strings.EqualFold(firstWord(t.Source), "SET")
+	set := strings.EqualFold(firstWord(t.Source), "SET") && !containsFold(t.Source, "statement") && !containsFold(t.Source, "autocommit")
 	for i := range t.Ops {
 		switch op := &t.Ops[i]; op.Kind {
 		case sqlscan.Read, sqlscan.Session:

@@ -42,6 +42,17 @@ func TestReadBody(t *testing.T) {
 			changes: []bodyChange{{sqlscan.Delete, []string{"c"}}},
 		},
 		{
+			name: "names like words of control flow", body: "until: BEGIN DECLARE x, handler INT; DELETE FROM c; END",
+			changes: []bodyChange{{sqlscan.Delete, []string{"c"}}},
+		},
+		{
+			name: "a cursor on something called handler", body: "BEGIN DECLARE k CURSOR FOR SELECT 1 FROM d handler; DELETE FROM c; END",
+			changes: []bodyChange{{sqlscan.Delete, []string{"c"}}},
+		},
+		{name: "a setting around a statement", body: `SET STATEMENT sql_mode = '' FOR DELETE FROM c WHERE 'a' = "a"`, dark: "cannot be read"},
+		{name: "an end of the transaction by an expression", body: "SET autocommit = (SELECT 1)", dark: "cannot be read"},
+		{name: "letters that were not told", body: "SET @a = ???(1)", dark: "cannot be read"},
+		{
 			name: "functions in conditions and values", body: "BEGIN IF f(1) THEN SET @x = s.`g`(2); END IF; RETURN COUNT(1); END",
 			calls: [][]string{{"f"}, {"s", "g"}},
 		},

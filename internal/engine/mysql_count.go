@@ -28,6 +28,7 @@ type mysqlCounter struct {
 	partitioned bool
 	parts, all  int  // how many of the tables are, of how many
 	viewed      bool // a view was looked through
+	masked      bool // and what it names was not told
 	unseen      bool // a table is in no catalogue: a temporary one, or none
 	derived     bool // a column of the table changes with others
 	still       bool // an INSERT that sets off nothing that changes rows
@@ -95,8 +96,12 @@ func (c *mysqlCounter) explore(ctx context.Context, bases []mysqlTable) (note st
 	var ev events
 	for i := range st.targets {
 		if changesRows(st.op.Acts[i].Verb) && st.op.Acts[i].Verb != dbguard.Call {
-			ev |= eventsOf(st.targets[i].op.Kind)
+			ev |= eventsOf(st.targets[i].op.Kind).in(c.text)
 		}
+	}
+	if c.masked {
+		c.reach.note = maskedNote
+		return maskedNote, nil
 	}
 	if err = c.reach.change(ctx, bases, ev, false); err != nil || c.reach.note != "" {
 		return c.reach.note, err
@@ -190,8 +195,19 @@ func (c *mysqlCounter) lockedEngines(ctx context.Context, name []string) (bases 
 	if bases, note, err = c.engines(ctx, [][]string{name}, open, 0); err != nil && c.f.s.graveError(err) == nil {
 		bases, note, err = c.engines(ctx, [][]string{name}, "", 0)
 	}
+	if note == "" && len(bases) == 0 && masked(name) {
+		note = maskedNote
+	}
 	return bases, note, err
 }
+
+// masked reports a name that came from the catalogue with letters that the session's
+// character set lacks: it is nobody's.
+func masked(name []string) bool {
+	return slices.ContainsFunc(name, func(part string) bool { return strings.Contains(part, "?") })
+}
+
+const maskedNote = "a name has letters that the session's character set lacks"
 
 // lookThrough is engines of the tables behind views.
 func (c *mysqlCounter) lookThrough(ctx context.Context, views [][]string, depth int) (bases []mysqlTable, note string, err error) {
@@ -210,7 +226,11 @@ func (c *mysqlCounter) lookThrough(ctx context.Context, views [][]string, depth 
 		}
 		behind = append(behind, tables...)
 	}
-	return c.engines(ctx, behind, "", depth+1)
+	bases, note, err = c.engines(ctx, behind, "", depth+1)
+	c.masked = c.masked || slices.ContainsFunc(behind, func(name []string) bool {
+		return masked(name) && !slices.Contains(bases, mysqlTable{name[0], name[1]})
+	})
+	return bases, note, err
 }
 
 // definition are the tables that a view's definition names; the server

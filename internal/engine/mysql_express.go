@@ -100,7 +100,7 @@ func (m *mysql) express(ctx context.Context, st *statement, text string, args []
 	x := &st.targets[0]
 	if m.locked || m.noExpress || !containsFold(m.version, "mariadb") || st.op.Statements != 1 || x.op.Path != sqlscan.Top ||
 		len(x.name) == 0 || len(x.name) > 2 || x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.Returning) != 0 ||
-		!plainText(text) || containsFold(text, "last_insert_id") || strings.Contains(text, "@") && containsFold(text, "dbguard") || containsFold(text[:x.op.Object.Start], "ignore") || m.held(x) {
+		!plainText(text) || containsFold(text, "last_insert_id") || strings.Contains(text, "@") && containsFold(text, "dbguard") || containsFold(text[:x.op.Object.Start], "ignore") || x.op.Kind != sqlscan.Insert && splits(text) || m.held(x) {
 		return nil
 	}
 	e := &express{

@@ -51,7 +51,7 @@ func (w *keyWalk) columns(ctx context.Context) (note string, err error) {
 	for t := range need {
 		conds = append(conds, "("+t.rows("")+")")
 	}
-	text := "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, CHARACTER_SET_NAME, COLUMN_KEY, COLUMN_TYPE FROM information_schema.COLUMNS WHERE " +
+	text := "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLLATION_NAME, COLUMN_KEY, COLUMN_TYPE FROM information_schema.COLUMNS WHERE " +
 		strings.Join(conds, " OR ") + everything
 	err = w.c.m.conn.Query(ctx, text, func(v []any) error {
 		t := mysqlTable{strings.Clone(asText(v[0])), strings.Clone(asText(v[1]))}
@@ -93,7 +93,8 @@ func (w *keyWalk) differs(k foreignKey) bool {
 }
 
 // read chooses how a value of the type becomes a literal that is equal to it.
-func (col *walkColumn) read(class, charset string) bool {
+func (col *walkColumn) read(class, collation string) bool {
+	charset, _, _ := strings.Cut(collation, "_")
 	quoted := quoteBack(col.name)
 	switch class {
 	case "tinyint", "smallint", "mediumint", "int", "bigint":
@@ -118,7 +119,9 @@ func (col *walkColumn) read(class, charset string) bool {
 	case "enum", "set": // by number: two may have the same letters
 		col.expr, col.wrap = "CAST(CAST("+quoted+" AS SIGNED) AS CHAR)", func(s string) string { return s }
 	case "char", "varchar":
-		col.stored = "text"
+		if class == "varchar" || !strings.Contains(collation, "nopad") { // or the spaces that nobody reads matter
+			col.stored = "text"
+		}
 		col.expr, col.wrap = "HEX("+quoted+")", func(s string) string { return "_" + charset + " x'" + s + "'" }
 	default:
 		return false

@@ -56,6 +56,16 @@ func eventsOf(kind sqlscan.Kind) events {
 	return inserts | updates | deletes
 }
 
+// in adds that rows of which FOR PORTION OF leaves a part are added anew.
+func (ev events) in(text string) events {
+	if ev&(updates|deletes) != 0 && (text == "" || splits(text)) {
+		ev |= inserts
+	}
+	return ev
+}
+
+func splits(text string) bool { return containsFold(text, "portion") }
+
 // mysqlReach follows a statement into what it sets off: triggers, the
 // functions and procedures that it or they call, and the tables that those
 // change, until nothing new is found.
@@ -156,7 +166,7 @@ func (r *mysqlReach) body(ctx context.Context, schema, who string, b *routineBod
 		if r.note = note; err != nil || note != "" {
 			return err
 		}
-		if err := r.change(ctx, bases, eventsOf(ch.kind), true); err != nil || r.note != "" {
+		if err := r.change(ctx, bases, eventsOf(ch.kind).in(b.text), true); err != nil || r.note != "" {
 			return err
 		}
 	}
@@ -182,6 +192,9 @@ func (r *mysqlReach) routines(ctx context.Context, schema, who string, names [][
 			return err
 		case found == nil && class == "PROCEDURE":
 			r.note = who + " calls a procedure that cannot be read"
+			return nil
+		case found == nil && masked(full):
+			r.note = who + " calls a routine of which " + maskedNote
 			return nil
 		case found == nil:
 			continue // no stored function: one of the server's

@@ -85,7 +85,11 @@ func (p *parser) create() {
 		p.add(Maintain, at)
 		p.rest()
 	default:
-		i := p.addOn(Define, at, Span{}, flags|View)
+		kind := Define
+		if class == kwSequence && flags&OrReplace != 0 { // or a table of that name
+			kind = Drop
+		}
+		i := p.addOn(kind, at, Span{}, flags|View)
 		if class != kwOperator {
 			p.t.Ops[i].Object = p.optionalName()
 		}
