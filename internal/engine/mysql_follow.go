@@ -104,9 +104,9 @@ func (col *walkColumn) read(class, collation string) bool {
 		col.expr, col.wrap = "CAST("+quoted+" AS CHAR)", func(s string) string { return s }
 	case "timestamp": // nothing, if the literal is another time: of an hour that comes twice
 		text := "CAST(" + quoted + " AS CHAR)"
-		col.expr = "IF(UNIX_TIMESTAMP(" + text + ") <=> UNIX_TIMESTAMP(" + quoted + "), " + text + ", '')"
+		col.expr = "IF(UNIX_TIMESTAMP(" + text + ") <=> UNIX_TIMESTAMP(" + quoted + "), " + text + ", '-')" // not '': that may be NULL
 		col.wrap = func(s string) string {
-			if s == "" {
+			if s == "-" {
 				return ""
 			}
 			return "'" + s + "'"

@@ -11,6 +11,12 @@ import (
 
 // Two times of a zone that sets its clocks back have the same literal.
 func TestAKeyOfAnHourThatComesTwice(t *testing.T) {
+	for _, mode := range []string{"STRICT_ALL_TABLES", "EMPTY_STRING_IS_NULL"} {
+		t.Run(mode, func(t *testing.T) { keyOfAnHourThatComesTwice(t, mode) })
+	}
+}
+
+func keyOfAnHourThatComesTwice(t *testing.T, mode string) {
 	each(t, onMariaDB, func(t *testing.T, g *ground) {
 		g.others(t, "SET time_zone = '+00:00'",
 			"REPLACE INTO mysql.time_zone (Time_zone_id, Use_leap_seconds) VALUES (900, 'N')", "REPLACE INTO mysql.time_zone_name VALUES ('Twice', 900)",
@@ -22,7 +28,7 @@ func TestAKeyOfAnHourThatComesTwice(t *testing.T) {
 					"CREATE TABLE hand (at TIMESTAMP NULL, FOREIGN KEY (at) REFERENCES clock (at) ON DELETE CASCADE ON UPDATE CASCADE)",
 					"INSERT INTO clock VALUES ('2023-10-29 01:30:00', 2), ('2023-10-29 05:00:00', 3)"+also, "INSERT INTO hand VALUES ('2023-10-29 01:30:00'), ('2023-10-29 01:30:00')")
 				c := g.conn(t)
-				exec(t, c, "SET time_zone = 'Twice'")
+				exec(t, c, "SET time_zone = 'Twice'", "SET sql_mode = '"+mode+"'")
 				_, err := c.ExecContext(dbguard.AtMost(t.Context(), 1), text)
 				require.ErrorIs(t, err, dbguard.OverLimit, text+also)
 				exec(t, c, "UPDATE clock SET at = '2024-02-01' WHERE n = 3")
