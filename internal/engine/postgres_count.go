@@ -251,7 +251,8 @@ FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND 
 // exclusively locked. Relations below 16384 are the system's own; what counts of
 // them are the pages of large objects, 2613, which hold no lock. One that the
 // transaction itself created is known by its ctid column: ALTER never writes
-// that row of pg_attribute again. One that is gone has no row in pg_class.
+// that row of pg_attribute again. Indexes, views and composite types have none, and
+// nothing to lose as long as they are there. One that is gone has no row in pg_class.
 //
 // A head with oid 0 is there if the server does not count. flush makes the
 // server flush its counters at the end of the transaction.
@@ -272,7 +273,7 @@ const changesLocked = `pg_catalog.pg_stat_get_xact_tuples_updated(l.relation) + 
 // it that were frozen are found all the same.
 const relations = `SELECT l.relation::int8 AS oid, COALESCE(` + changesLocked + `, 0) AS rows, COALESCE(n.nspname::text, '') AS schema,
   COALESCE(c.relname::text, l.relation::pg_catalog.regclass::text) AS name, COALESCE(c.relkind::text, CASE WHEN ` + changesLocked + ` > 0 THEN 'r' ELSE '' END) AS kind, COALESCE(c.relpersistence = 't', false) AS temporary,
-  l.exclusive AND NOT COALESCE((SELECT pg_catalog.age(a.xmin) <= pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::xid)
+  l.exclusive AND COALESCE(c.relkind NOT IN ('i', 'I', 'v', 'c'), true) AND NOT COALESCE((SELECT pg_catalog.age(a.xmin) <= pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::xid)
     FROM pg_catalog.pg_attribute a WHERE a.attrelid = l.relation AND a.attnum = -1), false) AS exclusive,
   EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = l.relation AND g.tgdeferrable AND g.tgfoid NOT IN ` + harmlessTriggers + `) AS deferring
 FROM (SELECT relation, bool_or(mode = 'AccessExclusiveLock') AS exclusive FROM pg_catalog.pg_locks

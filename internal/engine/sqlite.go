@@ -51,6 +51,9 @@ func (q *sqlite) forget() { q.journal, q.schema, q.held = false, nil, false }
 
 // touched: PRAGMA journal_mode and ATTACH change what can be undone.
 func (q *sqlite) touched(st *statement, _ bool) {
+	if st.tabulates {
+		q.schema, q.held, q.defined = nil, false, true
+	}
 	for _, kind := range st.kinds {
 		switch kind {
 		case sqlscan.Read, sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete:

@@ -38,6 +38,8 @@ type statement struct {
 	// makes are the words of a text about structure that takes nothing away and writes no
 	// table anew: it locks none that is not among them.
 	makes map[string]bool
+	// tabulates says that it has a CREATE TABLE … AS, which reads as an INSERT.
+	tabulates bool
 	// quiet says that its INSERTs are known to do nothing but add rows.
 	quiet bool
 	// roles says that the account may play another role from then on.
@@ -70,6 +72,7 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 	for i := range t.Ops {
 		op := &t.Ops[i]
 		st.kinds = append(st.kinds, op.Kind)
+		st.tabulates = st.tabulates || op.Kind == sqlscan.Insert && keyword(t, op) == "CREATE"
 		if i == 0 {
 			st.verb = keyword(t, op)
 		}
