@@ -121,3 +121,26 @@ func oneByOne(t *testing.T, tx pgx.Tx, ids ...int) {
 		require.NoError(t, err)
 	}
 }
+
+// The server is told what was locked, too, and what that was.
+func TestNestedLosesWhatIsLocked(t *testing.T) {
+	onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, pool *pgxguard.Pool) {
+		w.change(`CREATE TABLE w AS SELECT n FROM generate_series(1, 5) n; CREATE TABLE v AS SELECT n FROM generate_series(1, 5) n;
+CREATE FUNCTION empties() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF OLD.n > 3 THEN TRUNCATE w; END IF; RETURN OLD; END';
+CREATE TRIGGER empties AFTER DELETE ON v FOR EACH ROW EXECUTE FUNCTION empties()`)
+		tx, err := pool.Begin(t.Context())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+		_, err = tx.Exec(t.Context(), "LOCK TABLE w")
+		require.NoError(t, err)
+		for i := 1; i <= 3; i++ {
+			_, err = tx.Exec(atMost(t, 1), "DELETE FROM v WHERE n = $1", i)
+			require.NoError(t, err)
+		}
+		_, err = tx.Exec(atMost(t, 1), "DELETE FROM v WHERE n = 4")
+		require.ErrorIs(t, err, dbguard.RuleOpaque)
+		require.NoError(t, tx.Commit(t.Context()))
+		assert.Equal(t, 5, w.count("w"))
+		assert.Equal(t, 2, w.count("v"))
+	})
+}
