@@ -66,6 +66,7 @@ func (s *Session) additions(ctx context.Context, t *sqlscan.Text, st *statement)
 			st.add(t, &t.Ops[i], dbguard.Insert)
 		}
 	}
+	st.restructures(t)
 	st.queries = containsFold(t.Source, "select") || containsFold(t.Source, "table")
 	quiet := s.manner == usual && takesRows(t) || b.quiet(st) // or was looked at when it was prepared
 	if b, ok := b.(securing); ok && !quiet && s.manner != usual && s.tx == txCaller {

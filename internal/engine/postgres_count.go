@@ -22,6 +22,7 @@ type postgresCounter struct {
 	f      *Flight
 	before map[int64]int64
 	locked map[int64]string // those that were, by AccessExclusive, and their stamps
+	apart  map[int64]string // tables that a text about structure is not about
 	clean  bool             // nothing was counted before, and the server flushes on demand
 	told   bool             // the server knows what was counted before
 }
@@ -80,6 +81,9 @@ func (c *postgresCounter) spares() bool {
 // nothing in them once they are flushed.
 func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 	p := c.p
+	if err := c.stands(ctx); err != nil {
+		return "", err
+	}
 	if p.major < 0 || c.f.way == own && !p.stale {
 		c.clean = p.canFlush()
 		return "", nil
@@ -118,7 +122,7 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 		return dbguard.Count{Rows: affected}, nil
 	}
 	p.ranCode()
-	t := postgresTotal{reshapes: c.f.st.reshapes, makes: c.f.st.makes}
+	t := postgresTotal{reshapes: c.f.st.reshapes}
 	later := false
 	err := c.read(ctx, countText(p.canFlush()), func(r *relation) {
 		was := c.was(r.oid)
@@ -128,6 +132,9 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 		t.add(r, c.same(r))
 	})
 	if err != nil {
+		return t.Count, err
+	}
+	if err := c.lost(ctx, &t); err != nil {
 		return t.Count, err
 	}
 	if err := c.once(ctx, &t); err != nil {
@@ -163,8 +170,8 @@ type postgresTotal struct {
 	dbguard.Count
 	changed  []relation
 	blind    bool
-	reshapes bool // the text says that it does, and rows of materialized views come anew
-	makes    map[string]bool
+	reshapes bool       // the text says that it does, and rows of materialized views come anew
+	locked   []relation // by such a text, which need not have changed them
 }
 
 // add takes a relation's rows. same says that it was exclusively locked before the
@@ -180,7 +187,11 @@ func (t *postgresTotal) add(r *relation, same bool) {
 		t.Rows += r.rows
 		t.changed = append(t.changed, *r)
 	}
-	if r.exclusive && !r.temporary && !same && t.strays(r) {
+	switch {
+	case !r.exclusive || r.temporary:
+	case t.reshapes:
+		t.locked = append(t.locked, *r)
+	case !same:
 		t.Structure = true
 	}
 }

@@ -170,36 +170,6 @@ func (p *postgres) runsNow(t *sqlscan.Text, calls bool) bool {
 	return !runsAlone(t) && (!declared || t.Statements > 1 || holds(t))
 }
 
-// wordsOfMaking are the words of a text that makes something and locks no table which it
-// does not name; none of another text. A new partition locks the default one.
-func wordsOfMaking(t *sqlscan.Text) map[string]bool {
-	all := map[string]bool{}
-	for tok := range tokens(t, 0, int32(len(t.Source))) {
-		if tok.Kind != sqlscan.Word && tok.Kind != sqlscan.QuotedIdent {
-			continue
-		}
-		name := cut(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
-		switch name {
-		case "alter", "cluster", "partition", "refresh", "reindex", "vacuum":
-			return nil
-		}
-		all[name] = true
-	}
-	return all
-}
-
-// strays reports a table that a text about structure locks and does not name, or that
-// is gone, where the text only makes something.
-func (t *postgresTotal) strays(r *relation) bool {
-	switch {
-	case !t.reshapes:
-		return true
-	case t.makes == nil, r.kind == "i", r.kind == "I", r.kind == "t":
-		return false
-	}
-	return !t.makes[r.name]
-}
-
 // declares reports DECLARE c CURSOR.
 func declares(t *sqlscan.Text) bool {
 	return slices.ContainsFunc(t.Ops, func(op sqlscan.Op) bool { return op.Kind == sqlscan.Session && keyword(t, &op) == "DECLARE" })
