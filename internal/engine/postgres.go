@@ -60,8 +60,9 @@ type postgres struct {
 	functions map[string]bool
 	// blinds says that there is a function that turns the counters off while it runs,
 	// deceives that an operator of somebody's own compares numbers in the server's place,
-	// objects that a function may change large objects.
-	blinds, deceives, objects bool
+	// objects that a function may change large objects, holds that one may open a cursor
+	// WITH HOLD.
+	blinds, deceives, objects, holds bool
 	// cursors says that the transaction may have one over a function that may write.
 	cursors bool
 }

@@ -100,7 +100,7 @@ func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	return "", c.read(ctx, countText(false), func(r *relation) { c.held(r.oid, r.rows, r.exclusive, r.stamp) })
+	return "", c.read(ctx, c.counts(false), func(r *relation) { c.held(r.oid, r.rows, r.exclusive, r.stamp) })
 }
 
 // held notes what was counted of a relation before, and that it was exclusively locked.
@@ -124,7 +124,7 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	p.ranCode()
 	t := postgresTotal{reshapes: c.f.st.reshapes}
 	later := false
-	err := c.read(ctx, countText(p.canFlush()), func(r *relation) {
+	err := c.read(ctx, c.counts(p.canFlush()), func(r *relation) {
 		was := c.was(r.oid)
 		later = later || r.deferring
 		c.leave(r)
@@ -181,6 +181,8 @@ func (t *postgresTotal) add(r *relation, same bool) {
 	case r.oid == 0: // the answer's head: track_counts is off
 		t.blind = true
 	case r.temporary:
+	case r.kind == heldCursors && r.rows > 0:
+		t.blind = true
 	case r.kind == "f":
 		t.blind = true // what a foreign server changes is not counted here
 	case r.rows > 0 && (r.kind == "r" || r.kind == "m" && !t.reshapes):
@@ -302,3 +304,23 @@ FROM (SELECT relation, bool_or(mode = 'AccessExclusiveLock') AS exclusive FROM p
   UNION ALL SELECT 2613, false) l
 LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
 LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
+
+// heldCursors are cursors WITH HOLD that the transaction has opened: their queries run at
+// the COMMIT, and may do anything. The text of one that the caller opens is judged itself.
+const heldCursors = "held"
+
+const heldText = `
+UNION ALL
+SELECT 1::int8, pg_catalog.count(*), ''::text, ''::text, '` + heldCursors + `'::text, false, false, false, ''::text
+FROM pg_catalog.pg_cursors k WHERE k.is_holdable AND k.creation_time >= pg_catalog.now()`
+
+// counts is countText, with such cursors where code may have opened one.
+func (c *postgresCounter) counts(flush bool) string {
+	if c.runsCode() {
+		return countText(flush) + heldText
+	}
+	return countText(flush)
+}
+
+// runsCode reports a statement that runs code which may open a cursor WITH HOLD.
+func (c *postgresCounter) runsCode() bool { return c.p.holds || c.f.st.elsewhere || c.f.st.calls }

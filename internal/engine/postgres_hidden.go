@@ -21,8 +21,8 @@ func (p *postgres) hidden(ctx context.Context) (*hiddenCode, error) {
 	some := false
 	err := p.conn.Query(ctx, mayHideText, func(v []any) error {
 		some = asBool(v[0])
-		if len(v) > 3 {
-			p.blinds, p.deceives, p.objects = asBool(v[1]), asBool(v[2]), asBool(v[3])
+		if len(v) > 4 {
+			p.blinds, p.deceives, p.objects, p.holds = asBool(v[1]), asBool(v[2]), asBool(v[3]), asBool(v[4])
 		}
 		return nil
 	})

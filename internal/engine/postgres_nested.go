@@ -32,10 +32,10 @@ func (c *postgresCounter) tell(ctx context.Context) error {
 		}
 		p.pending = pending
 	}
-	if p.told > 0 && p.texts == p.told+1 && p.pending != nil && !p.ahead {
+	if p.told > 0 && p.texts == p.told+1 && p.pending != nil && !p.ahead && !c.runsCode() {
 		return nil
 	}
-	return c.keeps(ctx, tellText, func(r *former) { c.held(r.OID, r.Rows, r.Exclusive, r.Stamp) })
+	return c.keeps(ctx, keepText("dbguard.before", "("+c.counts(false)+")"), func(r *former) { c.held(r.OID, r.Rows, r.Exclusive, r.Stamp) })
 }
 
 // former is what the server was told of a relation.
@@ -62,7 +62,7 @@ func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbgu
 	p.ranCode()
 	var t postgresTotal
 	later, exclusive := false, len(c.locked) > 0
-	err = c.read(ctx, judgeText(limit, true), func(r *relation) {
+	err = c.read(ctx, judgeText(c.counts(true), limit), func(r *relation) {
 		later, exclusive = later || r.deferring, exclusive || r.exclusive
 		c.leave(r)
 		r.rows = r.judged
@@ -92,10 +92,7 @@ func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbgu
 
 const columns = `(oid, rows, schema, name, kind, temporary, exclusive, deferring, stamp)`
 
-var (
-	tellText = keepText("dbguard.before", "("+countText(false)+")")
-	pendText = keepText("dbguard.pending", "("+allCounts+")")
-)
+var pendText = keepText("dbguard.pending", "("+allCounts+")")
 
 func keepText(setting, counts string) string {
 	return `SELECT pg_catalog.set_config('` + setting + `', COALESCE((SELECT pg_catalog.json_agg(r)::text FROM ` + counts + ` AS r ` + columns + `), '[]'), true)`
@@ -106,12 +103,12 @@ func keptAs(setting, as string) string {
 	return `pg_catalog.json_to_recordset(COALESCE(NULLIF(pg_catalog.current_setting('` + setting + `', true), ''), '[]')::pg_catalog.json) AS ` + as + ` (oid int8, rows int8, exclusive bool, stamp text) ON ` + as + `.oid = c.oid`
 }
 
-// judgeText is countText that raises where that goes beyond the limit, and else, and
+// judgeText is counts that raises where that goes beyond the limit, and else, and
 // not before, keeps what is counted for the next statement.
-func judgeText(limit int64, flush bool) string {
+func judgeText(counts string, limit int64) string {
 	since := `SELECT c.oid, c.rows - COALESCE(b.rows, p.rows, 0), c.schema, c.name, c.kind, c.temporary, c.exclusive AND NOT COALESCE(b.exclusive AND b.stamp = c.stamp, false), c.deferring, c.stamp
  FROM c LEFT JOIN ` + keptAs("dbguard.before", "b") + ` LEFT JOIN ` + keptAs("dbguard.pending", "p")
-	return `WITH c ` + columns + ` AS MATERIALIZED (` + countText(flush) + `
+	return `WITH c ` + columns + ` AS MATERIALIZED (` + counts + `
 ), d AS MATERIALIZED (SELECT r.*, c.rows AS total FROM c JOIN (` + eachOnce(since, limit) + `) r ON r.oid = c.oid
 ), v AS MATERIALIZED (` + totalText("d", limit) + `
 ), k (kept) AS MATERIALIZED (` + keepText("dbguard.before", "c") + ` FROM v WHERE v.n IS NOT NULL

@@ -109,3 +109,39 @@ func TestStructureThatLosesNothing(t *testing.T) {
 		require.NoError(t, tx.Commit())
 	})
 }
+
+// A cursor WITH HOLD runs its query at the COMMIT, whoever has opened it.
+func TestACursorThatCodeHolds(t *testing.T) {
+	const declare, opened = "EXECUTE ''DECLARE c CURSOR WITH HOLD FOR SELECT clears()''", "DECLARE d CURSOR WITH HOLD FOR SELECT * FROM t"
+	each(t, onPostgres, func(t *testing.T, g *ground) {
+		g.others(t,
+			"CREATE FUNCTION clears() RETURNS INT LANGUAGE plpgsql AS 'BEGIN DELETE FROM child; RETURN 1; END'",
+			"CREATE FUNCTION calls() RETURNS INT LANGUAGE plpgsql AS 'BEGIN UPDATE t SET n = 1 WHERE id = 1; RETURN 1; END'",
+			"CREATE TABLE trips (id INT)", "INSERT INTO trips VALUES (1), (2), (3)",
+		)
+		tries := func(texts ...string) {
+			for _, text := range texts {
+				_, err := g.db.ExecContext(dbguard.AtMost(t.Context(), 1), text)
+				assert.ErrorIs(t, err, dbguard.Uncountable, text)
+				require.Equal(t, 5, g.rows(t, "child"), text)
+				tx, err := g.db.BeginTx(t.Context(), nil)
+				require.NoError(t, err)
+				exec(t, tx, "UPDATE t SET n = 2 WHERE id = 2", opened, "SELECT calls()", "DO $$ BEGIN PERFORM 1; END $$")
+				_, err = tx.ExecContext(dbguard.AtMost(t.Context(), 1), text)
+				assert.ErrorIs(t, err, dbguard.Uncountable, text)
+				exec(t, tx, "SELECT calls()")
+				require.NoError(t, tx.Commit())
+				require.Equal(t, 5, g.rows(t, "child"), text)
+				exec(t, g.db, "SELECT calls()", "CLOSE d")
+			}
+		}
+		tries("DO $$ BEGIN EXECUTE 'DECLARE c CURSOR WITH HO' || 'LD FOR SELECT clears()'; END $$")
+		g.others(t, "CREATE FUNCTION opens() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN "+declare+"; RETURN OLD; END'",
+			"CREATE TRIGGER opens AFTER DELETE ON trips FOR EACH ROW EXECUTE FUNCTION opens()",
+			"CREATE FUNCTION opened() RETURNS INT LANGUAGE plpgsql AS 'BEGIN "+declare+"; RETURN 1; END'")
+		require.NoError(t, g.db.Close())
+		g.db = g.guardedAt(t, g.DSN) // one that has not asked what functions there are
+		tries("SELECT opened()", "DELETE FROM trips WHERE id = 1", "UPDATE t SET n = opened() WHERE id = 3")
+		g.works(t)
+	})
+}

@@ -144,3 +144,30 @@ CREATE TRIGGER empties AFTER DELETE ON v FOR EACH ROW EXECUTE FUNCTION empties()
 		assert.Equal(t, 2, w.count("v"))
 	})
 }
+
+// Nor is a cursor WITH HOLD that a trigger opens, whose query runs at the COMMIT, left open.
+func TestNestedHoldsNoCursor(t *testing.T) {
+	onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, pool *pgxguard.Pool) {
+		w.change(`CREATE TABLE v AS SELECT n FROM generate_series(1, 5) n;
+CREATE FUNCTION clears() RETURNS int LANGUAGE sql AS 'DELETE FROM child; SELECT 1';
+CREATE FUNCTION opens() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF OLD.n > 3 THEN EXECUTE ''DECLARE c CURSOR WITH HOLD FOR SELECT clears()''; END IF; RETURN OLD; END';
+CREATE TRIGGER opens AFTER DELETE ON v FOR EACH ROW EXECUTE FUNCTION opens()`)
+		before := w.count("child")
+		_, err := pool.Exec(atMost(t, 1), "DELETE FROM v WHERE n = 5")
+		require.ErrorIs(t, err, dbguard.ErrRefused)
+		tx, err := pool.Begin(t.Context())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+		_, err = tx.Exec(t.Context(), "DECLARE d CURSOR WITH HOLD FOR SELECT * FROM v")
+		require.NoError(t, err)
+		for i := 1; i <= 3; i++ {
+			_, err = tx.Exec(atMost(t, 1), "DELETE FROM v WHERE n = $1", i)
+			require.NoError(t, err)
+		}
+		_, err = tx.Exec(atMost(t, 1), "DELETE FROM v WHERE n = 4")
+		require.ErrorIs(t, err, dbguard.Uncountable)
+		require.NoError(t, tx.Commit(t.Context()))
+		assert.Equal(t, before, w.count("child"))
+		assert.Equal(t, 2, w.count("v"))
+	})
+}
