@@ -98,7 +98,7 @@ func (c *postgresCounter) undone(ctx context.Context, value string) (dbguard.Cou
 		return dbguard.Count{Rows: -1}, err
 	}
 	for _, r := range changed {
-		c.leave(&relation{oid: r.OID, rows: r.Total})
+		c.leave(&relation{oid: r.OID, schema: r.Schema, rows: r.Total})
 		t.add(&relation{oid: r.OID, schema: r.Schema, name: r.Name, kind: r.Kind, temporary: r.Temporary, rows: r.Rows, exclusive: r.Exclusive}, false)
 	}
 	t.settle()

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -95,7 +97,7 @@ func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 	}
 	if p.stale && p.pending == nil {
 		p.pending = map[int64]int64{}
-		if err := c.read(ctx, allCounts, func(r *relation) { p.pending[r.oid], p.ahead = r.rows, true }); err != nil {
+		if err := c.read(ctx, p.allCounts(), func(r *relation) { p.pending[r.oid], p.ahead = r.rows, true }); err != nil {
 			p.pending = nil
 			return "", err
 		}
@@ -225,6 +227,9 @@ func (c *postgresCounter) leave(r *relation) {
 		c.p.pending = map[int64]int64{}
 	}
 	c.p.pending[r.oid] = r.rows
+	if r.schema == "" && r.rows > 0 && r.oid >= 16384 && !slices.Contains(c.p.unseen, r.oid) {
+		c.p.unseen = append(c.p.unseen, r.oid)
+	}
 }
 
 // flushes notes that the counters will be flushed when the transaction ends.
@@ -263,7 +268,17 @@ func (c *postgresCounter) read(ctx context.Context, text string, each func(*rela
 const changes = `pg_catalog.pg_stat_get_xact_tuples_updated(c.oid) + pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)`
 
 // allCounts are the counts of every relation: slow where there are thousands,
-// but asked only where something before the caller's transaction was unguarded.
+// but asked only where something before the caller's transaction was unguarded. Those of
+// tables that its snapshot does not show are asked for by their oids.
+func (p *postgres) allCounts() string {
+	text := allCounts
+	for _, oid := range p.unseen {
+		text += strings.ReplaceAll("\nUNION ALL SELECT {oid}::int8, "+changes+", ''::text, ''::text, 'r'::text, false, false, false, ''::text FROM (VALUES ({oid}::pg_catalog.oid)) AS c (oid)",
+			"{oid}", strconv.FormatInt(oid, 10))
+	}
+	return text
+}
+
 const allCounts = `SELECT c.oid::int8, ` + changes + `, ''::text, ''::text, c.relkind::text, false, false, false, ''::text
 FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND ` + changes + ` > 0`
 

@@ -27,7 +27,7 @@ func (c *postgresCounter) tell(ctx context.Context) error {
 	if p.ahead || p.stale && p.pending == nil {
 		p.ahead = true // until it is certain that the server has kept it
 		pending := map[int64]int64{}
-		if err := c.keeps(ctx, pendText, func(r *former) { pending[r.OID] = r.Rows }); err != nil {
+		if err := c.keeps(ctx, keepText("dbguard.pending", "("+p.allCounts()+")"), func(r *former) { pending[r.OID] = r.Rows }); err != nil {
 			return err
 		}
 		p.pending = pending
@@ -91,8 +91,6 @@ func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbgu
 }
 
 const columns = `(oid, rows, schema, name, kind, temporary, exclusive, deferring, stamp)`
-
-var pendText = keepText("dbguard.pending", "("+allCounts+")")
 
 func keepText(setting, counts string) string {
 	return `SELECT pg_catalog.set_config('` + setting + `', COALESCE((SELECT pg_catalog.json_agg(r)::text FROM ` + counts + ` AS r ` + columns + `), '[]'), true)`

@@ -171,3 +171,23 @@ CREATE TRIGGER opens AFTER DELETE ON v FOR EACH ROW EXECUTE FUNCTION opens()`)
 		assert.Equal(t, 2, w.count("v"))
 	})
 }
+
+// What was undone of a table that is younger than the snapshot stays in its counters.
+func TestNestedCountsWhatItDoesNotSee(t *testing.T) {
+	onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, pool *pgxguard.Pool) {
+		tx, err := pool.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+		_, err = tx.Exec(atMost(t, 4), "DELETE FROM parent WHERE id = 1")
+		require.NoError(t, err)
+		w.change("BEGIN; CREATE TABLE young (id INT); COPY young FROM PROGRAM 'seq 1 5' WITH (FREEZE); COMMIT")
+		for i := 1; i <= 3; i++ {
+			_, err = tx.Exec(atMost(t, 1), "DELETE FROM young WHERE id >= $1", i)
+			require.ErrorIs(t, err, dbguard.OverLimit)
+			_, err = tx.Exec(atMost(t, 1), "DELETE FROM young WHERE id = $1", i)
+			require.NoError(t, err)
+		}
+		require.NoError(t, tx.Commit(t.Context()))
+		assert.Equal(t, 2, w.count("young"))
+	})
+}
