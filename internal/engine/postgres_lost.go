@@ -12,8 +12,8 @@ import (
 // A text about structure locks what it is about, and more: the other side of a foreign
 // key that it drops. What code behind it drops, empties or alters is locked, too. So it
 // is noted beforehand which tables there are that the text does not name, nor one that
-// they inherit from, and the version of their rows in pg_class: whoever empties or alters
-// a table writes that row anew, and who only locks the table does not.
+// they inherit from, and which version they are: whoever empties or alters a table writes
+// its row in pg_class anew, and who only locks the table does not.
 
 // restructures notes that the text is about structure, and what it names.
 func (st *statement) restructures(t *sqlscan.Text) {
@@ -80,6 +80,11 @@ func apartText(st *statement) string {
 	for _, word := range st.words {
 		words = append(words, quoteString(sqlscan.PostgreSQL, word))
 	}
+	for _, act := range st.op.Acts { // what goes along
+		if act.Verb.LosesStructure() {
+			words = append(words, quoteString(sqlscan.PostgreSQL, act.Object[strings.LastIndexByte(act.Object, '.')+1:]))
+		}
+	}
 	for _, x := range st.targets {
 		if x.op.Kind == sqlscan.DropDatabase && len(x.name) > 0 {
 			schemas = append(schemas, quoteString(sqlscan.PostgreSQL, x.name[len(x.name)-1]))
@@ -89,9 +94,13 @@ func apartText(st *statement) string {
  SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relname IN (` + strings.Join(words, ", ") + `) OR n.nspname IN (` + strings.Join(schemas, ", ") + `)
  UNION SELECT i.inhrelid FROM named JOIN pg_catalog.pg_inherits i ON i.inhparent = named.oid
-) SELECT c.oid::int8, c.xmin::text FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm', 'p', 'f') AND c.relpersistence <> 't'
+) SELECT c.oid::int8, ` + versionOf + ` FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm', 'p', 'f') AND c.relpersistence <> 't'
  AND c.oid NOT IN (SELECT oid FROM named)`
 }
+
+// versionOf is another one of c, a pg_class, when its row was written anew or it has
+// lost a column.
+const versionOf = `pg_catalog.concat(c.xmin, ' ', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attisdropped))`
 
 // lost finds out what became of the tables among those that are locked.
 func (c *postgresCounter) lost(ctx context.Context, t *postgresTotal) error {
@@ -106,7 +115,7 @@ func (c *postgresCounter) lost(ctx context.Context, t *postgresTotal) error {
 	if len(oids) == 0 {
 		return nil
 	}
-	err := c.p.conn.Query(ctx, "SELECT c.oid::int8, c.xmin::text FROM pg_catalog.pg_class c WHERE c.oid IN ("+strings.Join(oids, ", ")+")", func(v []any) error {
+	err := c.p.conn.Query(ctx, "SELECT c.oid::int8, "+versionOf+" FROM pg_catalog.pg_class c WHERE c.oid IN ("+strings.Join(oids, ", ")+")", func(v []any) error {
 		oid, err := asInt(v[0])
 		if left[oid] == asText(v[1]) {
 			delete(left, oid)

@@ -51,11 +51,12 @@ func TestWhatIsLostBehindStructure(t *testing.T) {
 		g.others(t,
 			"CREATE TABLE u AS SELECT 1 AS n", "CREATE TABLE keyed (id INT REFERENCES t)", "CREATE TABLE p (v INT) PARTITION BY RANGE (v)",
 			"CREATE FUNCTION cut() RETURNS INT LANGUAGE plpgsql AS 'BEGIN ALTER TABLE child ADD COLUMN IF NOT EXISTS more INT; RETURN 1; END'",
+			"CREATE FUNCTION narrow() RETURNS INT LANGUAGE plpgsql AS 'BEGIN ALTER TABLE child DROP COLUMN r; RETURN 1; END'",
 			"CREATE VIEW behind AS SELECT wipe()", "CREATE MATERIALIZED VIEW filled AS SELECT 1 AS n",
 			"CREATE FUNCTION unfill() RETURNS INT LANGUAGE plpgsql AS 'BEGIN DROP MATERIALIZED VIEW filled; RETURN 1; END'",
 		)
 		for _, text := range []string{
-			"ALTER TABLE u ADD COLUMN z INT DEFAULT wipe()", "ALTER TABLE u ADD COLUMN z INT DEFAULT scrap()", "ALTER TABLE u ADD COLUMN z INT DEFAULT cut()",
+			"ALTER TABLE u ADD COLUMN z INT DEFAULT wipe()", "ALTER TABLE u ADD COLUMN z INT DEFAULT scrap()", "ALTER TABLE u ADD COLUMN z INT DEFAULT cut()", "ALTER TABLE u ADD COLUMN z INT DEFAULT narrow()",
 			"ALTER TABLE u ADD COLUMN z INT; SELECT wipe()", "COMMENT ON TABLE child IS 'z'; SELECT wipe()", "CREATE INDEX ON child (r); SELECT wipe()",
 			"ALTER TABLE u ADD COLUMN z INT; INSERT INTO set_off VALUES (1)", "CREATE TABLE z PARTITION OF p DEFAULT; SELECT wipe()",
 			"ALTER TABLE u ADD COLUMN z INT DEFAULT unfill()", "ALTER TABLE u ADD COLUMN z INT; SELECT * FROM behind",
@@ -69,7 +70,7 @@ func TestWhatIsLostBehindStructure(t *testing.T) {
 			_, err = tx.ExecContext(ctx, text)
 			assert.Error(t, err, text)
 			_ = tx.Commit()
-			require.Equal(t, 5, g.rows(t, "child"), text)
+			require.Equal(t, 5, g.rows(t, "child WHERE r = 1"), text)
 			require.Equal(t, 1, g.rows(t, "filled"), text)
 			require.Equal(t, 0, g.rows(t, "information_schema.columns WHERE column_name IN ('more', 'z')"), text)
 		}
@@ -85,9 +86,9 @@ func TestStructureThatLosesNothing(t *testing.T) {
 			"CREATE FUNCTION looks() RETURNS INT LANGUAGE plpgsql AS 'BEGIN PERFORM 1 FROM child; UPDATE t SET n = 1 WHERE id = 1; RETURN 1; END'",
 			"CREATE TABLE a (id INT PRIMARY KEY)", "CREATE TABLE keyed (id INT REFERENCES a)", "CREATE SCHEMA gone", "CREATE TABLE gone.g (id INT)",
 			"CREATE TABLE p (v INT) PARTITION BY RANGE (v)", "CREATE TABLE rest PARTITION OF p DEFAULT", "CREATE TABLE heir () INHERITS (a)",
-			"CREATE MATERIALIZED VIEW filled AS SELECT looks() AS n", "CREATE TABLE s (id SERIAL)", "CREATE FUNCTION tick() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN PERFORM looks(); RETURN NEW; END'",
+			"CREATE MATERIALIZED VIEW filled AS SELECT looks() AS n", "CREATE TABLE s (id SERIAL)", "CREATE TYPE ty AS ENUM ('a')", "CREATE TABLE typed (n INT, v ty)", "CREATE DOMAIN looked AS INT CHECK (VALUE > looks())", "CREATE FUNCTION tick() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN PERFORM looks(); RETURN NEW; END'",
 		)
-		ctx := dbguard.Allow(dbguard.AtMost(t.Context(), 1), "test", dbguard.DropDatabase("gone"), dbguard.DropTable("s"), dbguard.AlterTable("keyed"), dbguard.AlterTable("a"))
+		ctx := dbguard.Allow(dbguard.AtMost(t.Context(), 1), "test", dbguard.DropDatabase("gone"), dbguard.DropTable("s"), dbguard.DropTable("ty"), dbguard.DropTable("looked"), dbguard.AlterTable("keyed"), dbguard.AlterTable("typed"))
 		for _, text := range []string{
 			"ALTER TABLE a ADD COLUMN v INT; INSERT INTO a VALUES (1, 2)", "ALTER TABLE a ADD COLUMN w INT DEFAULT looks()",
 			"CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (looks() + 8)", "REFRESH MATERIALIZED VIEW filled",
@@ -100,7 +101,7 @@ func TestStructureThatLosesNothing(t *testing.T) {
 		tx, err := g.db.BeginTx(t.Context(), nil)
 		require.NoError(t, err)
 		for _, text := range []string{
-			"ALTER TABLE keyed DROP CONSTRAINT keyed_id_fkey", "ALTER TABLE a ADD COLUMN y INT DEFAULT looks()", "DROP SCHEMA gone CASCADE", "DROP TABLE s",
+			"ALTER TABLE keyed DROP CONSTRAINT keyed_id_fkey", "ALTER TABLE a ADD COLUMN y INT DEFAULT looks()", "DROP SCHEMA gone CASCADE", "DROP TABLE s", "ALTER TABLE typed ADD COLUMN o looked", "DROP TYPE ty CASCADE", "DROP DOMAIN looked CASCADE", "CREATE TABLE d AS SELECT looks()",
 			"ALTER TABLE a ADD COLUMN x INT; INSERT INTO a (id, w, y) VALUES (2, 1, 1)", "CREATE TABLE c AS SELECT looks()",
 		} {
 			_, err := tx.ExecContext(ctx, text)
