@@ -127,7 +127,7 @@ func TestEscortToldBefore(t *testing.T) {
 			require.Len(t, before, 2, "a savepoint, and what was counted before")
 			was := `[{"oid": 16500, "rows": 3, "exclusive": false}]`
 			if tt.exclusive {
-				was = `[{"oid": 16500, "rows": 3, "exclusive": true}]`
+				was = `[{"oid": 16500, "rows": 3, "exclusive": true, "stamp": "7"}]`
 			}
 			f.Escorted([]Reply{{}, {Rows: [][]any{{was}}}}, []Reply{{Rows: [][]any{append(changedRow(16400, 1, "t"), int64(1))}}, {}})
 			require.NoError(t, f.End(atMost(2), 1, nil))

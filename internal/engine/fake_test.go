@@ -183,7 +183,7 @@ var (
 
 // changedRow is a row of PostgreSQL's counters.
 func changedRow(oid, rows int64, table string) []any {
-	return []any{oid, rows, "public", table, "r", false, false, false}
+	return []any{oid, rows, "public", table, "r", false, false, false, ""}
 }
 
 // rig is a session on a fake connection, with everything that observers saw.

@@ -179,7 +179,7 @@ func TestCountFails(t *testing.T) {
 
 func TestTrackCountsOff(t *testing.T) {
 	r := newRig(t, pg)
-	r.conn.on("count", int64(0), int64(0), "", "", "", false, false, false)
+	r.conn.on("count", int64(0), int64(0), "", "", "", false, false, false, "")
 	require.ErrorIs(t, r.send(atMost(1), deleteOne, 1, nil), dbguard.Uncountable)
 }
 
@@ -193,7 +193,7 @@ func TestProcedureThatCommits(t *testing.T) {
 
 func TestHiddenStructureChange(t *testing.T) {
 	r := newRig(t, pg)
-	r.conn.on("count", int64(16400), int64(0), "", "", "", false, true, false)
+	r.conn.on("count", int64(16400), int64(0), "", "", "", false, true, false, "")
 	require.ErrorIs(t, r.send(atMost(1), "DO $$ BEGIN PERFORM 1; END $$", 0, nil), dbguard.RuleOpaque)
 	assert.Equal(t, dbguard.EffectUndone, r.last(t).Effect)
 }

@@ -19,7 +19,7 @@ type adding interface {
 	// transaction holds. It asks the server nothing.
 	quiet(st *statement) bool
 	// stirs reports that they may change rows that are there, as the schema is now.
-	stirs(ctx context.Context, st *statement) (bool, error)
+	stirs(ctx context.Context, t *sqlscan.Text, st *statement) (bool, error)
 }
 
 // securing is an adding backend whose drivers have ways past the door.
@@ -66,6 +66,7 @@ func (s *Session) additions(ctx context.Context, t *sqlscan.Text, st *statement)
 			st.add(t, &t.Ops[i], dbguard.Insert)
 		}
 	}
+	st.restructures(t)
 	st.queries = containsFold(t.Source, "select") || containsFold(t.Source, "table")
 	quiet := s.manner == usual && takesRows(t) || b.quiet(st) // or was looked at when it was prepared
 	if b, ok := b.(securing); ok && !quiet && s.manner != usual && s.tx == txCaller {
@@ -81,7 +82,7 @@ func (s *Session) additions(ctx context.Context, t *sqlscan.Text, st *statement)
 		note = "it stands in a text that ends its own transaction"
 		fallthrough
 	case s.manner == pastDoor:
-		stirs, err := b.stirs(ctx, st)
+		stirs, err := b.stirs(ctx, t, st)
 		if stirs || err != nil {
 			st.uncounted(note)
 			return err
@@ -123,7 +124,7 @@ func (s *Session) Prepare(ctx context.Context, text string) error {
 	if b.quiet(st) {
 		return nil
 	}
-	if stirs, err := b.stirs(ctx, st); err != nil || !stirs {
+	if stirs, err := b.stirs(ctx, t, st); err != nil || !stirs {
 		return err
 	}
 	st.uncounted("this driver sends nothing else while it takes rows")

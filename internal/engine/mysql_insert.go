@@ -27,7 +27,7 @@ func (m *mysql) quiet(st *statement) bool {
 }
 
 // stirs follows the INSERTs of a text that ends its own transaction.
-func (m *mysql) stirs(ctx context.Context, st *statement) (bool, error) {
+func (m *mysql) stirs(ctx context.Context, _ *sqlscan.Text, st *statement) (bool, error) {
 	c := &mysqlCounter{m: m, f: &Flight{s: &Session{conn: m.conn, dialect: sqlscan.MySQL, backend: m}, st: st}}
 	bases, _, err := c.targets(ctx)
 	if err != nil {

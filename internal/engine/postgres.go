@@ -25,6 +25,8 @@ type postgres struct {
 	// pending are the counts that earlier transactions left, while one of the
 	// caller's is open.
 	pending map[int64]int64
+	// unseen are tables that it has changed and its snapshot does not show.
+	unseen []int64
 	// ahead says that the counters may hold more than the server was told: see
 	// postgres_nested.go.
 	ahead bool
@@ -60,8 +62,9 @@ type postgres struct {
 	functions map[string]bool
 	// blinds says that there is a function that turns the counters off while it runs,
 	// deceives that an operator of somebody's own compares numbers in the server's place,
-	// objects that a function may change large objects.
-	blinds, deceives, objects bool
+	// objects that a function may change large objects, holds that one may open a cursor
+	// WITH HOLD.
+	blinds, deceives, objects, holds bool
 	// cursors says that the transaction may have one over a function that may write.
 	cursors bool
 }
@@ -69,7 +72,7 @@ type postgres struct {
 func (*postgres) system() string { return "postgresql" }
 
 func (p *postgres) forget() {
-	p.stale, p.flushing, p.pending, p.seen, p.isolation = true, false, nil, nil, ""
+	p.stale, p.flushing, p.pending, p.unseen, p.seen, p.isolation = true, false, nil, nil, nil, ""
 }
 
 func (p *postgres) touched(st *statement, outside bool) {
@@ -150,7 +153,7 @@ func (p *postgres) endsTransaction(err error) bool {
 
 func (p *postgres) rest() txState {
 	p.stale = !p.flushing
-	p.flushing, p.pending, p.ahead, p.seen, p.wary = false, nil, false, nil, false
+	p.flushing, p.pending, p.unseen, p.ahead, p.seen, p.wary = false, nil, nil, false, nil, false
 	p.told = 0
 	p.later, p.cursors = putOff{}, false
 	if p.chosen {

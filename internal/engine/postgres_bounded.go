@@ -102,7 +102,7 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 func (p *postgres) seal(ctx context.Context, f *Flight) judged {
 	x := &f.st.targets[0]
 	switch {
-	case f.st.calls, p.costly.has(f.st.op.Text):
+	case f.st.calls, p.costly.has(f.st.op.Text), f.way == nested && p.holds:
 	case f.way == own && !f.op.Shares():
 		return judged{seal: p.nothingWritten(), shows: p.showsRules(f)}
 	case !isRegclass(x):

@@ -40,7 +40,7 @@ func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, 
 
 // finish sends the text, or finds it answered, and returns the count.
 func (c *postgresCounter) finish(ctx context.Context, affected int64) (rows int64, err error) {
-	conn, texts := c.p.conn, closeTexts(c.f.op.Limit())
+	conn, texts := c.p.conn, closeTexts(c.counts(false), c.f.op.Limit())
 	if e := c.f.s.escort; e != nil && len(e.replies) > 0 {
 		for _, text := range texts {
 			if _, err := conn.Exec(ctx, text); err != nil {
@@ -98,7 +98,7 @@ func (c *postgresCounter) undone(ctx context.Context, value string) (dbguard.Cou
 		return dbguard.Count{Rows: -1}, err
 	}
 	for _, r := range changed {
-		c.leave(&relation{oid: r.OID, rows: r.Total})
+		c.leave(&relation{oid: r.OID, schema: r.Schema, rows: r.Total})
 		t.add(&relation{oid: r.OID, schema: r.Schema, name: r.Name, kind: r.Kind, temporary: r.Temporary, rows: r.Rows, exclusive: r.Exclusive}, false)
 	}
 	t.settle()
@@ -110,11 +110,11 @@ func (c *postgresCounter) undone(ctx context.Context, value string) (dbguard.Cou
 }
 
 // closeTexts are sent as one message, or together with the statement.
-func closeTexts(limit int64) []string {
+func closeTexts(counts string, limit int64) []string {
 	return []string{
 		constraintsNow,
 		`SELECT pg_catalog.pg_stat_force_next_flush()`,
-		`SELECT pg_catalog.set_config('dbguard.rows', v.n::text, false) FROM (` + totalText("("+eachOnce(countText(false), limit)+")", limit) + `) v`,
+		`SELECT pg_catalog.set_config('dbguard.rows', v.n::text, false) FROM (` + totalText("("+eachOnce(counts, limit)+")", limit) + `) v`,
 		`COMMIT`,
 	}
 }
@@ -124,7 +124,7 @@ func totalText(relations string, limit int64) string {
 	return `SELECT CASE WHEN t.refused OR t.n > ` + strconv.FormatInt(limit, 10) + `
   THEN ` + raiseWith(raisedOver, "pg_catalog.encode(pg_catalog.convert_to(t.tables, 'UTF8'), 'hex')") + ` ELSE t.n END AS n
  FROM (SELECT COALESCE(pg_catalog.sum(r.rows) FILTER (WHERE r.kind IN ('r', 'm') AND NOT r.temporary), 0)::int8 AS n,
-   COALESCE(pg_catalog.bool_or(r.kind = 'f' OR r.exclusive AND NOT r.temporary OR r.oid = 0), false) AS refused,
+   COALESCE(pg_catalog.bool_or(r.kind = 'f' OR r.exclusive AND NOT r.temporary OR r.oid = 0 OR r.kind = '` + heldCursors + `' AND r.rows > 0), false) AS refused,
    COALESCE(pg_catalog.json_agg(r)::text, '[]') AS tables FROM ` + relations + ` r) t`
 }
 
@@ -147,13 +147,13 @@ func (c *postgresCounter) foresee() []string {
 	case c.p.major < 0:
 		return nil
 	case c.told:
-		return append([]string{judgeText(c.f.op.Limit(), c.p.canFlush())}, c.f.frame.keep...)
+		return append([]string{judgeText(c.counts(c.p.canFlush()), c.f.op.Limit())}, c.f.frame.keep...)
 	case c.f.way != own:
-		return []string{countText(c.p.canFlush())}
+		return []string{c.counts(c.p.canFlush())}
 	case c.clean && c.f.op.Plain() && !c.f.st.reshapes:
-		return append(closeTexts(c.f.op.Limit()), countedText)
+		return append(closeTexts(c.counts(false), c.f.op.Limit()), countedText)
 	}
-	return []string{constraintsNow, countText(c.p.canFlush())}
+	return []string{constraintsNow, c.counts(c.p.canFlush())}
 }
 
 // constraintsNow has deferred constraints and triggers looked at.

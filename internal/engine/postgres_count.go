@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -22,9 +23,10 @@ type postgresCounter struct {
 	p      *postgres
 	f      *Flight
 	before map[int64]int64
-	locked map[int64]bool // those that were, by AccessExclusive
-	clean  bool           // nothing was counted before, and the server flushes on demand
-	told   bool           // the server knows what was counted before
+	locked map[int64]string // those that were, by AccessExclusive, and their stamps
+	apart  map[int64]string // tables that a text about structure is not about
+	clean  bool             // nothing was counted before, and the server flushes on demand
+	told   bool             // the server knows what was counted before
 }
 
 // relation is one that the transaction has changed or locked.
@@ -34,9 +36,10 @@ type relation struct {
 	kind         string // pg_class.relkind
 	temporary    bool
 	rows         int64
-	exclusive    bool  // dropped, emptied or altered, and not created here
-	deferring    bool  // has a trigger that may fire at the COMMIT
-	judged       int64 // by the server: those that count as the statement's
+	exclusive    bool   // dropped, emptied or altered, and not created here
+	deferring    bool   // has a trigger that may fire at the COMMIT
+	stamp        string // of what is exclusive: another one if it is gone, emptied, written anew or without a column
+	judged       int64  // by the server: those that count as the statement's
 }
 
 func (c *postgresCounter) survey(ctx context.Context) (string, error) {
@@ -80,30 +83,39 @@ func (c *postgresCounter) spares() bool {
 // nothing in them once they are flushed.
 func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 	p := c.p
+	if err := c.stands(ctx); err != nil {
+		return "", err
+	}
 	if p.major < 0 || c.f.way == own && !p.stale {
 		c.clean = p.canFlush()
 		return "", nil
 	}
-	c.before, c.locked = map[int64]int64{}, map[int64]bool{}
+	c.before, c.locked = map[int64]int64{}, map[int64]string{}
 	if c.tells() {
 		c.told = true
 		return "", c.tell(ctx)
 	}
 	if p.stale && p.pending == nil {
 		p.pending = map[int64]int64{}
-		if err := c.read(ctx, allCounts, func(r *relation) { p.pending[r.oid], p.ahead = r.rows, true }); err != nil {
+		if err := c.read(ctx, p.allCounts(), func(r *relation) { p.pending[r.oid], p.ahead = r.rows, true }); err != nil {
 			p.pending = nil
 			return "", err
 		}
 	}
-	return "", c.read(ctx, countText(false), func(r *relation) { c.held(r.oid, r.rows, r.exclusive) })
+	return "", c.read(ctx, c.counts(false), func(r *relation) { c.held(r.oid, r.rows, r.exclusive, r.stamp) })
 }
 
 // held notes what was counted of a relation before, and that it was exclusively locked.
-func (c *postgresCounter) held(oid, rows int64, exclusive bool) {
+func (c *postgresCounter) held(oid, rows int64, exclusive bool, stamp string) {
 	if c.before[oid] = rows; exclusive {
-		c.locked[oid] = true
+		c.locked[oid] = strings.Clone(stamp)
 	}
+}
+
+// same reports that a relation was exclusively locked before, and is what it was.
+func (c *postgresCounter) same(r *relation) bool {
+	stamp, ok := c.locked[r.oid]
+	return ok && stamp == r.stamp
 }
 
 func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Count, error) {
@@ -112,16 +124,19 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 		return dbguard.Count{Rows: affected}, nil
 	}
 	p.ranCode()
-	t := postgresTotal{reshapes: c.f.st.reshapes, makes: c.f.st.makes}
+	t := postgresTotal{reshapes: c.f.st.reshapes}
 	later := false
-	err := c.read(ctx, countText(p.canFlush()), func(r *relation) {
+	err := c.read(ctx, c.counts(p.canFlush()), func(r *relation) {
 		was := c.was(r.oid)
 		later = later || r.deferring
 		c.leave(r)
 		r.rows -= was
-		t.add(r, c.locked[r.oid])
+		t.add(r, c.same(r))
 	})
 	if err != nil {
+		return t.Count, err
+	}
+	if err := c.lost(ctx, &t); err != nil {
 		return t.Count, err
 	}
 	if err := c.once(ctx, &t); err != nil {
@@ -157,24 +172,30 @@ type postgresTotal struct {
 	dbguard.Count
 	changed  []relation
 	blind    bool
-	reshapes bool // the text says that it does, and rows of materialized views come anew
-	makes    map[string]bool
+	reshapes bool       // the text says that it does, and rows of materialized views come anew
+	locked   []relation // by such a text, which need not have changed them
 }
 
-// add takes a relation's rows. locked says that it was exclusively locked
-// before the statement.
-func (t *postgresTotal) add(r *relation, locked bool) {
+// add takes a relation's rows. same says that it was exclusively locked before the
+// statement, and is what it was.
+func (t *postgresTotal) add(r *relation, same bool) {
 	switch {
 	case r.oid == 0: // the answer's head: track_counts is off
 		t.blind = true
 	case r.temporary:
+	case r.kind == heldCursors && r.rows > 0:
+		t.blind = true
 	case r.kind == "f":
 		t.blind = true // what a foreign server changes is not counted here
 	case r.rows > 0 && (r.kind == "r" || r.kind == "m" && !t.reshapes):
 		t.Rows += r.rows
 		t.changed = append(t.changed, *r)
 	}
-	if r.exclusive && !r.temporary && !locked && t.strays(r) {
+	switch {
+	case !r.exclusive || r.temporary:
+	case t.reshapes:
+		t.locked = append(t.locked, *r)
+	case !same:
 		t.Structure = true
 	}
 }
@@ -206,6 +227,9 @@ func (c *postgresCounter) leave(r *relation) {
 		c.p.pending = map[int64]int64{}
 	}
 	c.p.pending[r.oid] = r.rows
+	if r.schema == "" && r.rows > 0 && r.oid >= 16384 && !slices.Contains(c.p.unseen, r.oid) {
+		c.p.unseen = append(c.p.unseen, r.oid)
+	}
 }
 
 // flushes notes that the counters will be flushed when the transaction ends.
@@ -232,8 +256,9 @@ func (c *postgresCounter) read(ctx context.Context, text string, each func(*rela
 		}
 		r.schema, r.name, r.kind = asText(v[2]), asText(v[3]), asText(v[4])
 		r.temporary, r.exclusive, r.deferring = asBool(v[5]), asBool(v[6]), asBool(v[7])
-		if len(v) > 8 {
-			r.judged, err = asInt(v[8])
+		r.stamp = asText(v[8])
+		if len(v) > 9 {
+			r.judged, err = asInt(v[9])
 		}
 		each(&r)
 		return err
@@ -243,8 +268,18 @@ func (c *postgresCounter) read(ctx context.Context, text string, each func(*rela
 const changes = `pg_catalog.pg_stat_get_xact_tuples_updated(c.oid) + pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)`
 
 // allCounts are the counts of every relation: slow where there are thousands,
-// but asked only where something before the caller's transaction was unguarded.
-const allCounts = `SELECT c.oid::int8, ` + changes + `, ''::text, ''::text, c.relkind::text, false, false, false
+// but asked only where something before the caller's transaction was unguarded. Those of
+// tables that its snapshot does not show are asked for by their oids.
+func (p *postgres) allCounts() string {
+	text := allCounts
+	for _, oid := range p.unseen {
+		text += strings.ReplaceAll("\nUNION ALL SELECT {oid}::int8, "+changes+", ''::text, ''::text, 'r'::text, false, false, false, ''::text FROM (VALUES ({oid}::pg_catalog.oid)) AS c (oid)",
+			"{oid}", strconv.FormatInt(oid, 10))
+	}
+	return text
+}
+
+const allCounts = `SELECT c.oid::int8, ` + changes + `, ''::text, ''::text, c.relkind::text, false, false, false, ''::text
 FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND ` + changes + ` > 0`
 
 // countText asks for the relations that this transaction has changed or
@@ -261,7 +296,7 @@ func countText(flush bool) string {
 	if flush {
 		call = " OR pg_catalog.pg_stat_force_next_flush() IS NULL" // void: called for each head, never NULL
 	}
-	return `SELECT 0::int8, 0::int8, ''::text, ''::text, ''::text, false, false, false
+	return `SELECT 0::int8, 0::int8, ''::text, ''::text, ''::text, false, false, false, ''::text
 WHERE pg_catalog.current_setting('track_counts') = 'off'` + call + `
 UNION ALL
 ` + relations
@@ -275,7 +310,9 @@ const relations = `SELECT l.relation::int8 AS oid, COALESCE(` + changesLocked + 
   COALESCE(c.relname::text, l.relation::pg_catalog.regclass::text) AS name, COALESCE(c.relkind::text, CASE WHEN ` + changesLocked + ` > 0 THEN 'r' ELSE '' END) AS kind, COALESCE(c.relpersistence = 't', false) AS temporary,
   l.exclusive AND COALESCE(c.relkind NOT IN ('i', 'I', 'v', 'c'), true) AND NOT COALESCE((SELECT pg_catalog.age(a.xmin) <= pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::xid)
     FROM pg_catalog.pg_attribute a WHERE a.attrelid = l.relation AND a.attnum = -1), false) AS exclusive,
-  EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = l.relation AND g.tgdeferrable AND g.tgfoid NOT IN ` + harmlessTriggers + `) AS deferring
+  EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = l.relation AND g.tgdeferrable AND g.tgfoid NOT IN ` + harmlessTriggers + `) AS deferring,
+  CASE WHEN l.exclusive THEN pg_catalog.concat(COALESCE(pg_catalog.pg_relation_filenode(l.relation)::text, c.relkind::text), ' ',
+    (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute a WHERE a.attrelid = l.relation AND a.attisdropped)) END AS stamp
 FROM (SELECT relation, bool_or(mode = 'AccessExclusiveLock') AS exclusive FROM pg_catalog.pg_locks
   WHERE locktype = 'relation' AND pid = pg_catalog.pg_backend_pid() AND granted AND relation >= 16384
     AND mode IN ('RowExclusiveLock', 'AccessExclusiveLock') GROUP BY relation
@@ -283,119 +320,22 @@ FROM (SELECT relation, bool_or(mode = 'AccessExclusiveLock') AS exclusive FROM p
 LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
 LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
 
-// tables says where the rows are: tables that the text names first, then the
-// others with the way in which they were reached.
-func (c *postgresCounter) tables(ctx context.Context, changed []relation) ([]dbguard.TableRows, error) {
-	// A text that runs code elsewhere names nothing: then all of it is meant.
-	code := slices.ContainsFunc(c.f.st.op.Acts, func(a dbguard.Act) bool { return a.Verb == dbguard.Call || a.Verb == dbguard.Ask })
-	named := func(r relation) bool {
-		return code || slices.ContainsFunc(c.f.st.targets, func(x target) bool { return r.is(x.name) })
+// heldCursors are cursors WITH HOLD that the transaction has opened: their queries run at
+// the COMMIT, and may do anything. The text of one that the caller opens is judged itself.
+const heldCursors = "held"
+
+const heldText = `
+UNION ALL
+SELECT 1::int8, pg_catalog.count(*), ''::text, ''::text, '` + heldCursors + `'::text, false, false, false, ''::text
+FROM pg_catalog.pg_cursors k WHERE k.is_holdable AND k.creation_time >= pg_catalog.now()`
+
+// counts is countText, with such cursors where code may have opened one.
+func (c *postgresCounter) counts(flush bool) string {
+	if c.runsCode() {
+		return countText(flush) + heldText
 	}
-	var tables []dbguard.TableRows
-	var hidden []relation
-	for _, r := range changed {
-		if named(r) {
-			tables = append(tables, dbguard.TableRows{Table: r.display(), Rows: r.rows})
-		} else {
-			hidden = append(hidden, r)
-		}
-	}
-	if len(hidden) == 0 {
-		return tables, nil
-	}
-	via, err := c.routes(ctx, hidden)
-	for _, r := range hidden {
-		tables = append(tables, dbguard.TableRows{Table: r.display(), Rows: r.rows, Via: via[r.oid]})
-	}
-	slices.SortStableFunc(tables, func(a, b dbguard.TableRows) int { return min(len(a.Via), 1) - min(len(b.Via), 1) })
-	return tables, err
+	return countText(flush)
 }
 
-// is reports that a name of the text can only mean, or may mean, the relation.
-func (r *relation) is(name []string) bool {
-	switch len(name) {
-	case 0:
-		return false
-	case 1:
-		return r.name == name[0]
-	}
-	return r.name == name[len(name)-1] && r.schema == name[len(name)-2]
-}
-
-func (r *relation) display() string {
-	if r.schema == "public" || r.schema == "" {
-		return r.name
-	}
-	return r.schema + "." + r.name
-}
-
-// viaCode is how rows are reached that neither the text nor a foreign key names.
-const viaCode = "trigger, rule or function"
-
-// routes finds out how the hidden relations hang together with the named ones:
-// as partitions, children or tables behind a view, which is to say by name, or
-// through foreign keys.
-func (c *postgresCounter) routes(ctx context.Context, hidden []relation) (map[int64]string, error) {
-	via := make(map[int64]string, len(hidden))
-	for _, r := range hidden {
-		via[r.oid] = viaCode
-	}
-	err := c.p.conn.Query(ctx, routesText(c.f.st), func(v []any) error {
-		oid, err := asInt(v[0])
-		if _, ok := via[oid]; err != nil || !ok {
-			return err
-		}
-		if text := asText(v[1]); text == "" || via[oid] == viaCode {
-			via[oid] = text
-		}
-		return nil
-	})
-	return via, err
-}
-
-// namedText is the condition that a row of pg_class c is a relation that the
-// statement names.
-func namedText(st *statement) string {
-	conds := []string{"false"}
-	for i := range st.targets {
-		x := &st.targets[i]
-		if len(x.name) == 0 {
-			continue
-		}
-		cond := "c.relname = " + quoteString(sqlscan.PostgreSQL, x.name[len(x.name)-1])
-		if len(x.name) > 1 {
-			cond += " AND n.nspname = " + quoteString(sqlscan.PostgreSQL, x.name[len(x.name)-2])
-		} else {
-			cond += " AND pg_catalog.pg_table_is_visible(c.oid)"
-		}
-		conds = append(conds, cond)
-	}
-	return strings.Join(conds, " OR ")
-}
-
-// routesText asks for everything that is reached from the named relations.
-func routesText(st *statement) string {
-	action, when := "confdeltype", "DELETE"
-	if slices.ContainsFunc(st.targets, func(x target) bool { return x.op.Kind == sqlscan.Update }) {
-		action, when = "confupdtype", "UPDATE"
-	}
-	return `WITH RECURSIVE same(oid) AS (
-  SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE ` + namedText(st) + `
-  UNION
-  SELECT x.oid FROM same, LATERAL (
-    SELECT i.inhrelid AS oid FROM pg_catalog.pg_inherits i WHERE i.inhparent = same.oid
-    UNION ALL
-    SELECT d.refobjid FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d
-      ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
-      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-    WHERE r.ev_class = same.oid AND r.rulename = '_RETURN' AND d.refobjid <> same.oid) x
-), reached(oid, action) AS (
-  SELECT oid, ''::text FROM same
-  UNION
-  SELECT x.oid, x.action FROM reached, LATERAL (
-    SELECT k.conrelid AS oid, 'ON ` + when + ` ' || CASE k.` + action + ` WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END AS action
-    FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = reached.oid AND k.` + action + ` IN ('c', 'n', 'd')
-    UNION ALL
-    SELECT i.inhrelid, reached.action FROM pg_catalog.pg_inherits i WHERE i.inhparent = reached.oid) x
-) SELECT oid::int8, action FROM reached`
-}
+// runsCode reports a statement that runs code which may open a cursor WITH HOLD.
+func (c *postgresCounter) runsCode() bool { return c.p.holds || c.f.st.elsewhere || c.f.st.calls }

@@ -21,8 +21,8 @@ func (p *postgres) hidden(ctx context.Context) (*hiddenCode, error) {
 	some := false
 	err := p.conn.Query(ctx, mayHideText, func(v []any) error {
 		some = asBool(v[0])
-		if len(v) > 3 {
-			p.blinds, p.deceives, p.objects = asBool(v[1]), asBool(v[2]), asBool(v[3])
+		if len(v) > 4 {
+			p.blinds, p.deceives, p.objects, p.holds = asBool(v[1]), asBool(v[2]), asBool(v[3]), asBool(v[4])
 		}
 		return nil
 	})
@@ -168,36 +168,6 @@ func (p *postgres) runsNow(t *sqlscan.Text, calls bool) bool {
 	declared := declares(t)
 	p.cursors = p.cursors || declared
 	return !runsAlone(t) && (!declared || t.Statements > 1 || holds(t))
-}
-
-// wordsOfMaking are the words of a text that makes something and locks no table which it
-// does not name; none of another text. A new partition locks the default one.
-func wordsOfMaking(t *sqlscan.Text) map[string]bool {
-	all := map[string]bool{}
-	for tok := range tokens(t, 0, int32(len(t.Source))) {
-		if tok.Kind != sqlscan.Word && tok.Kind != sqlscan.QuotedIdent {
-			continue
-		}
-		name := cut(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
-		switch name {
-		case "alter", "cluster", "partition", "refresh", "reindex", "vacuum":
-			return nil
-		}
-		all[name] = true
-	}
-	return all
-}
-
-// strays reports a table that a text about structure locks and does not name, or that
-// is gone, where the text only makes something.
-func (t *postgresTotal) strays(r *relation) bool {
-	switch {
-	case !t.reshapes:
-		return true
-	case t.makes == nil, r.kind == "i", r.kind == "I", r.kind == "t":
-		return false
-	}
-	return !t.makes[r.name]
 }
 
 // declares reports DECLARE c CURSOR.

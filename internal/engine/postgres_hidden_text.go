@@ -7,7 +7,7 @@ import "strings"
 // takes a quarter of the time that hiddenText does. And whether one turns the
 // server's counters off for as long as it runs; and whether an operator takes the
 // place of one of the server's: search_path may have it stand before that; and
-// whether a function's text names large objects.
+// whether a function's text names large objects, or cursors WITH HOLD.
 const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prorettype <> 2279 AND (` + mayWrite + `))
  OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_action::pg_catalog.text ~ (
   ` + callsOwn + `(` + mayWrite + `)))
@@ -18,7 +18,8 @@ const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid
  EXISTS (SELECT FROM pg_catalog.pg_operator o WHERE o.oid >= 16384
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 2617 AND d.objid = o.oid AND d.deptype = 'e') AND (o.oprleft = 26 AND o.oprright = 23
   OR EXISTS (SELECT FROM pg_catalog.pg_operator s WHERE s.oid < 16384 AND s.oprname = o.oprname AND s.oprleft <> 25 AND s.oprleft = o.oprleft AND s.oprright = o.oprright))),
- EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND (p.proname ~ '^lo_' OR p.prosrc ~* '\mlo(_|read|write)'))`
+ EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND (p.proname ~ '^lo_' OR p.prosrc ~* '\mlo(_|read|write)')),
+ EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prolang NOT IN (12, 13) AND p.prosrc ~* '\mhold\M')`
 
 // callsOwn is the expression that finds calls of functions of the server's own in the
 // tree of an expression or rule: no dependency tells of those. A condition on p, a

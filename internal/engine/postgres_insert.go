@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,17 +36,57 @@ func (p *postgres) quiet(st *statement) bool {
 }
 
 // stirs looks at the tables now. What is no ordinary table may do anything.
-func (p *postgres) stirs(ctx context.Context, st *statement) (bool, error) {
+func (p *postgres) stirs(ctx context.Context, t *sqlscan.Text, st *statement) (bool, error) {
 	for i := range st.targets {
 		if st.op.Acts[i].Verb != dbguard.Insert {
 			continue
 		}
-		known, err := p.addsOnly(ctx, &st.targets[i])
+		x := &st.targets[i]
+		known, err := p.addsOnly(ctx, x)
+		if err == nil && known.found.IsZero() && makes(t, x) {
+			writes, err := p.writers(ctx, calledNames(t)) // in its defaults and checks
+			if err == nil && !writes {
+				continue
+			}
+		}
 		if err != nil || !known.ok {
 			return true, unlessAborted(p, err)
 		}
 	}
 	return false, nil
+}
+
+// makes reports that the text makes the table, if it is not there, as one of which
+// nothing else than functions that the text names could change rows.
+func makes(t *sqlscan.Text, x *target) bool {
+	for word := range words(t, 0, int32(len(t.Source))) {
+		switch strings.ToLower(word) {
+		case "aggregate", "event", "extension", "function", "inherits", "like", "of", "operator", "procedure", "rule", "trigger":
+			return false
+		}
+	}
+	made := false
+	for i := range t.Ops {
+		switch op := &t.Ops[i]; op.Kind {
+		case sqlscan.Define, sqlscan.Insert:
+			made = made || isRegclass(x) && isCreateTable(t, op) && slices.Equal(nameParts(t, op.Object), x.name)
+		case sqlscan.Begin, sqlscan.Commit:
+		default:
+			return false
+		}
+	}
+	return made
+}
+
+// isCreateTable reports CREATE TABLE and no other words before the name.
+func isCreateTable(t *sqlscan.Text, op *sqlscan.Op) bool {
+	n := 0
+	for word := range words(t, op.At.Start, op.Object.Start) {
+		if n++; n > 2 || !strings.EqualFold(word, []string{"create", "table"}[n-1]) {
+			return false
+		}
+	}
+	return n == 2
 }
 
 // secure takes the lock that the INSERT takes, and looks at the tables under it.

@@ -27,21 +27,22 @@ func (c *postgresCounter) tell(ctx context.Context) error {
 	if p.ahead || p.stale && p.pending == nil {
 		p.ahead = true // until it is certain that the server has kept it
 		pending := map[int64]int64{}
-		if err := c.keeps(ctx, pendText, func(r *former) { pending[r.OID] = r.Rows }); err != nil {
+		if err := c.keeps(ctx, keepText("dbguard.pending", "("+p.allCounts()+")"), func(r *former) { pending[r.OID] = r.Rows }); err != nil {
 			return err
 		}
 		p.pending = pending
 	}
-	if p.told > 0 && p.texts == p.told+1 && p.pending != nil && !p.ahead {
+	if p.told > 0 && p.texts == p.told+1 && p.pending != nil && !p.ahead && !c.runsCode() {
 		return nil
 	}
-	return c.keeps(ctx, tellText, func(r *former) { c.held(r.OID, r.Rows, r.Exclusive) })
+	return c.keeps(ctx, keepText("dbguard.before", "("+c.counts(false)+")"), func(r *former) { c.held(r.OID, r.Rows, r.Exclusive, r.Stamp) })
 }
 
 // former is what the server was told of a relation.
 type former struct {
 	OID, Rows int64
 	Exclusive bool
+	Stamp     string
 }
 
 func (c *postgresCounter) keeps(ctx context.Context, text string, each func(*former)) error {
@@ -61,11 +62,11 @@ func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbgu
 	p.ranCode()
 	var t postgresTotal
 	later, exclusive := false, len(c.locked) > 0
-	err = c.read(ctx, judgeText(limit, true), func(r *relation) {
+	err = c.read(ctx, judgeText(c.counts(true), limit), func(r *relation) {
 		later, exclusive = later || r.deferring, exclusive || r.exclusive
 		c.leave(r)
 		r.rows = r.judged
-		t.add(r, c.locked[r.oid])
+		t.add(r, c.same(r))
 	})
 	if err == nil {
 		err = c.f.s.exec(ctx, c.f.frame.keep)
@@ -89,12 +90,7 @@ func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbgu
 	return true, count, true, err
 }
 
-const columns = `(oid, rows, schema, name, kind, temporary, exclusive, deferring)`
-
-var (
-	tellText = keepText("dbguard.before", "("+countText(false)+")")
-	pendText = keepText("dbguard.pending", "("+allCounts+")")
-)
+const columns = `(oid, rows, schema, name, kind, temporary, exclusive, deferring, stamp)`
 
 func keepText(setting, counts string) string {
 	return `SELECT pg_catalog.set_config('` + setting + `', COALESCE((SELECT pg_catalog.json_agg(r)::text FROM ` + counts + ` AS r ` + columns + `), '[]'), true)`
@@ -102,17 +98,17 @@ func keepText(setting, counts string) string {
 
 // keptAs are the counts of such a setting.
 func keptAs(setting, as string) string {
-	return `pg_catalog.json_to_recordset(COALESCE(NULLIF(pg_catalog.current_setting('` + setting + `', true), ''), '[]')::pg_catalog.json) AS ` + as + ` (oid int8, rows int8, exclusive bool) ON ` + as + `.oid = c.oid`
+	return `pg_catalog.json_to_recordset(COALESCE(NULLIF(pg_catalog.current_setting('` + setting + `', true), ''), '[]')::pg_catalog.json) AS ` + as + ` (oid int8, rows int8, exclusive bool, stamp text) ON ` + as + `.oid = c.oid`
 }
 
-// judgeText is countText that raises where that goes beyond the limit, and else, and
+// judgeText is counts that raises where that goes beyond the limit, and else, and
 // not before, keeps what is counted for the next statement.
-func judgeText(limit int64, flush bool) string {
-	since := `SELECT c.oid, c.rows - COALESCE(b.rows, p.rows, 0), c.schema, c.name, c.kind, c.temporary, c.exclusive AND NOT COALESCE(b.exclusive, false), c.deferring
+func judgeText(counts string, limit int64) string {
+	since := `SELECT c.oid, c.rows - COALESCE(b.rows, p.rows, 0), c.schema, c.name, c.kind, c.temporary, c.exclusive AND NOT COALESCE(b.exclusive AND b.stamp = c.stamp, false), c.deferring, c.stamp
  FROM c LEFT JOIN ` + keptAs("dbguard.before", "b") + ` LEFT JOIN ` + keptAs("dbguard.pending", "p")
-	return `WITH c ` + columns + ` AS MATERIALIZED (` + countText(flush) + `
+	return `WITH c ` + columns + ` AS MATERIALIZED (` + counts + `
 ), d AS MATERIALIZED (SELECT r.*, c.rows AS total FROM c JOIN (` + eachOnce(since, limit) + `) r ON r.oid = c.oid
 ), v AS MATERIALIZED (` + totalText("d", limit) + `
 ), k (kept) AS MATERIALIZED (` + keepText("dbguard.before", "c") + ` FROM v WHERE v.n IS NOT NULL
-) SELECT d.oid, d.total, d.schema, d.name, d.kind, d.temporary, d.exclusive, d.deferring, d.rows FROM k, d WHERE k.kept IS NOT NULL`
+) SELECT d.oid, d.total, d.schema, d.name, d.kind, d.temporary, d.exclusive, d.deferring, d.stamp, d.rows FROM k, d WHERE k.kept IS NOT NULL`
 }

@@ -24,7 +24,7 @@ func eachOnce(relations string, limit int64) string {
 	return `SELECT r.oid, CASE WHEN r.all_rows > ` + strconv.FormatInt(most, 10) + ` AND r.rows > 1 AND r.kind = 'r' AND r.schema <> '' AND NOT r.temporary
   AND pg_catalog.has_table_privilege(r.oid::oid, 'SELECT') AND NOT pg_catalog.row_security_active(r.oid::oid)
  THEN COALESCE((SELECT LEAST(r.rows, v.n + pg_catalog.pg_stat_get_xact_tuples_deleted(r.oid::oid)) FROM ` + versions(most) + `), r.rows) ELSE r.rows END AS rows,
- r.schema, r.name, r.kind, r.temporary, r.exclusive, r.deferring
+ r.schema, r.name, r.kind, r.temporary, r.exclusive, r.deferring, r.stamp
 FROM (SELECT *, pg_catalog.sum(rows) OVER () AS all_rows FROM (` + relations + `) AS r ` + columns + `) r`
 }
 
@@ -50,7 +50,7 @@ func (c *postgresCounter) once(ctx context.Context, t *postgresTotal) error {
 	for i := range t.changed {
 		r := &t.changed[i]
 		at[r.oid] = r
-		rows[i] = fmt.Sprintf("(%d::int8, %d::int8, %s, %s, %s, false, false, false)", r.oid, r.rows,
+		rows[i] = fmt.Sprintf("(%d::int8, %d::int8, %s, %s, %s, false, false, false, '')", r.oid, r.rows,
 			quoteString(sqlscan.PostgreSQL, r.schema), quoteString(sqlscan.PostgreSQL, r.name), quoteString(sqlscan.PostgreSQL, r.kind))
 	}
 	err := c.read(ctx, eachOnce("VALUES "+strings.Join(rows, ", "), limit), func(r *relation) {

@@ -21,7 +21,7 @@ func (q *sqlite) quiet(st *statement) bool {
 	return q.held
 }
 
-func (q *sqlite) stirs(ctx context.Context, st *statement) (bool, error) {
+func (q *sqlite) stirs(ctx context.Context, _ *sqlscan.Text, st *statement) (bool, error) {
 	if q.schema != nil {
 		if version, err := q.version(ctx); err != nil || version != q.schema.version {
 			q.schema, q.held = nil, false

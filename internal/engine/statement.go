@@ -33,11 +33,10 @@ type statement struct {
 	elsewhere bool
 	// calls says that the text calls a function that may do anything.
 	calls bool
-	// reshapes says that it is about structure besides: it locks what it is about.
+	// reshapes says that it is about structure besides: it locks what it is about, which
+	// has its name among the words.
 	reshapes bool
-	// makes are the words of a text about structure that takes nothing away and writes no
-	// table anew: it locks none that is not among them.
-	makes map[string]bool
+	words    []string
 	// tabulates says that it has a CREATE TABLE … AS, which reads as an INSERT.
 	tabulates bool
 	// quiet says that its INSERTs are known to do nothing but add rows.
@@ -148,9 +147,7 @@ func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.
 // ask gives a text that names nothing to delete or change an act: what its
 // functions do. Around transactions of its own that cannot be undone.
 func (st *statement) ask(t *sqlscan.Text) {
-	if st.reshapes = structural(t); st.reshapes && len(st.op.Acts) == 0 {
-		st.makes = wordsOfMaking(t)
-	}
+	st.restructures(t)
 	if st.changesRows() || len(st.op.Acts) > 0 && !st.reshapes {
 		return
 	}

@@ -61,6 +61,37 @@ func TestWhatIsMadeIsFilled(t *testing.T) {
 	})
 }
 
+// A text that ends its own transaction may fill what it makes, as that sets nothing off.
+func TestWhatIsMadeIsFilledAndCommitted(t *testing.T) {
+	each(t, onPostgres, func(t *testing.T, g *ground) {
+		g.others(t, emptying...)
+		g.others(t, "CREATE DOMAIN wiped_int AS INT CHECK (VALUE = wipe())")
+		for _, text := range []string{
+			"BEGIN; CREATE TABLE a (v INT PRIMARY KEY); INSERT INTO a VALUES (1); COMMIT",
+			"BEGIN; CREATE TABLE public.b (v INT DEFAULT length('b'), w NUMERIC(9, 2)); CREATE INDEX ON b (v); INSERT INTO public.b VALUES (1); INSERT INTO a VALUES (2); COMMIT",
+		} {
+			_, err := g.db.ExecContext(t.Context(), text)
+			require.NoError(t, err, text)
+		}
+		assert.Equal(t, 2, g.rows(t, "a"))
+		assert.Equal(t, 1, g.rows(t, "b"))
+		for _, text := range []string{
+			"BEGIN; CREATE TABLE c (v INT, w INT DEFAULT wipe()); INSERT INTO c VALUES (1); COMMIT",
+			"BEGIN; CREATE TABLE c (v INT CHECK (v = wipe())); INSERT INTO c VALUES (1); COMMIT",
+			"BEGIN; CREATE TABLE c (v wiped_int); INSERT INTO c VALUES (1); COMMIT",
+			"BEGIN; CREATE TABLE c (v INT); CREATE TRIGGER wipes AFTER INSERT ON c FOR EACH ROW EXECUTE FUNCTION wiped(); INSERT INTO c VALUES (1); COMMIT",
+			"BEGIN; CREATE TABLE c (v INT); CREATE RULE wipes AS ON INSERT TO c DO ALSO SELECT wipe(); INSERT INTO c VALUES (1); COMMIT",
+			"BEGIN; CREATE TABLE IF NOT EXISTS set_off (id INT); INSERT INTO set_off VALUES (1); COMMIT",
+			"BEGIN; CREATE TABLE c (v INT); SET search_path = elsewhere; INSERT INTO c VALUES (1); COMMIT",
+		} {
+			_, err := g.db.ExecContext(t.Context(), text)
+			assert.ErrorIs(t, err, dbguard.ErrRefused, text)
+			require.Equal(t, 5, g.rows(t, "child"), text)
+		}
+		g.works(t)
+	})
+}
+
 // What a CREATE TABLE … AS has made is known from then on.
 func TestATableMadeOfAQuery(t *testing.T) {
 	each(t, everywhere, func(t *testing.T, g *ground) {

@@ -121,3 +121,73 @@ func oneByOne(t *testing.T, tx pgx.Tx, ids ...int) {
 		require.NoError(t, err)
 	}
 }
+
+// The server is told what was locked, too, and what that was.
+func TestNestedLosesWhatIsLocked(t *testing.T) {
+	onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, pool *pgxguard.Pool) {
+		w.change(`CREATE TABLE w AS SELECT n FROM generate_series(1, 5) n; CREATE TABLE v AS SELECT n FROM generate_series(1, 5) n;
+CREATE FUNCTION empties() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF OLD.n > 3 THEN TRUNCATE w; END IF; RETURN OLD; END';
+CREATE TRIGGER empties AFTER DELETE ON v FOR EACH ROW EXECUTE FUNCTION empties()`)
+		tx, err := pool.Begin(t.Context())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+		_, err = tx.Exec(t.Context(), "LOCK TABLE w")
+		require.NoError(t, err)
+		for i := 1; i <= 3; i++ {
+			_, err = tx.Exec(atMost(t, 1), "DELETE FROM v WHERE n = $1", i)
+			require.NoError(t, err)
+		}
+		_, err = tx.Exec(atMost(t, 1), "DELETE FROM v WHERE n = 4")
+		require.ErrorIs(t, err, dbguard.RuleOpaque)
+		require.NoError(t, tx.Commit(t.Context()))
+		assert.Equal(t, 5, w.count("w"))
+		assert.Equal(t, 2, w.count("v"))
+	})
+}
+
+// Nor is a cursor WITH HOLD that a trigger opens, whose query runs at the COMMIT, left open.
+func TestNestedHoldsNoCursor(t *testing.T) {
+	onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, pool *pgxguard.Pool) {
+		w.change(`CREATE TABLE v AS SELECT n FROM generate_series(1, 5) n;
+CREATE FUNCTION clears() RETURNS int LANGUAGE sql AS 'DELETE FROM child; SELECT 1';
+CREATE FUNCTION opens() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF OLD.n > 3 THEN EXECUTE ''DECLARE c CURSOR WITH HOLD FOR SELECT clears()''; END IF; RETURN OLD; END';
+CREATE TRIGGER opens AFTER DELETE ON v FOR EACH ROW EXECUTE FUNCTION opens()`)
+		before := w.count("child")
+		_, err := pool.Exec(atMost(t, 1), "DELETE FROM v WHERE n = 5")
+		require.ErrorIs(t, err, dbguard.ErrRefused)
+		tx, err := pool.Begin(t.Context())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+		_, err = tx.Exec(t.Context(), "DECLARE d CURSOR WITH HOLD FOR SELECT * FROM v")
+		require.NoError(t, err)
+		for i := 1; i <= 3; i++ {
+			_, err = tx.Exec(atMost(t, 1), "DELETE FROM v WHERE n = $1", i)
+			require.NoError(t, err)
+		}
+		_, err = tx.Exec(atMost(t, 1), "DELETE FROM v WHERE n = 4")
+		require.ErrorIs(t, err, dbguard.Uncountable)
+		require.NoError(t, tx.Commit(t.Context()))
+		assert.Equal(t, before, w.count("child"))
+		assert.Equal(t, 2, w.count("v"))
+	})
+}
+
+// What was undone of a table that is younger than the snapshot stays in its counters.
+func TestNestedCountsWhatItDoesNotSee(t *testing.T) {
+	onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, pool *pgxguard.Pool) {
+		tx, err := pool.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+		_, err = tx.Exec(atMost(t, 4), "DELETE FROM parent WHERE id = 1")
+		require.NoError(t, err)
+		w.change("BEGIN; CREATE TABLE young (id INT); COPY young FROM PROGRAM 'seq 1 5' WITH (FREEZE); COMMIT")
+		for i := 1; i <= 3; i++ {
+			_, err = tx.Exec(atMost(t, 1), "DELETE FROM young WHERE id >= $1", i)
+			require.ErrorIs(t, err, dbguard.OverLimit)
+			_, err = tx.Exec(atMost(t, 1), "DELETE FROM young WHERE id = $1", i)
+			require.NoError(t, err)
+		}
+		require.NoError(t, tx.Commit(t.Context()))
+		assert.Equal(t, 2, w.count("young"))
+	})
+}
