@@ -28,7 +28,9 @@ type mysql struct {
 	sees     sight  // of which tables the account sees triggers
 	proves   bool   // a table can be proved to be what it was
 
-	views map[string]hiddenView // that call stored functions
+	views  map[string]map[string]hiddenView // that call stored functions, by name and by schema
+	here   string                           // the session's database, while a text is judged that may name one; "": not known
+	astray bool                             // a statement may have been prepared in another database
 
 	compounds  map[compound]*prepared
 	compounded int // how many ever were prepared
@@ -69,7 +71,7 @@ func (m *mysql) learn(ctx context.Context) error {
 
 func (m *mysql) forget() {
 	m.autocommit, m.locked, m.placed = false, false, false
-	m.compounds, m.serial = nil, true
+	m.compounds, m.serial, m.astray = nil, true, true
 	m.doubt()
 }
 

@@ -44,6 +44,9 @@ type statement struct {
 	quiet bool
 	// roles says that the account may play another role from then on.
 	roles bool
+	// uses says that the session may be in another database than it was when a
+	// statement of the caller's was prepared.
+	uses bool
 	// queries says that the rows of an INSERT may come of a query, and so of a
 	// view, which calls whatever it likes.
 	queries bool
@@ -85,10 +88,11 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		}
 		st.add(t, op, verb)
 	}
+	st.uses = s.kept > 0 && (st.elsewhere || containsFold(t.Source, "use"))
 	if hides := s.dialect == sqlscan.MySQL && s.hidden != nil && s.mayHide(t); hides || s.runsCode(t) {
 		st.findCode(t)
 		if m, ok := s.backend.(*mysql); ok && hides {
-			view := m.behind(t.Source, t.Mode)
+			view := m.behind(t.Source, t.Mode, m.here)
 			st.routines, st.dark = append(st.routines, view.routines...), view.dark
 		}
 	}
