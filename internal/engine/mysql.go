@@ -77,6 +77,7 @@ func (m *mysql) forget() {
 
 func (m *mysql) touched(st *statement, _ bool) {
 	m.outlives(st)
+	m.autocommit = m.autocommit && !st.elsewhere && st.control != controlMay
 	switch {
 	case st.verb == "LOCK":
 		m.locked = true
@@ -256,6 +257,13 @@ func (m *mysql) findElse(x *target) string {
 // heed takes back that a text undoes itself what it does, where a table keeps it: one
 // of an engine without transactions, or one whose triggers may lead to such a table.
 func (m *mysql) heed(ctx context.Context, t *sqlscan.Text, _ Form) error {
+	if len(t.Ops) == 1 && t.Ops[0].Kind == sqlscan.Commit && keyword(t, &t.Ops[0]) == "SET" && !m.autocommit {
+		on, err := askInts(ctx, m.conn, "SELECT @@autocommit")
+		if err != nil {
+			return err
+		}
+		m.autocommit = on[0] != 0
+	}
 	var tables []string // conditions
 	for i := range t.Ops {
 		if t.Ops[i].Flags&sqlscan.UndoneByText == 0 {

@@ -124,7 +124,7 @@ func (st *statement) findCode(t *sqlscan.Text) {
 
 // verb is what an operation means to the rules; not ok, if they do not ask.
 func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.Verb, bool) {
-	if s.dialect == sqlscan.MySQL && commitsImplicitly(t, op) {
+	if s.dialect == sqlscan.MySQL && commitsImplicitly(t, op, s.backend.system() == "mariadb") {
 		st.commits = true
 	}
 	switch op.Kind {
@@ -201,12 +201,15 @@ func runsInServer(keyword string) bool {
 }
 
 // commitsImplicitly reports that MySQL ends an open transaction to run this.
-func commitsImplicitly(t *sqlscan.Text, op *sqlscan.Op) bool {
+func commitsImplicitly(t *sqlscan.Text, op *sqlscan.Op, mariadb bool) bool {
 	switch op.Kind {
 	case sqlscan.Insert: // CREATE TABLE … AS
 		return op.Flags&sqlscan.Temporary == 0 && keyword(t, op) == "CREATE"
+	case sqlscan.Maintain:
+		how := keyword(t, op)
+		return op.Flags&sqlscan.Temporary == 0 && !(mariadb && (how == "CACHE" || how == "LOAD"))
 	case sqlscan.Define, sqlscan.CreateDatabase, sqlscan.Drop, sqlscan.DropDatabase,
-		sqlscan.Truncate, sqlscan.Alter, sqlscan.Maintain:
+		sqlscan.Truncate, sqlscan.Alter:
 		return op.Flags&sqlscan.Temporary == 0
 	case sqlscan.Session:
 		return keyword(t, op) == "LOCK" || keyword(t, op) == "UNLOCK"
