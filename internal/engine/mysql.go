@@ -78,11 +78,8 @@ func (m *mysql) forget() {
 func (m *mysql) touched(st *statement, _ bool) {
 	m.outlives(st)
 	m.autocommit = m.autocommit && !st.elsewhere && st.control != controlMay
-	switch {
-	case st.verb == "LOCK":
-		m.locked = true
-	case st.verb == "UNLOCK", st.control == controlBegins:
-		m.locked = false
+	if st.locks != unmoved {
+		m.locked = st.locks == locked
 	}
 }
 

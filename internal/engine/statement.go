@@ -47,6 +47,8 @@ type statement struct {
 	// uses says that the session may be in another database than it was when a
 	// statement of the caller's was prepared.
 	uses bool
+	// locks is what becomes of the tables that the session of MySQL's has locked.
+	locks locking
 	// queries says that the rows of an INSERT may come of a query, and so of a
 	// view, which calls whatever it likes.
 	queries bool
@@ -76,6 +78,9 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		op := &t.Ops[i]
 		st.kinds = append(st.kinds, op.Kind)
 		st.tabulates = st.tabulates || op.Kind == sqlscan.Insert && keyword(t, op) == "CREATE"
+		if now := lockingOf(t, op); now != unmoved {
+			st.locks = now
+		}
 		if i == 0 {
 			st.verb = keyword(t, op)
 		}
