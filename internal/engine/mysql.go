@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 type mysql struct {
 	conn       Conn
 	version    string
+	respelt    bool // the session may have another character set since it told that
 	autocommit bool // known to be on
 	locked     bool // LOCK TABLES: BEGIN would release them
 	replicated bool // a node of a Galera cluster
@@ -61,15 +63,31 @@ func (m *mysql) stays(ctx context.Context) error {
 }
 
 func (m *mysql) learn(ctx context.Context) error {
-	if m.version != "" {
+	if m.version != "" && !m.respelt {
 		return nil
 	}
-	var err error
-	m.version, err = askText(ctx, m.conn, "SELECT version()")
+	version, err := askText(ctx, m.conn, "SELECT version()")
+	if err == nil {
+		err = legible(version)
+	}
+	if err == nil {
+		m.version, m.respelt = version, false
+	}
 	return err
 }
 
+// legible is an error for an answer in letters of several bytes each.
+func legible(answer string) error {
+	if strings.Contains(answer, "\x00") {
+		return errIllegible
+	}
+	return nil
+}
+
+var errIllegible = errors.New("dbguard: in this session's character_set_results (utf16, utf32, ucs2) the guard cannot read what the server answers: SET character_set_results = utf8mb4")
+
 func (m *mysql) forget() {
+	m.respelt = true
 	m.autocommit, m.locked, m.placed = false, false, false
 	m.compounds, m.serial, m.astray = nil, true, true
 	m.doubt()
@@ -91,6 +109,9 @@ func (m *mysql) knock(ctx context.Context) error {
 func (m *mysql) mode(ctx context.Context) (sqlscan.Mode, error) {
 	text, err := askText(ctx, m.conn, "SELECT CONCAT(@@sql_mode, '/', @@character_set_client)")
 	sqlMode, charset, _ := strings.Cut(text, "/")
+	if err == nil {
+		err = legible(text)
+	}
 	mode := modeOf(sqlMode)
 	switch charset {
 	case "big5", "cp932", "gb18030", "gbk", "sjis":

@@ -29,6 +29,9 @@ func (m *mysql) hidden(ctx context.Context) (*hiddenCode, error) {
 	m.views = nil
 	there := false
 	err := m.conn.Query(ctx, functionsThere, func(v []any) error {
+		if err := legible(asText(v[0])); err != nil {
+			return err
+		}
 		if !there {
 			there, m.views = true, map[string]map[string]hiddenView{}
 		}
@@ -61,6 +64,9 @@ type viewText struct{ schema, name, definition string }
 func (m *mysql) readViews(ctx context.Context) error {
 	var all []viewText
 	err := m.conn.Query(ctx, viewsThere, func(v []any) error {
+		if err := legible(asText(v[2])); err != nil {
+			return err
+		}
 		all = append(all, viewText{strings.Clone(asText(v[0])), strings.ToLower(asText(v[1])), strings.Clone(asText(v[2]))})
 		return nil
 	})

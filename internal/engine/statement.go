@@ -44,6 +44,8 @@ type statement struct {
 	quiet bool
 	// roles says that the account may play another role from then on.
 	roles bool
+	// spells says that the session may have another character set from then on.
+	spells bool
 	// uses says that the session may be in another database than it was when a
 	// statement of the caller's was prepared.
 	uses bool
@@ -93,6 +95,7 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		}
 		st.add(t, op, verb)
 	}
+	st.spells = containsFold(t.Source, "character_set_results")
 	st.uses = s.kept > 0 && (st.elsewhere || containsFold(t.Source, "use"))
 	if hides := s.dialect == sqlscan.MySQL && s.hidden != nil && s.mayHide(t); hides || s.runsCode(t) {
 		st.findCode(t)
