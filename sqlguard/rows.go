@@ -22,8 +22,10 @@ type rows struct {
 	ctx      context.Context // of the query: Next and Close are given none
 	flight   *engine.Flight
 	count    int64
-	more     bool // the driver has another result set
-	loose    bool // the flight has ended, the rows are as the driver's
+	more     bool     // the driver has another result set
+	ahead    bool     // the driver is at the next result set, and the caller is not
+	behind   []string // the columns of the caller's, then
+	loose    bool     // the flight has ended, the rows are as the driver's
 	ended    bool
 	verdict  error // what End said, told once in place of io.EOF or by Close
 	closeErr error // the driver's, told by Close
@@ -57,6 +59,8 @@ func (r *rows) Next(dest []driver.Value) error {
 	switch {
 	case r.ended:
 		return r.nextHeld(dest)
+	case r.ahead:
+		return io.EOF
 	case r.loose:
 		return r.Rows.Next(dest)
 	}
@@ -74,9 +78,36 @@ func (r *rows) counted(err error) error {
 	case err != io.EOF:
 		return r.tell(r.end(err))
 	case r.HasNextResultSet():
+		if r.conn.system == systems[MySQL] && !r.conn.observing {
+			return r.lookAhead()
+		}
 		return io.EOF
 	}
 	return r.tell(r.end(nil))
+}
+
+// lookAhead goes on to the next result set before the caller does: behind the last one
+// of a CALL comes an answer without rows, and the caller does not ask for that.
+func (r *rows) lookAhead() error {
+	r.behind = r.Rows.Columns()
+	err := r.Rows.(driver.RowsNextResultSet).NextResultSet()
+	r.count = -1
+	switch r.ahead = err == nil; err {
+	case nil, io.EOF:
+		if r.more = r.ahead; r.more {
+			return io.EOF
+		}
+		return r.tell(r.end(nil))
+	}
+	return r.tell(r.end(err))
+}
+
+// Columns are those of the result set that the caller reads.
+func (r *rows) Columns() []string {
+	if r.ahead {
+		return r.behind
+	}
+	return r.Rows.Columns()
 }
 
 // end closes the driver's rows, so that the connection is free, and ends the flight.
@@ -123,6 +154,7 @@ func (r *rows) Close() error {
 
 // drain reads to the end of the last result set.
 func (r *rows) drain() error {
+	r.ahead = false
 	if r.conn.observing {
 		r.count = -1 // left unread, as it would be without the guard
 		return nil
@@ -210,6 +242,10 @@ func (r *rows) NextResultSet() error {
 	next, ok := r.Rows.(driver.RowsNextResultSet)
 	if !ok || r.ended {
 		return r.tell(r.verdict)
+	}
+	if r.ahead {
+		r.ahead, r.more = false, false
+		return nil
 	}
 	r.count, r.more = -1, false
 	err := next.NextResultSet()

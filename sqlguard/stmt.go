@@ -30,6 +30,7 @@ func (s *stmt) NumInput() int { return s.bare.NumInput() }
 // Close closes what was prepared in its place, too.
 func (s *stmt) Close() error {
 	err := s.bare.Close()
+	s.conn.session.Keeps(-1)
 	if own := s.closeInPlace(); own != nil {
 		err = errors.Join(err, own)
 	}

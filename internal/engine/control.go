@@ -28,6 +28,7 @@ const (
 	controlUndoes           // ROLLBACK
 	controlMay              // nobody can tell: ask afterwards
 	controlCloses           // opens its own and closes it
+	controlTurns            // undoes, and another transaction may be open at once
 	controlReleases         // RELEASE in SQLite: COMMIT, if it is the outermost
 )
 
@@ -86,13 +87,22 @@ func isControl(op *sqlscan.Op, d sqlscan.Dialect) bool {
 
 // single is what one statement of control does.
 func (s *Session) single(t *sqlscan.Text, op *sqlscan.Op) control {
-	if chained(t, op) || keyword(t, op) == "SET" || keyword(t, op) == "XA" {
+	how := keyword(t, op)
+	switch m, ok := s.backend.(*mysql); {
+	case how == "SET" && ok && m.autocommit && s.tx == txCaller && op.Kind == sqlscan.Commit && len(t.Ops) == 1:
+		return controlNone // it is on already, and what is open was opened by BEGIN
+	case op.Kind == sqlscan.Rollback && (chained(t, op) || how == "XA"): // which no transaction but this outlives
+		return controlTurns
+	case chained(t, op), how == "SET", how == "XA":
 		return controlMay
 	}
 	switch op.Kind {
 	case sqlscan.Begin, sqlscan.Savepoint:
 		return controlBegins
 	case sqlscan.Commit:
+		if wire, ok := s.conn.(Wire); ok && wire.TxStatus() == 'E' && op.Object.Start == op.Object.End {
+			return controlUndoes // what is aborted is rolled back
+		}
 		return controlEnds
 	case sqlscan.Release:
 		return controlReleases

@@ -71,6 +71,11 @@ func (s *Session) hides(ctx context.Context, t *sqlscan.Text) (bool, error) {
 		}
 		s.hidden = h
 	}
+	if m, ok := s.backend.(*mysql); ok && s.mayHide(t) {
+		if err := m.locate(ctx, t); s.graveError(err) != nil {
+			return false, err
+		}
+	}
 	return s.mayHide(t), nil
 }
 
@@ -94,7 +99,16 @@ func runs(t *sqlscan.Text) bool {
 			return true
 		}
 	}
-	return t.IsRead()
+	return readsToo(t)
+}
+
+// readsToo reports that a statement of the text reads: it is none of the operations.
+func readsToo(t *sqlscan.Text) bool {
+	others := map[int32]bool{}
+	for i := range t.Ops {
+		others[t.Ops[i].Stmt] = true
+	}
+	return len(others) < t.Statements
 }
 
 // structural reports a text about structure.

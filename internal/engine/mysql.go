@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 type mysql struct {
 	conn       Conn
 	version    string
+	respelt    bool // the session may have another character set since it told that
 	autocommit bool // known to be on
 	locked     bool // LOCK TABLES: BEGIN would release them
 	replicated bool // a node of a Galera cluster
@@ -28,7 +30,9 @@ type mysql struct {
 	sees     sight  // of which tables the account sees triggers
 	proves   bool   // a table can be proved to be what it was
 
-	views map[string]hiddenView // that call stored functions
+	views  map[string]map[string]hiddenView // that call stored functions, by name and by schema
+	here   string                           // the session's database, while a text is judged that may name one; "": not known
+	astray bool                             // a statement may have been prepared in another database
 
 	compounds  map[compound]*prepared
 	compounded int // how many ever were prepared
@@ -59,27 +63,41 @@ func (m *mysql) stays(ctx context.Context) error {
 }
 
 func (m *mysql) learn(ctx context.Context) error {
-	if m.version != "" {
+	if m.version != "" && !m.respelt {
 		return nil
 	}
-	var err error
-	m.version, err = askText(ctx, m.conn, "SELECT version()")
+	version, err := askText(ctx, m.conn, "SELECT version()")
+	if err == nil {
+		err = legible(version)
+	}
+	if err == nil {
+		m.version, m.respelt = version, false
+	}
 	return err
 }
 
+// legible is an error for an answer in letters of several bytes each.
+func legible(answer string) error {
+	if strings.Contains(answer, "\x00") {
+		return errIllegible
+	}
+	return nil
+}
+
+var errIllegible = errors.New("dbguard: in this session's character_set_results (utf16, utf32, ucs2) the guard cannot read what the server answers: SET character_set_results = utf8mb4")
+
 func (m *mysql) forget() {
+	m.respelt = true
 	m.autocommit, m.locked, m.placed = false, false, false
-	m.compounds, m.serial = nil, true
+	m.compounds, m.serial, m.astray = nil, true, true
 	m.doubt()
 }
 
 func (m *mysql) touched(st *statement, _ bool) {
 	m.outlives(st)
-	switch {
-	case st.verb == "LOCK":
-		m.locked = true
-	case st.verb == "UNLOCK", st.control == controlBegins:
-		m.locked = false
+	m.autocommit = m.autocommit && !st.elsewhere && st.control != controlMay
+	if st.locks != unmoved {
+		m.locked = st.locks == locked
 	}
 }
 
@@ -91,6 +109,9 @@ func (m *mysql) knock(ctx context.Context) error {
 func (m *mysql) mode(ctx context.Context) (sqlscan.Mode, error) {
 	text, err := askText(ctx, m.conn, "SELECT CONCAT(@@sql_mode, '/', @@character_set_client)")
 	sqlMode, charset, _ := strings.Cut(text, "/")
+	if err == nil {
+		err = legible(text)
+	}
 	mode := modeOf(sqlMode)
 	switch charset {
 	case "big5", "cp932", "gb18030", "gbk", "sjis":
@@ -254,6 +275,13 @@ func (m *mysql) findElse(x *target) string {
 // heed takes back that a text undoes itself what it does, where a table keeps it: one
 // of an engine without transactions, or one whose triggers may lead to such a table.
 func (m *mysql) heed(ctx context.Context, t *sqlscan.Text, _ Form) error {
+	if len(t.Ops) == 1 && t.Ops[0].Kind == sqlscan.Commit && keyword(t, &t.Ops[0]) == "SET" && !m.autocommit {
+		on, err := askInts(ctx, m.conn, "SELECT @@autocommit")
+		if err != nil {
+			return err
+		}
+		m.autocommit = on[0] != 0
+	}
 	var tables []string // conditions
 	for i := range t.Ops {
 		if t.Ops[i].Flags&sqlscan.UndoneByText == 0 {

@@ -53,8 +53,9 @@ type bodyReader struct {
 	body *routineBody
 }
 
+// word is the one there; not one that is a name, as behind a dot.
 func (r *bodyReader) word(i int) string {
-	if i >= len(r.toks) || r.toks[i].Kind != sqlscan.Word {
+	if i >= len(r.toks) || r.toks[i].Kind != sqlscan.Word || i > 0 && r.punct(i-1, '.') {
 		return ""
 	}
 	return strings.ToUpper(r.t.Source[r.toks[i].Pos:r.toks[i].End])

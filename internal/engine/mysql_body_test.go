@@ -53,6 +53,10 @@ func TestReadBody(t *testing.T) {
 		{name: "an end of the transaction by an expression", body: "SET autocommit = (SELECT 1)", dark: "cannot be read"},
 		{name: "letters that were not told", body: "SET @a = ???(1)", dark: "cannot be read"},
 		{
+			name: "columns called like words of control flow", body: "BEGIN IF NEW.case > 1 OR NEW.`case` > 1 THEN DELETE FROM c; END IF; CASE OLD.case WHEN 1 THEN DELETE FROM d; END CASE; WHILE (SELECT n.do FROM n) DO DELETE FROM e; END WHILE; END",
+			changes: []bodyChange{{sqlscan.Delete, []string{"c"}}, {sqlscan.Delete, []string{"d"}}, {sqlscan.Delete, []string{"e"}}},
+		},
+		{
 			name: "functions in conditions and values", body: "BEGIN IF f(1) THEN SET @x = s.`g`(2); END IF; RETURN COUNT(1); END",
 			calls: [][]string{{"f"}, {"s", "g"}},
 		},

@@ -56,6 +56,8 @@ func (st *statement) ran(r *mysqlReach) {
 	switch {
 	case st.commits:
 		verb, note = dbguard.Uncounted, note+", and the statement commits"
+	case st.control != controlNone:
+		verb, note = dbguard.Uncounted, note+", and the text opens or ends a transaction"
 	case st.silent:
 		verb, note = dbguard.Uncounted, note+", and the server counts nothing of SHOW STATUS"
 	}

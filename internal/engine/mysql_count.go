@@ -26,7 +26,8 @@ type mysqlCounter struct {
 	f           *Flight
 	before      handlerCalls
 	partitioned bool
-	parts, all  int  // how many of the tables are, of how many
+	parts, all  int // how many of the tables are, of how many
+	parted      map[mysqlTable]bool
 	viewed      bool // a view was looked through
 	masked      bool // and what it names was not told
 	unseen      bool // a table is in no catalogue: a temporary one, or none
@@ -175,6 +176,10 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 		case strings.Contains(asText(v[5]), "partitioned"):
 			c.partitioned = true
 			c.parts++
+			if c.parted == nil {
+				c.parted = map[mysqlTable]bool{}
+			}
+			c.parted[mysqlTable{schema, table}] = true
 		}
 		c.all++
 		bases = append(bases, mysqlTable{schema, table})
@@ -282,7 +287,7 @@ func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count
 		_ = c.f.op.Uncountable(unseenNote) // told by End
 		return dbguard.Count{Rows: -1}, err
 	}
-	count, err := c.visible(ctx, did.changes, affected)
+	count, err := c.visible(ctx, did, affected)
 	switch {
 	case err != nil:
 		return dbguard.Count{}, err
@@ -317,13 +322,14 @@ func (c *mysqlCounter) reads() bool {
 }
 
 // visible counts what the server tells, which is all but foreign keys.
-func (c *mysqlCounter) visible(ctx context.Context, handled, affected int64) (dbguard.Count, error) {
+func (c *mysqlCounter) visible(ctx context.Context, did handlerCalls, affected int64) (dbguard.Count, error) {
+	handled := did.changes
 	x := c.f.st.simple()
 	switch {
 	case affected >= 0 && c.joined(): // which the driver counts, in all of its tables
 		return dbguard.Count{Rows: max(affected, (handled+1)/2)}, nil
 	case x == nil || affected < 0:
-		count := dbguard.Count{Rows: c.halved(handled)}
+		count := dbguard.Count{Rows: c.halved(ctx, did, handled)}
 		if solely(c.f.st, dbguard.Insert) {
 			count.Tables = []dbguard.TableRows{{Table: c.reach.hiddenNames(), Rows: count.Rows, Via: "trigger"}}
 		}
@@ -332,12 +338,13 @@ func (c *mysqlCounter) visible(ctx context.Context, handled, affected int64) (db
 	hidden := max(handled-affected, 0)
 	switch {
 	case hidden > 0 && !c.reach.behinds() && c.m.seesTriggers(ctx) && c.m.seesAll(c.reach.named()):
+		if did.fired > 0 && !c.reach.fires {
+			_ = c.f.op.Uncountable("triggers have fired that were not seen") // told by End
+			return dbguard.Count{Rows: -1}, nil
+		}
 		hidden = 0 // no code changes rows: the rest are rows that stay as they are, and partitions
 	case c.partitioned:
-		var err error
-		if hidden, err = c.behindPartitions(ctx, handled, affected); err != nil {
-			return dbguard.Count{}, err
-		}
+		hidden = c.behindPartitions(ctx, did, affected)
 	}
 	count := dbguard.Count{Rows: affected + hidden}
 	if hidden > 0 {
@@ -361,25 +368,32 @@ func (c *mysqlCounter) joined() bool {
 }
 
 // halved are the rows behind a number of handler calls, where all of them went
-// to partitioned tables; the most that there can be, where some did.
-func (c *mysqlCounter) halved(handled int64) int64 {
-	if c.partitioned && c.parts == c.all {
+// to partitioned tables, but for those to some; the most that there can be, where it
+// is not so.
+func (c *mysqlCounter) halved(ctx context.Context, did handlerCalls, handled int64, but ...mysqlTable) int64 {
+	if c.unseen || (did.fired > 0 || c.reach.fires) && !(c.m.seesTriggers(ctx) && c.m.seesAll(c.reach.named())) {
+		return handled
+	}
+	some := false
+	for t, ev := range c.reach.tables {
+		if ev&(updates|deletes) == 0 || slices.Contains(but, t) {
+			continue
+		}
+		if some = true; !c.parted[t] {
+			return handled
+		}
+	}
+	if some {
 		return (handled + 1) / 2
 	}
 	return handled
 }
 
-// behindPartitions are the rows that a statement on a partitioned table has
-// changed elsewhere, which takes a trigger.
-func (c *mysqlCounter) behindPartitions(ctx context.Context, handled, affected int64) (int64, error) {
-	x := c.f.st.targets[0]
-	is := strings.NewReplacer("t.TABLE_SCHEMA", "EVENT_OBJECT_SCHEMA", "t.TABLE_NAME", "EVENT_OBJECT_TABLE").Replace(c.m.tableIs(x.name))
-	n, err := askInts(ctx, c.m.conn, "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE "+is)
-	if err != nil {
-		return 0, err
+// behindPartitions are the rows that a statement has changed elsewhere, where some of
+// the tables are partitioned.
+func (c *mysqlCounter) behindPartitions(ctx context.Context, did handlerCalls, affected int64) int64 {
+	if slices.ContainsFunc(c.bases, func(t mysqlTable) bool { return !c.parted[t] }) {
+		return c.halved(ctx, did, max(did.changes-affected, 0), c.bases...)
 	}
-	if n[0] == 0 {
-		return max(c.halved(handled)-affected, 0), nil
-	}
-	return max(handled-2*affected, 0), nil
+	return c.halved(ctx, did, max(did.changes-2*affected, 0))
 }

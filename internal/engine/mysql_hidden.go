@@ -29,11 +29,14 @@ func (m *mysql) hidden(ctx context.Context) (*hiddenCode, error) {
 	m.views = nil
 	there := false
 	err := m.conn.Query(ctx, functionsThere, func(v []any) error {
+		if err := legible(asText(v[0])); err != nil {
+			return err
+		}
 		if !there {
-			there, m.views = true, map[string]hiddenView{}
+			there, m.views = true, map[string]map[string]hiddenView{}
 		}
 		if name := strings.ToLower(asText(v[0])); sqlscan.NoCall(name, sqlscan.MySQL) {
-			m.views[name] = hiddenView{routines: [][]string{{name}}}
+			m.views[name] = map[string]hiddenView{"": {routines: [][]string{{name}}}}
 		}
 		return nil
 	})
@@ -61,6 +64,9 @@ type viewText struct{ schema, name, definition string }
 func (m *mysql) readViews(ctx context.Context) error {
 	var all []viewText
 	err := m.conn.Query(ctx, viewsThere, func(v []any) error {
+		if err := legible(asText(v[2])); err != nil {
+			return err
+		}
 		all = append(all, viewText{strings.Clone(asText(v[0])), strings.ToLower(asText(v[1])), strings.Clone(asText(v[2]))})
 		return nil
 	})
@@ -70,15 +76,19 @@ func (m *mysql) readViews(ctx context.Context) error {
 	for found := true; found; { // until no view is found that reads from one
 		found = false
 		for _, view := range all {
-			known, had := m.views[view.name]
-			now := m.behind(view.definition, sqlscan.MySQL.DefaultMode())
+			in := strings.ToLower(view.schema)
+			known, had := m.views[view.name][in]
+			now := m.behind(view.definition, sqlscan.MySQL.DefaultMode(), in)
 			now.add(known)
 			if view.definition == "" {
 				now.dark = true // its owner's alone to see
 			}
 			now.add(hiddenView{routines: calledBy(view)})
 			if len(now.routines) > 0 || now.dark {
-				m.views[view.name] = now
+				if m.views[view.name] == nil {
+					m.views[view.name] = map[string]hiddenView{}
+				}
+				m.views[view.name][in] = now
 				found = found || !had || len(now.routines) > len(known.routines) || now.dark && !known.dark
 			}
 		}
@@ -107,27 +117,58 @@ func (v *hiddenView) add(other hiddenView) {
 	}
 }
 
-// behind is what the views call that a text names.
-func (m *mysql) behind(text string, mode sqlscan.Mode) (all hiddenView) {
+// view is what the views of the name call: the one of the schema, all where that is "".
+func (m *mysql) view(schema, name string) (all hiddenView) {
+	for in, view := range m.views[name] {
+		if in == schema || in == "" || schema == "" || strings.Contains(in, "?") { // which may be any letter
+			all.add(view)
+		}
+	}
+	return all
+}
+
+// behind is what the views call that a text names. A name without a schema is one of
+// this; "", if it is not known.
+func (m *mysql) behind(text string, mode sqlscan.Mode, schema string) (all hiddenView) {
 	if len(m.views) == 0 {
 		return all
 	}
 	t := sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: mode}
 	runs := containsFold(text, "execute") // what a string says
+	maybe := strings.Contains(text, "/*!") || strings.Contains(text, "/*M!")
+	last, in := "", schema // the name before, the schema of the next
 	for tok := range tokens(&t, 0, int32(len(text))) {
-		switch tok.Kind {
-		case sqlscan.String:
-			if runs {
-				all.add(m.behind(sqlscan.Unquote(text[tok.Pos:tok.End]), mode))
+		name := ""
+		switch {
+		case tok.Kind == sqlscan.String && runs:
+			all.add(m.behind(sqlscan.Unquote(text[tok.Pos:tok.End]), mode, schema))
+		case tok.Kind == sqlscan.Word, tok.Kind == sqlscan.QuotedIdent:
+			name = strings.ToLower(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
+			if maybe {
+				in = ""
 			}
-		case sqlscan.Word, sqlscan.QuotedIdent:
-			name := strings.ToLower(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
-			if view, ok := m.views[name]; ok {
-				all.add(view)
-			}
+			all.add(m.view(in, name))
 		}
+		in = schema
+		if tok.Kind == sqlscan.Punct && tok.Byte == '.' {
+			in = last
+		}
+		last = name
 	}
 	return all
+}
+
+// locate finds out which database is the session's, where it matters: it may have changed
+// unseen, and a statement that is prepared keeps the one that it was prepared in.
+func (m *mysql) locate(ctx context.Context, t *sqlscan.Text) error {
+	if t.Statements != 1 || m.astray {
+		return nil
+	}
+	name, err := askText(ctx, m.conn, "SELECT DATABASE()")
+	if err == nil {
+		m.here = strings.ToLower(name)
+	}
+	return err
 }
 
 // hides looks for the names of views in a text that reads from any: not in one
@@ -146,15 +187,15 @@ func (m *mysql) hides(_ *hiddenCode, t *sqlscan.Text) bool {
 	if !reads {
 		return false
 	}
-	view := m.behind(t.Source, t.Mode)
+	view := m.behind(t.Source, t.Mode, m.here)
 	return view.dark || len(view.routines) > 0
 }
 
-// readBody reads the body of a routine or trigger, with what the views call that it
-// names.
-func (m *mysql) readBody(body, sqlMode string) *routineBody {
+// readBody reads the body of a routine or trigger of the schema, with what the views
+// call that it names.
+func (m *mysql) readBody(schema, body, sqlMode string) *routineBody {
 	b := readBody(body, sqlMode)
-	view := m.behind(body, modeOf(sqlMode))
+	view := m.behind(body, modeOf(sqlMode), strings.ToLower(schema))
 	b.calls = append(b.calls, view.routines...)
 	if view.dark && b.dark == "" {
 		b.dark = "reads from a view that cannot be read"

@@ -83,3 +83,18 @@ func TestNothingHidesWhereNothingCanBeAsked(t *testing.T) {
 	_, err := r.Start(context.Background(), "SELECT * FROM x", 0)
 	require.ErrorIs(t, err, errServer)
 }
+
+// Rows beyond those that were affected stay as they are, where nothing can have changed
+// them: a trigger that fired and was not seen can.
+func TestTriggersThatWereNotSeen(t *testing.T) {
+	for fired, want := range map[int64]error{0: nil, 1: dbguard.Uncountable} {
+		r := newRig(t, sqlscan.MySQL)
+		n := int64(0)
+		status := func() {
+			r.conn.answers["handled"] = fakeAnswer{rows: [][]any{{"Executed_triggers", n * fired}, {"Handler_update", 3 * n}, {"Handler_write", int64(0)}}, then: r.conn.answers["handled"].then}
+		}
+		r.conn.answers["handled"] = fakeAnswer{then: func() { n++; status() }}
+		status()
+		require.ErrorIs(t, r.send(atMost(3), "UPDATE t SET n = 1 WHERE id < 4", 1, nil), want)
+	}
+}

@@ -117,7 +117,7 @@ func (r *mysqlReach) triggers(ctx context.Context, t mysqlTable, ev events) erro
 	}
 	r.fires = r.fires || len(found) > 0
 	for _, trg := range found {
-		if err := r.body(ctx, t.schema, "trigger "+trg.name, r.c.m.readBody(trg.body, trg.mode)); err != nil || r.note != "" {
+		if err := r.body(ctx, t.schema, "trigger "+trg.name, r.c.m.readBody(t.schema, trg.body, trg.mode)); err != nil || r.note != "" {
 			return err
 		}
 	}
@@ -228,7 +228,7 @@ func (m *mysql) routine(ctx context.Context, full []string, class string) (found
 	err = m.conn.Query(ctx, text+everything, func(v []any) error {
 		found = &storedRoutine{schema: strings.Clone(asText(v[0])), body: &routineBody{dark: "cannot be read"}}
 		if asText(v[1]) == "SQL" && v[2] != nil {
-			found.body = m.readBody(strings.Clone(asText(v[2])), asText(v[3]))
+			found.body = m.readBody(found.schema, strings.Clone(asText(v[2])), asText(v[3]))
 		}
 		return nil
 	})

@@ -113,3 +113,19 @@ func TestNature(t *testing.T) {
 		assert.Empty(t, r.events)
 	}
 }
+
+// COMMIT of a transaction that has failed rolls it back.
+func TestWireTellsOfWhatHasFailed(t *testing.T) {
+	for status, back := range map[byte]bool{'E': true, 'T': false} {
+		r, w := newWireRig(t)
+		ctx := dbguard.Budget(context.Background(), 1)
+		require.NoError(t, r.send(ctx, "BEGIN", 0, nil))
+		w.status = 'T'
+		require.NoError(t, r.send(ctx, deleteOne, 1, nil))
+		w.status = status
+		require.NoError(t, r.send(ctx, "COMMIT", 0, nil))
+		w.status = 'I'
+		err := r.send(ctx, deleteOne, 1, nil)
+		assert.Equal(t, back, err == nil, "%v", err)
+	}
+}

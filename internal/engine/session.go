@@ -52,6 +52,7 @@ type Session struct {
 	manner manner
 	form   Form                // of the text that is judged
 	args   []driver.NamedValue // of the statement that is being started
+	kept   int                 // statements of the caller's that are prepared
 
 	tx     txState
 	ledger *dbguard.Ledger // of the caller's transaction
@@ -282,6 +283,9 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 }
 
 func (s *Session) classify(text string) *sqlscan.Text {
+	if m, ok := s.backend.(*mysql); ok {
+		m.here = ""
+	}
 	sqlscan.Classify(&s.text, text, s.dialect, s.modes.mode)
 	return &s.text
 }
@@ -289,6 +293,9 @@ func (s *Session) classify(text string) *sqlscan.Text {
 // RawTouched tells that somebody used the connection past the session: what
 // it knew of the connection's state is void.
 func (s *Session) RawTouched() { s.forget() }
+
+// Keeps tells that so many more statements of the caller's are prepared, or fewer.
+func (s *Session) Keeps(n int) { s.kept += n }
 
 // Reset tells that the connection goes to another user of the pool.
 func (s *Session) Reset() {

@@ -43,6 +43,13 @@ type statement struct {
 	quiet bool
 	// roles says that the account may play another role from then on.
 	roles bool
+	// spells says that the session may have another character set from then on.
+	spells bool
+	// uses says that the session may be in another database than it was when a
+	// statement of the caller's was prepared.
+	uses bool
+	// locks is what becomes of the tables that the session of MySQL's has locked.
+	locks locking
 	// queries says that the rows of an INSERT may come of a query, and so of a
 	// view, which calls whatever it likes.
 	queries bool
@@ -72,6 +79,9 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		op := &t.Ops[i]
 		st.kinds = append(st.kinds, op.Kind)
 		st.tabulates = st.tabulates || op.Kind == sqlscan.Insert && keyword(t, op) == "CREATE"
+		if now := lockingOf(t, op); now != unmoved {
+			st.locks = now
+		}
 		if i == 0 {
 			st.verb = keyword(t, op)
 		}
@@ -84,10 +94,12 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		}
 		st.add(t, op, verb)
 	}
+	st.spells = containsFold(t.Source, "character_set_results")
+	st.uses = s.kept > 0 && (st.elsewhere || containsFold(t.Source, "use"))
 	if hides := s.dialect == sqlscan.MySQL && s.hidden != nil && s.mayHide(t); hides || s.runsCode(t) {
 		st.findCode(t)
 		if m, ok := s.backend.(*mysql); ok && hides {
-			view := m.behind(t.Source, t.Mode)
+			view := m.behind(t.Source, t.Mode, m.here)
 			st.routines, st.dark = append(st.routines, view.routines...), view.dark
 		}
 	}
@@ -119,7 +131,7 @@ func (st *statement) findCode(t *sqlscan.Text) {
 
 // verb is what an operation means to the rules; not ok, if they do not ask.
 func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.Verb, bool) {
-	if s.dialect == sqlscan.MySQL && commitsImplicitly(t, op) {
+	if s.dialect == sqlscan.MySQL && commitsImplicitly(t, op, s.backend.system() == "mariadb") {
 		st.commits = true
 	}
 	switch op.Kind {
@@ -194,12 +206,15 @@ func runsInServer(keyword string) bool {
 }
 
 // commitsImplicitly reports that MySQL ends an open transaction to run this.
-func commitsImplicitly(t *sqlscan.Text, op *sqlscan.Op) bool {
+func commitsImplicitly(t *sqlscan.Text, op *sqlscan.Op, mariadb bool) bool {
 	switch op.Kind {
 	case sqlscan.Insert: // CREATE TABLE … AS
 		return op.Flags&sqlscan.Temporary == 0 && keyword(t, op) == "CREATE"
+	case sqlscan.Maintain:
+		how := keyword(t, op)
+		return op.Flags&sqlscan.Temporary == 0 && !(mariadb && (how == "CACHE" || how == "LOAD"))
 	case sqlscan.Define, sqlscan.CreateDatabase, sqlscan.Drop, sqlscan.DropDatabase,
-		sqlscan.Truncate, sqlscan.Alter, sqlscan.Maintain:
+		sqlscan.Truncate, sqlscan.Alter:
 		return op.Flags&sqlscan.Temporary == 0
 	case sqlscan.Session:
 		return keyword(t, op) == "LOCK" || keyword(t, op) == "UNLOCK"

@@ -172,6 +172,9 @@ func (s *Session) moved(ctx context.Context, st *statement, err error) error {
 		return s.committed(ctx, err)
 	case st.control == controlUndoes:
 		return s.rolledBack(ctx, err)
+	case st.control == controlTurns && err == nil:
+		_ = s.rolledBack(ctx, nil)
+		s.tx = txUnknown
 	case st.control == controlBegins && err == nil:
 		if s.tx != txCaller || s.dialect == sqlscan.MySQL {
 			s.began()

@@ -1,6 +1,8 @@
 package adverse
 
 import (
+	"context"
+	"database/sql"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -41,5 +43,29 @@ func TestANameWithAQuestionMark(t *testing.T) {
 		g.others(t, "RENAME TABLE t TO `t?`", "CREATE VIEW t AS SELECT * FROM `t?`")
 		exec(t, g.db, "UPDATE t SET n = 5 WHERE id = 1")
 		assert.Equal(t, 1, g.rows(t, "`t?` WHERE n = 5"))
+	})
+}
+
+// In what the guard cannot read it says so, and what to do.
+func TestAnswersInLettersOfSeveralBytes(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		g.others(t, "CREATE FUNCTION f() RETURNS INT "+wipe, "CREATE VIEW w AS SELECT f() AS a")
+		for _, charset := range []string{"utf16", "ucs2", "utf32", "utf16le"} {
+			fresh := g.guardedAt(t, g.DSN+"&character_set_results="+charset)
+			used := g.guardedAt(t, g.DSN)
+			exec(t, used, "DELETE FROM t WHERE id = 99", "SET character_set_results = "+charset)
+			for name, db := range map[string]interface {
+				ExecContext(context.Context, string, ...any) (sql.Result, error)
+			}{"fresh": fresh, "used": used} {
+				for _, text := range []string{"DELETE FROM t WHERE id < 3", "DELETE FROM t WHERE id = 1 OR n IN (SELECT 1)", "UPDATE t SET n = '\\\\' WHERE id = 1"} {
+					_, err := db.ExecContext(dbguard.AtMost(t.Context(), 2), text)
+					require.ErrorContains(t, err, "SET character_set_results = utf8mb4", name)
+				}
+			}
+			_, err := fresh.ExecContext(dbguard.AtMost(t.Context(), 1), "SELECT a FROM w")
+			require.ErrorContains(t, err, "SET character_set_results = utf8mb4")
+			assert.Equal(t, 14, g.rows(t, "t")+g.rows(t, "child"))
+			exec(t, fresh, "SET character_set_results = utf8mb4", "DELETE FROM t WHERE id = 99")
+		}
 	})
 }

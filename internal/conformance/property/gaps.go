@@ -88,14 +88,14 @@ var gaps = []gap{
 		example:  example("function in SELECT", "DO f()", makeT, fillT, "CREATE FUNCTION f() RETURNS INT MODIFIES SQL DATA BEGIN UPDATE t SET id = 9; RETURN 1; END"),
 	},
 	{
-		name: "a row of a partition that code changes counts twice", on: maria, failing: overStrict,
+		name: "a row of a partition that code changes, along with rows elsewhere, counts twice", on: maria, failing: overStrict,
 		explains: func(c *testcase, _ *verdict) bool {
 			all := strings.Join(c.Setup, ";")
 			return strings.Contains(all, "PARTITION BY") && (strings.Contains(all, "CREATE TRIGGER") || strings.Contains(all, "CREATE FUNCTION") || strings.Contains(all, "CREATE PROCEDURE"))
 		},
 		example: example("insert", "INSERT INTO t VALUES (9, 9)", makeT, fillT,
 			"CREATE TABLE p (id INT PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 2", "INSERT INTO p VALUES (1), (2)",
-			"CREATE TRIGGER trg AFTER INSERT ON t FOR EACH ROW DELETE FROM p WHERE id = 1"),
+			"CREATE TABLE q AS SELECT 1 AS id", "CREATE TRIGGER trg AFTER INSERT ON t FOR EACH ROW BEGIN DELETE FROM p WHERE id = 1; UPDATE q SET id = 2; END").atMost(2),
 	},
 }
 

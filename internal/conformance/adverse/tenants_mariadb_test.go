@@ -1,0 +1,62 @@
+package adverse
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// Two databases of a server may have views of one name.
+func TestAViewThatIsAnotherInAnotherDatabase(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		var mine string
+		require.NoError(t, g.bare.QueryRow("SELECT DATABASE()").Scan(&mine))
+		other := mine + "_2"
+		g.others(t, "CREATE DATABASE "+other)
+		t.Cleanup(func() { _, err := g.bare.Exec("DROP DATABASE " + other); assert.NoError(t, err) })
+		wipes := "INT MODIFIES SQL DATA BEGIN DELETE FROM child; RETURN 0; END"
+		g.others(t, "CREATE FUNCTION f() RETURNS "+wipes, "CREATE VIEW "+other+".v AS SELECT "+mine+".f() AS a", "CREATE VIEW v AS SELECT * FROM t",
+			"CREATE TABLE item (id INT)", "CREATE TRIGGER trg BEFORE INSERT ON item FOR EACH ROW SET @a = (SELECT MAX(id) FROM v)",
+			"CREATE TABLE "+other+".item (id INT)", "CREATE TRIGGER "+other+".trg BEFORE INSERT ON "+other+".item FOR EACH ROW SET @a = (SELECT MAX(a) FROM v)")
+		c, one := g.conn(t), dbguard.AtMost(t.Context(), 1)
+		calls := func(text string, args ...any) {
+			t.Helper()
+			_, err := c.ExecContext(one, text, args...)
+			require.ErrorIs(t, err, dbguard.OverLimit, text)
+			assert.Equal(t, 5, g.rows(t, "child"), text)
+		}
+		kept, err := c.PrepareContext(t.Context(), "SELECT * FROM v")
+		require.NoError(t, err)
+		require.NoError(t, kept.Close())
+		g.others(t, "CREATE TABLE "+other+".log (n INT) ENGINE=MyISAM", "CREATE FUNCTION "+other+".g() RETURNS INT MODIFIES SQL DATA BEGIN DELETE FROM "+other+".log; RETURN 0; END",
+			"CREATE VIEW "+other+".w AS SELECT "+other+".g() AS a", "CREATE VIEW w AS SELECT * FROM t")
+		for _, text := range []string{"SELECT * FROM v", "SELECT * FROM w", "SELECT * FROM " + mine + ".v", "UPDATE w SET n = 2 WHERE id = 1"} {
+			_, err := c.ExecContext(one, text)
+			require.NoError(t, err, text)
+		}
+		exec(t, c, "UPDATE v SET n = 1 WHERE id = 1", "INSERT INTO item VALUES (1)")
+		for _, text := range []string{
+			"SELECT * FROM " + other + ".v", "SELECT * FROM `" + other + "` . `v`", "SELECT * FROM v, " + other + ".v AS w", "INSERT INTO " + other + ".item VALUES (1)",
+			"USE " + other + "; SELECT * FROM v",
+		} {
+			calls(text)
+			exec(t, c, "USE "+mine)
+		}
+		var id, n int
+		require.NoError(t, c.QueryRowContext(t.Context(), "SELECT * FROM v WHERE id = ?", 1).Scan(&id, &n))
+		exec(t, c, "USE "+other)
+		calls("SELECT * FROM v")
+		require.ErrorIs(t, c.QueryRowContext(one, "SELECT * FROM v WHERE a >= ?", 0).Scan(&id), dbguard.OverLimit)
+		calls("INSERT INTO item VALUES (1)")
+		exec(t, c, "SELECT * FROM "+mine+".v")
+
+		kept, err = c.PrepareContext(t.Context(), "SELECT * FROM v")
+		require.NoError(t, err)
+		exec(t, c, "USE "+mine)
+		require.ErrorIs(t, kept.QueryRowContext(t.Context()).Scan(&id), dbguard.ErrRefused)
+		assert.Equal(t, 5, g.rows(t, "child"))
+	})
+}
