@@ -84,6 +84,19 @@ func (s *Session) given(x *target) (file string, ok bool) {
 	return file, ok && isText
 }
 
+// texts are the arguments that are texts.
+func (s *Session) texts() (all []string) {
+	for _, arg := range s.args {
+		switch v := arg.Value.(type) {
+		case string:
+			all = append(all, v)
+		case []byte:
+			all = append(all, string(v))
+		}
+	}
+	return all
+}
+
 // concerns says what the act is about: something existing, for what it creates
 // something that does not exist yet, or else nothing that the rules ask about.
 func (s *Session) concerns(ctx context.Context, verb dbguard.Verb, x *target) (existence, error) {
@@ -92,6 +105,9 @@ func (s *Session) concerns(ctx context.Context, verb dbguard.Verb, x *target) (e
 	}
 	if x.op.Flags&sqlscan.Parameterised != 0 || len(x.name) == 0 {
 		return existing, nil
+	}
+	if q, ok := s.backend.(*sqlite); ok && x.op.Kind == sqlscan.Session {
+		return q.ends(ctx, &s.text, x, s.texts())
 	}
 	switch verb {
 	case dbguard.Create:
