@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"net/url"
-	"os"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -148,34 +146,4 @@ func (s *Session) creates(ctx context.Context, x *target) (existence, error) {
 // canFind reports that existing is an answer and not the lack of one.
 func (s *Session) canFind(x *target) bool {
 	return s.dialect != sqlscan.ClickHouse && (x.class == "DATABASE" || x.class == "SCHEMA")
-}
-
-// opensExisting reports that ATTACH of this file creates none: it is there, or
-// it lives in memory or in a temporary file of SQLite's own.
-func opensExisting(file string) bool {
-	if file == "" || file == ":memory:" {
-		return true
-	}
-	if rest, ok := strings.CutPrefix(file, "file:"); ok {
-		u, err := url.Parse(file)
-		if err != nil || strings.Contains(file, "%00") { // where SQLite ends a name or a value
-			return false
-		}
-		if modes := u.Query()["mode"]; len(modes) > 0 { // SQLite goes by the last one
-			if mode := modes[len(modes)-1]; mode == "memory" || mode == "ro" || mode == "rw" {
-				return true // never created: missing is an error of its own
-			}
-		}
-		file = u.Path
-		if u.Opaque != "" {
-			if file, err = url.PathUnescape(u.Opaque); err != nil {
-				return false
-			}
-		}
-		if file == "" || rest == ":memory:" || file == ":memory:" {
-			return true
-		}
-	}
-	_, err := os.Stat(file)
-	return err == nil
 }

@@ -32,6 +32,7 @@ func TestWhatEndsWithASetting(t *testing.T) {
 		{"by an argument", []string{inMemory, made}, "DETACH ?", []any{"m"}, dbguard.Drop, dbguard.DropDatabase("?")},
 		{"of a temporary file", []string{"ATTACH '' AS m", made}, "DETACH m", nil, dbguard.Drop, dbguard.DropDatabase("m")},
 		{"of a URI in memory", []string{"ATTACH 'file:x?mode=memory' AS m", made}, "DETACH m", nil, dbguard.Drop, dbguard.DropDatabase("m")},
+		{"ATTACH of a file system in memory", nil, "ATTACH 'file:/x?vfs=memdb' AS m", nil, nil, dbguard.Grant{}},
 		{"of one that is empty", []string{inMemory}, "DETACH m", nil, nil, dbguard.Grant{}},
 		{"of another", []string{inMemory, made, "ATTACH ':memory:' AS n"}, "DETACH n", nil, nil, dbguard.Grant{}},
 		{"of another, by an argument", []string{inMemory, made, "ATTACH ':memory:' AS n"}, "DETACH ?", []any{"n"}, nil, dbguard.Grant{}},
