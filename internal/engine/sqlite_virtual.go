@@ -41,11 +41,7 @@ func moduleOf(text string) string {
 // boundBehind finds out what is behind, if there is an index.
 func (c *sqliteCounter) boundBehind(ctx context.Context, p *litePlan) error {
 	sc := p.schema
-	index := false
-	for name := range p.reach.at {
-		index = index || sc.modules[name] != ""
-	}
-	if !index || p.reach.onlyAdds() || !c.firesOnce(p) {
+	if !p.reach.indexes(sc) || p.reach.onlyAdds() || !c.firesOnce(p) {
 		return nil
 	}
 	b := behind{known: true, takes: map[string]int64{}}
@@ -80,6 +76,16 @@ func (c *sqliteCounter) boundBehind(ctx context.Context, p *litePlan) error {
 	p.marks = slices.DeleteFunc(p.marks, func(m mark) bool { return sc.modules[m.table] != "" })
 	p.behind = b
 	return nil
+}
+
+// indexes reports that virtual tables are reached.
+func (r *reach) indexes(sc *liteSchema) bool {
+	for name := range r.at {
+		if sc.modules[name] != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // firesOnce reports that the triggers of the statement's table fire for the rows that
