@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"mime/multipart"
 	"net/http"
 	"strings"
 	"sync"
@@ -121,14 +120,19 @@ func (b *body) scan(req *request, s shape, every bool) (content, error) {
 	if err := inUTF8(req.values("Content-Type")); err != nil {
 		return content{}, err
 	}
-	src, err := firstPart(src, req.values("Content-Type"))
+	parts, err := partsOf(src, req.values("Content-Type"))
+	if err == nil && parts != nil {
+		src, err = firstPart(parts)
+	}
 	if err != nil {
 		return content{}, err
 	}
 	r := readers.Get().(*reader)
 	r.reset(src)
 	r.lens = lens{every: every}
-	err = r.readAll(s)
+	if err = r.readAll(s); err == nil && parts != nil {
+		err = r.readOthers(parts)
+	}
 	c := r.content
 	r.content = content{}
 	r.reset(nil)
@@ -163,30 +167,6 @@ func decompressor(src io.Reader) (*gzip.Reader, error) {
 		return z, z.Reset(src)
 	}
 	return gzip.NewReader(src)
-}
-
-// firstPart is the document in a multipart body: the first part. The
-// attachments follow, and are not read before they are sent.
-func firstPart(src io.Reader, types []string) (io.Reader, error) {
-	if len(types) == 0 || !strings.Contains(strings.ToLower(types[0]), "multipart/") {
-		return src, nil
-	}
-	media, params, err := mime.ParseMediaType(types[0])
-	switch {
-	case err != nil:
-		return nil, err
-	// CouchDB compares as it is written, and takes anything else for JSON.
-	case len(types) > 1, media != "multipart/related", !strings.HasPrefix(types[0], "multipart/related;"), params["boundary"] == "":
-		return nil, fmt.Errorf("its type is %s", strings.Join(types, ", "))
-	}
-	part, err := multipart.NewReader(src, params["boundary"]).NextRawPart()
-	if err != nil {
-		return nil, err
-	}
-	if v := part.Header.Get("Content-Encoding"); v != "" {
-		return nil, fmt.Errorf("the encoding of its first part is %s", v)
-	}
-	return part, nil
 }
 
 // request is req with a body that is what was judged, and then the rest.

@@ -123,3 +123,63 @@ func TestNothingOfADocumentIsTold(t *testing.T) {
 	}
 	require.NotContains(t, rec.String(), secret)
 }
+
+// PouchDB does not cancel a replication: it starts it.
+func TestCancelledReplications(t *testing.T) {
+	for name, tt := range map[string]struct {
+		welcome, body string
+		refused       bool
+	}{
+		"CouchDB":       {`{"couchdb":"Welcome","version":"3.5.0"}`, `{"source":"a","target":"fresh","create_target":true,"cancel":true}`, false},
+		"PouchDB":       {`{"express-pouchdb":"Welcome!","version":"4.2.0"}`, `{"source":"a","target":"fresh","create_target":true,"cancel":true}`, true},
+		"by its number": {`{"express-pouchdb":"Welcome!"}`, `{"replication_id":"0a81+continuous","cancel":true}`, false},
+		"nobody knows":  {`<html>`, `{"source":"a","target":"fresh","cancel":true}`, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, _ := newGuard(t, dbguard.Policy{})
+			s := &server{answers: map[string]string{"/": tt.welcome}}
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://couch.test/_replicate", strings.NewReader(tt.body))
+			require.NoError(t, err)
+			req.Header.Set("X-Caller", "1")
+			res, err := couch.Transport(s, g).RoundTrip(req)
+			if tt.refused {
+				require.ErrorIs(t, err, dbguard.ErrRefused)
+				require.Empty(t, s.take())
+				return
+			}
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+		})
+	}
+}
+
+// PouchDB runs a rewrite wherever in the URL it finds its path, and whatever else is
+// asked for.
+func TestRewritesInTheURL(t *testing.T) {
+	g, _ := newGuard(t, dbguard.Policy{})
+	s := &server{answers: questions}
+	for target, refused := range map[string]bool{
+		"POST /tenants/_find?a=/tenants/_design/d/_rewrite/x":             true,
+		"GET /tenants/_all_docs?a=/tenants/_design/d/_rewrite/x":          true,
+		"POST /tenants/_all_docs/tenants/_design/d/_rewrite/x":            true,
+		"GET /tenants/_all_docs/tenants/_design/d/_rewrite/x":             true,
+		"GET /tenants/_all_docs?startkey=%22_design%2Fd%2F_rewrite%2F%22": false,
+		"GET /tenants/_design/d?a=_rewrite/":                              false,
+	} {
+		t.Run(target, func(t *testing.T) {
+			method, path, _ := strings.Cut(target, " ")
+			req, err := http.NewRequestWithContext(t.Context(), method, "http://couch.test"+path, nil)
+			require.NoError(t, err)
+			req.Header.Set("X-Caller", "1")
+			res, err := couch.Transport(s, g).RoundTrip(req)
+			if refused {
+				require.ErrorIs(t, err, dbguard.Unreadable)
+				require.Empty(t, s.take())
+				return
+			}
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			require.Len(t, s.take(), 1)
+		})
+	}
+}

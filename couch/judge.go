@@ -182,7 +182,7 @@ func replicates(r *reading) {
 // replicate: what a replication changes in its target, deletions included, is
 // in the source. Nobody can count it.
 func (r *reading) replicate(e entry) {
-	if e.cancel {
+	if e.cancel && (e.target == "" || r.node.cancels()) {
 		return
 	}
 	target := targetName(e.target)

@@ -77,3 +77,11 @@ func (n *node) docCount(db string) (int64, error) {
 	}
 	return *d.DocCount, nil
 }
+
+// cancels reports that the server is CouchDB, which ends a replication where it is told
+// to cancel. PouchDB starts it.
+func (n *node) cancels() bool {
+	var told struct{ CouchDB string }
+	status, body, err := n.get("/")
+	return err == nil && status == http.StatusOK && json.Unmarshal(body, &told) == nil && told.CouchDB != ""
+}

@@ -31,6 +31,9 @@ func (r *reading) locate() {
 	if r.row != nil && !safe(r.method) {
 		r.unread = r.misread()
 	}
+	if r.rewrites && (r.row == nil || r.row.name != "_rewrite") {
+		r.unread = "the path of a rewrite is in its URL"
+	}
 	if len(path) == 0 || (path[0][0] == '_' && !systemDatabase(path[0])) {
 		return
 	}

@@ -3,6 +3,7 @@ package couch
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -16,7 +17,12 @@ type request struct {
 	// unread is why the server, or a proxy on the way, may read the head
 	// differently from what it says.
 	unread string
+	// rewrites says that PouchDB runs a rewrite, wherever in the URL its path is.
+	rewrites bool
 }
+
+// rewrites is what PouchDB looks for, in the query, too.
+var rewrites = regexp.MustCompile(`/[^/]*/_design/[^/]*/_rewrite/`)
 
 // safe reports whether the method promises to change nothing (RFC 9110, 9.2.1).
 func safe(method string) bool {
@@ -32,7 +38,8 @@ func safe(method string) bool {
 // database's, which a GET runs as well.
 func plainlySafe(req *http.Request) bool {
 	path := req.URL.Path
-	if !safe(req.Method) || req.URL.Opaque != "" || strings.Contains(path, "_rewrite") || strings.Contains(path, "_update") {
+	if !safe(req.Method) || req.URL.Opaque != "" || strings.Contains(path, "_rewrite") || strings.Contains(path, "_update") ||
+		strings.Contains(req.URL.RawQuery, "_rewrite") {
 		return false
 	}
 	for name := range req.Header {
@@ -64,6 +71,7 @@ func readRequest(req *http.Request, prefix string) request {
 		r.unread = "its path is not under " + prefix
 		rest = raw
 	}
+	r.rewrites = rewrites.MatchString(raw + "?" + r.query)
 	var bad bool
 	if r.path, bad = split(rest); bad {
 		r.unread = "its path is not properly escaped"

@@ -33,6 +33,7 @@ type server struct {
 // questions are what the door asks by itself, and what a healthy single node
 // with couch_peruser says.
 var questions = map[string]string{
+	"/":                                   `{"couchdb":"Welcome","version":"3.5.0"}`,
 	"/_up":                                `{"status":"ok","seeds":{}}`,
 	"/_membership":                        `{"all_nodes":["n"],"cluster_nodes":["n"]}`,
 	"/_node/_local/_config/couch_peruser": `{"enable":"true","delete_dbs":"true"}`,

@@ -81,7 +81,9 @@ func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 
 func (c *conn) Close() error {
 	c.kept.close()
-	return c.bare.Close()
+	err := c.bare.Close()
+	c.session.Closed()
+	return err
 }
 
 // start judges a text that is not a read. form is what the caller asked for.

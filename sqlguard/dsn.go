@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"github.com/dbguard/dbguard-go/internal/engine"
 )
 
 // namespace is the database that a DSN names, for traces; "" where it does not
@@ -90,56 +92,9 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // parameters off a plain name and leave those of a URI to SQLite
 // (sqlite.org/uri.html).
 func sqliteName(dsn string) (name, path string) {
-	rest, isURI := strings.CutPrefix(dsn, "file:")
-	if isURI {
-		rest, _, _ = strings.Cut(rest, "#")
+	name, query, uri := engine.SQLiteURI(dsn)
+	if i := strings.Index(name, "?"); i >= 1 && !uri {
+		name, query = name[:i], name[i+1:]
 	}
-	name, query := rest, ""
-	if i := strings.Index(rest, "?"); i >= 1 || (i == 0 && isURI) {
-		name, query = rest[:i], rest[i+1:]
-	}
-	if vfs := param(query, "vfs"); vfs != "" && !strings.HasPrefix(vfs, "unix") && !strings.HasPrefix(vfs, "win32") {
-		return name, ""
-	}
-	path = name
-	if isURI {
-		switch param(query, "mode") {
-		case "memory", "ro", "rw":
-			return name, ""
-		}
-		path = uriPath(name)
-	}
-	if path == ":memory:" {
-		return name, ""
-	}
-	return name, path
-}
-
-// uriPath is the file system's path of a URI's: //authority/path, %XX.
-func uriPath(name string) string {
-	path := name
-	if after, ok := strings.CutPrefix(path, "//"); ok {
-		_, rest, _ := strings.Cut(after, "/") // SQLite accepts only "" and localhost
-		path = "/" + rest
-	}
-	return uriText(path)
-}
-
-// uriText is a part of a URI as SQLite reads it: it ends at a %00.
-func uriText(s string) string {
-	s, _, _ = strings.Cut(s, "%00")
-	if decoded, err := url.PathUnescape(s); err == nil {
-		return decoded
-	}
-	return s
-}
-
-// param is the value of the last parameter of that name.
-func param(query, key string) (value string) {
-	for _, pair := range strings.Split(query, "&") {
-		if name, v, ok := strings.Cut(pair, "="); ok && uriText(name) == key {
-			value = uriText(v)
-		}
-	}
-	return value
+	return name, engine.SQLitePath(name, query, uri)
 }

@@ -194,12 +194,15 @@ func (s *Session) TxBegan(isolated bool) {
 // by it, where that is possible at all.
 func (s *Session) began() {
 	s.settled()
-	s.endLedger(context.Background(), dbguard.EffectApplied, nil)
+	before := dbguard.EffectApplied
+	if q, ok := s.backend.(*sqlite); ok {
+		if q.held = false; s.tx == txCaller {
+			before = dbguard.EffectUndone // else it could not begin another
+		}
+	}
+	s.endLedger(context.Background(), before, nil)
 	s.tx, s.lost = txCaller, false
 	s.ledger = s.guard.NewLedger()
-	if q, ok := s.backend.(*sqlite); ok {
-		q.held = false
-	}
 }
 
 // TxEnded tells that the driver's Commit or Rollback returned err, and returns
@@ -242,13 +245,41 @@ func (s *Session) committed(ctx context.Context, err error) error {
 	case s.lose(err):
 		s.tx, s.broken = txUnknown, true
 		return s.endLedger(ctx, dbguard.EffectUnknown, err)
-	case s.dialect == sqlscan.SQLite: // refused, and still open
-		s.tx = txUnknown
-		s.endLedger(ctx, dbguard.EffectApplied, nil)
+	case s.stillOpen(ctx): // SQLite has refused it
+		s.tx = txCaller
 		return err
 	}
 	s.tx = txUnknown
 	return s.endLedger(ctx, dbguard.EffectUndone, err)
+}
+
+// stillOpen reports that the caller's transaction is open, which after an error
+// SQLite alone leaves in doubt.
+func (s *Session) stillOpen(ctx context.Context) bool {
+	q, ok := s.backend.(*sqlite)
+	if !ok {
+		return false
+	}
+	open, err := q.within(ctx)
+	return open || err != nil
+}
+
+// faltered notes that a statement has failed. SQLite ends the transaction on some
+// errors, by OR ROLLBACK for one.
+func (s *Session) faltered(ctx context.Context) {
+	if s.dialect == sqlscan.SQLite && s.tx == txCaller && !s.stillOpen(ctx) {
+		s.rest()
+		s.tx = txUnknown
+		s.endLedger(ctx, dbguard.EffectUndone, nil)
+	}
+}
+
+// Closed tells that the connection is closed: what was open on it is undone.
+func (s *Session) Closed() {
+	if s.tx == txCaller {
+		s.endLedger(context.Background(), dbguard.EffectUndone, nil)
+		s.tx = txUnknown
+	}
 }
 
 // rest notes that the caller's transaction has ended.

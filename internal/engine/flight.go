@@ -210,6 +210,9 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 		return err
 	}
 	f.land()
+	if err == nil && f.way == followed && f.st.quiet && len(f.st.kinds) == 1 && f.s.dialect == sqlscan.SQLite {
+		return nil // only its failure matters
+	}
 	ctx, cancel := outlive(ctx)
 	defer cancel()
 	f.s.backend.touched(f.st, f.way == own || f.s.tx != txCaller)

@@ -105,9 +105,13 @@ func (st *statement) uncounted(note string) {
 }
 
 // Prepare judges a text that takes rows from the moment it is prepared, as
-// PostgreSQL's COPY … FROM STDIN: nothing can be sent around it later. Every other
-// text is judged when it runs.
+// PostgreSQL's COPY … FROM STDIN: nothing can be sent around it later. Nor can it be
+// around a PRAGMA, which SQLite runs while it compiles it. Every other text is judged
+// when it runs.
 func (s *Session) Prepare(ctx context.Context, text string) error {
+	if s.dialect == sqlscan.SQLite {
+		return s.compiles(ctx, text)
+	}
 	if s.dialect != sqlscan.PostgreSQL || !containsFold(text, "copy") || s.guard.Check() != nil || s.guard.Observing() {
 		return nil
 	}

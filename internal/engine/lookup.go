@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"net/url"
-	"os"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -84,6 +82,19 @@ func (s *Session) given(x *target) (file string, ok bool) {
 	return file, ok && isText
 }
 
+// texts are the arguments that are texts.
+func (s *Session) texts() (all []string) {
+	for _, arg := range s.args {
+		switch v := arg.Value.(type) {
+		case string:
+			all = append(all, v)
+		case []byte:
+			all = append(all, string(v))
+		}
+	}
+	return all
+}
+
 // concerns says what the act is about: something existing, for what it creates
 // something that does not exist yet, or else nothing that the rules ask about.
 func (s *Session) concerns(ctx context.Context, verb dbguard.Verb, x *target) (existence, error) {
@@ -92,6 +103,9 @@ func (s *Session) concerns(ctx context.Context, verb dbguard.Verb, x *target) (e
 	}
 	if x.op.Flags&sqlscan.Parameterised != 0 || len(x.name) == 0 {
 		return existing, nil
+	}
+	if q, ok := s.backend.(*sqlite); ok && x.op.Kind == sqlscan.Session {
+		return q.ends(ctx, &s.text, x, s.texts())
 	}
 	switch verb {
 	case dbguard.Create:
@@ -132,34 +146,4 @@ func (s *Session) creates(ctx context.Context, x *target) (existence, error) {
 // canFind reports that existing is an answer and not the lack of one.
 func (s *Session) canFind(x *target) bool {
 	return s.dialect != sqlscan.ClickHouse && (x.class == "DATABASE" || x.class == "SCHEMA")
-}
-
-// opensExisting reports that ATTACH of this file creates none: it is there, or
-// it lives in memory or in a temporary file of SQLite's own.
-func opensExisting(file string) bool {
-	if file == "" || file == ":memory:" {
-		return true
-	}
-	if rest, ok := strings.CutPrefix(file, "file:"); ok {
-		u, err := url.Parse(file)
-		if err != nil || strings.Contains(file, "%00") { // where SQLite ends a name or a value
-			return false
-		}
-		if modes := u.Query()["mode"]; len(modes) > 0 { // SQLite goes by the last one
-			if mode := modes[len(modes)-1]; mode == "memory" || mode == "ro" || mode == "rw" {
-				return true // never created: missing is an error of its own
-			}
-		}
-		file = u.Path
-		if u.Opaque != "" {
-			if file, err = url.PathUnescape(u.Opaque); err != nil {
-				return false
-			}
-		}
-		if file == "" || rest == ":memory:" || file == ":memory:" {
-			return true
-		}
-	}
-	_, err := os.Stat(file)
-	return err == nil
 }

@@ -24,7 +24,8 @@ type sqliteCounter struct {
 	upserts bool     // it may have an ON CONFLICT
 	trails  bool     // something is behind it
 	changed int64    // total_changes() before
-	before  []int64  // the marks' numbers
+	before  []int64  // the marks' numbers, and then sizes
+	after   []int64  // those sizes
 }
 
 // litePlan is how a statement is counted, given a schema.
@@ -36,6 +37,7 @@ type litePlan struct {
 	most   int64  // rows that its text can change at most; -1: no idea
 	marks  []mark
 	by     string // the columns by which it stops early; "": it does not
+	behind behind
 }
 
 func (c *sqliteCounter) survey(ctx context.Context) (string, error) {
@@ -144,7 +146,10 @@ func (c *sqliteCounter) bound(ctx context.Context, x *target, p *litePlan) error
 	}
 	switch {
 	case !settled || !p.reach.onlyAdds():
-		return c.mark(ctx, p)
+		if err := c.mark(ctx, p); err != nil {
+			return err
+		}
+		return c.boundBehind(ctx, p)
 	case p.own == rowsAdded|rowsChanged:
 		return c.markUpsert(ctx, p)
 	}
@@ -183,7 +188,7 @@ func (c *sqliteCounter) baseline(ctx context.Context) (string, error) {
 	if len(c.marks) > 0 && c.f.way == nested {
 		c.lock(ctx)
 	}
-	n, err := askInts(ctx, c.q.long, "SELECT total_changes()"+join(c.marks, mark.begin))
+	n, err := askInts(ctx, c.q.long, "SELECT total_changes()"+join(c.marks, mark.begin)+join(c.behind.sized, mark.begin))
 	if err != nil {
 		return "", err
 	}
@@ -203,13 +208,14 @@ func (c *sqliteCounter) count(ctx context.Context, _ int64) (dbguard.Count, erro
 		return dbguard.Count{}, nil
 	}
 	n, err := askInts(ctx, c.q.long, "SELECT total_changes(), changes(), (SELECT schema_version FROM "+versionTable+")"+
-		join(c.marks, func(m mark, i int) string { return m.end(c.before[i]) }))
+		join(c.marks, func(m mark, i int) string { return m.end(c.before[i]) })+join(c.behind.sized, mark.begin))
 	if err != nil {
 		return dbguard.Count{}, err
 	}
 	if known, err := c.stillHolds(ctx, strconv.FormatInt(n[2], 10)); err != nil || !known {
 		return dbguard.Count{Rows: -1}, err
 	}
+	c.after = n[3+len(c.marks):]
 	all := n[0] - c.changed
 	credits := make([]int64, len(c.marks))
 	for i, m := range c.marks {
@@ -234,7 +240,7 @@ func (c *sqliteCounter) stillHolds(ctx context.Context, version string) (bool, e
 		return false, err
 	}
 	p, err := c.plan(ctx, sc)
-	if err != nil || !slices.Equal(p.marks, c.marks) || p.by != c.by || p.reach.dark {
+	if err != nil || !slices.Equal(p.marks, c.marks) || !slices.Equal(p.behind.sized, c.behind.sized) || p.by != c.by || p.reach.dark {
 		return false, err
 	}
 	c.litePlan = p
@@ -301,7 +307,7 @@ func (c *sqliteCounter) apart(direct, hidden int64, credits []int64) dbguard.Cou
 	if hidden = max(hidden, 0); c.reach.onlyAdds() {
 		hidden = 0
 	}
-	return c.tell(named, hidden)
+	return c.tell(named, min(hidden, c.behind.atMost(direct, c.before[len(c.marks):], c.after)))
 }
 
 // addedBehind is how many of the rows that the table has grown by may be new by a

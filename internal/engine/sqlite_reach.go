@@ -42,6 +42,8 @@ type deed struct {
 	kind  effect
 	sets  []string
 	pins  []string // columns that are those of the row that set the trigger off
+	by    string   // the one column that names its row
+	most  int64    // the rows that it writes at most; 0: no idea
 	same  bool     // it is done to that row alone, which is counted already, or new
 }
 

@@ -26,6 +26,8 @@ type liteSchema struct {
 	replaces map[string]bool          // tables that remove the rows in conflict by themselves
 	homes    map[string][]string      // the schemas that have a table of the name
 	views    map[string]bool
+	modules  map[string]string     // of the virtual ones
+	ignores  map[string]bool       // tables that pass over rows in conflict by themselves
 	tables   map[string]*liteTable // looked up when they are asked for
 	passing  bool                  // another may hold for the next statement
 }
@@ -54,6 +56,7 @@ func (q *sqlite) known(ctx context.Context) (*liteSchema, error) {
 	sc := &liteSchema{
 		version: version, triggers: map[string][]liteTrigger{}, refs: map[string][]liteRef{},
 		replaces: map[string]bool{}, homes: map[string][]string{}, views: map[string]bool{}, tables: map[string]*liteTable{},
+		modules: map[string]string{}, ignores: map[string]bool{},
 	}
 	for _, name := range names {
 		sc.passing = sc.passing || name != "main" && name != "temp"
@@ -81,7 +84,7 @@ func (q *sqlite) known(ctx context.Context) (*liteSchema, error) {
 // read adds what one schema holds. LIKE may be told to tell the two cases apart.
 func (sc *liteSchema) read(ctx context.Context, conn Conn, schema string) error {
 	master := quoteName(schema) + ".sqlite_master"
-	err := conn.Query(ctx, "SELECT type, tbl_name, CASE WHEN type = 'trigger' OR lower(sql) LIKE '%conflict%' THEN sql END FROM "+
+	err := conn.Query(ctx, "SELECT type, tbl_name, CASE WHEN type = 'trigger' OR lower(sql) LIKE '%conflict%' OR sql GLOB 'CREATE VIRTUAL*' THEN sql END FROM "+
 		master+" WHERE type IN ('table', 'view', 'trigger')", func(v []any) error {
 		table, text := fold(asText(v[1])), asText(v[2])
 		switch asText(v[0]) {
@@ -91,6 +94,11 @@ func (sc *liteSchema) read(ctx context.Context, conn Conn, schema string) error 
 			sc.views[table] = true
 		default:
 			sc.homes[table] = append(sc.homes[table], schema)
+			if strings.HasPrefix(text, "CREATE VIRTUAL") {
+				sc.modules[table] = moduleOf(text)
+				break
+			}
+			sc.ignores[table] = sc.ignores[table] || containsFold(text, "ignore")
 			sc.replaces[table] = sc.replaces[table] || containsFold(text, "replace")
 		}
 		return nil

@@ -136,7 +136,10 @@ func (tr *liteTrigger) readBody(text string) {
 		if kind&rowsChanged != 0 {
 			a.sets = sets
 		}
-		a.pins = tr.pinned(&body, &x)
+		a.pins, a.by = tr.pinned(&body, &x), rowNamed(&body, &x)
+		if kind&rowsAdded != 0 {
+			a.most = max(body.Ops[i].Rows, 0)
+		}
 		tr.acts = append(tr.acts, a)
 	}
 	tr.read = body.Statements > 0

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-var logged = deed{table: "log", kind: rowsAdded}
+var logged = deed{table: "log", kind: rowsAdded, most: 1}
 
 var triggerBodies = []struct {
 	name, body string
@@ -26,13 +26,15 @@ var triggerBodies = []struct {
 	{"update of several", "UPDATE t SET (a, b) = (1, 2);", []deed{{table: "t", kind: rowsChanged, sets: []string{"*"}}}, true},
 	{"update of several behind another", "UPDATE t SET a = f(1, (2)), (b, c) = (1, 2);", []deed{{table: "t", kind: rowsChanged, sets: []string{"a", "*"}}}, true},
 	{"a condition that is no assignment", "UPDATE t SET a = 1 WHERE b IN (1, (2)) AND (c, d) = (1, 2);", []deed{{table: "t", kind: rowsChanged, sets: []string{"a"}}}, true},
-	{"columns with the names of keywords", "INSERT INTO log SELECT OLD.begin, end FROM log;", []deed{logged}, true},
+	{"columns with the names of keywords", "INSERT INTO log SELECT OLD.begin, end FROM log;", []deed{{table: "log", kind: rowsAdded}}, true},
+	{"a row that is named", `DELETE FROM ft WHERE "DocID" = Old.[id];`, []deed{{table: "ft", kind: rowsRemoved, by: "docid"}}, true},
+	{"rows that are not", "DELETE FROM ft WHERE docid = OLD.id OR 1;", []deed{{table: "ft", kind: rowsRemoved}}, true},
 	{"update or replace", "UPDATE OR REPLACE t SET a = 1;", []deed{{table: "t", kind: rowsChanged | rowsReplaced, sets: []string{"a"}}}, true},
 	{"delete", "DELETE FROM t;", []deed{{table: "t", kind: rowsRemoved}}, true},
-	{"replace", "INSERT OR REPLACE INTO log VALUES (1);", []deed{{table: "log", kind: rowsAdded | rowsChanged | rowsReplaced}}, true},
+	{"replace", "INSERT OR REPLACE INTO log VALUES (1);", []deed{{table: "log", kind: rowsAdded | rowsChanged | rowsReplaced, most: 1}}, true},
 	{
 		"upsert", "INSERT INTO log VALUES (1) ON CONFLICT DO UPDATE SET n = n + 1;",
-		[]deed{{table: "log", kind: rowsAdded | rowsChanged, sets: []string{"n"}}},
+		[]deed{{table: "log", kind: rowsAdded | rowsChanged, sets: []string{"n"}, most: 1}},
 		true,
 	},
 	{"nothing", "", nil, false},

@@ -86,7 +86,7 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 			st.verb = keyword(t, op)
 		}
 		verb, ok := s.verb(t, op, st)
-		if !ok || op.Flags&sqlscan.Temporary != 0 {
+		if !ok || op.Flags&sqlscan.Temporary != 0 && keyword(t, op) != "PRAGMA" { // of temp.foreign_keys there is one for all
 			continue
 		}
 		if op.Flags&sqlscan.UndoneByText != 0 && closed && !st.commits {
@@ -133,6 +133,9 @@ func (st *statement) findCode(t *sqlscan.Text) {
 func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.Verb, bool) {
 	if s.dialect == sqlscan.MySQL && commitsImplicitly(t, op, s.backend.system() == "mariadb") {
 		st.commits = true
+	}
+	if op.Kind == sqlscan.Session && s.dialect == sqlscan.SQLite && !s.guard.Observing() { // which would not look what is lost
+		return endsData(t, op)
 	}
 	switch op.Kind {
 	case sqlscan.Read, sqlscan.Insert, sqlscan.Define, sqlscan.Session, sqlscan.Maintain,
@@ -234,7 +237,8 @@ func (st *statement) add(t *sqlscan.Text, op *sqlscan.Op, verb dbguard.Verb) {
 	switch op.Kind {
 	case sqlscan.Unreadable:
 		act.Note = fmt.Sprintf("%s, at position %d", t.Why, t.Pos)
-	case sqlscan.GuardOff:
+	}
+	if verb == dbguard.Unprotect {
 		act.Note = st.op.Text
 	}
 	if verb == dbguard.Uncounted {

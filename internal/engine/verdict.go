@@ -54,11 +54,16 @@ func (f *Flight) endFailed(ctx context.Context, err error) error {
 		b.failed()
 	}
 	if f.unsure(err) {
-		f.s.broken = true
+		if f.s.broken = true; f.st.elsewhere && f.s.tx == txCaller {
+			f.s.endLedger(ctx, dbguard.EffectApplied, nil) // it may have committed
+		}
 		return f.op.End(dbguard.EffectUnknown, hide(err))
 	}
 	commits := f.s.backend.endsTransaction(err)
 	undo := f.leave(ctx, f.frame.fail)
+	if f.way == alone {
+		f.s.faltered(ctx)
+	}
 	if commits && undo == nil {
 		// A procedure that commits cannot be counted or undone, which is why it
 		// was run where it could not: say so, not "invalid termination".
@@ -148,6 +153,7 @@ func (f *Flight) leave(ctx context.Context, texts []string) error {
 // returns nil for any other.
 func (s *Session) follow(ctx context.Context, st *statement) *Flight {
 	_, listens := s.backend.(listening)
+	listens = listens || s.dialect == sqlscan.SQLite && s.tx == txCaller
 	moves := st.control != controlNone || st.commits && s.tx != txIdle || st.quiet && listens
 	if !moves && !st.moot {
 		s.backend.touched(st, s.tx != txCaller)
@@ -176,9 +182,11 @@ func (s *Session) moved(ctx context.Context, st *statement, err error) error {
 		_ = s.rolledBack(ctx, nil)
 		s.tx = txUnknown
 	case st.control == controlBegins && err == nil:
-		if s.tx != txCaller || s.dialect == sqlscan.MySQL {
+		if s.tx != txCaller || s.dialect == sqlscan.MySQL || s.dialect == sqlscan.SQLite && st.kinds[0] == sqlscan.Begin {
 			s.began()
 		}
+	case st.control == controlBegins && s.tx == txCaller && s.dialect != sqlscan.MySQL:
+		// what is open stays open
 	case st.control == controlCloses && err == nil:
 		if s.tx == txIdle { // else it was a savepoint within what is open
 			s.rest()
@@ -191,6 +199,8 @@ func (s *Session) moved(ctx context.Context, st *statement, err error) error {
 			s.endLedger(ctx, dbguard.EffectApplied, nil)
 		}
 		s.tx = txUnknown
+	case err != nil:
+		s.faltered(ctx)
 	}
 	return err
 }

@@ -120,6 +120,9 @@ func (l *link) check() {
 
 // rest makes the link as new for the next user of the pool.
 func (l *link) rest() {
+	if l.conn.PgConn().TxStatus() != 'I' { // the pool closes it
+		l.session.Closed()
+	}
 	l.session.Reset()
 	l.check()
 	l.shared, l.aside, l.told = false, nil, nil

@@ -104,6 +104,22 @@ func TestTxBudget(t *testing.T) {
 }
 
 // An error of the server aborts the transaction as ever.
+// A transaction that is open when its connection is given back goes with it.
+func TestTxLeftOpen(t *testing.T) {
+	r := newRig(t)
+	ctx := dbguard.Budget(t.Context(), 1)
+	conn, err := r.Acquire(ctx)
+	require.NoError(t, err)
+	for _, text := range []string{"BEGIN", "DELETE FROM users WHERE id = 5"} {
+		_, err = conn.Exec(ctx, text)
+		require.NoError(t, err)
+	}
+	conn.Release()
+	_, err = r.Exec(ctx, deleteOne, 4)
+	require.NoError(t, err)
+	assert.Equal(t, 4, r.count("users"))
+}
+
 func TestTxAborted(t *testing.T) {
 	r := newRig(t)
 	ctx := atMost(t, 1)

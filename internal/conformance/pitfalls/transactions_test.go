@@ -5,6 +5,7 @@ package pitfalls
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -243,4 +244,29 @@ func begun(ctx context.Context, t *testing.T, s *stage.Stage) *sql.Tx {
 	_, err = tx.ExecContext(dbguard.AtMost(ctx, 1), oneRow)
 	require.NoError(t, err)
 	return tx
+}
+
+// What was open on a connection that is closed or lost is undone, and no budget pays
+// for it.
+func TestABudgetOfAConnectionThatIsGone(t *testing.T) {
+	const most = "DELETE FROM item WHERE id <= 8"
+	stage.Each(t, func(t *testing.T, s *stage.Stage) {
+		db := s.Open(t, s.DSN)
+		defer db.Close()
+		ctx := dbguard.Budget(t.Context(), 10)
+		for range 2 {
+			conn, err := db.Conn(t.Context())
+			require.NoError(t, err)
+			for _, text := range []string{"BEGIN", most} {
+				_, err = conn.ExecContext(ctx, text)
+				require.NoError(t, err, text)
+			}
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // database/sql closes it
+			_ = conn.Close()
+		}
+		_, err := s.DB.ExecContext(ctx, most)
+		require.NoError(t, err)
+		_, err = s.DB.ExecContext(ctx, "DELETE FROM item WHERE id <= 16")
+		require.ErrorIs(t, err, dbguard.OverBudget)
+	})
 }

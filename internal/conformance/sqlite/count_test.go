@@ -4,6 +4,7 @@ package sqlite
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -189,7 +190,44 @@ var counted = []struct {
 		}, "INSERT INTO item VALUES (100, 1)", 0,
 	},
 	{"rows of a full-text table", []string{"CREATE VIRTUAL TABLE ft USING fts (body)", "INSERT INTO ft VALUES ('a'), ('b'), ('c')"}, "DELETE FROM ft WHERE rowid <= 2", 2},
+	{"a row and its place in a full-text table", keptByRow, "DELETE FROM item WHERE id = 1", 2},
+	{"rows and their places in a full-text table", keptByRow, "DELETE FROM item WHERE id <= 3", 6},
+	{"a row and its text", keptByRow, "UPDATE item SET v = 5 WHERE id = 1", 2},
+	{"rows and their texts", keptByRow, "UPDATE item SET v = 5 WHERE id <= 3", 6},
+	{"a place that is taken and given anew", keptAnew, "UPDATE item SET v = 5 WHERE id = 1", 2},
+	{"a place that is replaced", []string{
+		keptByRow[0], keptByRow[1], "CREATE TRIGGER r AFTER UPDATE ON item BEGIN INSERT OR REPLACE INTO ft (rowid, body) VALUES (NEW.id, NEW.v); END",
+	}, "UPDATE item SET v = 5 WHERE id <= 2", 4},
+	{
+		"a cascade to rows that are in a full-text table", append(keptByRow[:2:2],
+			"CREATE TABLE post (id INTEGER PRIMARY KEY, r INT REFERENCES item ON DELETE CASCADE)",
+			"INSERT INTO post SELECT id, (id + 9) / 10 FROM item",
+			"CREATE TRIGGER d AFTER DELETE ON post BEGIN DELETE FROM ft WHERE rowid = OLD.id; END",
+		), "DELETE FROM item WHERE id = 1", 21,
+	},
+	{
+		"rows that a rectangle is kept of", []string{
+			"CREATE VIRTUAL TABLE box USING rtree (id, a, b)", "INSERT INTO box SELECT id, v, v + 1 FROM item",
+			"CREATE TRIGGER d AFTER DELETE ON item BEGIN DELETE FROM box WHERE id = OLD.id; END",
+			"CREATE TRIGGER u AFTER UPDATE ON item BEGIN UPDATE box SET a = NEW.v, b = NEW.v WHERE id = NEW.id; END",
+		}, "UPDATE item SET v = 5 WHERE id <= 3", 6,
+	},
 }
+
+// keptByRow and keptAnew are full-text tables that triggers keep, as SQLite's manual
+// has them.
+var (
+	keptByRow = []string{
+		"CREATE VIRTUAL TABLE ft USING fts (body)", "INSERT INTO ft (rowid, body) SELECT id, 'some words of ' || id FROM item",
+		"CREATE TRIGGER d BEFORE DELETE ON item BEGIN DELETE FROM ft WHERE rowid = OLD.id; END",
+		"CREATE TRIGGER u AFTER UPDATE ON item BEGIN UPDATE ft SET body = NEW.v WHERE rowid = OLD.rowid; END",
+	}
+	keptAnew = []string{
+		keptByRow[0], keptByRow[1],
+		"CREATE TRIGGER b BEFORE UPDATE ON item BEGIN DELETE FROM ft WHERE rowid = OLD.id; END",
+		"CREATE TRIGGER u AFTER UPDATE ON item BEGIN INSERT INTO ft (rowid, body) VALUES (NEW.id, NEW.v); END",
+	}
+)
 
 // fullText is the module for it that each driver is built with.
 var fullText = map[string]string{"sqlite": "fts5", "sqlite3": "fts4"}
@@ -231,6 +269,36 @@ func TestCount(t *testing.T) {
 				}, target.SQLite)
 			})
 		}
+	}
+}
+
+// What is behind a statement is bounded by what triggers name one by one, and by
+// nothing else: these change more rows than it seems.
+func TestIndexesOfWhichMoreGoes(t *testing.T) {
+	for name, setup := range map[string][]string{
+		"what matches":     {"CREATE TRIGGER x AFTER DELETE ON item BEGIN DELETE FROM ft WHERE ft MATCH 'words'; END"},
+		"rows below one":   {"CREATE TRIGGER x AFTER DELETE ON item BEGIN DELETE FROM ft WHERE rowid > OLD.id; END"},
+		"another column":   {"CREATE TRIGGER x AFTER DELETE ON item BEGIN DELETE FROM ft WHERE other = OLD.v; END"},
+		"of another table": {"CREATE TRIGGER x AFTER DELETE ON item BEGIN DELETE FROM ft WHERE rowid = OLD.id; UPDATE tally SET n = 1; UPDATE counts SET n = 5; END"},
+		"rows that stay": {
+			"CREATE TRIGGER x BEFORE DELETE ON item BEGIN DELETE FROM ft WHERE rowid = OLD.id; SELECT RAISE(IGNORE); END",
+			"INSERT INTO item VALUES (-1, 0), (-2, 0)", "INSERT INTO ft (rowid, body, other) VALUES (-1, '', 0), (-2, '', 0)",
+		},
+		"by way of a log": {
+			"CREATE TRIGGER x AFTER DELETE ON item BEGIN DELETE FROM ft WHERE rowid = OLD.id; INSERT INTO log VALUES ('a', 1); END",
+			"CREATE TRIGGER y AFTER INSERT ON log BEGIN DELETE FROM ft WHERE rowid < 10; END",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stage.Each(t, func(t *testing.T, s *stage.Stage) {
+				for _, text := range slices.Concat(common, []string{"CREATE VIRTUAL TABLE ft USING fts (body, other)", "INSERT INTO ft (rowid, body, other) SELECT id, 'words', 0 FROM item"}, setup) {
+					s.Exec(t, strings.Replace(text, "USING fts", "USING "+fullText[s.Driver], 1))
+				}
+				before := s.Int(t, "SELECT count(*) FROM ft")
+				require.ErrorIs(t, send(dbguard.AtMost(t.Context(), 2), s, false, "DELETE FROM item WHERE id <= 1"), dbguard.OverLimit)
+				assert.Equal(t, before, s.Int(t, "SELECT count(*) FROM ft"))
+			}, target.SQLite)
+		})
 	}
 }
 

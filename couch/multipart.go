@@ -1,0 +1,74 @@
+package couch
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"regexp"
+	"strings"
+)
+
+// partsOf cuts a multipart body; nil, if it is none.
+func partsOf(src io.Reader, types []string) (*multipart.Reader, error) {
+	if len(types) == 0 || !strings.Contains(strings.ToLower(types[0]), "multipart/") {
+		return nil, nil
+	}
+	media, params, err := mime.ParseMediaType(types[0])
+	switch {
+	case err != nil:
+		return nil, err
+	// CouchDB compares as it is written, and takes anything else for JSON.
+	case len(types) > 1, media != "multipart/related", !strings.HasPrefix(types[0], "multipart/related;"), params["boundary"] == "":
+		return nil, fmt.Errorf("its type is %s", strings.Join(types, ", "))
+	}
+	return multipart.NewReader(src, params["boundary"]), nil
+}
+
+// firstPart is the document in a multipart body: the first part. The attachments
+// follow.
+func firstPart(parts *multipart.Reader) (io.Reader, error) {
+	part, err := parts.NextRawPart()
+	if err != nil {
+		return nil, err
+	}
+	if v := part.Header.Get("Content-Encoding"); v != "" {
+		return nil, fmt.Errorf("the encoding of its first part is %s", v)
+	}
+	return part, nil
+}
+
+// errOtherDocument is that a part behind the first looks like a document.
+var errOtherDocument = errors.New("a part of it that has no filename may take its document's place")
+
+// named is a Content-Disposition whose filename every server reads.
+var named = regexp.MustCompile(`(?i)^[^"]*;[ \t]*filename="[^"\\]+"[ \t]*$`)
+
+// readOthers makes sure of the parts behind the first. To PouchDB those without a
+// filename are documents, too, of which the last one counts.
+func (r *reader) readOthers(parts *multipart.Reader) error {
+	for {
+		part, err := parts.NextRawPart()
+		switch {
+		case err == io.EOF: //nolint:errorlint // it is returned as it is
+			return nil
+		case err != nil:
+			return err
+		}
+		if v := part.Header["Content-Disposition"]; len(v) == 1 && named.MatchString(v[0]) {
+			continue
+		}
+		if v := strings.ToLower(part.Header.Get("Content-Transfer-Encoding")); v != "" && v != "binary" && v != "7bit" && v != "8bit" {
+			return errOtherDocument
+		}
+		r.reset(part)
+		if r.next() != '{' {
+			continue // none is anything else
+		}
+		r.back()
+		if e, err := r.entry(true); err != nil || e.id != "" || e.rev || e.deleted {
+			return errOtherDocument
+		}
+	}
+}

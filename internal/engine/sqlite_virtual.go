@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// A full-text or spatial index that triggers keep is a virtual table, and
+// total_changes() counts what it writes to tables of its own, too. Where all that is
+// behind a statement is new rows, rows that go from tables, whose sizes tell, and rows
+// of such indexes that triggers name one by one, there are no more than those.
+
+// indexModules are the modules whose tables write to none but their own.
+var indexModules = []string{"fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly"}
+
+// behind is what bounds the rows behind a statement.
+type behind struct {
+	known bool
+	sized []mark           // the tables that rows go from, and to which nothing else happens
+	own   int64            // how many rows of indexes go or change with one row of the statement's table at most
+	takes map[string]int64 // the same by table
+}
+
+// moduleOf is the module in CREATE VIRTUAL TABLE … USING module, in lower case.
+func moduleOf(text string) string {
+	t := &sqlscan.Text{Source: text, Dialect: sqlscan.SQLite, Mode: sqlscan.SQLite.DefaultMode()}
+	using := false
+	for tok := range tokens(t, 0, int32(len(text))) {
+		if using {
+			return fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
+		}
+		using = tok.Kind == sqlscan.Word && strings.EqualFold(text[tok.Pos:tok.End], "USING")
+	}
+	return ""
+}
+
+// boundBehind finds out what is behind, if there is an index.
+func (c *sqliteCounter) boundBehind(ctx context.Context, p *litePlan) error {
+	sc := p.schema
+	if !p.reach.indexes(sc) || p.reach.onlyAdds() || !c.firesOnce(p) {
+		return nil
+	}
+	b := behind{known: true, takes: map[string]int64{}}
+	from := []string{p.table}
+	for name, e := range p.reach.at {
+		homes := sc.homes[name]
+		switch {
+		case sc.modules[name] != "":
+			if len(homes) != 1 || homes[0] != "main" || !slices.Contains(indexModules, sc.modules[name]) {
+				return nil
+			}
+		case e.kinds == rowsRemoved && len(homes) == 1:
+			b.sized = append(b.sized, mark{table: name, homes: homes[0]})
+			from = append(from, name)
+		case e.kinds&^rowsAdded != 0 || len(sc.triggers[name]) > 0:
+			return nil
+		}
+	}
+	for _, name := range from {
+		on := rowsRemoved
+		if name == p.table {
+			on = p.own
+		}
+		n, err := c.takesAlong(ctx, p, name, on)
+		if n < 0 || err != nil {
+			return err
+		}
+		b.takes[name] = n
+	}
+	b.own = b.takes[p.table]
+	slices.SortFunc(b.sized, func(a, b mark) int { return strings.Compare(a.table, b.table) })
+	p.marks = slices.DeleteFunc(p.marks, func(m mark) bool { return sc.modules[m.table] != "" })
+	p.behind = b
+	return nil
+}
+
+// indexes reports that virtual tables are reached.
+func (r *reach) indexes(sc *liteSchema) bool {
+	for name := range r.at {
+		if sc.modules[name] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// firesOnce reports that the triggers of the statement's table fire for the rows that
+// changes() tells, and for no others.
+func (c *sqliteCounter) firesOnce(p *litePlan) bool {
+	sc, homes := p.schema, p.schema.homes[p.table]
+	plain := len(homes) == 1 && !sc.views[p.table] && sc.modules[p.table] == "" && p.reach.at[p.table] == nil
+	simple := p.own == rowsAdded && !c.upserts || p.own == rowsChanged || p.own == rowsRemoved
+	return plain && simple && !p.reach.dark && !p.reach.skip && !sc.ignores[p.table] && !containsFold(c.f.callers, "ignore")
+}
+
+// takesAlong is how many rows of indexes the triggers of a table delete or change for
+// one of its rows at most, to which that happens; -1: there is no telling.
+func (c *sqliteCounter) takesAlong(ctx context.Context, p *litePlan, table string, on effect) (n int64, err error) {
+	for i := range p.schema.triggers[table] {
+		tr := &p.schema.triggers[table][i]
+		for _, a := range tr.acts {
+			if tr.on&on == 0 || p.schema.modules[a.table] == "" || a.kind == rowsAdded && p.reach.of(a.table)&rowsReplaced == 0 {
+				continue
+			}
+			most := a.most
+			if a.by != "" {
+				names, err := c.q.rowNames(ctx, p.schema, a.table)
+				if err != nil {
+					return -1, err
+				}
+				if most = 0; slices.Contains(names, a.by) {
+					most = 1
+				}
+			}
+			if most <= 0 {
+				return -1, nil
+			}
+			n += most
+		}
+	}
+	return n, nil
+}
+
+// rowNames are the names of what tells the rows of an index apart.
+func (q *sqlite) rowNames(ctx context.Context, sc *liteSchema, table string) ([]string, error) {
+	names, module, first := slices.Clone(rowNumbers), sc.modules[table], true
+	err := q.conn.Query(ctx, "SELECT name, hidden FROM pragma_table_xinfo("+quoteString(sqlscan.SQLite, table)+", 'main') ORDER BY cid", func(v []any) error {
+		name := fold(asText(v[0]))
+		names = slices.DeleteFunc(names, func(n string) bool { return n == name })
+		if first && (module == "rtree" || module == "rtree_i32") || name == "docid" && asText(v[1]) == "1" {
+			names = append(names, name)
+		}
+		first = false
+		return nil
+	})
+	return names, err
+}
+
+// rowNamed is the column in a condition that is column = OLD.x or NEW.x; "", if it is
+// any other.
+func rowNamed(t *sqlscan.Text, x *target) (column string) {
+	var parts []string
+	for tok := range tokens(t, x.op.Where.Start, x.op.Where.End) {
+		text := t.Source[tok.Pos:tok.End]
+		if tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent {
+			text = fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
+		}
+		parts = append(parts, text)
+	}
+	if len(parts) != 5 || parts[1] != "=" || parts[2] != "old" && parts[2] != "new" || parts[3] != "." {
+		return ""
+	}
+	return parts[0]
+}
+
+// atMost is how many rows there are behind the statement at most, given how many it
+// has changed itself, and the sizes of tables before and after.
+func (b *behind) atMost(direct int64, before, after []int64) int64 {
+	if !b.known {
+		return math.MaxInt64
+	}
+	n := direct * b.own
+	for i, m := range b.sized {
+		lost := before[i] - after[i]
+		n += lost + lost*b.takes[m.table]
+	}
+	return n
+}
