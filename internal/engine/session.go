@@ -46,6 +46,7 @@ type Session struct {
 	modes modes
 
 	hidden   *hiddenCode // nil: not asked
+	renamed  int         // texts that may have prepared something under any name
 	reshaped bool        // the transaction has changed structure
 	steered  bool        // and maybe a mode
 
@@ -278,6 +279,7 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 	if changesMode(t) {
 		s.steer()
 	}
+	s.rename(t)
 	return t, s.backend.heed(ctx, t, s.form)
 }
 

@@ -58,6 +58,7 @@ func (l *link) survey(ctx context.Context, b *pgx.Batch, begins bool) (need engi
 	if l.shared {
 		l.session.RawTouched()
 	}
+	renamed := l.session.Renamed()
 	for i, q := range b.QueuedQueries {
 		if begins && i == 0 {
 			continue
@@ -76,6 +77,9 @@ func (l *link) survey(ctx context.Context, b *pgx.Batch, begins bool) (need engi
 		case nature == engine.Guarded && need == engine.Plain:
 			need = engine.Guarded
 		}
+	}
+	if l.session.Renamed() != renamed {
+		need = engine.Control // what a name stands for is known when its turn comes
 	}
 	return need, nil
 }

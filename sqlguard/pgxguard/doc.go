@@ -66,6 +66,10 @@
 // in its configuration sees all that is sent there and vetoes, with the same
 // errors, what nobody would count: it returns a context that is done already,
 // and the connection lives on. Reads pass, and structure passes with its grant.
+// That holds for the pgx.LargeObjects of a transaction, too: reading them passes, while
+// Write, Truncate and Unlink need dbguard.Opaque in the context that opened the object.
+// SELECT lo_put($1, $2, $3) on the transaction itself has its pages counted.
+//
 // Rows are deleted and changed there only with dbguard.Opaque; without it functions
 // that may write are refused, and INSERTs into tables with triggers or rules, of
 // which the server is asked each time, or once in a transaction. Of a veto,
@@ -79,7 +83,7 @@
 // What goes below pgx: PgConn().Exec and its kin, and pgconn's own hooks
 // (AfterConnect, ValidateConnect). Where nobody vouches for a call, a rewriter
 // of the user's own is asked twice, once to judge: one that answers differently
-// the second time is not seen. Large objects, which are no rows.
+// the second time is not seen.
 //
 // database/sql over such a pool (stdlib.OpenDBFromPool) takes a veto for a broken
 // connection: use package sqlguard there.

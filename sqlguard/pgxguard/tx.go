@@ -136,7 +136,9 @@ func (t *tx) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDe
 	return t.base.Prepare(ctx, name, sql)
 }
 
-// LargeObjects are pgx's.
+// LargeObjects are pgx's, which work on pgx's own transaction: what they write,
+// truncate and unlink is refused, because nobody counts it, unless dbguard.Opaque is
+// granted in the context that the object is opened with.
 func (t *tx) LargeObjects() pgx.LargeObjects { return t.base.LargeObjects() }
 
 // Conn is the bare connection: what is done with it is judged by the tracer.
