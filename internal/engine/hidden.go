@@ -129,6 +129,7 @@ func (s *Session) restructured(t *sqlscan.Text) {
 		}
 	}
 	if forget {
+		s.shifted++
 		s.forgetHidden()
 	}
 }

@@ -15,6 +15,9 @@ func (s *Session) rename(t *sqlscan.Text) {
 	if s.dialect != sqlscan.PostgreSQL {
 		return
 	}
+	if shifts(t) {
+		s.shifted++
+	}
 	for i := range t.Ops {
 		if k := t.Ops[i].Kind; k == sqlscan.Prepare || k == sqlscan.Opaque {
 			s.renamed++

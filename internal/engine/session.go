@@ -47,6 +47,8 @@ type Session struct {
 
 	hidden   *hiddenCode // nil: not asked
 	renamed  int         // texts that may have prepared something under any name
+	shifted  int         // texts after which others may run what they did not
+	unsent   bool        // such a text is still to be sent before the one that is judged
 	reshaped bool        // the transaction has changed structure
 	steered  bool        // and maybe a mode
 
@@ -217,7 +219,7 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := s.shut(ctx, t); err != nil || !calls && !code && blank(t) {
+	if err := s.shut(ctx, t); err != nil || !calls && !code && !s.unsent && blank(t) {
 		s.toldRead(text)
 		return nil, nil, err
 	}
@@ -226,7 +228,7 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	}
 	st := s.understand(t)
 	s.restructured(t)
-	if st.calls = calls; calls {
+	if st.calls = calls || s.unsent && runs(t) && !structural(t); st.calls {
 		st.ask(t)
 	}
 	if err := s.consider(ctx, t, st, code); err != nil {

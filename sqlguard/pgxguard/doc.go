@@ -53,8 +53,9 @@
 // one that ends with BatchResults.Close as the batch's own implicit one does. That
 // costs round trips: as many as without a batch. What is run one by one is prepared
 // one by one, too, so that an error which pgx would have found before the first
-// statement is found at its own. A Budget, and a batch that itself begins or ends
-// transactions, have a batch run so.
+// statement is found at its own. A Budget has a batch run so, and a batch that
+// itself begins or ends transactions, or that creates a function, view or trigger,
+// sets the search_path or prepares a name before its last statement.
 //
 // Either way an error or a refusal undoes the whole batch outside of a transaction;
 // inside one a refusal undoes its statement alone, the rest of the batch does not

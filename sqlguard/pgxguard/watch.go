@@ -34,10 +34,11 @@ func (l *link) watch(ctx context.Context, takes options, queries ...pgx.QueuedQu
 		return nil
 	}
 	var w *watch
-	renamed := l.session.Renamed()
-	defer func() { l.statements.unsent = false }()
+	renamed, shifted := l.session.Renamed(), l.session.Shifted()
+	defer func() { l.statements.unsent = false; l.session.Unsent(false) }()
 	for i, q := range queries {
 		l.statements.unsent = l.session.Renamed() != renamed
+		l.session.Unsent(l.session.Shifted() != shifted)
 		flight, err := l.judge(ctx, takes, q)
 		if flight == nil && err == nil {
 			continue
