@@ -83,7 +83,12 @@ func (t *tx) end(ctx context.Context, do func(context.Context) error, commits bo
 			err = t.link.aside
 		}
 	}
-	if !errors.Is(err, pgx.ErrTxClosed) {
+	switch {
+	case errors.Is(err, pgx.ErrTxClosed):
+	case commits && pgconn.SafeToRetry(err): // it was not sent; pgx has closed the connection
+		_ = t.link.session.TxEnded(context.WithoutCancel(ctx), false, nil) // err says why
+		t.link.check()
+	default:
 		err = t.link.session.TxEnded(context.WithoutCancel(ctx), commits, err)
 		t.link.check()
 	}

@@ -1,6 +1,7 @@
 package pgxguard_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"testing"
@@ -199,4 +200,22 @@ func TestTxDeferredTrigger(t *testing.T) {
 	assert.Equal(t, 2, r.count("log"))
 	require.NoError(t, run(3))
 	assert.Equal(t, 0, r.count("log"))
+}
+
+// A COMMIT that was given up before it was sent is not in doubt.
+func TestTxCommitUnsent(t *testing.T) {
+	r := newRig(t)
+	budget := dbguard.Budget(t.Context(), 1)
+	ctx, cancel := context.WithCancel(budget)
+	tx, err := r.Begin(ctx)
+	require.NoError(t, err)
+	_, err = tx.Exec(ctx, dropFive)
+	require.NoError(t, err)
+	cancel()
+	err = tx.Commit(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, dbguard.Unconfirmed)
+	_, err = r.Exec(budget, dropFour)
+	require.NoError(t, err, "the budget was given back")
+	assert.Equal(t, 4, r.count("users"))
 }
