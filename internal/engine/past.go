@@ -99,6 +99,9 @@ func (s *Session) Past(ctx context.Context, text string) (*Flight, error) {
 	case err != nil || st == nil:
 		return nil, err
 	case op == nil:
+		if err := s.ends(ctx, st); err != nil {
+			return nil, err
+		}
 		f := s.follow(ctx, st)
 		s.flight = nil
 		return f, nil
@@ -110,6 +113,9 @@ func (s *Session) Past(ctx context.Context, text string) (*Flight, error) {
 	f.blind = true
 	if err := op.Uncountable(pastNote); err != nil {
 		return nil, f.refused(ctx, err)
+	}
+	if p, ok := s.backend.(*postgres); ok && s.tx == txCaller {
+		p.later.free = true // it may have put off something, too
 	}
 	return f, nil
 }

@@ -187,10 +187,7 @@ func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight,
 	case err != nil || st == nil:
 		return nil, err
 	case op == nil:
-		if err := s.endsTx(ctx, st); err != nil {
-			return nil, err
-		}
-		if err := s.firesNow(ctx); err != nil {
+		if err := s.ends(ctx, st); err != nil {
 			return nil, err
 		}
 		return s.follow(ctx, st), nil

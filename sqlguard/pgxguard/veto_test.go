@@ -288,3 +288,44 @@ func TestTracerOfBeforeConnect(t *testing.T) {
 	require.ErrorIs(t, err, dbguard.Uncountable)
 	assert.Len(t, tr.told, 2)
 }
+
+// What guarded statements have put off to the COMMIT is counted before one that is
+// sent past the handles, too.
+func TestVetoOfDeferred(t *testing.T) {
+	ends := map[string]func(ctx context.Context, tx pgx.Tx) error{
+		"Commit": func(ctx context.Context, tx pgx.Tx) error { return tx.Commit(ctx) },
+		"text":   func(ctx context.Context, tx pgx.Tx) error { _, err := tx.Exec(ctx, "COMMIT"); return err },
+		"batch": func(ctx context.Context, tx pgx.Tx) error {
+			return tx.Conn().SendBatch(ctx, batch("SELECT 1", "END")).Close()
+		},
+		"at once": func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE")
+			return err
+		},
+	}
+	for name, end := range ends {
+		r := newRig(t)
+		_, err := r.bare.Exec(t.Context(), `CREATE TABLE late (id int);
+			CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM posts; RETURN NULL; END';
+			CREATE CONSTRAINT TRIGGER t AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f()`)
+		require.NoError(t, err)
+		for _, bound := range []int64{0, 7} {
+			c, err := r.Acquire(t.Context())
+			require.NoError(t, err)
+			tx, err := c.Conn().Begin(t.Context())
+			require.NoError(t, err)
+			_, err = c.Exec(atMost(t, bound), "INSERT INTO late VALUES (1)")
+			require.NoError(t, err)
+			err = end(t.Context(), tx)
+			if bound == 0 {
+				require.ErrorIs(t, err, dbguard.OverLimit, name)
+				_ = tx.Rollback(t.Context())
+			} else {
+				require.NoError(t, err, name)
+				_ = tx.Commit(t.Context())
+			}
+			c.Release()
+			assert.Equal(t, 7-int(bound), r.count("posts"), name)
+		}
+	}
+}
