@@ -81,8 +81,11 @@
 //
 // # What the guard does not see
 //
-// What goes below pgx: PgConn().Exec and its kin, and pgconn's own hooks
-// (AfterConnect, ValidateConnect). Where nobody vouches for a call, a rewriter
+// What goes below pgx, through a *pgconn.PgConn: Exec, ExecParams, ExecPrepared,
+// ExecStatement, ExecBatch, StartPipeline, CopyFrom, CopyTo, its Frontend and its Conn,
+// and pgconn's own hooks (AfterConnect, ValidateConnect). Everything of a *pgx.Conn is
+// seen, in the hooks of the pool, after Hijack and on connections made of the pool's
+// configuration, too. Where nobody vouches for a call, a rewriter
 // of the user's own is asked twice, once to judge: one that answers differently
 // the second time is not seen.
 //

@@ -204,32 +204,6 @@ func TestVetoOfHandedOutConn(t *testing.T) {
 	assert.Equal(t, 4, r.count("users"))
 }
 
-// What is done below pgx is not seen. Neither is it taken for the caller's: the
-// counters of the server hold it, and the next statement is not charged for it.
-func TestBelowPgx(t *testing.T) {
-	r := newRig(t)
-	ctx := atMost(t, 1)
-	c, err := r.Acquire(ctx)
-	require.NoError(t, err)
-	defer c.Release()
-	raw := c.Conn().PgConn()
-	_, err = c.Exec(ctx, deleteOne, 1)
-	require.NoError(t, err)
-	_, err = raw.Exec(ctx, "UPDATE posts SET author = 3").ReadAll()
-	require.NoError(t, err)
-	_, err = c.Exec(ctx, deleteOne, 5)
-	require.NoError(t, err)
-	_, err = raw.Exec(ctx, "BEGIN; UPDATE posts SET author = 4").ReadAll()
-	require.NoError(t, err)
-	_, err = c.Exec(ctx, deleteOne, 3)
-	require.NoError(t, err)
-	_, err = c.Exec(ctx, "DELETE FROM users")
-	require.ErrorIs(t, err, dbguard.ErrRefused)
-	_, err = raw.Exec(ctx, "ROLLBACK").ReadAll()
-	require.NoError(t, err)
-	assert.Equal(t, 3, r.count("users"), "the transaction was the caller's to end")
-}
-
 // tracing writes down what it is told of.
 type tracing struct{ told []string }
 
