@@ -47,6 +47,9 @@ func (s *Session) callsOut(ctx context.Context, t *sqlscan.Text) (calls bool, er
 	if !calls && s.hidden != nil && t.IsRead() && !changesMode(t) {
 		s.reads.add(t.Source)
 	}
+	if calls {
+		s.renamed++
+	}
 	return !s.guard.Observing() && b.runsNow(t, calls), nil
 }
 

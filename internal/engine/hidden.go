@@ -143,6 +143,7 @@ func (s *Session) restructured(t *sqlscan.Text) {
 		}
 	}
 	if forget {
+		s.shifted++
 		s.forgetHidden()
 	}
 }

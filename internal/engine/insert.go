@@ -83,7 +83,7 @@ func (s *Session) additions(ctx context.Context, t *sqlscan.Text, st *statement)
 		fallthrough
 	case s.manner == pastDoor:
 		stirs, err := b.stirs(ctx, t, st)
-		if stirs || err != nil {
+		if stirs = stirs || shifts(t); stirs || err != nil {
 			st.uncounted(note)
 			return err
 		}

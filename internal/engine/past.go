@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
@@ -51,6 +53,30 @@ func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
 	return Plain, s.shut(ctx, t)
 }
 
+// Shifted counts the texts after which others may run what they did not when they were
+// judged, as those that create a function or a trigger. A door that sends several at
+// once has each behind such a text judged when its turn comes, or tells Unsent.
+func (s *Session) Shifted() int { return s.shifted }
+
+// Unsent tells that such a text is still to be sent before those that are judged now:
+// what they run is not known.
+func (s *Session) Unsent(is bool) { s.unsent = is }
+
+// shifts reports a text that may have a table's name or what stands behind it be
+// another: what its INSERTs set off cannot be looked up before.
+func shifts(t *sqlscan.Text) bool {
+	if t.Dialect != sqlscan.PostgreSQL || !t.Calls && !structural(t) && !slices.ContainsFunc(t.Ops, steers) {
+		return false
+	}
+	for tok := range tokens(t, 0, int32(len(t.Source))) {
+		switch strings.ToLower(strings.Trim(t.Source[tok.Pos:tok.End], `'"`)) {
+		case "trigger", "rule", "search_path", "schema", "rename", "inherit", "attach":
+			return true
+		}
+	}
+	return false
+}
+
 // blank reports that there is nothing in the text to judge.
 func blank(t *sqlscan.Text) bool {
 	return t.IsRead() || t.Statements == 0 && len(t.Ops) == 0
@@ -73,6 +99,9 @@ func (s *Session) Past(ctx context.Context, text string) (*Flight, error) {
 	case err != nil || st == nil:
 		return nil, err
 	case op == nil:
+		if err := s.ends(ctx, st); err != nil {
+			return nil, err
+		}
 		f := s.follow(ctx, st)
 		s.flight = nil
 		return f, nil
@@ -84,6 +113,9 @@ func (s *Session) Past(ctx context.Context, text string) (*Flight, error) {
 	f.blind = true
 	if err := op.Uncountable(pastNote); err != nil {
 		return nil, f.refused(ctx, err)
+	}
+	if p, ok := s.backend.(*postgres); ok && s.tx == txCaller {
+		p.later.free = true // it may have put off something, too
 	}
 	return f, nil
 }

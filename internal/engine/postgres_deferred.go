@@ -122,6 +122,14 @@ func isImmediate(t *sqlscan.Text) bool {
 	return t.Statements == 1 && last == "immediate"
 }
 
+// ends has done and counted what a text has done that was put off.
+func (s *Session) ends(ctx context.Context, st *statement) error {
+	if err := s.endsTx(ctx, st); err != nil {
+		return err
+	}
+	return s.firesNow(ctx)
+}
+
 // endsTx is Committing for a COMMIT that the caller sends as a text.
 func (s *Session) endsTx(ctx context.Context, st *statement) error {
 	if s.dialect != sqlscan.PostgreSQL || len(st.kinds) != 1 || st.kinds[0] != sqlscan.Commit { // which may begin another one at once

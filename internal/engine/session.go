@@ -46,6 +46,9 @@ type Session struct {
 	modes modes
 
 	hidden   *hiddenCode // nil: not asked
+	renamed  int         // texts that may have prepared something under any name
+	shifted  int         // texts after which others may run what they did not
+	unsent   bool        // such a text is still to be sent before the one that is judged
 	reshaped bool        // the transaction has changed structure
 	steered  bool        // and maybe a mode
 
@@ -185,10 +188,7 @@ func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight,
 	case err != nil || st == nil:
 		return nil, err
 	case op == nil:
-		if err := s.endsTx(ctx, st); err != nil {
-			return nil, err
-		}
-		if err := s.firesNow(ctx); err != nil {
+		if err := s.ends(ctx, st); err != nil {
 			return nil, err
 		}
 		return s.follow(ctx, st), nil
@@ -217,7 +217,7 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := s.shut(ctx, t); err != nil || !calls && !code && blank(t) {
+	if err := s.shut(ctx, t); err != nil || !calls && !code && !s.unsent && blank(t) {
 		s.toldRead(text)
 		return nil, nil, err
 	}
@@ -226,7 +226,7 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	}
 	st := s.understand(t)
 	s.restructured(t)
-	if st.calls = calls; calls {
+	if st.calls = calls || s.unsent && runs(t) && !structural(t); st.calls {
 		st.ask(t)
 	}
 	if err := s.consider(ctx, t, st, code); err != nil {
@@ -279,6 +279,7 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 	if changesMode(t) {
 		s.steer()
 	}
+	s.rename(t)
 	return t, s.backend.heed(ctx, t, s.form)
 }
 

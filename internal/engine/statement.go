@@ -138,8 +138,11 @@ func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.
 		return endsData(t, op)
 	}
 	switch op.Kind {
+	case sqlscan.Prepare:
+		st.elsewhere = s.dialect == sqlscan.PostgreSQL && isDrivers(t.Name(op.Object))
+		return dbguard.Run, st.elsewhere
 	case sqlscan.Read, sqlscan.Insert, sqlscan.Define, sqlscan.Session, sqlscan.Maintain,
-		sqlscan.Prepare, sqlscan.Savepoint, sqlscan.RollbackTo:
+		sqlscan.Savepoint, sqlscan.RollbackTo:
 		return 0, false
 	case sqlscan.Begin, sqlscan.Commit, sqlscan.Rollback, sqlscan.Release:
 		return dbguard.EndTransaction, st.endsTransaction(s, op)

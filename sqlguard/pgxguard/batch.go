@@ -30,11 +30,11 @@ func (l *link) sendBatch(ctx context.Context, on batcher, b *pgx.Batch, pooled *
 	if begins && opened {
 		return on.SendBatch(ctx, b) // pgx refuses it
 	}
-	need, err := l.survey(ctx, b, begins)
+	need, apart, err := l.survey(ctx, b, begins)
 	switch {
 	case err != nil:
 		return l.sent(pgx.FailedBatchResults(b, err), pooled)
-	case need == engine.Plain:
+	case need == engine.Plain && !apart:
 		var results pgx.BatchResults
 		l.vouch(func() { results = on.SendBatch(ctx, b) })
 		return l.sent(results, pooled)
@@ -43,41 +43,44 @@ func (l *link) sendBatch(ctx context.Context, on batcher, b *pgx.Batch, pooled *
 	if begins {
 		return r.begin(on, b)
 	}
-	if need == engine.Guarded && r.convoy(b) {
+	if need == engine.Guarded && !apart && r.convoy(b) {
 		return r
 	}
-	if need == engine.Guarded && l.conn.PgConn().TxStatus() == 'I' {
+	if need != engine.Control && l.conn.PgConn().TxStatus() == 'I' {
 		r.open()
 	}
 	return r
 }
 
 // survey finds out what the texts of a batch need: the most that one does, but
-// that a text which moves the transaction decides over all others.
-func (l *link) survey(ctx context.Context, b *pgx.Batch, begins bool) (need engine.Nature, err error) {
+// that a text which moves the transaction decides over all others. apart says that
+// one has others do what they did not: each is judged when its turn comes.
+func (l *link) survey(ctx context.Context, b *pgx.Batch, begins bool) (need engine.Nature, apart bool, err error) {
 	if l.shared {
 		l.session.RawTouched()
 	}
+	renamed, shifted := l.session.Renamed(), l.session.Shifted()
 	for i, q := range b.QueuedQueries {
 		if begins && i == 0 {
 			continue
 		}
+		apart = apart || l.session.Renamed() != renamed || l.session.Shifted() != shifted
 		r, err := l.read(ctx, ofBatch, q.SQL, q.Arguments)
 		if err != nil {
-			return need, err
+			return need, apart, err
 		}
 		q.Arguments = r.args
 		nature, err := l.session.Nature(ctx, r.text)
 		switch {
 		case err != nil:
-			return need, err
+			return need, apart, err
 		case nature == engine.Control:
 			need = engine.Control
 		case nature == engine.Guarded && need == engine.Plain:
 			need = engine.Guarded
 		}
 	}
-	return need, nil
+	return need, apart, nil
 }
 
 // sent are the results of a batch that went as it was.

@@ -53,8 +53,9 @@
 // one that ends with BatchResults.Close as the batch's own implicit one does. That
 // costs round trips: as many as without a batch. What is run one by one is prepared
 // one by one, too, so that an error which pgx would have found before the first
-// statement is found at its own. A Budget, and a batch that itself begins or ends
-// transactions, have a batch run so.
+// statement is found at its own. A Budget has a batch run so, and a batch that
+// itself begins or ends transactions, or that creates a function, view or trigger,
+// sets the search_path or prepares a name before its last statement.
 //
 // Either way an error or a refusal undoes the whole batch outside of a transaction;
 // inside one a refusal undoes its statement alone, the rest of the batch does not
@@ -66,6 +67,10 @@
 // in its configuration sees all that is sent there and vetoes, with the same
 // errors, what nobody would count: it returns a context that is done already,
 // and the connection lives on. Reads pass, and structure passes with its grant.
+// That holds for the pgx.LargeObjects of a transaction, too: reading them passes, while
+// Write, Truncate and Unlink need dbguard.Opaque in the context that opened the object.
+// SELECT lo_put($1, $2, $3) on the transaction itself has its pages counted.
+//
 // Rows are deleted and changed there only with dbguard.Opaque; without it functions
 // that may write are refused, and INSERTs into tables with triggers or rules, of
 // which the server is asked each time, or once in a transaction. Of a veto,
@@ -76,10 +81,13 @@
 //
 // # What the guard does not see
 //
-// What goes below pgx: PgConn().Exec and its kin, and pgconn's own hooks
-// (AfterConnect, ValidateConnect). Where nobody vouches for a call, a rewriter
+// What goes below pgx, through a *pgconn.PgConn: Exec, ExecParams, ExecPrepared,
+// ExecStatement, ExecBatch, StartPipeline, CopyFrom, CopyTo, its Frontend and its Conn,
+// and pgconn's own hooks (AfterConnect, ValidateConnect). Everything of a *pgx.Conn is
+// seen, in the hooks of the pool, after Hijack and on connections made of the pool's
+// configuration, too. Where nobody vouches for a call, a rewriter
 // of the user's own is asked twice, once to judge: one that answers differently
-// the second time is not seen. Large objects, which are no rows.
+// the second time is not seen.
 //
 // database/sql over such a pool (stdlib.OpenDBFromPool) takes a veto for a broken
 // connection: use package sqlguard there.

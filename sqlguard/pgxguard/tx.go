@@ -83,7 +83,12 @@ func (t *tx) end(ctx context.Context, do func(context.Context) error, commits bo
 			err = t.link.aside
 		}
 	}
-	if !errors.Is(err, pgx.ErrTxClosed) {
+	switch {
+	case errors.Is(err, pgx.ErrTxClosed):
+	case commits && pgconn.SafeToRetry(err): // it was not sent; pgx has closed the connection
+		_ = t.link.session.TxEnded(context.WithoutCancel(ctx), false, nil) // err says why
+		t.link.check()
+	default:
 		err = t.link.session.TxEnded(context.WithoutCancel(ctx), commits, err)
 		t.link.check()
 	}
@@ -136,7 +141,9 @@ func (t *tx) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDe
 	return t.base.Prepare(ctx, name, sql)
 }
 
-// LargeObjects are pgx's.
+// LargeObjects are pgx's, which work on pgx's own transaction: what they write,
+// truncate and unlink is refused, because nobody counts it, unless dbguard.Opaque is
+// granted in the context that the object is opened with.
 func (t *tx) LargeObjects() pgx.LargeObjects { return t.base.LargeObjects() }
 
 // Conn is the bare connection: what is done with it is judged by the tracer.

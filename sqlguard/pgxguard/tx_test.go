@@ -1,6 +1,7 @@
 package pgxguard_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"testing"
@@ -153,27 +154,48 @@ func TestTxOwnWords(t *testing.T) {
 	require.NoError(t, r.Ping(ctx))
 }
 
+// What nobody counts needs a grant; a bound does not help.
 func TestLargeObjects(t *testing.T) {
 	r := newRig(t)
-	require.NoError(t, pgx.BeginFunc(t.Context(), r, func(tx pgx.Tx) error {
+	granted := dbguard.Allow(t.Context(), "it keeps its files there", dbguard.Opaque())
+	var oid uint32
+	require.NoError(t, pgx.BeginFunc(granted, r, func(tx pgx.Tx) (err error) {
 		objects := tx.LargeObjects()
-		oid, err := objects.Create(t.Context(), 0)
+		oid, err = objects.Create(granted, 0)
 		require.NoError(t, err)
-		o, err := objects.Open(t.Context(), oid, pgx.LargeObjectModeWrite|pgx.LargeObjectModeRead)
+		o, err := objects.Open(granted, oid, pgx.LargeObjectModeWrite|pgx.LargeObjectModeRead)
 		require.NoError(t, err)
 		_, err = o.Write([]byte("large"))
 		require.NoError(t, err)
+		require.NoError(t, o.Truncate(3))
+		return o.Close()
+	}))
+	require.NoError(t, pgx.BeginFunc(t.Context(), r, func(tx pgx.Tx) error {
+		objects := tx.LargeObjects()
+		o, err := objects.Open(atMost(t, 1), oid, pgx.LargeObjectModeWrite|pgx.LargeObjectModeRead)
+		require.NoError(t, err)
+		_, err = o.Write([]byte("lost"))
+		require.ErrorIs(t, err, dbguard.Uncountable)
+		require.ErrorIs(t, o.Truncate(0), dbguard.Uncountable)
+		require.ErrorIs(t, objects.Unlink(t.Context(), oid), dbguard.ErrRefused)
 		_, err = o.Seek(0, io.SeekStart)
 		require.NoError(t, err)
 		_, err = o.Tell()
 		require.NoError(t, err)
-		require.NoError(t, o.Truncate(3))
 		text, err := io.ReadAll(o)
 		require.NoError(t, err)
 		assert.Equal(t, "lar", string(text))
-		require.NoError(t, o.Close())
-		return objects.Unlink(t.Context(), oid)
+		_, err = tx.Exec(t.Context(), "SELECT lo_put($1, 0, 'lost')", oid)
+		require.ErrorIs(t, err, dbguard.ErrRefused)
+		_, err = tx.Exec(atMost(t, 1), "SELECT lo_put($1, 0, 'put')", oid)
+		require.NoError(t, err, "counted")
+		return o.Close()
 	}))
+	require.NoError(t, pgx.BeginFunc(granted, r, func(tx pgx.Tx) error {
+		objects := tx.LargeObjects()
+		return objects.Unlink(granted, oid)
+	}))
+	assert.Zero(t, r.count("pg_largeobject"))
 }
 
 // What was deferred to the COMMIT is counted before it.
@@ -194,4 +216,22 @@ func TestTxDeferredTrigger(t *testing.T) {
 	assert.Equal(t, 2, r.count("log"))
 	require.NoError(t, run(3))
 	assert.Equal(t, 0, r.count("log"))
+}
+
+// A COMMIT that was given up before it was sent is not in doubt.
+func TestTxCommitUnsent(t *testing.T) {
+	r := newRig(t)
+	budget := dbguard.Budget(t.Context(), 1)
+	ctx, cancel := context.WithCancel(budget)
+	tx, err := r.Begin(ctx)
+	require.NoError(t, err)
+	_, err = tx.Exec(ctx, dropFive)
+	require.NoError(t, err)
+	cancel()
+	err = tx.Commit(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, dbguard.Unconfirmed)
+	_, err = r.Exec(budget, dropFour)
+	require.NoError(t, err, "the budget was given back")
+	assert.Equal(t, 4, r.count("users"))
 }

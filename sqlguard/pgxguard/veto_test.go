@@ -204,32 +204,6 @@ func TestVetoOfHandedOutConn(t *testing.T) {
 	assert.Equal(t, 4, r.count("users"))
 }
 
-// What is done below pgx is not seen. Neither is it taken for the caller's: the
-// counters of the server hold it, and the next statement is not charged for it.
-func TestBelowPgx(t *testing.T) {
-	r := newRig(t)
-	ctx := atMost(t, 1)
-	c, err := r.Acquire(ctx)
-	require.NoError(t, err)
-	defer c.Release()
-	raw := c.Conn().PgConn()
-	_, err = c.Exec(ctx, deleteOne, 1)
-	require.NoError(t, err)
-	_, err = raw.Exec(ctx, "UPDATE posts SET author = 3").ReadAll()
-	require.NoError(t, err)
-	_, err = c.Exec(ctx, deleteOne, 5)
-	require.NoError(t, err)
-	_, err = raw.Exec(ctx, "BEGIN; UPDATE posts SET author = 4").ReadAll()
-	require.NoError(t, err)
-	_, err = c.Exec(ctx, deleteOne, 3)
-	require.NoError(t, err)
-	_, err = c.Exec(ctx, "DELETE FROM users")
-	require.ErrorIs(t, err, dbguard.ErrRefused)
-	_, err = raw.Exec(ctx, "ROLLBACK").ReadAll()
-	require.NoError(t, err)
-	assert.Equal(t, 3, r.count("users"), "the transaction was the caller's to end")
-}
-
 // tracing writes down what it is told of.
 type tracing struct{ told []string }
 
@@ -287,4 +261,45 @@ func TestTracerOfBeforeConnect(t *testing.T) {
 	_, err := r.Unwrap().Exec(atMost(t, 1), deleteOne, 2)
 	require.ErrorIs(t, err, dbguard.Uncountable)
 	assert.Len(t, tr.told, 2)
+}
+
+// What guarded statements have put off to the COMMIT is counted before one that is
+// sent past the handles, too.
+func TestVetoOfDeferred(t *testing.T) {
+	ends := map[string]func(ctx context.Context, tx pgx.Tx) error{
+		"Commit": func(ctx context.Context, tx pgx.Tx) error { return tx.Commit(ctx) },
+		"text":   func(ctx context.Context, tx pgx.Tx) error { _, err := tx.Exec(ctx, "COMMIT"); return err },
+		"batch": func(ctx context.Context, tx pgx.Tx) error {
+			return tx.Conn().SendBatch(ctx, batch("SELECT 1", "END")).Close()
+		},
+		"at once": func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE")
+			return err
+		},
+	}
+	for name, end := range ends {
+		r := newRig(t)
+		_, err := r.bare.Exec(t.Context(), `CREATE TABLE late (id int);
+			CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM posts; RETURN NULL; END';
+			CREATE CONSTRAINT TRIGGER t AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f()`)
+		require.NoError(t, err)
+		for _, bound := range []int64{0, 7} {
+			c, err := r.Acquire(t.Context())
+			require.NoError(t, err)
+			tx, err := c.Conn().Begin(t.Context())
+			require.NoError(t, err)
+			_, err = c.Exec(atMost(t, bound), "INSERT INTO late VALUES (1)")
+			require.NoError(t, err)
+			err = end(t.Context(), tx)
+			if bound == 0 {
+				require.ErrorIs(t, err, dbguard.OverLimit, name)
+				_ = tx.Rollback(t.Context())
+			} else {
+				require.NoError(t, err, name)
+				_ = tx.Commit(t.Context())
+			}
+			c.Release()
+			assert.Equal(t, 7-int(bound), r.count("posts"), name)
+		}
+	}
 }

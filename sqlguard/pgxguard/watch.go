@@ -34,7 +34,11 @@ func (l *link) watch(ctx context.Context, takes options, queries ...pgx.QueuedQu
 		return nil
 	}
 	var w *watch
+	renamed, shifted := l.session.Renamed(), l.session.Shifted()
+	defer func() { l.statements.unsent = false; l.session.Unsent(false) }()
 	for i, q := range queries {
+		l.statements.unsent = l.session.Renamed() != renamed
+		l.session.Unsent(l.session.Shifted() != shifted)
 		flight, err := l.judge(ctx, takes, q)
 		if flight == nil && err == nil {
 			continue
@@ -141,16 +145,14 @@ func (w *watch) end(err error) {
 	w.link.check()
 }
 
-// largeObject are the texts with which pgx.LargeObjects works: it knows the
-// transaction of pgx's own, not the guarded one. Large objects are no rows.
+// largeObject are the texts of pgx.LargeObjects that lose nothing: it knows the
+// transaction of pgx's own, not the guarded one. What it writes, truncates and unlinks
+// nobody counts.
 var largeObject = map[string]bool{
 	"select lo_create($1)":          true,
 	"select lo_open($1, $2)":        true,
-	"select lo_unlink($1)":          true,
-	"select lowrite($1, $2)":        true,
 	"select loread($1, $2)":         true,
 	"select lo_lseek64($1, $2, $3)": true,
 	"select lo_tell64($1)":          true,
-	"select lo_truncate64($1, $2)":  true,
 	"select lo_close($1)":           true,
 }
