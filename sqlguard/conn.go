@@ -105,7 +105,7 @@ func (c *conn) settle() error {
 
 // from tells the session where the statement that comes next was prepared.
 func (c *conn) from(ctx context.Context, p *engine.Place) error {
-	if c.session.Here() == p {
+	if c.session.At(p) {
 		return nil
 	}
 	if err := c.settle(); err != nil {

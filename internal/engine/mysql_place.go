@@ -23,6 +23,9 @@ func (s *Session) Here() *Place {
 	return s.place
 }
 
+// At reports that the session is still there.
+func (s *Session) At(p *Place) bool { return s.place == p }
+
 // From tells that the statement that comes next was prepared in another place, which
 // may be the same database.
 func (s *Session) From(ctx context.Context, p *Place) error {
@@ -30,7 +33,9 @@ func (s *Session) From(ctx context.Context, p *Place) error {
 		return nil
 	}
 	name, err := askText(ctx, s.conn, "SELECT DATABASE()")
-	s.strayed = name != p.name
+	if s.strayed = name != p.name; !s.strayed && s.place == nil && err == nil {
+		s.place = p // again
+	}
 	return err
 }
 
@@ -39,13 +44,12 @@ func (s *Session) Back() { s.strayed = false }
 
 // leaves notes the name of a place before a text that may lead elsewhere.
 func (s *Session) leaves(ctx context.Context, t *sqlscan.Text) error {
-	if s.kept == 0 || t.Dialect != sqlscan.MySQL || s.guard.Observing() || !slices.ContainsFunc(t.Ops, moves(t)) {
+	if s.kept == 0 || s.place == nil || t.Dialect != sqlscan.MySQL || s.guard.Observing() || !slices.ContainsFunc(t.Ops, moves(t)) {
 		return nil
 	}
 	name, err := askText(ctx, s.conn, "SELECT DATABASE()")
 	if err == nil {
-		s.Here().name = strings.Clone(name)
-		s.place = nil
+		s.place.name, s.place = strings.Clone(name), nil
 	}
 	return err
 }
@@ -54,10 +58,14 @@ func (s *Session) leaves(ctx context.Context, t *sqlscan.Text) error {
 func moves(t *sqlscan.Text) func(sqlscan.Op) bool {
 	return func(op sqlscan.Op) bool {
 		switch keyword(t, &op) {
-		case "USE":
+		case "USE", "EXECUTE": // IMMEDIATE
 			return true
-		case "SET", "EXECUTE": // STATEMENT … FOR, IMMEDIATE
-			return containsFold(t.Source, "use")
+		case "SET": // STATEMENT … FOR
+			for word := range words(t, op.At.End, int32(len(t.Source))) {
+				if strings.EqualFold(word, "use") {
+					return true
+				}
+			}
 		}
 		return false
 	}
