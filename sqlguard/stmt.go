@@ -12,9 +12,10 @@ import (
 // stmt is a guarded prepared statement. It is judged each time it runs, with
 // the bound of that call; what kind it is was remembered with its text.
 type stmt struct {
-	bare statement
-	conn *conn
-	text string
+	bare  statement
+	conn  *conn
+	text  string
+	place *engine.Place // it was prepared in
 
 	inPlace map[string]statement // of texts of the session's, prepared when they first run
 }
@@ -45,6 +46,10 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if s.conn.session.IsRead(s.text) {
 		return s.bare.exec(ctx, args)
 	}
+	if err := s.conn.from(ctx, s.place); err != nil {
+		return nil, err
+	}
+	defer s.conn.session.Back()
 	if res, done, err := s.conn.express(ctx, s.text, args); done {
 		return res, err
 	}
@@ -120,6 +125,10 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if s.conn.session.IsRead(s.text) {
 		return s.bare.query(ctx, args)
 	}
+	if err := s.conn.from(ctx, s.place); err != nil {
+		return nil, err
+	}
+	defer s.conn.session.Back()
 	return s.conn.judgedQuery(ctx, s.text, &sender[driver.Rows, *rows]{
 		own:  func(ctx context.Context) (driver.Rows, error) { return s.bare.query(ctx, args) },
 		form: engine.Rows,

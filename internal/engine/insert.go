@@ -68,7 +68,7 @@ func (s *Session) additions(ctx context.Context, t *sqlscan.Text, st *statement)
 	}
 	st.restructures(t)
 	st.queries = containsFold(t.Source, "select") || containsFold(t.Source, "table")
-	quiet := s.manner == usual && takesRows(t) || b.quiet(st) // or was looked at when it was prepared
+	quiet := s.manner == usual && takesRows(t) || !s.strayed && b.quiet(st) // or was looked at when it was prepared
 	if b, ok := b.(securing); ok && !quiet && s.manner != usual && s.tx == txCaller {
 		var err error
 		if quiet, err = b.secure(ctx, st); err != nil {

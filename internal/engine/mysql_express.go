@@ -41,7 +41,7 @@ type Done struct{ RowsAffected, LastInsertID int64 }
 // Start.
 func (s *Session) Exec(ctx context.Context, text string, args []driver.NamedValue) (_ Done, done bool, err error) {
 	m, ok := s.backend.(*mysql)
-	if !ok || s.flight != nil || s.broken || s.guard.Check() != nil || s.guard.Observing() ||
+	if !ok || s.flight != nil || s.broken || s.strayed || s.guard.Check() != nil || s.guard.Observing() ||
 		len(text) > maxExpress || s.gate.Refuses(false) != nil {
 		return Done{}, false, nil
 	}

@@ -56,6 +56,9 @@ type Session struct {
 	form   Form                // of the text that is judged
 	args   []driver.NamedValue // of the statement that is being started
 	kept   int                 // statements of the caller's that are prepared
+	place  *Place              // where the session is
+	// strayed says that the statement that is judged was prepared elsewhere.
+	strayed bool
 
 	tx     txState
 	ledger *dbguard.Ledger // of the caller's transaction
@@ -244,6 +247,9 @@ func (s *Session) consider(ctx context.Context, t *sqlscan.Text, st *statement, 
 	if err := s.additions(ctx, t, st); err != nil {
 		return err
 	}
+	if s.strayed {
+		st.strays(t)
+	}
 	if err := s.lookUp(ctx, t, st); err != nil || !code {
 		return err
 	}
@@ -280,6 +286,9 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 		s.steer()
 	}
 	s.rename(t)
+	if err := s.leaves(ctx, t); err != nil {
+		return nil, err
+	}
 	return t, s.backend.heed(ctx, t, s.form)
 }
 

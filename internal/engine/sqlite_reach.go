@@ -78,7 +78,7 @@ func (sc *liteSchema) follow(starts []deed, hands bool) (r reach, handed bool) {
 			r.note(sc, next)
 			todo = append(todo, next)
 		}
-		for _, next := range sc.drags(&r, a, fresh) {
+		for _, next := range append(sc.drags(&r, a, fresh), sc.stores(&r, a, fresh)...) {
 			r.note(sc, next)
 			todo = append(todo, next)
 		}

@@ -88,6 +88,31 @@ func (r *reach) indexes(sc *liteSchema) bool {
 	return false
 }
 
+// ownTables are the ends of the names of the tables in which the modules keep their
+// rows, and whether those are written at the COMMIT: then nothing counts what hangs on
+// them.
+var ownTables = map[string]bool{
+	"content": false, "docsize": false, "config": false, "data": true, "idx": true, // fts5
+	"segments": true, "segdir": true, "stat": true, // fts3, fts4
+	"node": false, "rowid": false, "parent": false, // rtree
+}
+
+// stores are what may happen to the tables in which a virtual one keeps its rows, where
+// triggers or foreign keys hang on those.
+func (sc *liteSchema) stores(r *reach, a deed, fresh effect) (acts []deed) {
+	if sc.modules[a.table] == "" || fresh == 0 {
+		return nil
+	}
+	for end, late := range ownTables {
+		name := a.table + "_" + end
+		if len(sc.triggers[name])+len(sc.refs[name]) > 0 {
+			r.dark = r.dark || late
+			acts = append(acts, deed{table: name, kind: rowsAdded | rowsChanged | rowsRemoved, sets: []string{"*"}})
+		}
+	}
+	return acts
+}
+
 // firesOnce reports that the triggers of the statement's table fire for the rows that
 // changes() tells, and for no others.
 func (c *sqliteCounter) firesOnce(p *litePlan) bool {

@@ -60,3 +60,36 @@ func TestAViewThatIsAnotherInAnotherDatabase(t *testing.T) {
 		assert.Equal(t, 5, g.rows(t, "child"))
 	})
 }
+
+// A statement keeps the database that it was prepared in.
+func TestAStatementThatWasPreparedInAnotherDatabase(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		var mine string
+		require.NoError(t, g.bare.QueryRow("SELECT DATABASE()").Scan(&mine))
+		other := mine + "_2"
+		g.others(t, "CREATE DATABASE "+other, "CREATE TABLE "+other+".t AS SELECT * FROM t")
+		t.Cleanup(func() { _, err := g.bare.Exec("DROP DATABASE " + other); assert.NoError(t, err) })
+		c, one := g.conn(t), dbguard.AtMost(t.Context(), 1)
+		exec(t, c, "SELECT 1")
+		for _, text := range []string{"UPDATE t SET n = n + 1 WHERE id = ?", "DELETE FROM t WHERE id = ?", "UPDATE t SET n = n + 1 WHERE id = ? ORDER BY id", "INSERT INTO t VALUES (?, 5) ON DUPLICATE KEY UPDATE n = 5"} {
+			kept, err := c.PrepareContext(t.Context(), text)
+			require.NoError(t, err)
+			for _, use := range []string{"USE " + other, "SET STATEMENT max_statement_time = 9 FOR USE " + mine + "; USE " + other, "SELECT 1; USE " + other} {
+				exec(t, c, use)
+				_, err = kept.ExecContext(one, 1)
+				require.ErrorIs(t, err, dbguard.Uncountable, text)
+				exec(t, c, "UPDATE t SET n = 0 WHERE id = 1")
+				exec(t, c, "USE "+mine)
+			}
+			_, err = kept.ExecContext(one, 2)
+			require.NoError(t, err, text)
+			exec(t, c, "USE "+other)
+			_, err = kept.ExecContext(dbguard.Allow(one, "test", dbguard.Opaque()), 3)
+			require.NoError(t, err, text)
+			exec(t, c, "UPDATE t SET n = 0 WHERE id = 1", "USE "+mine)
+			require.NoError(t, kept.Close())
+		}
+		assert.Equal(t, 9, g.rows(t, other+".t WHERE n = 0"))
+		assert.Equal(t, 7, g.rows(t, "t WHERE n = 0"))
+	})
+}

@@ -1,0 +1,48 @@
+package sqlite
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/stage"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
+)
+
+// A full-text index keeps its rows in tables that others may hang something on.
+func TestWhatHangsOnTheTablesOfAnIndex(t *testing.T) {
+	const kept, wipes = "DELETE FROM item WHERE id = 1", " BEGIN DELETE FROM victim; END"
+	keys := func(s *stage.Stage) string { return map[string]string{"sqlite": "id", "sqlite3": "docid"}[s.Driver] }
+	for _, tt := range []struct {
+		name, setup, text string
+		rule              error
+	}{
+		{"a trigger", "CREATE TRIGGER x AFTER DELETE ON ft_content" + wipes, kept, dbguard.OverLimit},
+		{"a trigger, behind an UPDATE", "CREATE TRIGGER x AFTER DELETE ON ft_docsize" + wipes, "UPDATE item SET v = 1 WHERE id = 1", dbguard.OverLimit},
+		{"a trigger, behind an INSERT", "CREATE TRIGGER x AFTER INSERT ON ft_content" + wipes, "INSERT INTO item VALUES (99, 0)", dbguard.OverLimit},
+		{"a trigger, behind an INSERT into the index", "CREATE TRIGGER x AFTER INSERT ON ft_content" + wipes, "INSERT INTO ft (body) VALUES ('a')", dbguard.OverLimit},
+		{"a foreign key", "CREATE TABLE victim_of (id INTEGER PRIMARY KEY, c INTEGER REFERENCES ft_content (key) ON DELETE CASCADE); INSERT INTO victim_of SELECT id, 1 FROM item", kept, dbguard.OverLimit},
+		{"a trigger that fires at the COMMIT", "CREATE TRIGGER x AFTER INSERT ON ft_late" + wipes, kept, dbguard.Uncountable},
+		{"a table that is called like them", "CREATE TABLE ft_log (a); CREATE TRIGGER x AFTER INSERT ON ft_log" + wipes, kept, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			stage.Each(t, func(t *testing.T, s *stage.Stage) {
+				names := strings.NewReplacer("USING fts", "USING "+fullText[s.Driver], "(key)", "("+keys(s)+")", "ft_late", map[string]string{"sqlite": "ft_data", "sqlite3": "ft_segdir"}[s.Driver])
+				for _, text := range []string{
+					"CREATE TABLE victim AS SELECT id FROM item", "CREATE VIRTUAL TABLE ft USING fts (body)", "INSERT INTO ft (rowid, body) SELECT id, 'words' FROM item",
+					"CREATE TRIGGER ad AFTER DELETE ON item BEGIN DELETE FROM ft WHERE rowid = OLD.id; END",
+					"CREATE TRIGGER au AFTER UPDATE ON item BEGIN DELETE FROM ft WHERE rowid = OLD.id; INSERT INTO ft (rowid, body) VALUES (OLD.id, 'new'); END",
+					"CREATE TRIGGER ai AFTER INSERT ON item BEGIN INSERT INTO ft (rowid, body) VALUES (NEW.id, 'new'); END", tt.setup,
+				} {
+					s.Exec(t, names.Replace(text))
+				}
+				_, err := s.DB.ExecContext(dbguard.AtMost(t.Context(), 9), tt.text)
+				require.ErrorIs(t, err, tt.rule)
+				assert.Equal(t, stage.Rows, s.Int(t, "SELECT count(*) FROM victim"))
+			}, target.SQLite)
+		})
+	}
+}
