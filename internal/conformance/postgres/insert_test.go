@@ -317,3 +317,25 @@ func TestInsertsAtOtherLevels(t *testing.T) {
 		}
 	})
 }
+
+// Where nothing may be written, as on a standby, an INSERT fails as it does bare.
+func TestInsertsWhereNothingMayBeWritten(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change("CREATE TABLE drawn (id SERIAL PRIMARY KEY, v INT)")
+		ctx, cancel := context.WithTimeout(atMost(t, 1), 20*time.Second)
+		defer cancel()
+		inserts := []string{"INSERT INTO drawn (v) VALUES (1)", "INSERT INTO keeper VALUES (2)", "INSERT INTO t VALUES (100, 1)"}
+		for i, setting := range []string{"on", "off", "on"} {
+			_, err := w.db.ExecContext(ctx, "SET default_transaction_read_only = "+setting)
+			require.NoError(t, err)
+			for _, insert := range inserts {
+				_, err := w.db.ExecContext(ctx, strings.Replace(insert, "100", strconv.Itoa(100+i), 1))
+				if setting == "off" {
+					require.NoError(t, err, insert)
+					continue
+				}
+				require.ErrorContains(t, err, "cannot execute INSERT in a read-only transaction", insert)
+			}
+		}
+	})
+}
