@@ -26,6 +26,7 @@ type Flight struct {
 	wording
 	sent     time.Time
 	verbatim bool // the caller's own words, whatever it costs
+	reworded int  // how many words have been tried
 	instead  string
 	complete bool
 	callers  string // the caller's text, until the statement is sent

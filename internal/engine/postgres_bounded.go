@@ -259,7 +259,7 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 	case f.terse && state == "2201W": // invalid_row_count_in_limit_clause
 		p.refused.add(f.st.op.Text)
 		return nil, true
-	case state == "25006" && f.sealed:
+	case state == "25006" && f.sealed && !p.costly.has(f.st.op.Text): // once: then it is not by us
 		p.costly.add(f.st.op.Text)
 		return nil, true
 	case strings.HasPrefix(state, "0A"):

@@ -207,6 +207,12 @@ func (p *postgres) committed(ctx context.Context) bool {
 	return p.isolation == "read committed"
 }
 
+// keepsSnapshot reports a level of isolation, known to be another one, at which no
+// statement can make sure by what it sees.
+func (p *postgres) keepsSnapshot() bool {
+	return p.isolation != "" && p.isolation != "read committed"
+}
+
 // isolated notes that somebody may have chosen another level.
 func (p *postgres) isolated() { p.isolation, p.chosen = "", true }
 
@@ -223,7 +229,7 @@ func (p *postgres) wordInsert(ctx context.Context, f *Flight) (w wording) {
 	switch {
 	case err != nil:
 		f.fails(err)
-	case known.ok && f.way == own && !f.st.queries && (writes || draws): // takes longer to plan than the next
+	case known.ok && f.way == own && !f.st.queries && (writes || draws) && !p.keepsSnapshot(): // takes longer to plan than the next
 		w, j.seal, j.seen = wording{sealed: true}, known.still(x, f.way), true
 	case f.way == own && !writes:
 		j.shows = p.showsRules(f)

@@ -244,6 +244,10 @@ func (f *Flight) countOf(rows int64) dbguard.Count {
 	return dbguard.Count{Rows: rows}
 }
 
+// maxReworded is beyond what any statement needs. Words that fail each time, for what
+// their backend has not thought of, must not be sent for ever.
+const maxReworded = 8
+
 // again opens the way for other words.
 func (f *Flight) again(ctx context.Context) (bool, error) {
 	s := f.s
@@ -258,6 +262,8 @@ func (f *Flight) again(ctx context.Context) (bool, error) {
 		s.flight = nil
 		return false, f.refused(ctx, hide(err))
 	}
+	f.reworded++
+	f.verbatim = f.verbatim || f.reworded > maxReworded
 	f.reword(ctx)
 	if f.way == alone {
 		return true, nil

@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -288,5 +290,52 @@ func TestCopyIn(t *testing.T) {
 		assert.Equal(t, 20, w.count("kept"))
 		w.change("DROP TRIGGER late ON t")
 		require.NoError(t, copyIn(102))
+	})
+}
+
+// At another level of isolation an INSERT cannot make sure by what it sees, however the
+// session came to it.
+func TestInsertsAtOtherLevels(t *testing.T) {
+	const level = "default_transaction_isolation"
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change("CREATE TABLE drawn (id SERIAL PRIMARY KEY, v INT)")
+		w.change("CREATE FUNCTION turn() RETURNS TEXT LANGUAGE sql AS $$ SELECT set_config('" + level + "', 'serializable', false) $$")
+		ctx, cancel := context.WithTimeout(atMost(t, 0), 20*time.Second)
+		defer cancel()
+		for i, text := range []string{
+			"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE", "SET " + level + " = 'read committed'",
+			"SET " + level + " = 'repeatable read'", "RESET " + level, "SELECT turn()", "SELECT set_config('" + level + "', 'read committed', false)",
+		} {
+			_, err := w.db.ExecContext(ctx, text)
+			require.NoError(t, err, text)
+			for _, insert := range []string{"INSERT INTO drawn (v) VALUES (1)", "INSERT INTO keeper VALUES (2)", "INSERT INTO t VALUES (" + strconv.Itoa(100+i) + ", 1)"} {
+				_, err = w.db.ExecContext(ctx, insert)
+				require.NoError(t, err, "%s; %s", text, insert)
+			}
+			require.NoError(t, w.db.QueryRowContext(ctx, "INSERT INTO drawn (v) VALUES (1) RETURNING id").Scan(new(int)), text)
+			require.Equal(t, 2*i+2, w.count("drawn"), text)
+		}
+	})
+}
+
+// Where nothing may be written, as on a standby, an INSERT fails as it does bare.
+func TestInsertsWhereNothingMayBeWritten(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change("CREATE TABLE drawn (id SERIAL PRIMARY KEY, v INT)")
+		ctx, cancel := context.WithTimeout(atMost(t, 1), 20*time.Second)
+		defer cancel()
+		inserts := []string{"INSERT INTO drawn (v) VALUES (1)", "INSERT INTO keeper VALUES (2)", "INSERT INTO t VALUES (100, 1)"}
+		for i, setting := range []string{"on", "off", "on"} {
+			_, err := w.db.ExecContext(ctx, "SET default_transaction_read_only = "+setting)
+			require.NoError(t, err)
+			for _, insert := range inserts {
+				_, err := w.db.ExecContext(ctx, strings.Replace(insert, "100", strconv.Itoa(100+i), 1))
+				if setting == "off" {
+					require.NoError(t, err, insert)
+					continue
+				}
+				require.ErrorContains(t, err, "cannot execute INSERT in a read-only transaction", insert)
+			}
+		}
 	})
 }
