@@ -146,7 +146,7 @@ func (c *mysqlCounter) stored(ctx context.Context, these events) (bool, error) {
 // was read, and there is none behind a view.
 func (c *mysqlCounter) told(ctx context.Context) (bool, error) {
 	m, all := c.m, c.source()
-	if m.system() != "mariadb" || c.partitioned || c.viewed || !m.seesTriggers(ctx) || !m.seesAll(c.reach.named()) || m.sees != everywhere && len(c.reach.texts) > 0 {
+	if m.system() != "mariadb" || c.parts > 0 || c.viewed || !m.seesTriggers(ctx) || !m.seesAll(c.reach.named()) || m.sees != everywhere && len(c.reach.texts) > 0 {
 		return false, nil
 	}
 	if c.text == "" || executes(all) || strings.Contains(all, `\`) { // which may escape a quote, or not

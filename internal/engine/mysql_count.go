@@ -22,18 +22,17 @@ import (
 // locked from then on, and no ALTER TABLE or CREATE TRIGGER can come in between.
 // A foreign key can: it is looked for once more afterwards (mysql_along.go).
 type mysqlCounter struct {
-	m           *mysql
-	f           *Flight
-	before      handlerCalls
-	partitioned bool
-	parts, all  int // how many of the tables are, of how many
-	parted      map[mysqlTable]bool
-	viewed      bool // a view was looked through
-	masked      bool // and what it names was not told
-	unseen      bool // a table is in no catalogue: a temporary one, or none
-	derived     bool // a column of the table changes with others
-	still       bool // an INSERT that sets off nothing that changes rows
-	adds        bool // and sets off nothing at all
+	m          *mysql
+	f          *Flight
+	before     handlerCalls
+	parts, all int // how many of the tables are partitioned, of how many
+	parted     map[mysqlTable]bool
+	viewed     bool // a view was looked through
+	masked     bool // and what it names was not told
+	unseen     bool // a table is in no catalogue: a temporary one, or none
+	derived    bool // a column of the table changes with others
+	still      bool // an INSERT that sets off nothing that changes rows
+	adds       bool // and sets off nothing at all
 
 	reach   *mysqlReach
 	parents []mysqlTable // whose foreign keys matter
@@ -174,7 +173,6 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 		case engine != "" && asText(v[4]) != "YES":
 			note = "table " + table + " is " + engine
 		case strings.Contains(asText(v[5]), "partitioned"):
-			c.partitioned = true
 			c.parts++
 			if c.parted == nil {
 				c.parted = map[mysqlTable]bool{}
@@ -343,7 +341,7 @@ func (c *mysqlCounter) visible(ctx context.Context, did handlerCalls, affected i
 			return dbguard.Count{Rows: -1}, nil
 		}
 		hidden = 0 // no code changes rows: the rest are rows that stay as they are, and partitions
-	case c.partitioned:
+	case c.parts > 0:
 		hidden = c.behindPartitions(ctx, did, affected)
 	}
 	count := dbguard.Count{Rows: affected + hidden}
@@ -362,7 +360,7 @@ func (c *mysqlCounter) visible(ctx context.Context, did handlerCalls, affected i
 // joined reports a DELETE or UPDATE of several tables, partitioned ones among them.
 func (c *mysqlCounter) joined() bool {
 	st := c.f.st
-	return c.partitioned && c.parts < c.all && !c.reach.fires && st.simple() == nil && len(st.routines) == 0 && !slices.ContainsFunc(st.targets, func(x target) bool {
+	return c.parts > 0 && c.parts < c.all && !c.reach.fires && st.simple() == nil && len(st.routines) == 0 && !slices.ContainsFunc(st.targets, func(x target) bool {
 		return x.op.Kind != sqlscan.Delete && x.op.Kind != sqlscan.Update
 	})
 }

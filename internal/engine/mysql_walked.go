@@ -14,7 +14,7 @@ import (
 func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []foreignKey) (done bool, err error) {
 	x, limit := c.f.st.simple(), c.f.op.Limit()
 	rows, ok := c.f.selection()
-	if !ok || c.partitioned || limit > maxProbe || x.op.Kind == sqlscan.Delete && slices.ContainsFunc(keys, own.changesItself) {
+	if !ok || c.parts > 0 || limit > maxProbe || x.op.Kind == sqlscan.Delete && slices.ContainsFunc(keys, own.changesItself) {
 		return false, nil
 	}
 	update := x.op.Kind == sqlscan.Update

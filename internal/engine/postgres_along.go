@@ -15,13 +15,13 @@ import (
 // partition is a part of its table.
 func (p *postgres) along(ctx context.Context, st *statement, x *target, verb dbguard.Verb) (acts []dbguard.Act, err error) {
 	cascade := x.op.Flags&sqlscan.Cascade != 0
-	text := ""
+	start, text := startOf(x), ""
 	switch {
-	case p.major < 0:
+	case p.major < 0, start == "":
 	case verb == dbguard.Empty:
-		text = emptiedText(p.start(x), cascade, x.only)
+		text = emptiedText(start, cascade, x.only)
 	case cascade && (verb == dbguard.Remove || verb == dbguard.RemoveDatabase):
-		text = droppedText(p.start(x))
+		text = droppedText(start)
 	}
 	if text == "" {
 		return nil, nil
@@ -44,8 +44,12 @@ func (p *postgres) along(ctx context.Context, st *statement, x *target, verb dbg
 	return acts, unlessAborted(p, err)
 }
 
-// start is the target as the catalogue refers to it: (classid, objid).
-func (p *postgres) start(x *target) string {
+// startOf is the target as the catalogue refers to it, classid and objid; "", if nothing
+// goes along with its class.
+func startOf(x *target) string {
+	if len(x.name) == 0 {
+		return "" // the text gives none that can be read
+	}
 	parts := make([]string, len(x.name))
 	for i, part := range x.name {
 		parts[i] = quoteName(part)
@@ -66,9 +70,6 @@ func (p *postgres) start(x *target) string {
 
 // emptiedText asks for schema, name, and false.
 func emptiedText(start string, cascade, only bool) string {
-	if start == "" {
-		return ""
-	}
 	var ways []string
 	if !only {
 		ways = append(ways, "SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = a.id")
@@ -87,9 +88,6 @@ SELECT n.nspname, c.relname, false ` + ofTables + ` JOIN a ON c.oid = a.id WHERE
 // droppedText asks for schema and name, and whether it is a column that goes. What
 // depends on the type of its rows depends on the table.
 func droppedText(start string) string {
-	if start == "" {
-		return ""
-	}
 	return `WITH RECURSIVE s (class, id) AS (VALUES (` + start + `::pg_catalog.oid)), d (class, id, part) AS (
  SELECT class::pg_catalog.oid, id, 0 FROM s
  UNION SELECT g.classid, g.objid, g.objsubid FROM d JOIN pg_catalog.pg_depend g ON g.refclassid = d.class AND g.refobjid = d.id

@@ -265,7 +265,10 @@ func (c *postgresCounter) read(ctx context.Context, text string, each func(*rela
 	})
 }
 
-const changes = `pg_catalog.pg_stat_get_xact_tuples_updated(c.oid) + pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid)`
+// changesOf is the number of changes that the server has counted of the relation.
+func changesOf(oid string) string {
+	return "pg_catalog.pg_stat_get_xact_tuples_updated(" + oid + ") + pg_catalog.pg_stat_get_xact_tuples_deleted(" + oid + ")"
+}
 
 // allCounts are the counts of every relation: slow where there are thousands,
 // but asked only where something before the caller's transaction was unguarded. Those of
@@ -273,14 +276,14 @@ const changes = `pg_catalog.pg_stat_get_xact_tuples_updated(c.oid) + pg_catalog.
 func (p *postgres) allCounts() string {
 	text := allCounts
 	for _, oid := range p.unseen {
-		text += strings.ReplaceAll("\nUNION ALL SELECT {oid}::int8, "+changes+", ''::text, ''::text, 'r'::text, false, false, false, ''::text FROM (VALUES ({oid}::pg_catalog.oid)) AS c (oid)",
+		text += strings.ReplaceAll("\nUNION ALL SELECT {oid}::int8, "+changesOf("c.oid")+", ''::text, ''::text, 'r'::text, false, false, false, ''::text FROM (VALUES ({oid}::pg_catalog.oid)) AS c (oid)",
 			"{oid}", strconv.FormatInt(oid, 10))
 	}
 	return text
 }
 
-const allCounts = `SELECT c.oid::int8, ` + changes + `, ''::text, ''::text, c.relkind::text, false, false, false, ''::text
-FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND ` + changes + ` > 0`
+var allCounts = `SELECT c.oid::int8, ` + changesOf("c.oid") + `, ''::text, ''::text, c.relkind::text, false, false, false, ''::text
+FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND ` + changesOf("c.oid") + ` > 0`
 
 // countText asks for the relations that this transaction has changed or
 // exclusively locked. Relations below 16384 are the system's own; what counts of
@@ -302,12 +305,10 @@ UNION ALL
 ` + relations
 }
 
-const changesLocked = `pg_catalog.pg_stat_get_xact_tuples_updated(l.relation) + pg_catalog.pg_stat_get_xact_tuples_deleted(l.relation)`
-
 // A table that was made after the transaction's snapshot is not in pg_class, and rows of
 // it that were frozen are found all the same.
-const relations = `SELECT l.relation::int8 AS oid, COALESCE(` + changesLocked + `, 0) AS rows, COALESCE(n.nspname::text, '') AS schema,
-  COALESCE(c.relname::text, l.relation::pg_catalog.regclass::text) AS name, COALESCE(c.relkind::text, CASE WHEN ` + changesLocked + ` > 0 THEN 'r' ELSE '' END) AS kind, COALESCE(c.relpersistence = 't', false) AS temporary,
+var relations = `SELECT l.relation::int8 AS oid, COALESCE(` + changesOf("l.relation") + `, 0) AS rows, COALESCE(n.nspname::text, '') AS schema,
+  COALESCE(c.relname::text, l.relation::pg_catalog.regclass::text) AS name, COALESCE(c.relkind::text, CASE WHEN ` + changesOf("l.relation") + ` > 0 THEN 'r' ELSE '' END) AS kind, COALESCE(c.relpersistence = 't', false) AS temporary,
   l.exclusive AND COALESCE(c.relkind NOT IN ('i', 'I', 'v', 'c'), true) AND NOT COALESCE((SELECT pg_catalog.age(a.xmin) <= pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::xid)
     FROM pg_catalog.pg_attribute a WHERE a.attrelid = l.relation AND a.attnum = -1), false) AS exclusive,
   EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = l.relation AND g.tgdeferrable AND g.tgfoid NOT IN ` + harmlessTriggers + `) AS deferring,

@@ -74,14 +74,13 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		System: s.backend.system(), Namespace: s.name, Statements: t.Statements,
 	}}
 	closed := s.readControl(t, st)
-	st.roles = s.dialect == sqlscan.MySQL && containsFold(t.Source, "role")
+	if s.dialect == sqlscan.MySQL {
+		st.settings(t)
+	}
 	for i := range t.Ops {
 		op := &t.Ops[i]
 		st.kinds = append(st.kinds, op.Kind)
 		st.tabulates = st.tabulates || op.Kind == sqlscan.Insert && keyword(t, op) == "CREATE"
-		if now := lockingOf(t, op); now != unmoved {
-			st.locks = now
-		}
 		if i == 0 {
 			st.verb = keyword(t, op)
 		}
@@ -94,8 +93,7 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		}
 		st.add(t, op, verb)
 	}
-	st.spells = containsFold(t.Source, "character_set_results")
-	st.uses = s.kept > 0 && (st.elsewhere || containsFold(t.Source, "use"))
+	st.uses = s.kept > 0 && s.dialect == sqlscan.MySQL && (st.elsewhere || containsFold(t.Source, "use"))
 	if hides := s.dialect == sqlscan.MySQL && s.hidden != nil && s.mayHide(t); hides || s.runsCode(t) {
 		st.findCode(t)
 		if m, ok := s.backend.(*mysql); ok && hides {
@@ -104,6 +102,17 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		}
 	}
 	return st
+}
+
+// settings finds what a text of MySQL's may change of its session.
+func (st *statement) settings(t *sqlscan.Text) {
+	st.roles = containsFold(t.Source, "role")
+	st.spells = containsFold(t.Source, "character_set_results")
+	for i := range t.Ops {
+		if now := lockingOf(t, &t.Ops[i]); now != unmoved {
+			st.locks = now
+		}
+	}
 }
 
 // runsCode reports that the text may run stored code, though it reads like one
