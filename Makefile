@@ -43,7 +43,7 @@ lint: bin/staticcheck bin/gofumpt
 	for m in $(MODULES); do (cd $$m && export GOWORK=off && go vet ./... && $(CURDIR)/bin/staticcheck -checks all,-ST1003 ./...); done
 
 tidy:
-	for m in $(MODULES) internal/tools; do GOWORK=off go -C $$m mod tidy -diff; done
+	.ci/tidy $(MODULES) internal/tools
 
 fuzz:
 	FUZZTIME=$(FUZZTIME) .ci/fuzz $(MODULES)

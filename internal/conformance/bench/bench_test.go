@@ -12,7 +12,6 @@ import (
 
 	"github.com/XSAM/otelsql"
 	"github.com/ngrok/sqlmw"
-	"github.com/qustavo/sqlhooks/v2"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/sqlguard"
@@ -65,15 +64,6 @@ func (a *answer) Next(row []driver.Value) error {
 
 func (null) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) { return null{}, nil }
 
-// hooks do nothing, as sqlhooks needs some.
-type hooks struct{}
-
-func (hooks) Before(ctx context.Context, _ string, _ ...any) (context.Context, error) {
-	return ctx, nil
-}
-
-func (hooks) After(ctx context.Context, _ string, _ ...any) (context.Context, error) { return ctx, nil }
-
 // sides are the ways to the null driver, in the order of the table.
 func sides(b *testing.B) []side {
 	g, err := dbguard.New(dbguard.Policy{})
@@ -85,7 +75,6 @@ func sides(b *testing.B) []side {
 		{"guarded", sqlguard.WrapConnector(null{}, g, sqlguard.WithDialect(sqlguard.PostgreSQL))},
 		{"otelsql", opened{otelsql.WrapDriver(null{})}},
 		{"sqlmw", opened{sqlmw.Driver(null{}, sqlmw.NullInterceptor{})}},
-		{"sqlhooks", opened{sqlhooks.Wrap(null{}, hooks{})}},
 	}
 }
 
