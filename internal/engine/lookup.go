@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"database/sql/driver"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -82,17 +83,20 @@ func (s *Session) given(x *target) (file string, ok bool) {
 	return file, ok && isText
 }
 
-// texts are the arguments that are texts.
-func (s *Session) texts() (all []string) {
-	for _, arg := range s.args {
+// textsAmong are the arguments that are texts, if it is known of all of them what they are.
+func textsAmong(args []driver.NamedValue) (texts []string, known bool) {
+	known = true
+	for _, arg := range args {
 		switch v := arg.Value.(type) {
 		case string:
-			all = append(all, v)
+			texts = append(texts, v)
 		case []byte:
-			all = append(all, string(v))
+			texts = append(texts, string(v))
+		default: // drivers take types of their own, too
+			known = known && driver.IsValue(v)
 		}
 	}
-	return all
+	return texts, known
 }
 
 // concerns says what the act is about: something existing, for what it creates
@@ -105,7 +109,8 @@ func (s *Session) concerns(ctx context.Context, verb dbguard.Verb, x *target) (e
 		return existing, nil
 	}
 	if q, ok := s.backend.(*sqlite); ok && x.op.Kind == sqlscan.Session {
-		return q.ends(ctx, &s.text, x, s.texts())
+		texts, _ := textsAmong(s.args)
+		return q.ends(ctx, &s.text, x, texts)
 	}
 	switch verb {
 	case dbguard.Create:

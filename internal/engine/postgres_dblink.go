@@ -15,7 +15,7 @@ func changesElsewhere(t *sqlscan.Text, args []driver.NamedValue) bool {
 		return false
 	}
 	runs, last := false, ""
-	var texts []string
+	texts, known := textsAmong(args)
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
 		text := t.Source[tok.Pos:tok.End]
 		switch {
@@ -28,12 +28,7 @@ func changesElsewhere(t *sqlscan.Text, args []driver.NamedValue) bool {
 		}
 		last = strings.ToLower(sqlscan.Unquote(text))
 	}
-	for _, a := range args {
-		if text, ok := a.Value.(string); ok {
-			texts = append(texts, text)
-		}
-	}
-	return runs && !areReads(texts)
+	return runs && !(known && areReads(texts))
 }
 
 // areReads reports that some of the texts read, and that none does anything else.

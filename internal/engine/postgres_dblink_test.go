@@ -30,7 +30,13 @@ func TestChangesElsewhere(t *testing.T) {
 	for text, want := range tests {
 		assert.Equal(t, want, changesElsewhere(reading(text), nil), text)
 	}
-	with := func(text string) []driver.NamedValue { return []driver.NamedValue{{Ordinal: 1, Value: text}} }
-	assert.False(t, changesElsewhere(reading("SELECT * FROM dblink('dbname=x', $1) AS r (id int)"), with("SELECT 1")))
-	assert.True(t, changesElsewhere(reading("SELECT * FROM dblink('dbname=x', $1) AS r (id int)"), with("DELETE FROM t")))
+	for given, want := range map[any]bool{"SELECT 1": false, "DELETE FROM t": true, int64(1): true, sqlText("SELECT 1"): true} {
+		args := []driver.NamedValue{{Ordinal: 1, Value: given}}
+		assert.Equal(t, want, changesElsewhere(reading("SELECT * FROM dblink('dbname=x', $1) AS r (id int)"), args), given)
+	}
+	both := []driver.NamedValue{{Ordinal: 1, Value: "SELECT 1"}, {Ordinal: 2, Value: []byte("DELETE FROM t")}}
+	assert.True(t, changesElsewhere(reading("SELECT * FROM dblink($1), dblink($2)"), both))
 }
+
+// sqlText is a type that pgx sends as text.
+type sqlText string
