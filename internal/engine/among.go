@@ -62,9 +62,9 @@ func (p *postgres) among(ctx context.Context, f *Flight) wording {
 		if known, err := p.met(ctx, x, own); p.insertable(f, x) && !f.st.queries && err == nil && known.ok {
 			p.saw(x, false) // or nothing behind it will run
 			j := judged{seal: known.still(x, own), seen: true, atMost: x.op.Rows}
-			return wording{text: p.judgedText(f, withoutEnd(&f.s.text), j), sealed: true, adds: true, tagged: f.tags(j.atMost)}
+			return wording{text: p.judgedText(f, j), sealed: true, adds: true, tagged: f.tags(j.atMost)}
 		}
-	case p.boundable(f) && isRegclass(x) && !f.st.calls && !starred(&f.s.text, x) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) == 0:
+	case p.boundable(f) && isRegclass(x) && !f.st.calls && !starred(&f.s.text.Text, x) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) == 0:
 		if known, ok := p.plain(ctx, f); ok {
 			seal := known.still(x, false)
 			if p.sure(x) {

@@ -45,7 +45,7 @@ func (s *Session) callsOut(ctx context.Context, t *sqlscan.Text) (calls bool, er
 		return true, err
 	}
 	if !calls && s.hidden != nil && t.IsRead() && !changesMode(t) {
-		s.reads.add(t.Source)
+		s.text.passes = true
 	}
 	if calls {
 		s.renamed++

@@ -61,7 +61,7 @@ func TestRawTouched(t *testing.T) {
 	require.True(t, r.IsRead("SELECT 1"))
 	r.RawTouched()
 	assert.Equal(t, txUnknown, r.tx)
-	assert.False(t, r.reads.has("SELECT 1"))
+	assert.False(t, r.readings.passes("SELECT 1"))
 	assert.True(t, r.backend.(*postgres).stale)
 }
 

@@ -183,7 +183,8 @@ func (s *Session) resteer() {
 // forgetHidden has the server asked again: for the functions that are called by
 // their names, too.
 func (s *Session) forgetHidden() {
-	s.hidden, s.reads = nil, readCache{}
+	s.hidden = nil
+	s.readings.doubt()
 	if p, ok := s.backend.(*postgres); ok {
 		p.functions = nil
 	}

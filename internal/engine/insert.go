@@ -63,7 +63,7 @@ func (s *Session) additions(ctx context.Context, t *sqlscan.Text, st *statement)
 	acts, targets := st.op.Acts, st.targets
 	for i := range t.Ops {
 		if adds(t)(t.Ops[i]) {
-			st.add(t, &t.Ops[i], dbguard.Insert)
+			s.add(st, &t.Ops[i], dbguard.Insert)
 		}
 	}
 	st.restructures(t)
@@ -124,7 +124,7 @@ func (s *Session) Prepare(ctx context.Context, text string) error {
 		return err
 	}
 	st := s.understand(t)
-	st.add(t, &t.Ops[0], dbguard.Insert)
+	s.add(st, &t.Ops[0], dbguard.Insert)
 	if b.quiet(st) {
 		return nil
 	}

@@ -70,7 +70,7 @@ func (s *Session) given(x *target) (file string, ok bool) {
 		return "", false
 	}
 	n := 0
-	for tok := range tokens(&s.text, x.op.Object.Start, int32(len(s.text.Source))) {
+	for tok := range tokens(&s.text.Text, x.op.Object.Start, int32(len(s.text.Source))) {
 		if n++; n == 2 {
 			ok = strings.EqualFold(s.text.Source[tok.Pos:tok.End], "AS")
 			break
@@ -110,7 +110,7 @@ func (s *Session) concerns(ctx context.Context, verb dbguard.Verb, x *target) (e
 	}
 	if q, ok := s.backend.(*sqlite); ok && x.op.Kind == sqlscan.Session {
 		texts, _ := textsAmong(s.args)
-		return q.ends(ctx, &s.text, x, texts)
+		return q.ends(ctx, &s.text.Text, x, texts)
 	}
 	switch verb {
 	case dbguard.Create:

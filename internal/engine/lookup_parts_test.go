@@ -20,7 +20,7 @@ func TestPartsOf(t *testing.T) {
 		"ALTER TABLE t RENAME TO u":                                                        nil,
 	}
 	for text, want := range tests {
-		r := reading(text)
+		r := readText(text)
 		assert.Equal(t, want, partsOf(r, r.Ops[0].Object), text)
 	}
 }

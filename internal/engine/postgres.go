@@ -35,15 +35,15 @@ type postgres struct {
 	texts, told int
 	// costly are the masked texts that could not bound themselves. That costs a
 	// round trip each time, and nothing else.
-	costly readCache
+	costly textSet
 	// unfit are those that no other words fit.
-	unfit readCache
+	unfit textSet
 	// asking are those that do not show by themselves whether there is a rule.
-	asking readCache
+	asking textSet
 	// refused are those that went beyond their bound.
-	refused readCache
+	refused textSet
 	// slow are those that take longer than a few round trips.
-	slow      readCache
+	slow      textSet
 	hesitated string // one that did once, just now
 	// tables are those that the session has met in a transaction of the caller's.
 	tables map[string]plainTable

@@ -15,13 +15,17 @@ import (
 // partition is a part of its table.
 func (p *postgres) along(ctx context.Context, st *statement, x *target, verb dbguard.Verb) (acts []dbguard.Act, err error) {
 	cascade := x.op.Flags&sqlscan.Cascade != 0
-	start, text := startOf(x), ""
+	removes := cascade && (verb == dbguard.Remove || verb == dbguard.RemoveDatabase)
+	if p.major < 0 || verb != dbguard.Empty && !removes {
+		return nil, nil
+	}
+	text, start := "", startOf(x)
 	switch {
-	case p.major < 0, start == "":
-	case verb == dbguard.Empty:
-		text = emptiedText(start, cascade, x.only)
-	case cascade && (verb == dbguard.Remove || verb == dbguard.RemoveDatabase):
+	case start == "":
+	case removes:
 		text = droppedText(start)
+	default:
+		text = emptiedText(start, cascade, x.only)
 	}
 	if text == "" {
 		return nil, nil

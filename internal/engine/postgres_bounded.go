@@ -151,10 +151,6 @@ func (p *postgres) nothingWritten() string {
 // boundText is the statement that bounds itself.
 func (p *postgres) boundText(f *Flight, j judged) string {
 	x, limit := &f.st.targets[0], f.op.Limit()
-	stmt := withoutEnd(&f.s.text)
-	if j.seen {
-		stmt = only(&f.s.text, x, 0, int32(len(stmt)))
-	}
 	over := negative
 	switch {
 	case p.terse(f):
@@ -169,7 +165,7 @@ func (p *postgres) boundText(f *Flight, j judged) string {
 		verdict += " WHEN " + rows + " < " + strconv.FormatInt(least, 10) + " THEN " + raiseWith(raisedUnder, rows)
 	}
 	j.verdict, j.atMost = verdict+" END", limit
-	return p.judgedText(f, stmt, j)
+	return p.judgedText(f, j)
 }
 
 // negative is what no limit and no offset may be (SQLSTATE 2201W, 2201X), and takes
@@ -190,9 +186,31 @@ type judged struct {
 // row is (recompute_limits in the server's source), and CASE evaluates in order, a
 // subquery when it is reached. The statement would run to its end even if nobody read
 // its rows: who is unsure raises.
-func (p *postgres) judgedText(f *Flight, stmt string, j judged) string {
+func (p *postgres) judgedText(f *Flight, j judged) string {
+	known := &f.s.text.bound
+	if asked := (boundWords{judged: j, form: f.form, way: f.way, text: known.text}); *known != asked {
+		*known = asked
+		known.text = judgedText(f, j)
+	}
+	return known.text
+}
+
+// boundWords are those that a text was last given to bound itself, and for what.
+type boundWords struct {
+	judged
+	form Form
+	way  way
+	text string
+}
+
+func judgedText(f *Flight, j judged) string {
+	x, t := &f.st.targets[0], &f.s.text.Text
+	stmt := withoutEnd(t)
+	if j.seen && x.op.Kind != sqlscan.Insert {
+		stmt = only(t, x, 0, int32(len(stmt)))
+	}
 	switch {
-	case f.st.targets[0].op.Flags&sqlscan.Returning != 0:
+	case x.op.Flags&sqlscan.Returning != 0:
 	case j.shows:
 		stmt += "\nRETURNING tableoid"
 	default:

@@ -17,11 +17,11 @@ const bulk = 10_000
 func isBulk(f *Flight) bool {
 	x := f.st.simple()
 	return isRegclass(x) && x.op.Flags&(sqlscan.Multi|sqlscan.Returning|sqlscan.Parameterised) == 0 &&
-		!f.st.calls && isSteady(&f.s.text, x.op.At.Start)
+		!f.st.calls && isSteady(&f.s.text.Text, x.op.At.Start)
 }
 
 func bulkText(f *Flight) string {
-	t, x, limit := &f.s.text, &f.st.targets[0], f.op.Limit()
+	t, x, limit := &f.s.text.Text, &f.st.targets[0], f.op.Limit()
 	found, rest := targetClause(t, x), ""
 	stmt := withoutEnd(t) + "\nWHERE "
 	if where := x.op.Where; where.Start < where.End {

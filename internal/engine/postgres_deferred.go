@@ -90,13 +90,13 @@ func (s *Session) fire(ctx context.Context, p *postgres, bound int64, name, text
 // before the COMMIT. It does it under a savepoint; that it is sent again does nothing.
 func (s *Session) firesNow(ctx context.Context) error {
 	p, ok := s.backend.(*postgres)
-	if !ok || !p.later.any || p.later.free || s.lost || s.guard.Observing() || !isImmediate(&s.text) {
+	if !ok || !p.later.any || p.later.free || s.lost || s.guard.Observing() || !isImmediate(&s.text.Text) {
 		return nil
 	}
 	if err := s.exec(ctx, underSavepoint.open); err != nil {
 		return hide(err)
 	}
-	rows, err := s.fire(ctx, p, p.later.left, "SET CONSTRAINTS", strings.Clone(withoutEnd(&s.text)))
+	rows, err := s.fire(ctx, p, p.later.left, "SET CONSTRAINTS", strings.Clone(withoutEnd(&s.text.Text)))
 	switch {
 	case err == nil:
 		p.later.left -= rows

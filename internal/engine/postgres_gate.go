@@ -56,10 +56,10 @@ func (p *postgres) gateable(f *Flight) bool {
 // isSteady reports one statement of which the text says all that the table does not.
 func (f *Flight) isSteady(x *target) bool {
 	switch {
-	case !isRegclass(x), starred(&f.s.text, x), f.op.Shares(), f.st.calls, x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0:
+	case !isRegclass(x), starred(&f.s.text.Text, x), f.op.Shares(), f.st.calls, x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0:
 		return false
 	}
-	return isSteady(&f.s.text, x.op.At.Start)
+	return isSteady(&f.s.text.Text, x.op.At.Start)
 }
 
 // isRegclass reports a name that to_regclass reads as the statement does, and
@@ -211,7 +211,7 @@ func (p *postgres) gate(f *Flight, known plainTable) wording {
 // bound says that it has changed none as they were too many, two more that the
 // table is not still what it was. That is not asked if still is empty.
 func gateText(f *Flight, still string) string {
-	t, x, limit := &f.s.text, &f.st.targets[0], f.op.Limit()
+	t, x, limit := &f.s.text.Text, &f.st.targets[0], f.op.Limit()
 	n := func(i int64) string { return strconv.FormatInt(limit+i, 10) }
 	begin, end := targetSpan(t, x)
 	verb, where := "", "true"

@@ -238,7 +238,7 @@ func (p *postgres) wordInsert(ctx context.Context, f *Flight) (w wording) {
 		w, j.seal, j.seen = wording{gated: true}, known.still(x, f.way), true
 	}
 	if j.seal != "" {
-		w.text, w.adds, w.tagged = p.judgedText(f, withoutEnd(&f.s.text), j), true, f.tags(j.atMost)
+		w.text, w.adds, w.tagged = p.judgedText(f, j), true, f.tags(j.atMost)
 	}
 	return w
 }

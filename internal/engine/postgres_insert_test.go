@@ -52,7 +52,7 @@ func TestInsertSeen(t *testing.T) {
 		r.conn.on("count", changedRow(16400, 0, "u")...).on("base", changedRow(16400, 0, "u")...)
 		r.TxBegan(false)
 		p := r.backend.(*postgres)
-		x := newTarget(reading(insertOne), &reading(insertOne).Ops[0], nil)
+		x := newTarget(readText(insertOne), &readText(insertOne).Ops[0], nil)
 		p.saw(&x, false)
 		require.NoError(t, r.send(context.Background(), insertOne, 1, nil))
 		require.Equal(t, []string{"> " + insertOne}, r.sent())

@@ -32,7 +32,7 @@ func (p *postgres) wordKey(f *Flight) (w wording, ok bool) {
 	if !p.tables[x.key()].hasKey(equals(f, x)) || slices.ContainsFunc(f.args, isFloat) {
 		return wording{}, false
 	}
-	return wording{text: only(&f.s.text, x, 0, int32(len(f.callers))), gated: true, keyed: true, tagged: f.form != Rows}, true
+	return wording{text: only(&f.s.text.Text, x, 0, int32(len(f.callers))), gated: true, keyed: true, tagged: f.form != Rows}, true
 }
 
 // hasKey reports that no two rows are the same in these columns.

@@ -10,7 +10,7 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-func reading(text string) *sqlscan.Text {
+func readText(text string) *sqlscan.Text {
 	var t sqlscan.Text
 	sqlscan.Classify(&t, text, sqlscan.PostgreSQL, sqlscan.PostgreSQL.DefaultMode())
 	return &t
@@ -30,7 +30,7 @@ func TestSteady(t *testing.T) {
 		"DELETE FROM t WHERE at < clock_timestamp()":                              false,
 	}
 	for text, want := range tests {
-		r := reading(text)
+		r := readText(text)
 		require.NotEmpty(t, r.Ops, text)
 		assert.Equal(t, want, isSteady(r, r.Ops[0].At.Start), text)
 	}
@@ -46,7 +46,7 @@ func TestTargetClause(t *testing.T) {
 		"DELETE /* from */ FROM t -- where\nWHERE id = 1": " t -- where\n",
 	}
 	for text, want := range tests {
-		r := reading(text)
+		r := readText(text)
 		x := newTarget(r, &r.Ops[0], nil)
 		assert.Equal(t, want, targetClause(r, &x), text)
 	}
@@ -54,7 +54,7 @@ func TestTargetClause(t *testing.T) {
 
 func TestWithoutEnd(t *testing.T) {
 	for _, text := range []string{"DELETE FROM t", "DELETE FROM t;", "DELETE FROM t -- all", "DELETE FROM t /* ; */ ;; -- ;"} {
-		assert.Equal(t, "DELETE FROM t", withoutEnd(reading(text)), text)
+		assert.Equal(t, "DELETE FROM t", withoutEnd(readText(text)), text)
 	}
 }
 

@@ -41,9 +41,9 @@ type Session struct {
 	name    string // the database
 	zone    *time.Location
 
-	text  sqlscan.Text // the reading under way, reused
-	reads readCache
-	modes modes
+	readings readings
+	text     *reading // the one under way
+	modes    modes
 
 	hidden   *hiddenCode // nil: not asked
 	renamed  int         // texts that may have prepared something under any name
@@ -110,7 +110,7 @@ func (s *Session) IsRead(text string) bool {
 	if s.gate.Refuses(true) != nil {
 		return false
 	}
-	if s.reads.has(text) {
+	if s.readings.passes(text) {
 		s.toldRead(text)
 		return true
 	}
@@ -126,7 +126,7 @@ func (s *Session) IsRead(text string) bool {
 		s.steer()
 		return true
 	}
-	s.reads.add(text)
+	s.text.passes = true
 	return true
 }
 
@@ -230,7 +230,7 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	st := s.understand(t)
 	s.restructured(t)
 	if st.calls = calls || s.unsent && runs(t) && !structural(t); st.calls {
-		st.ask(t)
+		s.ask(st)
 	}
 	if err := s.consider(ctx, t, st, code); err != nil {
 		return nil, nil, err
@@ -296,8 +296,8 @@ func (s *Session) classify(text string) *sqlscan.Text {
 	if m, ok := s.backend.(*mysql); ok {
 		m.here = ""
 	}
-	sqlscan.Classify(&s.text, text, s.dialect, s.modes.mode)
-	return &s.text
+	s.text = s.readings.read(text, s.dialect, s.modes.mode)
+	return &s.text.Text
 }
 
 // RawTouched tells that somebody used the connection past the session: what
@@ -334,7 +334,7 @@ func (s *Session) steer() {
 // read in the old modes may read differently now.
 func (s *Session) forgetModes() {
 	s.modes.known = false
-	s.reads = readCache{}
+	s.readings.doubt()
 }
 
 // forget drops everything that was learnt and not asked.

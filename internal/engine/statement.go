@@ -91,11 +91,11 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		if op.Flags&sqlscan.UndoneByText != 0 && closed && !st.commits {
 			continue
 		}
-		st.add(t, op, verb)
+		s.add(st, op, verb)
 	}
 	st.uses = s.kept > 0 && s.dialect == sqlscan.MySQL && (st.elsewhere || containsFold(t.Source, "use"))
 	if hides := s.dialect == sqlscan.MySQL && s.hidden != nil && s.mayHide(t); hides || s.runsCode(t) {
-		st.findCode(t)
+		s.findCode(st)
 		if m, ok := s.backend.(*mysql); ok && hides {
 			view := m.behind(t.Source, t.Mode, m.here)
 			st.routines, st.dark = append(st.routines, view.routines...), view.dark
@@ -122,7 +122,8 @@ func (s *Session) runsCode(t *sqlscan.Text) bool {
 }
 
 // findCode collects the names of the routines that the text calls.
-func (st *statement) findCode(t *sqlscan.Text) {
+func (s *Session) findCode(st *statement) {
+	t := &s.text.Text
 	st.routines = routinesCalled(t, 0, int32(len(t.Source)))
 	st.silent = showsStatus(t)
 	for i := range t.Ops {
@@ -132,9 +133,7 @@ func (st *statement) findCode(t *sqlscan.Text) {
 		}
 	}
 	if st.op.Text == "" {
-		st.op.Name = strings.ToUpper(firstWord(t.Source))
-		st.op.Summary = sqlscan.Summary(t)
-		st.op.Text = sqlscan.Mask(t.Source, t.Dialect, t.Mode)
+		s.text.describe(&st.op, strings.ToUpper(firstWord(t.Source)))
 	}
 }
 
@@ -173,7 +172,8 @@ func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.
 
 // ask gives a text that names nothing to delete or change an act: what its
 // functions do. Around transactions of its own that cannot be undone.
-func (st *statement) ask(t *sqlscan.Text) {
+func (s *Session) ask(st *statement) {
+	t := &s.text.Text
 	st.restructures(t)
 	if st.changesRows() || len(st.op.Acts) > 0 && !st.reshapes {
 		return
@@ -186,11 +186,12 @@ func (st *statement) ask(t *sqlscan.Text) {
 		act.Verb, act.Note = dbguard.Uncounted, "a cursor WITH HOLD runs its query at the COMMIT, and it calls a function that may change rows"
 	}
 	if len(st.op.Acts) == 0 {
-		st.op.Name, st.op.Summary = "SELECT", "SELECT"
+		s.text.describe(&st.op, "SELECT")
 		if len(t.Ops) > 0 {
-			st.op.Name, st.op.Summary = sqlscan.OperationName(t, t.Ops[0]), sqlscan.Summary(t)
+			st.op.Name = sqlscan.OperationName(t, t.Ops[0])
+		} else {
+			st.op.Summary = "SELECT"
 		}
-		st.op.Text = sqlscan.Mask(t.Source, t.Dialect, t.Mode)
 	}
 	st.op.Acts = append(st.op.Acts, act)
 	st.targets = append(st.targets, target{})
@@ -239,11 +240,12 @@ func commitsImplicitly(t *sqlscan.Text, op *sqlscan.Op, mariadb bool) bool {
 	return false
 }
 
-// add gives the statement an act and its target. The first names it.
-func (st *statement) add(t *sqlscan.Text, op *sqlscan.Op, verb dbguard.Verb) {
+// add gives the statement an act of the reading under way, and its target. The first
+// names it.
+func (s *Session) add(st *statement, op *sqlscan.Op, verb dbguard.Verb) {
+	t := &s.text.Text
 	if len(st.op.Acts) == 0 {
-		st.op.Name, st.op.Summary = sqlscan.OperationName(t, *op), sqlscan.Summary(t)
-		st.op.Text = sqlscan.Mask(t.Source, t.Dialect, t.Mode)
+		s.text.describe(&st.op, sqlscan.OperationName(t, *op))
 	}
 	act := dbguard.Act{Verb: verb, Object: t.Name(op.Object), Filter: filter(op)}
 	switch op.Kind {

@@ -5,16 +5,19 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
 func TestReadsCostNothing(t *testing.T) {
 	r := newRig(t, pg)
 	for _, text := range []string{
 		"SELECT id, name FROM users WHERE id = $1",
-		"SELECT '" + strings.Repeat("x", 2*maxCached) + "'", // too long to be kept: classified each time
+		"SELECT '" + strings.Repeat("x", 2*maxKept) + "'", // too long to be kept: classified each time
 	} {
 		require.True(t, r.IsRead(text))
 		assert.Zero(t, testing.AllocsPerRun(100, func() { r.IsRead(text) }))
@@ -23,16 +26,49 @@ func TestReadsCostNothing(t *testing.T) {
 }
 
 // A driver may be handed a text that lives in a buffer.
-func TestReadCacheCopies(t *testing.T) {
-	var c readCache
-	buffer := []byte("SELECT 1")
-	c.add(string(buffer))
-	assert.True(t, c.has("SELECT 1"))
-	assert.False(t, c.has("SELECT 2"))
-	assert.False(t, c.has(""))
-	long := strings.Repeat("x", maxCached+1)
-	c.add(long)
-	assert.False(t, c.has(long))
+func TestReadingsCopy(t *testing.T) {
+	var all readings
+	buffer := []byte("DELETE FROM a")
+	r := all.read(unsafe.String(&buffer[0], len(buffer)), sqlscan.SQLite, 0)
+	r.passes = true
+	assert.True(t, all.passes("DELETE FROM a"))
+	buffer[len(buffer)-1] = 'b'
+	assert.False(t, all.passes("DELETE FROM b"))
+	r = all.read("DELETE FROM b", sqlscan.SQLite, 0)
+	assert.Equal(t, "b", r.Name(r.Ops[0].Object))
+}
+
+// What is kept of a text is that of this text, in this dialect and mode.
+func TestReadingsTellTextsApart(t *testing.T) {
+	const mode = sqlscan.ANSIQuotes
+	var all readings
+	long := "SELECT '" + strings.Repeat("x", maxKept) + "'"
+	for _, text := range []string{"", "SELECT 1", "DELETE FROM t", "DELETE FROM t; DELETE FROM u", `SELECT "; DELETE FROM t; "`, long} {
+		for _, m := range []sqlscan.Mode{0, mode, 0} {
+			var want sqlscan.Text
+			sqlscan.Classify(&want, text, sqlscan.MySQL, m)
+			for range 2 {
+				r := all.read(text, sqlscan.MySQL, m)
+				assert.Equal(t, want.Ops, r.Ops, text)
+				assert.Equal(t, want.Statements, r.Statements, text)
+				assert.Equal(t, text, r.Source)
+				assert.False(t, r.passes, "as it was never said")
+			}
+		}
+	}
+	assert.False(t, all.passes(""))
+	all.read(long, sqlscan.MySQL, 0).passes = true
+	assert.False(t, all.passes(long), "it is not kept")
+	assert.False(t, all.passes(""))
+}
+
+// What a session found out about a text goes when the modes do.
+func TestReadingsDoubt(t *testing.T) {
+	var all readings
+	all.read("SELECT 1", sqlscan.MySQL, 0).passes = true
+	assert.True(t, all.passes("SELECT 1"))
+	all.doubt()
+	assert.False(t, all.passes("SELECT 1"))
 }
 
 func TestOpensExisting(t *testing.T) {

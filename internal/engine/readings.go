@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// readings are texts as they were read, for when they come again: programs send the
+// same few. Like a textSet they are direct-mapped and bounded.
+type readings struct {
+	slots [64]*reading
+	long  *reading // of what is too long to be kept
+}
+
+// reading is what is known of a text by itself.
+type reading struct {
+	sqlscan.Text
+	// source is a copy, since a text may live in a buffer that its owner writes to again.
+	source []byte
+	passes bool // as far as is known it only reads, and runs nothing
+	// summary and masked are what a trace shows of it, once that was asked for.
+	summary, masked string
+	bound           boundWords
+}
+
+func (all *readings) slot(text string) **reading {
+	if text == "" || len(text) > maxKept {
+		return &all.long
+	}
+	return &all.slots[slotOf(text)]
+}
+
+// passes reports a text that is known only to read.
+func (all *readings) passes(text string) bool {
+	r := *all.slot(text)
+	return r != nil && r.passes && text != "" && string(r.source) == text
+}
+
+// read classifies the text, if it is not known how it reads.
+func (all *readings) read(text string, d sqlscan.Dialect, m sqlscan.Mode) *reading {
+	slot := all.slot(text)
+	if *slot == nil {
+		*slot = &reading{}
+	}
+	r := *slot
+	if r != all.long && all.long != nil {
+		all.long.Source = "" // it may be very long
+	}
+	if len(r.source) > 0 && r.Dialect == d && r.Mode == m && string(r.source) == text {
+		r.Source = text
+		return r
+	}
+	sqlscan.Classify(&r.Text, text, d, m)
+	r.source, r.passes, r.masked, r.bound = r.source[:0], false, "", boundWords{}
+	if r != all.long && (r.Statements <= 1 || len(r.Ops) == 0) { // of several, a backend may read some otherwise
+		r.source = append(r.source, text...)
+	}
+	return r
+}
+
+// doubt forgets which texts only read.
+func (all *readings) doubt() {
+	for _, r := range all.slots {
+		if r != nil {
+			r.passes = false
+		}
+	}
+}
+
+// describe says what a trace calls the text, and shows of it.
+func (r *reading) describe(op *dbguard.Op, name string) {
+	if r.masked == "" {
+		r.summary = strings.Clone(sqlscan.Summary(&r.Text))
+		r.masked = sqlscan.Mask(r.Source, r.Dialect, r.Mode)
+	}
+	op.Name, op.Summary, op.Text = name, r.summary, r.masked
+}
+
+// modes is the session state that changes how a text is read.
+type modes struct {
+	mode  sqlscan.Mode
+	known bool // the server has been asked, and nothing has changed since
+}
+
+// matter reports that the text may read differently in another mode, and that
+// the mode is not certain.
+func (m *modes) matter(t *sqlscan.Text) bool { return t.ModeMatters && !m.known }
+
+// changesMode reports that the text may change a setting that a mode depends on,
+// each time that it runs.
+func changesMode(t *sqlscan.Text) bool {
+	names := func(word string) bool { return containsFold(t.Source, word) }
+	return slices.ContainsFunc(modeWords, names) || slices.ContainsFunc(t.Ops, steers) && slices.ContainsFunc(charsetWords, names)
+}
+
+// steers reports an operation that may choose a character set.
+func steers(op sqlscan.Op) bool {
+	return op.Kind == sqlscan.Session || op.Kind == sqlscan.Opaque || op.Kind == sqlscan.Unreadable
+}
+
+// modeWords are in every text that changes a mode by itself; charsetWords, in what
+// steers the session.
+var (
+	modeWords    = []string{"sql_mode", "standard_conforming_strings", "reset", "discard", "set_config"}
+	charsetWords = []string{"names", "charset", "character"}
+)
+
+// containsFold reports whether text contains the lower-case ASCII word.
+func containsFold(text, word string) bool {
+	for i := 0; i+len(word) <= len(text); i++ {
+		if text[i]|0x20 == word[0] && strings.EqualFold(text[i:i+len(word)], word) {
+			return true
+		}
+	}
+	return false
+}
