@@ -13,7 +13,7 @@ import (
 // inherit from it and by CASCADE those that refer to it, and those that DROP … CASCADE
 // removes, or a column of: who may empty or drop one table was not given the others. A
 // partition is a part of its table.
-func (p *postgres) along(ctx context.Context, st *statement, x *target, verb dbguard.Verb) (acts []dbguard.Act, err error) {
+func (p *postgres) along(ctx context.Context, st *statement, x *target, verb dbguard.Verb) ([]dbguard.Act, error) {
 	cascade := x.op.Flags&sqlscan.Cascade != 0
 	removes := cascade && (verb == dbguard.Remove || verb == dbguard.RemoveDatabase)
 	if p.major < 0 || verb != dbguard.Empty && !removes {
@@ -30,6 +30,11 @@ func (p *postgres) along(ctx context.Context, st *statement, x *target, verb dbg
 	if text == "" {
 		return nil, nil
 	}
+	return p.goingAlong(ctx, st, verb, text)
+}
+
+// goingAlong are the acts on the tables that the text finds, but for those named.
+func (p *postgres) goingAlong(ctx context.Context, st *statement, verb dbguard.Verb, text string) (acts []dbguard.Act, err error) {
 	err = p.conn.Query(ctx, text, func(v []any) error {
 		r := relation{schema: strings.Clone(asText(v[0])), name: strings.Clone(asText(v[1]))}
 		if slices.ContainsFunc(st.targets, func(x target) bool { return r.is(x.name) }) {
