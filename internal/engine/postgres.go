@@ -33,6 +33,8 @@ type postgres struct {
 	// texts are those that were read; told is which of them has left the server
 	// with all that is counted, so that it need not be told before the next one.
 	texts, told int
+	// total and judge are how the server was last asked to count.
+	total, judge longText
 	// costly are the masked texts that could not bound themselves. That costs a
 	// round trip each time, and nothing else.
 	costly textSet

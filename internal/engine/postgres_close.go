@@ -14,7 +14,8 @@ import (
 // every driver sends as one message: it has deferred triggers fire now, counts,
 // raises where the count refuses, commits, and tells the count. The tag of its last
 // command does that: how many rows more than the statement's own there are, as every
-// row that a tag counts is sent. The counters must have been empty when it began.
+// row that a tag counts is sent. A door that sends several texts in one flight reads
+// the count where it is made. The counters must have been empty when it began.
 
 // close has to find the counters flushed, and leaves them so.
 func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, count dbguard.Count, refused bool, err error) {
@@ -40,24 +41,24 @@ func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, 
 
 // finish sends the text, or finds it answered, and returns the count.
 func (c *postgresCounter) finish(ctx context.Context, affected int64) (rows int64, err error) {
-	conn, texts := c.p.conn, closeTexts(c.counts(false), c.f.op.Limit())
+	conn := c.p.conn
 	if e := c.f.s.escort; e != nil && len(e.replies) > 0 {
-		for _, text := range texts {
-			if _, err := conn.Exec(ctx, text); err != nil {
-				return 0, err
-			}
+		if _, err := conn.Exec(ctx, constraintsNow); err != nil {
+			return 0, err
 		}
-		n, err := askInts(ctx, conn, countedText)
+		n, err := askInts(ctx, conn, c.totalText())
 		if err != nil {
 			return 0, err
 		}
-		return n[0], nil
+		_, err = conn.Exec(ctx, "COMMIT")
+		return n[0], err
 	}
 	own := int64(0)
 	if c.f.st.simple() != nil {
 		own = max(affected, 0)
 	}
-	tag, err := conn.Exec(ctx, strings.Join(append(texts, beyondText(own)), ";\n"))
+	keep := `SELECT pg_catalog.set_config('dbguard.rows', v.n::text, false) FROM (` + c.totalText() + `) v`
+	tag, err := conn.Exec(ctx, strings.Join([]string{constraintsNow, keep, "COMMIT", beyondText(own)}, ";\n"))
 	if tag%2 != 0 {
 		return own - (tag+1)/2, err
 	}
@@ -109,14 +110,26 @@ func (c *postgresCounter) undone(ctx context.Context, value string) (dbguard.Cou
 	return t.Count, err
 }
 
-// closeTexts are sent as one message, or together with the statement.
-func closeTexts(counts string, limit int64) []string {
-	return []string{
-		constraintsNow,
-		`SELECT pg_catalog.pg_stat_force_next_flush()`,
-		`SELECT pg_catalog.set_config('dbguard.rows', v.n::text, false) FROM (` + totalText("("+eachOnce(counts, limit)+")", limit) + `) v`,
-		`COMMIT`,
+// totalText counts, and has the counters flushed.
+func (c *postgresCounter) totalText() string {
+	return c.p.total.of(c, func(counts string, limit int64) string {
+		return totalText("("+eachOnce(counts, limit)+")", limit)
+	})
+}
+
+// longText is a text that takes long to write, for the bound that it was last written for.
+type longText struct {
+	limit    int64
+	runsCode bool
+	text     string
+}
+
+func (l *longText) of(c *postgresCounter, write func(counts string, limit int64) string) string {
+	limit, code := c.f.op.Limit(), c.runsCode()
+	if l.text == "" || l.limit != limit || l.runsCode != code {
+		*l = longText{limit, code, write(c.counts(true), limit)}
 	}
+	return l.text
 }
 
 // totalText adds relations up, as n, and raises where they are to be refused.
@@ -128,17 +141,11 @@ func totalText(relations string, limit int64) string {
    COALESCE(pg_catalog.json_agg(r)::text, '[]') AS tables FROM ` + relations + ` r) t`
 }
 
-// What tells the count once it is committed.
-const (
-	counted     = `pg_catalog.current_setting('dbguard.rows')::int8`
-	countedText = `SELECT ` + counted
-)
-
 // beyondText has a tag tell how far the count is from the statement's own rows: twice
 // as many if there are more, and an odd number if there are fewer.
 func beyondText(own int64) string {
 	n := strconv.FormatInt(own, 10)
-	return `SELECT FROM (SELECT ` + counted + ` - ` + n + ` AS more) c, pg_catalog.generate_series(1, CASE WHEN more < 0 THEN -2 * more - 1 ELSE 2 * more END)`
+	return `SELECT FROM (SELECT pg_catalog.current_setting('dbguard.rows')::int8 - ` + n + ` AS more) c, pg_catalog.generate_series(1, CASE WHEN more < 0 THEN -2 * more - 1 ELSE 2 * more END)`
 }
 
 // foresee is what End will ask: whatever it is, it is sent with the statement.
@@ -147,11 +154,11 @@ func (c *postgresCounter) foresee() []string {
 	case c.p.major < 0:
 		return nil
 	case c.told:
-		return append([]string{judgeText(c.counts(c.p.canFlush()), c.f.op.Limit())}, c.f.frame.keep...)
+		return append([]string{c.judgeText()}, c.f.frame.keep...)
 	case c.f.way != own:
 		return []string{c.counts(c.p.canFlush())}
 	case c.clean && c.f.op.Plain() && !c.f.st.reshapes:
-		return append(closeTexts(c.counts(false), c.f.op.Limit()), countedText)
+		return []string{constraintsNow, c.totalText(), "COMMIT"}
 	}
 	return []string{constraintsNow, c.counts(c.p.canFlush())}
 }

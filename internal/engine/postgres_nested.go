@@ -62,7 +62,7 @@ func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbgu
 	p.ranCode()
 	var t postgresTotal
 	later, exclusive := false, len(c.locked) > 0
-	err = c.read(ctx, judgeText(c.counts(true), limit), func(r *relation) {
+	err = c.read(ctx, c.judgeText(), func(r *relation) {
 		later, exclusive = later || r.deferring, exclusive || r.exclusive
 		c.leave(r)
 		r.rows = r.judged
@@ -100,6 +100,8 @@ func keepText(setting, counts string) string {
 func keptAs(setting, as string) string {
 	return `pg_catalog.json_to_recordset(COALESCE(NULLIF(pg_catalog.current_setting('` + setting + `', true), ''), '[]')::pg_catalog.json) AS ` + as + ` (oid int8, rows int8, exclusive bool, stamp text) ON ` + as + `.oid = c.oid`
 }
+
+func (c *postgresCounter) judgeText() string { return c.p.judge.of(c, judgeText) }
 
 // judgeText is counts that raises where that goes beyond the limit, and else, and
 // not before, keeps what is counted for the next statement.
