@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -102,22 +100,4 @@ type closing interface {
 	// close does, or says that it cannot. It returns the count of what was kept,
 	// or, with refused, that of what is undone.
 	close(ctx context.Context, affected int64) (can bool, count dbguard.Count, refused bool, err error)
-}
-
-// errUnknownServer is told where no dialect was given and none is recognised.
-var errUnknownServer = errors.New("dbguard: the server's SQL dialect is not known: name it with WithDialect")
-
-// askDialect finds out what the server speaks.
-func askDialect(ctx context.Context, conn Conn) (sqlscan.Dialect, error) {
-	version, err := askText(ctx, conn, "SELECT version()")
-	if err == nil {
-		if d := dialectOf(version); d != 0 {
-			return d, nil
-		}
-		return 0, errUnknownServer
-	}
-	if _, other := askText(ctx, conn, "SELECT sqlite_version()"); other == nil {
-		return sqlscan.SQLite, nil
-	}
-	return 0, fmt.Errorf("%w (%w)", errUnknownServer, err)
 }

@@ -285,10 +285,7 @@ func (s *Session) Closed() {
 // rest notes that the caller's transaction has ended.
 func (s *Session) rest() {
 	s.settled()
-	s.tx = txIdle
-	if s.backend != nil {
-		s.tx = s.backend.rest()
-	}
+	s.tx = s.backend.rest()
 }
 
 // endLedger closes the account of the caller's transaction. Where rows may or

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
-	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
 // asInt is a number as any driver returns it.
@@ -100,21 +98,6 @@ func askInts(ctx context.Context, conn Conn, text string) ([]int64, error) {
 		err = errNoRow
 	}
 	return numbers, err
-}
-
-// dialectOf recognises what SELECT version() answers, or is 0.
-func dialectOf(version string) sqlscan.Dialect {
-	switch {
-	case version == "":
-		return 0
-	case strings.HasPrefix(version, "PostgreSQL"), strings.HasPrefix(version, "CockroachDB"):
-		return sqlscan.PostgreSQL
-	case strings.Count(version, ".") >= 3: // 26.7.1.1
-		return sqlscan.ClickHouse
-	case version[0] < '0' || version[0] > '9':
-		return 0
-	}
-	return sqlscan.MySQL // 8.4.0, 10.11.6-MariaDB
 }
 
 // affectedCounter trusts the driver's count of rows, for servers without

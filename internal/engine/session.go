@@ -23,10 +23,10 @@ type Conn interface {
 // Config is what a door knows of a connection beforehand.
 type Config struct {
 	Guard     *dbguard.Guard
-	Dialect   sqlscan.Dialect // 0: ask the server
-	Namespace string          // the database, as far as it is known
-	Gate      *dbguard.Gate   // of the server; nil is open
-	Zone      *time.Location  // in which a MySQL driver writes times; nil: not known
+	Dialect   sqlscan.Dialect
+	Namespace string         // the database, as far as it is known
+	Gate      *dbguard.Gate  // of the server; nil is open
+	Zone      *time.Location // in which a MySQL driver writes times; nil: not known
 }
 
 // Session is the guard's view of one connection. Like the connection it is
@@ -70,26 +70,20 @@ type Session struct {
 
 // NewSession starts to guard a connection. Nothing is sent.
 func NewSession(conn Conn, cfg Config) *Session {
-	s := &Session{conn: conn, guard: cfg.Guard, gate: cfg.Gate, name: cfg.Namespace, zone: cfg.Zone}
+	s := &Session{
+		conn: conn, guard: cfg.Guard, gate: cfg.Gate, dialect: cfg.Dialect, name: cfg.Namespace, zone: cfg.Zone,
+		modes: modes{mode: cfg.Dialect.DefaultMode()},
+	}
 	if p, ok := conn.(Pipeline); ok {
 		s.escort = &escort{Pipeline: p}
 		s.conn = s.escort
 	}
-	s.speak(cfg.Dialect)
-	return s
-}
-
-// speak chooses the backend.
-func (s *Session) speak(d sqlscan.Dialect) {
-	s.dialect = d
-	switch d {
+	switch s.dialect {
 	case sqlscan.PostgreSQL:
 		s.backend = &postgres{conn: s.conn, stale: true}
 	case sqlscan.MySQL:
 		s.backend = &mysql{conn: s.conn}
-		if s.tx == txIdle {
-			s.tx = txUnknown // autocommit may be off by DSN or by the server's default
-		}
+		s.tx = txUnknown // autocommit may be off by DSN or by the server's default
 	case sqlscan.SQLite:
 		long := s.conn
 		s.conn = brisk{long}
@@ -97,7 +91,7 @@ func (s *Session) speak(d sqlscan.Dialect) {
 	case sqlscan.ClickHouse:
 		s.backend = clickhouse{}
 	}
-	s.modes = modes{mode: d.DefaultMode()}
+	return s
 }
 
 // errUnfinished is told to whoever starts a statement while another one that
@@ -113,9 +107,6 @@ func (s *Session) IsRead(text string) bool {
 	if s.reads.has(text) {
 		s.toldRead(text)
 		return true
-	}
-	if s.dialect == 0 {
-		return false
 	}
 	t := s.classify(text)
 	if !t.IsRead() || s.modes.matter(t) || s.mayCall(t) || s.runsCode(t) || s.mayHide(t) {
@@ -266,13 +257,6 @@ func (s *Session) StartWith(ctx context.Context, text string, args []driver.Name
 
 // read classifies the text, asking the server for what the text depends on.
 func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) {
-	if s.dialect == 0 {
-		d, err := askDialect(ctx, s.conn)
-		if err != nil {
-			return nil, err
-		}
-		s.speak(d)
-	}
 	t := s.classify(text)
 	if s.modes.matter(t) {
 		mode, err := s.backend.mode(ctx)
@@ -342,7 +326,5 @@ func (s *Session) forget() {
 	s.forgetModes()
 	s.settled()
 	s.tx = txUnknown
-	if s.backend != nil {
-		s.backend.forget()
-	}
+	s.backend.forget()
 }
