@@ -91,7 +91,7 @@ func (c *conn) start(ctx context.Context, text string, args []driver.NamedValue,
 	if err := c.settle(); err != nil {
 		return nil, err
 	}
-	return c.session.StartWith(ctx, text, args, form)
+	return c.session.Start(ctx, text, form, args...)
 }
 
 // settle ends a statement of which rows are still to be read: what comes now

@@ -93,7 +93,7 @@ func TestInsertWords(t *testing.T) {
 				r.TxBegan(false)
 			}
 			r.heard = time.Now()
-			f, err := r.StartAs(context.Background(), tc.text, tc.form)
+			f, err := r.Start(context.Background(), tc.text, tc.form)
 			require.NoError(t, err)
 			if tc.want == "" {
 				assert.Empty(t, f.Text())
@@ -123,7 +123,7 @@ func TestInsertUnsure(t *testing.T) {
 			r.TxBegan(false)
 		}
 		r.heard = time.Now()
-		f, err := r.StartAs(context.Background(), insertOne, Counted)
+		f, err := r.Start(context.Background(), insertOne, Counted)
 		require.NoError(t, err)
 		again, err := f.Answer(context.Background(), -1, unsure)
 		assert.Empty(t, p.adding)

@@ -157,26 +157,24 @@ func (form Form) of(st *statement) Form {
 	return Tagged
 }
 
-// Start is StartAs of a door that sends nothing but the caller's text.
-func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error) {
-	return s.StartAs(ctx, text, AsWritten)
-}
-
-// StartAs judges a text that the caller is about to send, and opens the way for
-// it.
+// Start judges a text that the caller is about to send, and opens the way for
+// it. form is what the door can do in place of that. An engine may need args, as
+// far as the door has them, to ask beforehand which rows the statement means, or to
+// send it in other words.
 //
 // No Flight and no error: there is nothing to guard, send it. An error: send
 // nothing. It is a *dbguard.Violation, an error of the server or the context,
 // or driver.ErrBadConn if nothing can have happened. Else the door sends the
 // caller's own statement, exactly once, and calls End or Skip.
-func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight, error) {
+func (s *Session) Start(ctx context.Context, text string, form Form, args ...driver.NamedValue) (*Flight, error) {
 	if s.flight != nil {
 		return nil, errUnfinished
 	}
 	if s.escort != nil {
 		s.escort.clear()
 	}
-	s.form = form
+	s.form, s.args = form, s.timed(args)
+	defer func() { s.args = nil }()
 	st, op, err := s.judge(ctx, text)
 	switch {
 	case err != nil || st == nil:
@@ -245,14 +243,6 @@ func (s *Session) consider(ctx context.Context, t *sqlscan.Text, st *statement, 
 		return err
 	}
 	return s.lookUpCode(ctx, st)
-}
-
-// StartWith is StartAs with the statement's arguments: an engine may need them
-// to ask beforehand which rows it means, or to send it in another form.
-func (s *Session) StartWith(ctx context.Context, text string, args []driver.NamedValue, form Form) (*Flight, error) {
-	s.args = s.timed(args)
-	defer func() { s.args = nil }()
-	return s.StartAs(ctx, text, form)
 }
 
 // read classifies the text, asking the server for what the text depends on.

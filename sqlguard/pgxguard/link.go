@@ -92,7 +92,7 @@ func (l *link) start(ctx context.Context, text string, form engine.Form) (*engin
 	if l.shared {
 		l.session.RawTouched()
 	}
-	flight, err := l.session.StartAs(ctx, text, form)
+	flight, err := l.session.Start(ctx, text, form)
 	l.check()
 	return flight, err
 }
