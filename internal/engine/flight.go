@@ -25,10 +25,8 @@ type Flight struct {
 	form    Form
 	wording
 	sent     time.Time
-	verbatim bool // the caller's own words, whatever it costs
-	reworded int  // how many words have been tried
-	instead  string
-	complete bool
+	verbatim bool   // the caller's own words, whatever it costs
+	reworded int    // how many words have been tried
 	callers  string // the caller's text, until the statement is sent
 	args     []driver.NamedValue
 	commits  bool  // its COMMIT is sent together with it
@@ -94,9 +92,6 @@ func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operati
 	}
 	if err != nil {
 		return nil, f.refused(ctx, err)
-	}
-	if m, ok := s.backend.(*mysql); ok && f.way >= own {
-		f.instead, f.complete = m.limited(f), true
 	}
 	f.callers, f.args = "", nil
 	s.flight = f

@@ -46,7 +46,10 @@ type mysqlCounter struct {
 	entries  int64 // of the undo log, before; -1: not needed
 }
 
-func (c *mysqlCounter) survey(context.Context) (string, error) { return "", nil }
+func (c *mysqlCounter) survey(context.Context) (string, error) {
+	c.f.instead, c.f.complete = c.m.limited(c.f), true
+	return "", nil
+}
 
 func (c *mysqlCounter) baseline(ctx context.Context) (string, error) {
 	c.entries, c.text = -1, c.f.callers

@@ -17,7 +17,11 @@ const dozed = time.Second
 // arguments: the caller's statement in words that the server refuses at the
 // first row beyond the bound.
 type wording struct {
-	text string // "": the caller's own is sent
+	text string // "": the caller's own is sent, or instead
+	// instead does what the caller's text does, but stops early: it is counted like
+	// that. complete says that the arguments are in it.
+	instead  string
+	complete bool
 	// sealed says that the server refuses, too, what the statement would change
 	// besides: then there is nothing to count, and outside of the caller's
 	// transaction there is nothing to open and to close.
