@@ -87,10 +87,7 @@ func isControl(op *sqlscan.Op, d sqlscan.Dialect) bool {
 
 // single is what one statement of control does.
 func (s *Session) single(t *sqlscan.Text, op *sqlscan.Op) control {
-	how := keyword(t, op)
-	switch m, ok := s.backend.(*mysql); {
-	case how == "SET" && ok && m.autocommit && s.tx == txCaller && op.Kind == sqlscan.Commit && len(t.Ops) == 1:
-		return controlNone // it is on already, and what is open was opened by BEGIN
+	switch how := keyword(t, op); {
 	case op.Kind == sqlscan.Rollback && (chained(t, op) || how == "XA"): // which no transaction but this outlives
 		return controlTurns
 	case chained(t, op), how == "SET", how == "XA":

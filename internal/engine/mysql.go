@@ -272,16 +272,36 @@ func (m *mysql) findElse(x *target) string {
 	return ""
 }
 
-// heed takes back that a text undoes itself what it does, where a table keeps it: one
-// of an engine without transactions, or one whose triggers may lead to such a table.
+// heed takes back that a text commits, or undoes itself what it does, where it does not.
 func (m *mysql) heed(ctx context.Context, t *sqlscan.Text, _ Form) error {
-	if len(t.Ops) == 1 && t.Ops[0].Kind == sqlscan.Commit && keyword(t, &t.Ops[0]) == "SET" && !m.autocommit {
+	if err := m.heedAutocommit(ctx, t); err != nil {
+		return err
+	}
+	return m.heedUndone(ctx, t)
+}
+
+// heedAutocommit makes a setting of SET autocommit = 1 where it is on already: what is
+// open was opened by BEGIN, and stays.
+func (m *mysql) heedAutocommit(ctx context.Context, t *sqlscan.Text) error {
+	if t.Statements != 1 || len(t.Ops) != 1 || t.Ops[0].Kind != sqlscan.Commit || keyword(t, &t.Ops[0]) != "SET" {
+		return nil
+	}
+	if !m.autocommit {
 		on, err := askInts(ctx, m.conn, "SELECT @@autocommit")
 		if err != nil {
 			return err
 		}
 		m.autocommit = on[0] != 0
 	}
+	if m.autocommit {
+		t.Ops[0].Kind = sqlscan.Session
+	}
+	return nil
+}
+
+// heedUndone takes back that a text undoes itself what it does, where a table keeps it:
+// one of an engine without transactions, or one whose triggers may lead to such a table.
+func (m *mysql) heedUndone(ctx context.Context, t *sqlscan.Text) error {
 	var tables []string // conditions
 	for i := range t.Ops {
 		if t.Ops[i].Flags&sqlscan.UndoneByText == 0 {
