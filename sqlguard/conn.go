@@ -13,15 +13,16 @@ import (
 // on the same as without them. The others are in execer, queryer, resetter and
 // validator.
 type conn struct {
-	bare              *bare
-	session           *engine.Session
-	guard             *dbguard.Guard
-	observing         bool
-	system, namespace string // for traces
-	execSkips         skips
-	querySkips        skips
-	streaming         *rows // of a judged statement, not read to the end yet
-	kept              kept
+	bare       *bare
+	session    *engine.Session
+	guard      *dbguard.Guard
+	observing  bool
+	dialect    Dialect
+	namespace  string // for traces
+	execSkips  skips
+	querySkips skips
+	streaming  *rows // of a judged statement, not read to the end yet
+	kept       kept
 }
 
 var (

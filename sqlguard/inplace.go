@@ -43,7 +43,7 @@ func tagOf(res driver.Result, err error) (told, error) {
 // of the one row.
 func (c *conn) execInPlace(ctx context.Context, text string, args []driver.NamedValue, tagged bool) (told, error) {
 	switch {
-	case tagged && c.system == systems[SQLite]:
+	case tagged && c.dialect == SQLite:
 		return tagOf(c.kept.exec(ctx, c.bare, text, args))
 	case tagged:
 		return tagOf(c.bare.exec(ctx, text, args))
