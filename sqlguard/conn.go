@@ -81,7 +81,7 @@ func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 }
 
 func (c *conn) Close() error {
-	c.kept.close()
+	_ = c.kept.close() // with the connection
 	err := c.bare.Close()
 	c.session.Closed()
 	return err
