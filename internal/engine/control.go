@@ -162,9 +162,6 @@ func (s *Session) findState(ctx context.Context, t *sqlscan.Text, calls bool) er
 }
 
 func dependsOnState(t *sqlscan.Text) bool {
-	if t.Calls && t.Dialect == sqlscan.MySQL {
-		return true
-	}
 	for i := range t.Ops {
 		switch t.Ops[i].Kind {
 		case sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete, sqlscan.Merge, sqlscan.Opaque:
