@@ -16,6 +16,8 @@ type functions interface {
 	// runsNow reports that a text runs such functions now, and where the engine can
 	// count, given whether it names any.
 	runsNow(t *sqlscan.Text, calls bool) bool
+	// forgetFunctions has the server asked again.
+	forgetFunctions()
 }
 
 // mayCall reports that the text calls a function that is not known to be
@@ -117,6 +119,8 @@ func (p *postgres) writers(ctx context.Context, names []string) (bool, error) {
 	}
 	return len(found) > 0, nil
 }
+
+func (p *postgres) forgetFunctions() { p.functions = nil }
 
 // unlessAborted forgets that nothing can be asked before the caller's ROLLBACK:
 // nothing will run either, and the server says so.

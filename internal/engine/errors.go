@@ -20,8 +20,11 @@ var errTxLost = errors.New("dbguard: the transaction was rolled back before its 
 
 // lose reports that err leaves open whether the server did what it was sent.
 // An embedded engine always knows.
-func (s *Session) lose(err error) bool {
-	if err == nil || s.dialect == sqlscan.SQLite {
+func (s *Session) lose(err error) bool { return s.dialect != sqlscan.SQLite && loses(err) }
+
+// loses is lose of a server.
+func loses(err error) bool {
+	if err == nil {
 		return false
 	}
 	switch state := sqlState(err); {

@@ -31,7 +31,6 @@ type mysql struct {
 	proves   bool   // a table can be proved to be what it was
 
 	views  map[string]map[string]hiddenView // that call stored functions, by name and by schema
-	here   string                           // the session's database, while a text is judged that may name one; "": not known
 	astray bool                             // a statement may have been prepared in another database
 
 	compounds  map[compound]*prepared

@@ -84,7 +84,7 @@ func (c *mysqlCounter) targets(ctx context.Context) (bases []mysqlTable, note st
 		}
 	}
 	bases, note, err = c.engines(ctx, names, open, 0)
-	if err != nil && c.f.s.graveError(err) == nil && (c.f.st.op.Statements > 1 || !mysqlError(err, "1146")) {
+	if err != nil && graveError(err) == nil && (c.f.st.op.Statements > 1 || !mysqlError(err, "1146")) {
 		// It may not be read, or is made on the way: the statement will tell. One that
 		// is not there now may be by then, with triggers and keys that nobody looked at.
 		bases, note, err = c.engines(ctx, names, "", 0)
@@ -198,7 +198,7 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 // ALTER TABLE comes in between, if the caller may read it and it is there.
 func (c *mysqlCounter) lockedEngines(ctx context.Context, name []string) (bases []mysqlTable, note string, err error) {
 	open := opened(mysqlTable{name[len(name)-2], name[len(name)-1]}.quoted())
-	if bases, note, err = c.engines(ctx, [][]string{name}, open, 0); err != nil && c.f.s.graveError(err) == nil {
+	if bases, note, err = c.engines(ctx, [][]string{name}, open, 0); err != nil && graveError(err) == nil {
 		bases, note, err = c.engines(ctx, [][]string{name}, "", 0)
 	}
 	if note == "" && len(bases) == 0 && masked(name) {

@@ -158,22 +158,21 @@ func (m *mysql) behind(text string, mode sqlscan.Mode, schema string) (all hidde
 	return all
 }
 
-// locate finds out which database is the session's, where it matters: it may have changed
-// unseen, and a statement that is prepared keeps the one that it was prepared in.
-func (m *mysql) locate(ctx context.Context, t *sqlscan.Text) error {
+// locate asks for the session's database: it may have changed unseen. A statement that
+// is prepared keeps the one that it was prepared in.
+func (m *mysql) locate(ctx context.Context, t *sqlscan.Text) (here string, err error) {
 	if t.Statements != 1 || m.astray {
-		return nil
+		return "", nil
 	}
-	name, err := askText(ctx, m.conn, "SELECT DATABASE()")
-	if err == nil {
-		m.here = strings.ToLower(name)
+	if here, err = askText(ctx, m.conn, "SELECT DATABASE()"); err != nil {
+		return "", graveError(err)
 	}
-	return err
+	return strings.ToLower(here), nil
 }
 
 // hides looks for the names of views in a text that reads from any: not in one
 // about their structure.
-func (m *mysql) hides(_ *hiddenCode, t *sqlscan.Text) bool {
+func (m *mysql) hides(_ *hiddenCode, t *sqlscan.Text, here string) bool {
 	reads := t.IsRead()
 	for i := range t.Ops {
 		switch op := &t.Ops[i]; op.Kind {
@@ -187,7 +186,7 @@ func (m *mysql) hides(_ *hiddenCode, t *sqlscan.Text) bool {
 	if !reads {
 		return false
 	}
-	view := m.behind(t.Source, t.Mode, m.here)
+	view := m.behind(t.Source, t.Mode, here)
 	return view.dark || len(view.routines) > 0
 }
 

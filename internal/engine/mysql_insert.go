@@ -28,7 +28,7 @@ func (m *mysql) quiet(st *statement) bool {
 
 // stirs follows the INSERTs of a text that ends its own transaction.
 func (m *mysql) stirs(ctx context.Context, _ *sqlscan.Text, st *statement) (bool, error) {
-	c := &mysqlCounter{m: m, f: &Flight{s: &Session{conn: m.conn, dialect: sqlscan.MySQL, backend: m}, st: st}}
+	c := &mysqlCounter{m: m, f: &Flight{st: st}}
 	bases, _, err := c.targets(ctx)
 	if err != nil {
 		return true, err
@@ -63,7 +63,7 @@ func (c *mysqlCounter) adding(ctx context.Context) (done bool, err error) {
 		return false, nil
 	}
 	if !st.queries && len(st.targets) == 1 {
-		if plain, err := c.plainly(ctx, &st.targets[0]); plain || c.f.s.graveError(err) != nil {
+		if plain, err := c.plainly(ctx, &st.targets[0]); plain || graveError(err) != nil {
 			return true, err
 		}
 	}

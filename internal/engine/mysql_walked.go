@@ -30,7 +30,7 @@ func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []fore
 		text += w.limits(own)
 	}
 	if w.roots, err = w.fetch(ctx, own, text); err != nil {
-		return false, c.f.s.graveError(err) // or else the statement will tell
+		return false, graveError(err) // or else the statement will tell
 	}
 	w.total = int64(len(w.roots))
 	if w.over() && update {
@@ -40,7 +40,7 @@ func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []fore
 	if !w.over() {
 		if err := w.follow(ctx, own, eventsOf(x.op.Kind), w.roots, c.assigns); err != nil {
 			c.walk = nil
-			return false, c.f.s.graveError(err) // a child that may not be read
+			return false, graveError(err) // a child that may not be read
 		}
 	}
 	if w.over() && !update {
@@ -79,8 +79,8 @@ func (t mysqlTable) changesItself(k foreignKey) bool { return k.child == t && k.
 // not for a lost connection, a deadlock (1213), a lock that was not had (1205), or a
 // KILL QUERY (1317) or time limit (1969, 3024), which the statement would have met
 // itself.
-func (s *Session) graveError(err error) error {
-	if s.lose(err) || err != nil && slices.ContainsFunc([]string{"1213", "1205", "1317", "1969", "3024"}, func(n string) bool { return mysqlError(err, n) }) {
+func graveError(err error) error {
+	if loses(err) || err != nil && slices.ContainsFunc([]string{"1213", "1205", "1317", "1969", "3024"}, func(n string) bool { return mysqlError(err, n) }) {
 		return err
 	}
 	return nil

@@ -78,7 +78,7 @@ var written = map[string][]string{
 }
 
 // hides looks for the words as the server reads them.
-func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text) bool {
+func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text, _ string) bool {
 	about := structural(t)
 	if h.all || h.changes && about || len(h.kept) > 0 && sweeps(t) {
 		return true
@@ -111,6 +111,9 @@ func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text) bool {
 	}
 	return h.holds(t.Source[run.Pos:run.End])
 }
+
+// locate asks nothing: a word is looked for whatever schema it may be in.
+func (*postgres) locate(context.Context, *sqlscan.Text) (string, error) { return "", nil }
 
 // sweeps reports ANALYZE and REINDEX, which need not name the tables that they mean.
 func sweeps(t *sqlscan.Text) bool {

@@ -42,6 +42,7 @@ type Session struct {
 	zone    *time.Location
 
 	text  sqlscan.Text // the reading under way, reused
+	here  string       // the database that it runs in, where names depend on that; "": not known
 	reads readCache
 	modes modes
 
@@ -267,9 +268,7 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 }
 
 func (s *Session) classify(text string) *sqlscan.Text {
-	if m, ok := s.backend.(*mysql); ok {
-		m.here = ""
-	}
+	s.here = ""
 	sqlscan.Classify(&s.text, text, s.dialect, s.modes.mode)
 	return &s.text
 }

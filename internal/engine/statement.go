@@ -97,7 +97,7 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 	if hides := s.dialect == sqlscan.MySQL && s.hidden != nil && s.mayHide(t); hides || s.runsCode(t) {
 		st.findCode(t)
 		if m, ok := s.backend.(*mysql); ok && hides {
-			view := m.behind(t.Source, t.Mode, m.here)
+			view := m.behind(t.Source, t.Mode, s.here)
 			st.routines, st.dark = append(st.routines, view.routines...), view.dark
 		}
 	}
