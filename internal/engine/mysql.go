@@ -95,8 +95,8 @@ func (m *mysql) forget() {
 func (m *mysql) touched(st *statement, _ bool) {
 	m.outlives(st)
 	m.autocommit = m.autocommit && !st.elsewhere && st.control != controlMay
-	if st.locks != unmoved {
-		m.locked = st.locks == locked
+	if now := st.sets.locks; now != unmoved {
+		m.locked = now == locked
 	}
 }
 

@@ -55,32 +55,6 @@ func (m *mysql) limited(f *Flight) string {
 	return fmt.Sprintf("%s LIMIT %d", text, limit+1)
 }
 
-// locking is what a text does to the tables that the session has locked.
-type locking uint8
-
-const (
-	unmoved locking = iota
-	locked
-	unlocked
-)
-
-// lockingOf is that of one operation. BEGIN and START TRANSACTION unlock them.
-func lockingOf(t *sqlscan.Text, op *sqlscan.Op) locking {
-	switch how := keyword(t, op); {
-	case op.Kind == sqlscan.Session && how == "LOCK":
-		return locked
-	case op.Kind == sqlscan.Session && how == "UNLOCK", op.Kind == sqlscan.Begin && how != "SET" && how != "XA":
-		return unlocked
-	case how == "FLUSH":
-		for word := range words(t, op.At.End, int32(len(t.Source))) {
-			if strings.EqualFold(word, "lock") || strings.EqualFold(word, "export") {
-				return locked
-			}
-		}
-	}
-	return unmoved
-}
-
 // retryAfter is how many statements on a table go the ordinary way before the
 // express is tried again.
 const retryAfter = 100

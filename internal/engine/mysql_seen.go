@@ -61,9 +61,9 @@ func (m *mysql) outlives(st *statement) {
 		case sqlscan.Session, sqlscan.GuardOff, sqlscan.Opaque, sqlscan.Unreadable:
 			m.compounds = nil // settings that they were read under
 			m.serial = true
-			m.respelt = m.respelt || st.spells
-			m.astray = m.astray || st.uses
-			m.placed = m.placed && !st.roles && kind != sqlscan.Opaque // the account may see less
+			m.respelt = m.respelt || st.sets.charset
+			m.astray = m.astray || st.sets.database
+			m.placed = m.placed && !st.sets.role && kind != sqlscan.Opaque // the account may see less
 			m.doubt()
 		default:
 			m.doubt()

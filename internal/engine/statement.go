@@ -41,15 +41,7 @@ type statement struct {
 	tabulates bool
 	// quiet says that its INSERTs are known to do nothing but add rows.
 	quiet bool
-	// roles says that the account may play another role from then on.
-	roles bool
-	// spells says that the session may have another character set from then on.
-	spells bool
-	// uses says that the session may be in another database than it was when a
-	// statement of the caller's was prepared.
-	uses bool
-	// locks is what becomes of the tables that the session of MySQL's has locked.
-	locks locking
+	sets  mysqlSettings
 	// queries says that the rows of an INSERT may come of a query, and so of a
 	// view, which calls whatever it likes.
 	queries bool
@@ -74,9 +66,6 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		System: s.backend.system(), Namespace: s.name, Statements: t.Statements,
 	}}
 	closed := s.readControl(t, st)
-	if s.dialect == sqlscan.MySQL {
-		st.settings(t)
-	}
 	for i := range t.Ops {
 		op := &t.Ops[i]
 		st.kinds = append(st.kinds, op.Kind)
@@ -93,49 +82,15 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		}
 		st.add(t, op, verb)
 	}
-	st.uses = s.kept > 0 && s.dialect == sqlscan.MySQL && (st.elsewhere || containsFold(t.Source, "use"))
-	if hides := s.dialect == sqlscan.MySQL && s.hidden != nil && s.mayHide(t); hides || s.runsCode(t) {
-		st.findCode(t)
-		if m, ok := s.backend.(*mysql); ok && hides {
-			view := m.behind(t.Source, t.Mode, s.here)
-			st.routines, st.dark = append(st.routines, view.routines...), view.dark
-		}
+	if b, ok := s.backend.(understanding); ok {
+		b.understand(s, t, st)
 	}
 	return st
 }
 
-// settings finds what a text of MySQL's may change of its session.
-func (st *statement) settings(t *sqlscan.Text) {
-	st.roles = containsFold(t.Source, "role")
-	st.spells = containsFold(t.Source, "character_set_results")
-	for i := range t.Ops {
-		if now := lockingOf(t, &t.Ops[i]); now != unmoved {
-			st.locks = now
-		}
-	}
-}
-
-// runsCode reports that the text may run stored code, though it reads like one
-// that does not.
-func (s *Session) runsCode(t *sqlscan.Text) bool {
-	return s.dialect == sqlscan.MySQL && (t.Calls || len(t.Ops) == 1 && t.Ops[0].Kind == sqlscan.Opaque)
-}
-
-// findCode collects the names of the routines that the text calls.
-func (st *statement) findCode(t *sqlscan.Text) {
-	st.routines = routinesCalled(t, 0, int32(len(t.Source)))
-	st.silent = showsStatus(t)
-	for i := range t.Ops {
-		if op := &t.Ops[i]; op.Kind == sqlscan.Opaque && keyword(t, op) == "CALL" && op.Object.Start < op.Object.End {
-			st.procs = append(st.procs, nameParts(t, op.Object))
-			st.routines = routinesCalled(t, op.Object.End, int32(len(t.Source))) // in its arguments
-		}
-	}
-	if st.op.Text == "" {
-		st.op.Name = strings.ToUpper(firstWord(t.Source))
-		st.op.Summary = sqlscan.Summary(t)
-		st.op.Text = sqlscan.Mask(t.Source, t.Dialect, t.Mode)
-	}
+// understanding is a backend that makes more of a text than its operations tell.
+type understanding interface {
+	understand(s *Session, t *sqlscan.Text, st *statement)
 }
 
 // verb is what an operation means to the rules; not ok, if they do not ask.
