@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"database/sql/driver"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -77,6 +78,11 @@ func clausesOf(t *sqlscan.Text, x *target) clauses {
 	}
 	c.odd = c.odd || x.op.Kind == sqlscan.Update && c.set < 0 || executes(t.Source) || remembers(t.Source)
 	return c
+}
+
+// cover reports that the text has nothing but these, and such arguments.
+func (c *clauses) cover(text string, args []driver.NamedValue) bool {
+	return !c.odd && c.all == len(args) && strings.TrimRight(text[c.end:], "; \t\r\n") == ""
 }
 
 // nesting is how much deeper in parentheses the text is behind this.
