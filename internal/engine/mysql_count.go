@@ -83,13 +83,9 @@ func (c *mysqlCounter) targets(ctx context.Context) (bases []mysqlTable, note st
 			open += opened(x.raw)
 		}
 	}
-	bases, note, err = c.engines(ctx, names, open, 0)
-	if err != nil && graveError(err) == nil && (c.f.st.op.Statements > 1 || !mysqlError(err, "1146")) {
-		// It may not be read, or is made on the way: the statement will tell. One that
-		// is not there now may be by then, with triggers and keys that nobody looked at.
-		bases, note, err = c.engines(ctx, names, "", 0)
-	}
-	return bases, note, err
+	// One that is not there now may be by then, with triggers and keys that nobody looked
+	// at, unless the text makes it itself.
+	return c.openedEngines(ctx, names, open, c.f.st.op.Statements > 1)
 }
 
 // explore follows the statement into triggers, functions and procedures.
@@ -194,15 +190,12 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 	return append(bases, more...), note, err
 }
 
-// lockedEngines is engines of a table that code changes. It is opened, so that no
-// ALTER TABLE comes in between, if the caller may read it and it is there.
-func (c *mysqlCounter) lockedEngines(ctx context.Context, name []string) (bases []mysqlTable, note string, err error) {
-	open := opened(mysqlTable{name[len(name)-2], name[len(name)-1]}.quoted())
-	if bases, note, err = c.engines(ctx, [][]string{name}, open, 0); err != nil && graveError(err) == nil {
-		bases, note, err = c.engines(ctx, [][]string{name}, "", 0)
-	}
-	if note == "" && len(bases) == 0 && masked(name) {
-		note = maskedNote
+// openedEngines is engines of tables that are opened, so that no ALTER TABLE comes in
+// between: if the caller may read them, and they are there, or need not be.
+func (c *mysqlCounter) openedEngines(ctx context.Context, names [][]string, open string, lacking bool) (bases []mysqlTable, note string, err error) {
+	bases, note, err = c.engines(ctx, names, open, 0)
+	if err != nil && graveError(err) == nil && (lacking || !mysqlError(err, "1146")) {
+		return c.engines(ctx, names, "", 0)
 	}
 	return bases, note, err
 }
