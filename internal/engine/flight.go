@@ -223,6 +223,11 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 	case err != nil:
 		return f.endFailed(ctx, err)
 	}
+	return f.settle(ctx, affected)
+}
+
+// settle ends a statement that can be undone.
+func (f *Flight) settle(ctx context.Context, affected int64) error {
 	if can, err := f.close(ctx, affected); can {
 		return err
 	}
