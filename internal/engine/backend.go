@@ -101,3 +101,20 @@ type closing interface {
 	// or, with refused, that of what is undone.
 	close(ctx context.Context, affected int64) (can bool, count dbguard.Count, refused bool, err error)
 }
+
+// affectedCounter trusts the driver's count of rows, for servers without
+// anything better: only one DELETE or UPDATE of one table is counted so.
+type affectedCounter struct{ st *statement }
+
+func (c affectedCounter) survey(context.Context) (string, error) {
+	if c.st.simple() == nil {
+		return "this server does not count what such a statement changes", nil
+	}
+	return "", nil
+}
+
+func (affectedCounter) baseline(context.Context) (string, error) { return "", nil }
+
+func (affectedCounter) count(_ context.Context, affected int64) (dbguard.Count, error) {
+	return dbguard.Count{Rows: affected}, nil
+}

@@ -2,33 +2,11 @@ package engine
 
 import (
 	"database/sql/driver"
+	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
-
-// selection is what follows SELECT … FROM to find the rows that the statement
-// means, its arguments written out.
-func (f *Flight) selection() (text string, ok bool) {
-	x := f.st.simple()
-	if x == nil || f.callers == "" || x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0 {
-		return "", false
-	}
-	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.MySQL, Mode: f.s.modes.mode}
-	c := clausesOf(t, x)
-	if c.odd {
-		return "", false
-	}
-	if x.op.Kind == sqlscan.Delete {
-		return spelled(t, x.op.Object.Start, c.end, f.args, 0)
-	}
-	table, ok := spelled(t, x.op.Object.Start, c.set, f.args, 0)
-	if !ok || c.rest == c.end {
-		return table, ok
-	}
-	rest, ok := spelled(t, c.rest, c.end, f.args, c.params)
-	return table + " " + rest, ok
-}
 
 // clauses are where the parts of a simple DELETE or UPDATE are in its text.
 type clauses struct {
@@ -137,15 +115,12 @@ func executes(text string) bool {
 // what they were set to when the rest is undone: it must not run, or be asked, twice.
 func remembers(text string) bool { return strings.Contains(text, ":=") }
 
-// identifiers are the names and bare words of a text.
-func identifiers(text string) func(yield func(string) bool) {
-	t := &sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: sqlscan.MySQL.DefaultMode() | sqlscan.ANSIQuotes}
-	return func(yield func(string) bool) {
-		for tok := range tokens(t, 0, int32(len(text))) {
-			name := tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent
-			if name && !yield(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})) {
-				return
-			}
+// within reports that all columns of a key are among these.
+func within(key string, columns []string) bool {
+	for name := range strings.SplitSeq(key, ",") {
+		if !slices.Contains(columns, name) {
+			return false
 		}
 	}
+	return key != ""
 }

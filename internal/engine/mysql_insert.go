@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -37,11 +36,6 @@ func (m *mysql) stirs(ctx context.Context, _ *sqlscan.Text, st *statement) (bool
 		return true, err
 	}
 	return c.reach.note != "" || c.reach.changes() || !m.seesTriggers(ctx) || !m.seesAll(bases), nil
-}
-
-// solely reports that all that a text does is of one verb.
-func solely(st *statement, verb dbguard.Verb) bool {
-	return !slices.ContainsFunc(st.op.Acts, func(a dbguard.Act) bool { return a.Verb != verb })
 }
 
 // changes reports that code deletes or changes rows that may be there.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"iter"
 	"strings"
 
@@ -65,19 +66,13 @@ func quoteString(d sqlscan.Dialect, s string) string {
 	case sqlscan.PostgreSQL:
 		return "E" + strings.ReplaceAll(doubled, `\`, `\\`)
 	case sqlscan.MySQL: // an escape or not, as sql_mode says; hexadecimal is neither
-		return hexString(s)
+		return fmt.Sprintf("CONVERT(x'%x' USING utf8mb4)", s)
 	}
 	return doubled
 }
 
-const hexDigits = "0123456789abcdef"
+// quoteName is an identifier in PostgreSQL and SQLite.
+func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// hexString is MySQL's x'…' as text.
-func hexString(s string) string {
-	b := make([]byte, 0, 2*len(s)+24)
-	b = append(b, "CONVERT(x'"...)
-	for i := range len(s) {
-		b = append(b, hexDigits[s[i]>>4], hexDigits[s[i]&15])
-	}
-	return string(append(b, "' USING utf8mb4)"...))
-}
+// maxNames is how many names of a kind a session remembers.
+const maxNames = 1024

@@ -69,10 +69,6 @@ func raised(err error) (word, value string) {
 	return word, value
 }
 
-// maxHeld is the largest bound for which the rows of RETURNING are read into
-// memory before the caller sees them, so that it sees none of a refused one.
-const maxHeld = 1000
-
 func (p *postgres) word(ctx context.Context, f *Flight) wording {
 	switch {
 	case len(f.st.targets) == 1 && f.st.op.Acts[0].Verb == dbguard.Insert:

@@ -45,16 +45,6 @@ func (known plainTable) hasKey(columns []string) bool {
 	return false
 }
 
-// within reports that all columns of a key are among these.
-func within(key string, columns []string) bool {
-	for name := range strings.SplitSeq(key, ",") {
-		if !slices.Contains(columns, name) {
-			return false
-		}
-	}
-	return key != ""
-}
-
 // isFloat reports an argument that a driver may send as a float, to which several
 // whole numbers are equal.
 func isFloat(a driver.NamedValue) bool {

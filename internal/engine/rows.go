@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-
-	"github.com/dbguard/dbguard-go/dbguard"
 )
 
 // asInt is a number as any driver returns it.
@@ -98,21 +96,4 @@ func askInts(ctx context.Context, conn Conn, text string) ([]int64, error) {
 		err = errNoRow
 	}
 	return numbers, err
-}
-
-// affectedCounter trusts the driver's count of rows, for servers without
-// anything better: only one DELETE or UPDATE of one table is counted so.
-type affectedCounter struct{ st *statement }
-
-func (c affectedCounter) survey(context.Context) (string, error) {
-	if c.st.simple() == nil {
-		return "this server does not count what such a statement changes", nil
-	}
-	return "", nil
-}
-
-func (affectedCounter) baseline(context.Context) (string, error) { return "", nil }
-
-func (affectedCounter) count(_ context.Context, affected int64) (dbguard.Count, error) {
-	return dbguard.Count{Rows: affected}, nil
 }

@@ -120,8 +120,6 @@ func (q *sqlite) schemas(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
-
 // heed takes back that a text acts on a temporary table which it makes itself,
 // where another has the name: of several statements mattn's Query runs the last alone.
 func (q *sqlite) heed(ctx context.Context, t *sqlscan.Text, form Form) error {

@@ -312,3 +312,8 @@ func (x *target) classify(t *sqlscan.Text) {
 func keyword(t *sqlscan.Text, op *sqlscan.Op) string {
 	return strings.ToUpper(t.Source[op.At.Start:op.At.End])
 }
+
+// solely reports that all that a text does is of one verb.
+func solely(st *statement, verb dbguard.Verb) bool {
+	return !slices.ContainsFunc(st.op.Acts, func(a dbguard.Act) bool { return a.Verb != verb })
+}

@@ -287,3 +287,7 @@ func asCount(value string) *dbguard.Count {
 	}
 	return &dbguard.Count{Rows: n}
 }
+
+// maxHeld is the largest bound for which the rows of RETURNING are read into
+// memory before the caller sees them, so that it sees none of a refused one.
+const maxHeld = 1000
