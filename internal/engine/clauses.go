@@ -77,7 +77,7 @@ func nesting(b byte) int {
 // equals are the columns of a condition that is made of column = value, joined by
 // AND; nil, if it is not.
 func equals(f *Flight, x *target) (columns []string) {
-	t := &sqlscan.Text{Source: f.callers, Dialect: f.s.dialect, Mode: f.s.modes.mode}
+	t := f.reading()
 	state := 0 // what comes next: a column, =, a value, AND
 	for tok := range tokens(t, x.op.Where.Start, x.op.Where.End) {
 		text := f.callers[tok.Pos:tok.End]

@@ -34,6 +34,11 @@ type Flight struct {
 	failed   error // what the server said when it was asked for the wording
 }
 
+// reading is the caller's text, for its tokens.
+func (f *Flight) reading() *sqlscan.Text {
+	return &sqlscan.Text{Source: f.callers, Dialect: f.s.dialect, Mode: f.s.modes.mode}
+}
+
 // Context is the one to hand to the driver with the caller's statement.
 func (f *Flight) Context() context.Context { return f.ctx }
 

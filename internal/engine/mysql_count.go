@@ -136,7 +136,7 @@ func (f *Flight) assigned() (text string, ok bool) {
 		if f.st.simple() == nil {
 			return "", false
 		}
-		t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.MySQL, Mode: f.s.modes.mode}
+		t := f.reading()
 		c := clausesOf(t, x)
 		return f.callers[max(c.set, 0):c.rest], !c.odd
 	case sqlscan.Upsert:

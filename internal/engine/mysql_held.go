@@ -45,7 +45,7 @@ func (m *mysql) limited(f *Flight) string {
 		x.op.Flags&sqlscan.HasLimit != 0 || !embeds(f.callers, x) {
 		return ""
 	}
-	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.MySQL, Mode: f.s.modes.mode}
+	t := f.reading()
 	c := clausesOf(t, x)
 	text, ok := spelled(t, 0, c.end, f.args, 0)
 	if !ok || !c.cover(f.callers, f.args) {

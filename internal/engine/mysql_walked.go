@@ -249,7 +249,7 @@ func (f *Flight) selection() (text string, ok bool) {
 	if x == nil || f.callers == "" || x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0 {
 		return "", false
 	}
-	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.MySQL, Mode: f.s.modes.mode}
+	t := f.reading()
 	c := clausesOf(t, x)
 	if c.odd {
 		return "", false

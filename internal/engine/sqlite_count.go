@@ -45,7 +45,7 @@ func (c *sqliteCounter) survey(ctx context.Context) (string, error) {
 	if err != nil || note != "" && !solely(c.f.st, dbguard.Insert) {
 		return note, err
 	}
-	c.sets = assigned(&sqlscan.Text{Source: c.f.callers, Dialect: sqlscan.SQLite, Mode: c.f.s.modes.mode})
+	c.sets = assigned(c.f.reading())
 	c.upserts = containsFold(c.f.callers, "conflict")
 	if x := c.f.st.simple(); x != nil {
 		c.trails = trails(c.f.callers[x.op.Where.End:])
@@ -91,7 +91,7 @@ func (c *sqliteCounter) lock(ctx context.Context) {
 func (c *sqliteCounter) plan(ctx context.Context, sc *liteSchema) (litePlan, error) {
 	st := c.f.st
 	if slices.Contains(st.kinds, sqlscan.Define) {
-		sc = sc.with(&sqlscan.Text{Source: c.f.callers, Dialect: sqlscan.SQLite, Mode: c.f.s.modes.mode})
+		sc = sc.with(c.f.reading())
 	}
 	p, sets := litePlan{schema: sc, most: -1}, c.sets
 	if st.op.Statements != 1 || len(st.targets) != 1 {

@@ -68,7 +68,7 @@ func (q *sqlite) word(_ context.Context, f *Flight) wording {
 // numbered is the text before, in and behind a span, such that the span may stand
 // in it twice with the same arguments.
 func (f *Flight) numbered(sp sqlscan.Span) (head, inside, tail string, ok bool) {
-	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.SQLite, Mode: f.s.modes.mode}
+	t := f.reading()
 	var parts [3]strings.Builder
 	plain, others, from := 0, 0, int32(0)
 	for i, cut := range []int32{sp.Start, sp.End, int32(len(f.callers))} {

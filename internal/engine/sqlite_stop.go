@@ -91,7 +91,7 @@ func (c *sqliteCounter) stopText() string {
 // tableClause is the table with its alias, if that means the same in a query within
 // the statement, and each row that is found will be changed.
 func tableClause(f *Flight, x *target) string {
-	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.SQLite, Mode: f.s.modes.mode}
+	t := f.reading()
 	cl := clausesOf(t, x)
 	end := cl.rest
 	if x.op.Kind == sqlscan.Update {
