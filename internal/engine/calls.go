@@ -59,8 +59,8 @@ func calledNames(t *sqlscan.Text) []string {
 	var names []string
 	var last sqlscan.Token
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
-		if tok.Kind == sqlscan.Punct && tok.Byte == '(' && (last.Kind == sqlscan.Word || last.Kind == sqlscan.QuotedIdent) {
-			name := t.Name(sqlscan.Span{Start: last.Pos, End: last.End})
+		if isPunct(tok, '(') && isName(last) {
+			name := nameAt(t, last)
 			if !slices.Contains(names, name) {
 				names = append(names, name)
 			}

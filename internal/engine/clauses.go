@@ -23,7 +23,7 @@ func clausesOf(t *sqlscan.Text, x *target) clauses {
 	depth, dot := 0, false
 	for tok := range tokens(t, x.op.Object.End, int32(len(t.Source))) {
 		word, part := "", dot // a column's name, whatever it is called
-		dot = tok.Kind == sqlscan.Punct && tok.Byte == '.'
+		dot = isPunct(tok, '.')
 		switch {
 		case tok.Kind == sqlscan.Param:
 			c.all++
@@ -82,8 +82,8 @@ func equals(f *Flight, x *target) (columns []string) {
 	for tok := range tokens(t, x.op.Where.Start, x.op.Where.End) {
 		text := f.callers[tok.Pos:tok.End]
 		switch {
-		case state == 0 && (tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent):
-			name := t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})
+		case state == 0 && isName(tok):
+			name := nameAt(t, tok)
 			if f.s.dialect == sqlscan.SQLite {
 				name = fold(name)
 			}

@@ -239,21 +239,21 @@ func (c *mysqlCounter) definition(ctx context.Context, view []string) ([][]strin
 	if err != nil {
 		return nil, err
 	}
-	t := sqlscan.Text{Source: definition, Dialect: sqlscan.MySQL, Mode: sqlscan.MySQL.DefaultMode()}
+	t := &sqlscan.Text{Source: definition, Dialect: sqlscan.MySQL, Mode: sqlscan.MySQL.DefaultMode()}
 	var chain []string
 	var names [][]string
 	joined := false
-	for tok := range tokens(&t, 0, int32(len(definition))) {
+	for tok := range tokens(t, 0, int32(len(definition))) {
 		switch {
 		case tok.Kind == sqlscan.QuotedIdent && joined && len(chain) == 1:
-			names = append(names, []string{chain[0], t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})})
+			names = append(names, []string{chain[0], nameAt(t, tok)})
 			chain = nil
 		case tok.Kind == sqlscan.QuotedIdent:
-			chain = []string{t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})}
-		case tok.Kind != sqlscan.Punct || tok.Byte != '.':
+			chain = []string{nameAt(t, tok)}
+		case !isPunct(tok, '.'):
 			chain = nil
 		}
-		joined = tok.Kind == sqlscan.Punct && tok.Byte == '.'
+		joined = isPunct(tok, '.')
 	}
 	return names, nil
 }

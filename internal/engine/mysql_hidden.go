@@ -133,24 +133,24 @@ func (m *mysql) behind(text string, mode sqlscan.Mode, schema string) (all hidde
 	if len(m.views) == 0 {
 		return all
 	}
-	t := sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: mode}
+	t := &sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: mode}
 	runs := containsFold(text, "execute") // what a string says
 	maybe := strings.Contains(text, "/*!") || strings.Contains(text, "/*M!")
 	last, in := "", schema // the name before, the schema of the next
-	for tok := range tokens(&t, 0, int32(len(text))) {
+	for tok := range tokens(t, 0, int32(len(text))) {
 		name := ""
 		switch {
 		case tok.Kind == sqlscan.String && runs:
 			all.add(m.behind(sqlscan.Unquote(text[tok.Pos:tok.End]), mode, schema))
-		case tok.Kind == sqlscan.Word, tok.Kind == sqlscan.QuotedIdent:
-			name = strings.ToLower(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
+		case isName(tok):
+			name = strings.ToLower(nameAt(t, tok))
 			if maybe {
 				in = ""
 			}
 			all.add(m.view(in, name))
 		}
 		in = schema
-		if tok.Kind == sqlscan.Punct && tok.Byte == '.' {
+		if isPunct(tok, '.') {
 			in = last
 		}
 		last = name

@@ -114,7 +114,7 @@ func additionOf(t *sqlscan.Text, x *target) clauses {
 		switch {
 		case tok.Kind == sqlscan.Param:
 			c.all++
-		case tok.Kind == sqlscan.Punct && tok.Byte == ';':
+		case isPunct(tok, ';'):
 			c.end = min(c.end, tok.Pos)
 		case tok.Kind == sqlscan.Word:
 			switch strings.ToUpper(t.Source[tok.Pos:tok.End]) {

@@ -103,8 +103,7 @@ func identifiers(text string) func(yield func(string) bool) {
 	t := &sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: sqlscan.MySQL.DefaultMode() | sqlscan.ANSIQuotes}
 	return func(yield func(string) bool) {
 		for tok := range tokens(t, 0, int32(len(text))) {
-			name := tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent
-			if name && !yield(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})) {
+			if isName(tok) && !yield(nameAt(t, tok)) {
 				return
 			}
 		}

@@ -64,7 +64,7 @@ func foreseeable(selection string) bool {
 		case text == "(" && word != "" && !slices.Contains([]string{"WHERE", "IN", "AND", "OR", "NOT", "BETWEEN", "XOR", "LIKE"}, word):
 			return false // a function
 		}
-		if word = ""; tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent {
+		if word = ""; isName(tok) {
 			word = text
 		}
 	}

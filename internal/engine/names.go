@@ -17,7 +17,7 @@ func nameParts(t *sqlscan.Text, sp sqlscan.Span) []string {
 	var parts []string
 	start := sp.Start
 	for tok := range tokens(t, sp.Start, sp.End) {
-		if tok.Kind == sqlscan.Punct && tok.Byte == '.' {
+		if isPunct(tok, '.') {
 			parts = append(parts, t.Name(sqlscan.Span{Start: start, End: tok.Pos}))
 			start = tok.End
 		}
@@ -53,6 +53,18 @@ func tokens(t *sqlscan.Text, from, to int32) iter.Seq[sqlscan.Token] {
 			}
 		}
 	}
+}
+
+// isName reports a word or a quoted name.
+func isName(tok sqlscan.Token) bool {
+	return tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent
+}
+
+func isPunct(tok sqlscan.Token, b byte) bool { return tok.Kind == sqlscan.Punct && tok.Byte == b }
+
+// nameAt is the name that a token is.
+func nameAt(t *sqlscan.Text, tok sqlscan.Token) string {
+	return t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})
 }
 
 // quoteString is an SQL string literal that reads the same whatever the

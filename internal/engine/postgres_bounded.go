@@ -222,7 +222,7 @@ func (p *postgres) judgedText(f *Flight, stmt string, j judged) string {
 func withoutEnd(t *sqlscan.Text) string {
 	end := int32(0)
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
-		if tok.Kind != sqlscan.Punct || tok.Byte != ';' {
+		if !isPunct(tok, ';') {
 			end = tok.End
 		}
 	}

@@ -99,15 +99,15 @@ func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text, _ string) bool {
 			run = tok
 		case tok.Kind == sqlscan.QuotedIdent && t.Source[tok.Pos]|0x20 == 'u':
 			return true // U&"…": its escape may be told behind it
-		case tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent:
-			name = cut(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
+		case isName(tok):
+			name = cut(nameAt(t, tok))
 			if h.names[name] || dot && h.fields[name] || about && h.kept[name] {
 				return true
 			}
-		case tok.Kind == sqlscan.Punct && tok.Byte == '(' && h.calls[last]:
+		case isPunct(tok, '(') && h.calls[last]:
 			return true
 		}
-		dot, last = tok.Kind == sqlscan.Punct && tok.Byte == '.', name
+		dot, last = isPunct(tok, '.'), name
 	}
 	return h.holds(t.Source[run.Pos:run.End])
 }

@@ -105,7 +105,7 @@ func tableClause(f *Flight, x *target) string {
 		return ""
 	}
 	for tok := range tokens(t, 0, x.op.At.Start) { // a WITH may have its own table of the name
-		if tok.Kind != sqlscan.Punct && fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})) == name {
+		if tok.Kind != sqlscan.Punct && fold(nameAt(t, tok)) == name {
 			return ""
 		}
 	}

@@ -297,7 +297,7 @@ func (x *target) classify(t *sqlscan.Text) {
 		belongs := len(class) == 1 && (class[0] == "TRIGGER" || class[0] == "RULE" || class[0] == "POLICY" || class[0] == "INDEX")
 		switch {
 		case belongs:
-			part = append(part, t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
+			part = append(part, nameAt(t, tok))
 		case tok.Kind == sqlscan.Word && len(class) < 2:
 			class = append(class, word)
 		}
