@@ -173,12 +173,7 @@ func (m *mysql) frame(f *Flight) frame {
 
 // startedTransaction is ownTransaction where BEGIN may open a block: under sql_mode
 // ORACLE.
-var startedTransaction = frame{
-	open: []string{"START TRANSACTION"},
-	keep: []string{commits},
-	undo: []string{undoes},
-	fail: []string{undoes},
-}
+var startedTransaction = transaction("START TRANSACTION", commits, undoes)
 
 // What ends it, whatever completion_type has COMMIT and ROLLBACK do besides.
 const (

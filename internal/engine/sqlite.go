@@ -77,12 +77,7 @@ func (*sqlite) state(context.Context) (txState, error) { return txUnknown, nil }
 
 // immediate takes the lock before anything is read: a transaction that reads
 // first cannot wait for it.
-var immediate = frame{
-	open: []string{"BEGIN IMMEDIATE"},
-	keep: []string{"COMMIT"},
-	undo: []string{"ROLLBACK"},
-	fail: []string{"ROLLBACK"},
-}
+var immediate = transaction("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
 
 func (q *sqlite) frame(f *Flight) frame {
 	if c, ok := f.counter.(*sqliteCounter); ok && len(c.marks) > 0 && f.way == own {
