@@ -44,6 +44,9 @@ type transactions interface {
 	aborted(err error) bool
 	// endsTransaction reports that err is that of code which tried to.
 	endsTransaction(err error) bool
+	// begun notes that the caller has begun one, maybe at a level of isolation of its
+	// own, and returns what has become of one that was open.
+	begun(isolated bool) dbguard.Effect
 	// rest notes that the caller's transaction has ended, and returns the state
 	// that this leaves.
 	rest() txState

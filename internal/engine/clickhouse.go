@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
@@ -26,6 +27,7 @@ func (clickhouse) frame(*Flight) frame                             { return fram
 func (clickhouse) gone(error) bool                                 { return false }
 func (clickhouse) aborted(error) bool                              { return false }
 func (clickhouse) endsTransaction(error) bool                      { return false }
+func (clickhouse) begun(bool) dbguard.Effect                       { return dbguard.EffectApplied }
 func (clickhouse) rest() txState                                   { return txIdle }
 
 func (clickhouse) find(context.Context, *target) (existence, error) { return existing, nil }

@@ -175,26 +175,11 @@ func dependsOnState(t *sqlscan.Text) bool {
 	return false
 }
 
-// TxBegan tells that BeginTx has succeeded. isolated says that an isolation level
-// was asked for.
+// TxBegan tells that BeginTx has succeeded, or a text that does the same. isolated says
+// that an isolation level was asked for.
 func (s *Session) TxBegan(isolated bool) {
-	s.began()
-	if b, ok := s.backend.(interface{ isolated() }); ok && isolated {
-		b.isolated()
-	}
-}
-
-// began starts the caller's transaction. One that was open has been committed
-// by it, where that is possible at all.
-func (s *Session) began() {
 	s.settled()
-	before := dbguard.EffectApplied
-	if q, ok := s.backend.(*sqlite); ok {
-		if q.held = false; s.tx == txCaller {
-			before = dbguard.EffectUndone // else it could not begin another
-		}
-	}
-	s.endLedger(context.Background(), before, nil)
+	s.endLedger(context.Background(), s.backend.begun(isolated), nil)
 	s.tx, s.lost = txCaller, false
 	s.ledger = s.guard.NewLedger()
 }
@@ -239,7 +224,7 @@ func (s *Session) committed(ctx context.Context, err error) error {
 	case s.lose(err):
 		s.tx, s.broken = txUnknown, true
 		return s.endLedger(ctx, dbguard.EffectUnknown, err)
-	case s.stillOpen(ctx): // SQLite has refused it
+	case s.stillOpen(ctx): // it was refused
 		s.tx = txCaller
 		return err
 	}
@@ -247,21 +232,27 @@ func (s *Session) committed(ctx context.Context, err error) error {
 	return s.endLedger(ctx, dbguard.EffectUndone, err)
 }
 
-// stillOpen reports that the caller's transaction is open, which after an error
-// SQLite alone leaves in doubt.
+// doubtful is a backend of an engine that may refuse a COMMIT and keep the transaction,
+// and may end it when a statement fails.
+type doubtful interface {
+	// within asks whether one is open.
+	within(ctx context.Context) (bool, error)
+}
+
+// stillOpen reports that the caller's transaction is open behind an error.
 func (s *Session) stillOpen(ctx context.Context) bool {
-	q, ok := s.backend.(*sqlite)
+	b, ok := s.backend.(doubtful)
 	if !ok {
 		return false
 	}
-	open, err := q.within(ctx)
+	open, err := b.within(ctx)
 	return open || err != nil
 }
 
-// faltered notes that a statement has failed. SQLite ends the transaction on some
-// errors, by OR ROLLBACK for one.
+// faltered notes that a statement has failed, which may have ended the transaction: in
+// SQLite by OR ROLLBACK, for one.
 func (s *Session) faltered(ctx context.Context) {
-	if s.dialect == sqlscan.SQLite && s.tx == txCaller && !s.stillOpen(ctx) {
+	if _, ok := s.backend.(doubtful); ok && s.tx == txCaller && !s.stillOpen(ctx) {
 		s.rest()
 		s.tx = txUnknown
 		s.endLedger(ctx, dbguard.EffectUndone, nil)

@@ -211,7 +211,7 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 		return err
 	}
 	f.land()
-	if err == nil && f.way == followed && f.st.quiet && len(f.st.kinds) == 1 && f.s.dialect == sqlscan.SQLite {
+	if err == nil && f.way == followed && f.st.quiet && len(f.st.kinds) == 1 {
 		return nil // only its failure matters
 	}
 	ctx, cancel := outlive(ctx)

@@ -1,6 +1,9 @@
 package engine
 
-import "github.com/dbguard/dbguard-go/internal/sqlscan"
+import (
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
 
 // seen is what the caller's transaction holds fast: a table that one of its
 // statements has opened keeps its engine and its triggers until the transaction
@@ -18,8 +21,11 @@ type seen struct {
 	serial bool              // reads may lock: the level of isolation may be another one
 }
 
-// isolated notes that the caller has chosen a level of isolation.
-func (m *mysql) isolated() { m.serial = true }
+// begun notes that the caller may have chosen a level of isolation.
+func (m *mysql) begun(isolated bool) dbguard.Effect {
+	m.serial = m.serial || isolated
+	return dbguard.EffectApplied // by BEGIN
+}
 
 // failed is told of any error: the transaction may have ended by it.
 func (m *mysql) failed() { m.doubt() }

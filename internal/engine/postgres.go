@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
@@ -149,6 +150,13 @@ func (p *postgres) aborted(err error) bool { return sqlState(err) == "25P02" }
 
 func (p *postgres) endsTransaction(err error) bool {
 	return sqlState(err) == "2D000" // invalid_transaction_termination
+}
+
+func (p *postgres) begun(isolated bool) dbguard.Effect {
+	if isolated {
+		p.isolated()
+	}
+	return dbguard.EffectApplied
 }
 
 func (p *postgres) rest() txState {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
@@ -94,6 +95,11 @@ func (q *sqlite) gone(err error) bool {
 func (*sqlite) aborted(error) bool { return false }
 
 func (*sqlite) endsTransaction(error) bool { return false }
+
+func (q *sqlite) begun(bool) dbguard.Effect {
+	q.held = false
+	return dbguard.EffectUndone // else another could not begin
+}
 
 // rest: a version that a ROLLBACK took back may be given to another schema.
 func (q *sqlite) rest() txState {
