@@ -98,7 +98,7 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 // reworded runs the statement in words of the session's, for as long as it has any.
 func reworded(ctx context.Context, f *engine.Flight, send *sender[driver.Result, told]) (_ told, done bool, _ error) {
 	for text := f.Text(); text != ""; text = f.Text() {
-		t, err := send.inPlace(f.Context(), text, f.Tagged())
+		t, err := send.inPlace(f.Context(), text, f.Tells() == engine.Tagged)
 		if err == driver.ErrSkip {
 			return told{}, true, skipped(ctx, f)
 		}

@@ -100,7 +100,7 @@ func TestInsertWords(t *testing.T) {
 				return
 			}
 			assert.Contains(t, f.Text(), tc.want)
-			assert.Equal(t, tc.form == Tagged, f.Tagged())
+			assert.Equal(t, tc.form == Tagged, f.Tells() == Tagged)
 			assert.Empty(t, r.sent(), "nothing is sent besides")
 			again, err := f.Answer(context.Background(), 1, nil)
 			require.NoError(t, err)

@@ -108,9 +108,6 @@ func (f *Flight) Text() string {
 	return f.text
 }
 
-// Tagged reports that the rows affected by Text are the number to answer.
-func (f *Flight) Tagged() bool { return f.tagged }
-
 // Tells is how Text tells the number of rows: by its command tag, as the one value
 // of the one row, or by rows that are the caller's.
 func (f *Flight) Tells() Form {

@@ -99,11 +99,7 @@ func (l *link) start(ctx context.Context, text string, form engine.Form) (*engin
 
 // end has the verdict fall.
 func (l *link) end(ctx context.Context, f *engine.Flight, tag pgconn.CommandTag, err error) error {
-	n := int64(-1)
-	if err == nil {
-		n = tag.RowsAffected()
-	}
-	err = f.End(ctx, n, err)
+	err = f.End(ctx, affected(tag, err), err)
 	l.check()
 	return err
 }
