@@ -21,8 +21,8 @@ type backend interface {
 	// heed takes note of a text that was read, and corrects what was read in it by
 	// what the server knows. form is the one that the door asks for.
 	heed(ctx context.Context, t *sqlscan.Text, form Form) error
-	// knock finds out whether the connection is alive.
-	knock(ctx context.Context) error
+	// ping finds out whether the connection is alive.
+	ping(ctx context.Context) error
 	// counter makes what counts the statement of a flight.
 	counter(f *Flight) counter
 	// touched notes what a text may have changed of the session: settings,

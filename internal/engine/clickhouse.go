@@ -18,7 +18,7 @@ func (clickhouse) mode(context.Context) (sqlscan.Mode, error) {
 	return sqlscan.ClickHouse.DefaultMode(), nil
 }
 func (clickhouse) heed(context.Context, *sqlscan.Text, Form) error { return nil }
-func (clickhouse) knock(context.Context) error                     { return nil }
+func (clickhouse) ping(context.Context) error                      { return nil }
 func (clickhouse) counter(f *Flight) counter                       { return affectedCounter{f.st} }
 func (clickhouse) touched(*statement, bool)                        {}
 func (clickhouse) forget()                                         {}

@@ -86,14 +86,14 @@ func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operati
 	case f.gated:
 	case f.way == alone:
 		if time.Since(s.heard) > dozed {
-			err = s.backend.knock(ctx)
+			err = s.backend.ping(ctx)
 		}
 	case f.way >= own:
 		err = f.open(ctx)
 	case !s.guard.Observing():
 		// It cannot be taken back, and database/sql must not run it twice. So
 		// a connection that died in the pool is found out before it is sent.
-		err = s.backend.knock(ctx)
+		err = s.backend.ping(ctx)
 	}
 	if err != nil {
 		return nil, f.refused(ctx, err)

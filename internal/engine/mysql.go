@@ -100,7 +100,7 @@ func (m *mysql) touched(st *statement, _ bool) {
 	}
 }
 
-func (m *mysql) knock(ctx context.Context) error {
+func (m *mysql) ping(ctx context.Context) error {
 	_, err := askInts(ctx, m.conn, "SELECT 1")
 	return err
 }

@@ -93,7 +93,7 @@ func (p *postgres) touched(st *statement, outside bool) {
 	}
 }
 
-func (p *postgres) knock(ctx context.Context) error {
+func (p *postgres) ping(ctx context.Context) error {
 	_, err := askInts(ctx, p.conn, "SELECT 1")
 	return err
 }

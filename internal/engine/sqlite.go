@@ -70,7 +70,7 @@ func (q *sqlite) touched(st *statement, _ bool) {
 	}
 }
 
-func (*sqlite) knock(context.Context) error { return nil }
+func (*sqlite) ping(context.Context) error { return nil }
 
 func (*sqlite) mode(context.Context) (sqlscan.Mode, error) { return sqlscan.SQLite.DefaultMode(), nil }
 
