@@ -87,12 +87,12 @@ func (l *link) quietly(do func()) {
 	do()
 }
 
-// start judges a text that may need it, and opens its way.
-func (l *link) start(ctx context.Context, text string, form engine.Form) (*engine.Flight, error) {
+// start has the session judge a text that may need it, by one of its calls.
+func (l *link) start(ctx context.Context, text string, judge func(context.Context, string) (*engine.Flight, error)) (*engine.Flight, error) {
 	if l.shared {
 		l.session.RawTouched()
 	}
-	flight, err := l.session.Start(ctx, text, form)
+	flight, err := judge(ctx, text)
 	l.check()
 	return flight, err
 }
