@@ -41,25 +41,25 @@ type Session struct {
 	name    string // the database
 	zone    *time.Location
 
-	text  sqlscan.Text // the reading under way, reused
-	here  string       // the database that it runs in, where names depend on that; "": not known
 	reads readCache
 	modes modes
 
 	hidden   *hiddenCode // nil: not asked
 	renamed  int         // texts that may have prepared something under any name
 	shifted  int         // texts after which others may run what they did not
-	unsent   bool        // such a text is still to be sent before the one that is judged
 	reshaped bool        // the transaction has changed structure
 	steered  bool        // and maybe a mode
+	kept     int         // statements of the caller's that are prepared
+	place    *Place      // where the session is
 
-	manner manner
-	form   Form                // of the text that is judged
-	args   []driver.NamedValue // of the statement that is being started
-	kept   int                 // statements of the caller's that are prepared
-	place  *Place              // where the session is
-	// strayed says that the statement that is judged was prepared elsewhere.
-	strayed bool
+	// Of the text that is judged.
+	text    sqlscan.Text        // its reading, reused
+	manner  manner              // how the door sends it
+	form    Form                // and what it can do instead
+	args    []driver.NamedValue // of the statement that is being started
+	here    string              // the database that it runs in, where names depend on that; "": not known
+	strayed bool                // it was prepared in another one
+	unsent  bool                // one that shifts is still to be sent before it
 
 	tx     txState
 	ledger *dbguard.Ledger // of the caller's transaction
