@@ -29,12 +29,15 @@ var _ rewording = (*sqlite)(nil)
 
 func (q *sqlite) word(_ context.Context, f *Flight) wording {
 	sc, x := q.schema, f.st.simple()
-	if sc != nil && x == nil && !q.unfit {
+	switch {
+	case sc == nil || q.unfit:
+		return wording{}
+	case x == nil:
 		if text := sc.insertText(f); text != "" {
 			return wording{text: text, sealed: true, mild: true, adds: true, tagged: true}
 		}
-	}
-	if sc == nil || x == nil || !q.journal || q.unfit || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !byItself(f, x) {
+		return wording{}
+	case !q.journal || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !byItself(f, x):
 		return wording{}
 	}
 	name := fold(x.name[0])
