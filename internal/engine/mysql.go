@@ -31,7 +31,7 @@ type mysql struct {
 	proves   bool   // a table can be proved to be what it was
 
 	views  map[string]map[string]hiddenView // that call stored functions, by name and by schema
-	astray bool                             // a statement may have been prepared in another database
+	astray bool                             // a statement may have been prepared in another database: see Place
 
 	compounds  map[compound]*prepared
 	compounded int // how many ever were prepared
