@@ -102,19 +102,27 @@ type closing struct {
 func (r closing) Close() error { return errors.Join(r.Rows.Close(), r.stmt.Close()) }
 
 // ask is the single text that a query answers.
-func (b *bare) ask(ctx context.Context, text string) (answer string, err error) {
-	err = helper{b}.Query(ctx, text, func(values []any) error {
-		if len(values) == 0 {
-			return nil
+func (b *bare) ask(ctx context.Context, question string) (answer string, err error) {
+	err = helper{b}.Query(ctx, question, func(values []any) error {
+		if len(values) > 0 {
+			answer = text(values[0])
 		}
-		if raw, ok := values[0].([]byte); ok {
-			answer = string(raw)
-			return nil
-		}
-		answer = fmt.Sprint(values[0])
 		return nil
 	})
 	return answer, err
+}
+
+// text is a value as a driver returns it; NULL is empty.
+func text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	}
+	return fmt.Sprint(v)
 }
 
 // affected is the number of rows that a result reports, -1 if it does not.
