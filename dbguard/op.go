@@ -109,17 +109,10 @@ func (op *Op) name() string {
 // objects are the distinct names that the operation acts on, in order.
 func (op *Op) objects() []string {
 	var names []string
-next:
 	for _, act := range op.Acts {
-		if act.Object == "" {
-			continue
+		if act.Object != "" && !slices.Contains(names, act.Object) {
+			names = append(names, act.Object)
 		}
-		for _, have := range names {
-			if have == act.Object {
-				continue next
-			}
-		}
-		names = append(names, act.Object)
 	}
 	return names
 }

@@ -1,6 +1,9 @@
 package dbguard
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // rule is a row of the table beside nothing but its check and its words.
 type rule struct {
@@ -18,14 +21,7 @@ const firstVersion = "0.1.0"
 
 //go:generate go run ../internal/rulespage RULES.md
 
-var rules = concat(structureRules, rowRules, textRules, serverRules)
-
-func concat(groups ...[]*rule) (all []*rule) {
-	for _, g := range groups {
-		all = append(all, g...)
-	}
-	return all
-}
+var rules = slices.Concat(structureRules, rowRules, textRules, serverRules)
 
 // when turns a condition into an answer.
 func when(broken bool) answer {
@@ -35,16 +31,10 @@ func when(broken bool) answer {
 	return passes
 }
 
-// ungranted is the check of a rule that one kind of act breaks unless its grant is there.
+// ungranted is the check of a rule that acts of these kinds break unless their grant is there.
 func ungranted(verbs ...Verb) func(*inquiry, *Act) answer {
 	return func(q *inquiry, a *Act) answer {
-		for _, v := range verbs {
-			if a.Verb != v {
-				continue
-			}
-			return when(!q.granted(a.needs()))
-		}
-		return passes
+		return when(slices.Contains(verbs, a.Verb) && !q.granted(a.needs()))
 	}
 }
 

@@ -13,10 +13,8 @@ var structureRules = []*rule{
 			Fix:   "Check that this is the right server; to create it on purpose, name it in dbguard.CreateDatabase.",
 		},
 		check: ungranted(Create),
-		say: func(q *inquiry, a *Act) string {
-			return onObject("would create a database that nobody asked for")(q, a)
-		},
-		fix: grantFix("If it should exist, check that this is the right server; to create it on purpose"),
+		say:   onObject("would create a database that nobody asked for"),
+		fix:   grantFix("If it should exist, check that this is the right server; to create it on purpose"),
 	},
 	{
 		Rule: Rule{

@@ -13,15 +13,16 @@ import (
 // on the same as without them. The others are in execer, queryer, resetter and
 // validator.
 type conn struct {
-	bare              *bare
-	session           *engine.Session
-	guard             *dbguard.Guard
-	observing         bool
-	system, namespace string // for traces
-	execSkips         skips
-	querySkips        skips
-	streaming         *rows // of a judged statement, not read to the end yet
-	kept              kept
+	bare       *bare
+	session    *engine.Session
+	guard      *dbguard.Guard
+	observing  bool
+	dialect    Dialect
+	namespace  string // for traces
+	execSkips  skips
+	querySkips skips
+	streaming  *rows // of a judged statement, not read to the end yet
+	kept       kept
 }
 
 var (
@@ -80,7 +81,7 @@ func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 }
 
 func (c *conn) Close() error {
-	c.kept.close()
+	_ = c.kept.close() // with the connection
 	err := c.bare.Close()
 	c.session.Closed()
 	return err
@@ -91,7 +92,7 @@ func (c *conn) start(ctx context.Context, text string, args []driver.NamedValue,
 	if err := c.settle(); err != nil {
 		return nil, err
 	}
-	return c.session.StartWith(ctx, text, args, form)
+	return c.session.Start(ctx, text, form, args...)
 }
 
 // settle ends a statement of which rows are still to be read: what comes now

@@ -84,7 +84,7 @@ func (c *connector) wrap(ctx context.Context, base driver.Conn) (driver.Conn, er
 	})
 	return compose(&conn{
 		bare: b, session: session, guard: c.guard, observing: c.guard.Observing(),
-		system: systems[dialect], namespace: c.namespace,
+		dialect: dialect, namespace: c.namespace,
 	}), nil
 }
 

@@ -98,7 +98,7 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 // reworded runs the statement in words of the session's, for as long as it has any.
 func reworded(ctx context.Context, f *engine.Flight, send *sender[driver.Result, told]) (_ told, done bool, _ error) {
 	for text := f.Text(); text != ""; text = f.Text() {
-		t, err := send.inPlace(f.Context(), text, f.Tagged())
+		t, err := send.inPlace(f.Context(), text, f.Tells() == engine.Tagged)
 		if err == driver.ErrSkip {
 			return told{}, true, skipped(ctx, f)
 		}
@@ -116,7 +116,7 @@ func (c *conn) instead(f *engine.Flight, text string, complete bool, args []driv
 		switch {
 		case complete:
 			args = noArgs
-		case c.system == systems[SQLite] && !f.LeavesRows():
+		case c.dialect == SQLite && !f.LeavesRows():
 			return c.kept.exec(ctx, c.bare, text, args)
 		}
 		return helper{c.bare}.execOrPrepare(ctx, text, args)
@@ -125,10 +125,10 @@ func (c *conn) instead(f *engine.Flight, text string, complete bool, args []driv
 
 // nothingDone is the result of a statement that found nothing to do.
 func (c *conn) nothingDone(ctx context.Context) (driver.Result, error) {
-	switch c.system {
-	case "sqlite":
+	switch c.dialect {
+	case SQLite:
 		return c.lastResult(ctx)
-	case "postgresql":
+	case PostgreSQL:
 		return driver.RowsAffected(0), nil // there is no last insert id
 	}
 	return givenResult{}, nil

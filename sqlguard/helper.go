@@ -3,6 +3,7 @@ package sqlguard
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"io"
 
@@ -44,12 +45,12 @@ func (h helper) execOrPrepare(ctx context.Context, text string, args []driver.Na
 
 // Query runs a text without arguments and shows its rows one by one.
 func (h helper) Query(ctx context.Context, text string, row func(values []any) error) (err error) {
-	rows, done, err := h.queryOrPrepare(ctx, text)
+	rows, err := h.queryOrPrepare(ctx, text, noArgs)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if closeErr := done(); err == nil {
+		if closeErr := rows.Close(); err == nil {
 			err = closeErr
 		}
 	}()
@@ -72,46 +73,56 @@ func (h helper) Query(ctx context.Context, text string, row func(values []any) e
 	}
 }
 
-func (h helper) queryOrPrepare(ctx context.Context, text string) (driver.Rows, func() error, error) {
+func (h helper) queryOrPrepare(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
 	if h.canQuery() {
-		rows, err := h.query(ctx, text, noArgs)
-		if err == nil {
-			return rows, rows.Close, nil
-		}
+		rows, err := h.query(ctx, text, args)
 		if err != driver.ErrSkip {
-			return nil, nil, err
+			return rows, err
 		}
 	}
 	s, err := h.prepare(ctx, text)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	stmt := newStatement(s)
-	rows, err := stmt.query(ctx, noArgs)
+	rows, err := stmt.query(ctx, args)
 	if err != nil {
 		_ = s.Close() // err says why
-		return nil, nil, err
+		return nil, err
 	}
-	return rows, func() error {
-		defer s.Close()
-		return rows.Close()
-	}, nil
+	return closing{rows, s}, nil
 }
 
+// closing closes the statement with its rows.
+type closing struct {
+	driver.Rows
+	stmt driver.Stmt
+}
+
+func (r closing) Close() error { return errors.Join(r.Rows.Close(), r.stmt.Close()) }
+
 // ask is the single text that a query answers.
-func (b *bare) ask(ctx context.Context, text string) (answer string, err error) {
-	err = helper{b}.Query(ctx, text, func(values []any) error {
-		if len(values) == 0 {
-			return nil
+func (b *bare) ask(ctx context.Context, question string) (answer string, err error) {
+	err = helper{b}.Query(ctx, question, func(values []any) error {
+		if len(values) > 0 {
+			answer = text(values[0])
 		}
-		if raw, ok := values[0].([]byte); ok {
-			answer = string(raw)
-			return nil
-		}
-		answer = fmt.Sprint(values[0])
 		return nil
 	})
 	return answer, err
+}
+
+// text is a value as a driver returns it; NULL is empty.
+func text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	}
+	return fmt.Sprint(v)
 }
 
 // affected is the number of rows that a result reports, -1 if it does not.

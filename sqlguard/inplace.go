@@ -43,42 +43,13 @@ func tagOf(res driver.Result, err error) (told, error) {
 // of the one row.
 func (c *conn) execInPlace(ctx context.Context, text string, args []driver.NamedValue, tagged bool) (told, error) {
 	switch {
-	case tagged && c.system == systems[SQLite]:
+	case tagged && c.dialect == SQLite:
 		return tagOf(c.kept.exec(ctx, c.bare, text, args))
 	case tagged:
 		return tagOf(c.bare.exec(ctx, text, args))
 	}
-	return numberIn(c.queryInPlace(ctx, text, args))
+	return numberIn(helper{c.bare}.queryOrPrepare(ctx, text, args))
 }
-
-// queryInPlace runs such a text. Drivers that decline it prepare it.
-func (c *conn) queryInPlace(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	if c.bare.canQuery() {
-		rows, err := c.bare.query(ctx, text, args)
-		if err != driver.ErrSkip {
-			return rows, err
-		}
-	}
-	s, err := c.bare.prepare(ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	stmt := newStatement(s)
-	rows, err := stmt.query(ctx, args)
-	if err != nil {
-		_ = s.Close() // err says why
-		return nil, err
-	}
-	return closing{rows, s}, nil
-}
-
-// closing closes the statement with its rows.
-type closing struct {
-	driver.Rows
-	stmt driver.Stmt
-}
-
-func (r closing) Close() error { return errors.Join(r.Rows.Close(), r.stmt.Close()) }
 
 var errNoNumber = errors.New("sqlguard: the server did not answer with the number of rows")
 

@@ -3,38 +3,40 @@ package sqlguard
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
+	"slices"
 )
 
 // kept are prepared statements of texts of the session's, which are longer than
-// the caller's and come again: SQLite's drivers prepare a text each time.
-type kept struct {
-	stmts [keep]struct {
-		text string
-		statement
-	}
-	next int
+// the caller's and come again, the oldest first.
+type kept []keptStatement
+
+type keptStatement struct {
+	text string
+	statement
 }
 
-// keep is the number of statements that one connection keeps.
+// keep is the number of statements that are kept: there is one for each bound, and
+// another one for a table that the transaction has seen.
 const keep = 8
 
-// exec runs a text by its prepared statement. Where that would see other
-// arguments than the driver does with a text, or hold on to large ones, the
-// driver is left to it.
+// exec runs a text by its prepared statement: SQLite's drivers prepare a text each
+// time. Where that would see other arguments than the driver does with a text, or
+// hold on to large ones, the driver is left to it.
 func (k *kept) exec(ctx context.Context, b *bare, text string, args []driver.NamedValue) (driver.Result, error) {
 	if bulky(args) {
 		return b.exec(ctx, text, args)
 	}
-	slot, err := k.prepared(ctx, b, text)
+	s, err := k.prepared(ctx, b, text)
 	if err != nil {
 		return nil, err
 	}
-	if n := k.stmts[slot].NumInput(); n >= 0 && n != len(args) {
+	if n := s.NumInput(); n >= 0 && n != len(args) {
 		return b.exec(ctx, text, args)
 	}
-	res, err := k.stmts[slot].exec(ctx, args)
+	res, err := s.exec(ctx, args)
 	if err != nil {
-		_ = k.drop(slot) // err says why
+		_ = k.drop(k.index(text)) // err says why
 	}
 	return res, err
 }
@@ -54,36 +56,36 @@ func bulky(args []driver.NamedValue) bool {
 	return size > 64<<10
 }
 
-func (k *kept) prepared(ctx context.Context, b *bare, text string) (slot int, err error) {
-	for i := range k.stmts {
-		if k.stmts[i].text == text {
-			return i, nil
-		}
+// prepared is the statement of a text, until the next call.
+func (k *kept) prepared(ctx context.Context, b *bare, text string) (*statement, error) {
+	if i := k.index(text); i >= 0 {
+		return &(*k)[i].statement, nil
 	}
 	s, err := b.prepare(ctx, text)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	slot = k.next
-	_ = k.drop(slot) // the oldest makes room
-	k.next = (slot + 1) % keep
-	k.stmts[slot].text, k.stmts[slot].statement = text, newStatement(s)
-	return slot, nil
+	if len(*k) == keep {
+		_ = k.drop(0) // to make room
+	}
+	*k = append(*k, keptStatement{text, newStatement(s)})
+	return &(*k)[len(*k)-1].statement, nil
 }
 
-func (k *kept) drop(slot int) error {
-	s := &k.stmts[slot]
-	if s.Stmt == nil {
-		return nil
-	}
-	err := s.Close()
-	s.text, s.statement = "", statement{}
+func (k *kept) index(text string) int {
+	return slices.IndexFunc(*k, func(s keptStatement) bool { return s.text == text })
+}
+
+func (k *kept) drop(i int) error {
+	err := (*k)[i].Close()
+	*k = slices.Delete(*k, i, i+1)
 	return err
 }
 
 // close lets go of all of them.
-func (k *kept) close() {
-	for i := range k.stmts {
-		_ = k.drop(i) // the connection is closed after them
+func (k *kept) close() (err error) {
+	for len(*k) > 0 {
+		err = errors.Join(err, k.drop(0))
 	}
+	return err
 }

@@ -37,7 +37,7 @@ func (q queryer) QueryContext(ctx context.Context, text string, args []driver.Na
 		form: engine.Rows,
 		args: args,
 		inPlace: func(ctx context.Context, text string, _ bool) (*rows, error) {
-			return c.keepAll(c.queryInPlace(ctx, text, args))
+			return c.keepAll(helper{c.bare}.queryOrPrepare(ctx, text, args))
 		},
 	})
 }

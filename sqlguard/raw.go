@@ -31,7 +31,7 @@ func Raw(ctx context.Context, conn any, reason string) (driver.Conn, error) {
 	c := guarded.guarded()
 	ctx = dbguard.Allow(ctx, reason, dbguard.Opaque())
 	op, err := c.guard.Begin(ctx, dbguard.Op{
-		System: c.system, Namespace: c.namespace, Name: "RAW", Summary: "RAW", Statements: 1,
+		System: systems[c.dialect], Namespace: c.namespace, Name: "RAW", Summary: "RAW", Statements: 1,
 		Acts: []dbguard.Act{{Verb: dbguard.Run, Note: "the driver's own connection"}},
 	}, nil)
 	if err != nil {

@@ -78,7 +78,7 @@ func (r *rows) counted(err error) error {
 	case err != io.EOF:
 		return r.tell(r.end(err))
 	case r.HasNextResultSet():
-		if r.conn.system == systems[MySQL] && !r.conn.observing {
+		if r.conn.dialect == MySQL && !r.conn.observing {
 			return r.lookAhead()
 		}
 		return io.EOF

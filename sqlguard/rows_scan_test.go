@@ -74,7 +74,7 @@ func flyingRows(t *testing.T, base *scanner, bound int64) *scannedRows[string] {
 	b := newBare(connExec{})
 	c := &conn{bare: b, guard: g, session: engine.NewSession(helper{b}, engine.Config{Guard: g, Dialect: PostgreSQL})}
 	ctx := dbguard.AtMost(context.Background(), bound)
-	f, err := c.session.Start(ctx, "DELETE FROM app WHERE id = 1 RETURNING a", 0)
+	f, err := c.session.Start(ctx, "DELETE FROM app WHERE id = 1 RETURNING a", engine.AsWritten)
 	require.NoError(t, err)
 	require.NotNil(t, f)
 	return newScannedRows[string](c.stream(ctx, base, f).(*rows), base)

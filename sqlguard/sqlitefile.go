@@ -97,13 +97,3 @@ func mainFile(ctx context.Context, b *bare) (file string, err error) {
 	})
 	return file, err
 }
-
-func text(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case []byte:
-		return string(v)
-	}
-	return ""
-}

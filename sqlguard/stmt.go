@@ -17,7 +17,7 @@ type stmt struct {
 	text  string
 	place *engine.Place // it was prepared in
 
-	inPlace map[string]statement // of texts of the session's, prepared when they first run
+	inPlace kept // of texts of the session's, prepared when they first run
 }
 
 var (
@@ -32,7 +32,7 @@ func (s *stmt) NumInput() int { return s.bare.NumInput() }
 func (s *stmt) Close() error {
 	err := s.bare.Close()
 	s.conn.session.Keeps(-1)
-	if own := s.closeInPlace(); own != nil {
+	if own := s.inPlace.close(); own != nil {
 		err = errors.Join(err, own)
 	}
 	return err
@@ -59,7 +59,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 		form:    engine.Tagged,
 		args:    args,
 		inPlace: func(ctx context.Context, text string, tagged bool) (told, error) {
-			own, err := s.prepareInPlace(ctx, text)
+			own, err := s.inPlace.prepared(ctx, s.conn.bare, text)
 			if err != nil {
 				return told{rows: -1}, err
 			}
@@ -134,43 +134,13 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		form: engine.Rows,
 		args: args,
 		inPlace: func(ctx context.Context, text string, _ bool) (*rows, error) {
-			own, err := s.prepareInPlace(ctx, text)
+			own, err := s.inPlace.prepared(ctx, s.conn.bare, text)
 			if err != nil {
 				return nil, err
 			}
 			return s.conn.keepAll(own.query(ctx, args))
 		},
 	})
-}
-
-// maxInPlace is how many texts one statement keeps prepared in its place: there is
-// one for each bound, and another one for a table that its transaction has seen.
-const maxInPlace = 4
-
-func (s *stmt) prepareInPlace(ctx context.Context, text string) (statement, error) {
-	if own, ok := s.inPlace[text]; ok {
-		return own, nil
-	}
-	if len(s.inPlace) == maxInPlace {
-		_ = s.closeInPlace() // others take their place
-	}
-	prepared, err := s.conn.bare.prepare(ctx, text)
-	if err != nil {
-		return statement{}, err
-	}
-	if s.inPlace == nil {
-		s.inPlace = make(map[string]statement, maxInPlace)
-	}
-	s.inPlace[text] = newStatement(prepared)
-	return s.inPlace[text], nil
-}
-
-func (s *stmt) closeInPlace() (err error) {
-	for text, own := range s.inPlace {
-		err = errors.Join(err, own.Close())
-		delete(s.inPlace, text)
-	}
-	return err
 }
 
 // Exec is there for drivers of an older age; database/sql calls ExecContext.

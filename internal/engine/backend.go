@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -23,8 +21,8 @@ type backend interface {
 	// heed takes note of a text that was read, and corrects what was read in it by
 	// what the server knows. form is the one that the door asks for.
 	heed(ctx context.Context, t *sqlscan.Text, form Form) error
-	// knock finds out whether the connection is alive.
-	knock(ctx context.Context) error
+	// ping finds out whether the connection is alive.
+	ping(ctx context.Context) error
 	// counter makes what counts the statement of a flight.
 	counter(f *Flight) counter
 	// touched notes what a text may have changed of the session: settings,
@@ -46,6 +44,9 @@ type transactions interface {
 	aborted(err error) bool
 	// endsTransaction reports that err is that of code which tried to.
 	endsTransaction(err error) bool
+	// begun notes that the caller has begun one, maybe at a level of isolation of its
+	// own, and returns what has become of one that was open.
+	begun(isolated bool) dbguard.Effect
 	// rest notes that the caller's transaction has ended, and returns the state
 	// that this leaves.
 	rest() txState
@@ -104,20 +105,19 @@ type closing interface {
 	close(ctx context.Context, affected int64) (can bool, count dbguard.Count, refused bool, err error)
 }
 
-// errUnknownServer is told where no dialect was given and none is recognised.
-var errUnknownServer = errors.New("dbguard: the server's SQL dialect is not known: name it with WithDialect")
+// affectedCounter trusts the driver's count of rows, for servers without
+// anything better: only one DELETE or UPDATE of one table is counted so.
+type affectedCounter struct{ st *statement }
 
-// askDialect finds out what the server speaks.
-func askDialect(ctx context.Context, conn Conn) (sqlscan.Dialect, error) {
-	version, err := askText(ctx, conn, "SELECT version()")
-	if err == nil {
-		if d := dialectOf(version); d != 0 {
-			return d, nil
-		}
-		return 0, errUnknownServer
+func (c affectedCounter) survey(context.Context) (string, error) {
+	if c.st.simple() == nil {
+		return "this server does not count what such a statement changes", nil
 	}
-	if _, other := askText(ctx, conn, "SELECT sqlite_version()"); other == nil {
-		return sqlscan.SQLite, nil
-	}
-	return 0, fmt.Errorf("%w (%w)", errUnknownServer, err)
+	return "", nil
+}
+
+func (affectedCounter) baseline(context.Context) (string, error) { return "", nil }
+
+func (affectedCounter) count(_ context.Context, affected int64) (dbguard.Count, error) {
+	return dbguard.Count{Rows: affected}, nil
 }

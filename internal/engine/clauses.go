@@ -1,33 +1,12 @@
 package engine
 
 import (
+	"database/sql/driver"
+	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
-
-// selection is what follows SELECT … FROM to find the rows that the statement
-// means, its arguments written out.
-func (f *Flight) selection() (text string, ok bool) {
-	x := f.st.simple()
-	if x == nil || f.callers == "" || x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0 {
-		return "", false
-	}
-	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.MySQL, Mode: f.s.modes.mode}
-	c := clausesOf(t, x)
-	if c.odd {
-		return "", false
-	}
-	if x.op.Kind == sqlscan.Delete {
-		return spelled(t, x.op.Object.Start, c.end, f.args, 0)
-	}
-	table, ok := spelled(t, x.op.Object.Start, c.set, f.args, 0)
-	if !ok || c.rest == c.end {
-		return table, ok
-	}
-	rest, ok := spelled(t, c.rest, c.end, f.args, c.params)
-	return table + " " + rest, ok
-}
 
 // clauses are where the parts of a simple DELETE or UPDATE are in its text.
 type clauses struct {
@@ -44,7 +23,7 @@ func clausesOf(t *sqlscan.Text, x *target) clauses {
 	depth, dot := 0, false
 	for tok := range tokens(t, x.op.Object.End, int32(len(t.Source))) {
 		word, part := "", dot // a column's name, whatever it is called
-		dot = tok.Kind == sqlscan.Punct && tok.Byte == '.'
+		dot = isPunct(tok, '.')
 		switch {
 		case tok.Kind == sqlscan.Param:
 			c.all++
@@ -79,6 +58,11 @@ func clausesOf(t *sqlscan.Text, x *target) clauses {
 	return c
 }
 
+// cover reports that the text has nothing but these, and such arguments.
+func (c *clauses) cover(text string, args []driver.NamedValue) bool {
+	return !c.odd && c.all == len(args) && strings.TrimRight(text[c.end:], "; \t\r\n") == ""
+}
+
 // nesting is how much deeper in parentheses the text is behind this.
 func nesting(b byte) int {
 	switch b {
@@ -93,13 +77,13 @@ func nesting(b byte) int {
 // equals are the columns of a condition that is made of column = value, joined by
 // AND; nil, if it is not.
 func equals(f *Flight, x *target) (columns []string) {
-	t := &sqlscan.Text{Source: f.callers, Dialect: f.s.dialect, Mode: f.s.modes.mode}
+	t := f.reading()
 	state := 0 // what comes next: a column, =, a value, AND
 	for tok := range tokens(t, x.op.Where.Start, x.op.Where.End) {
 		text := f.callers[tok.Pos:tok.End]
 		switch {
-		case state == 0 && (tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent):
-			name := t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})
+		case state == 0 && isName(tok):
+			name := nameAt(t, tok)
 			if f.s.dialect == sqlscan.SQLite {
 				name = fold(name)
 			}
@@ -131,15 +115,12 @@ func executes(text string) bool {
 // what they were set to when the rest is undone: it must not run, or be asked, twice.
 func remembers(text string) bool { return strings.Contains(text, ":=") }
 
-// identifiers are the names and bare words of a text.
-func identifiers(text string) func(yield func(string) bool) {
-	t := &sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: sqlscan.MySQL.DefaultMode() | sqlscan.ANSIQuotes}
-	return func(yield func(string) bool) {
-		for tok := range tokens(t, 0, int32(len(text))) {
-			name := tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent
-			if name && !yield(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})) {
-				return
-			}
+// within reports that all columns of a key are among these.
+func within(key string, columns []string) bool {
+	for name := range strings.SplitSeq(key, ",") {
+		if !slices.Contains(columns, name) {
+			return false
 		}
 	}
+	return key != ""
 }

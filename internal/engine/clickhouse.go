@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
@@ -17,7 +18,7 @@ func (clickhouse) mode(context.Context) (sqlscan.Mode, error) {
 	return sqlscan.ClickHouse.DefaultMode(), nil
 }
 func (clickhouse) heed(context.Context, *sqlscan.Text, Form) error { return nil }
-func (clickhouse) knock(context.Context) error                     { return nil }
+func (clickhouse) ping(context.Context) error                      { return nil }
 func (clickhouse) counter(f *Flight) counter                       { return affectedCounter{f.st} }
 func (clickhouse) touched(*statement, bool)                        {}
 func (clickhouse) forget()                                         {}
@@ -26,6 +27,7 @@ func (clickhouse) frame(*Flight) frame                             { return fram
 func (clickhouse) gone(error) bool                                 { return false }
 func (clickhouse) aborted(error) bool                              { return false }
 func (clickhouse) endsTransaction(error) bool                      { return false }
+func (clickhouse) begun(bool) dbguard.Effect                       { return dbguard.EffectApplied }
 func (clickhouse) rest() txState                                   { return txIdle }
 
 func (clickhouse) find(context.Context, *target) (existence, error) { return existing, nil }

@@ -87,10 +87,7 @@ func isControl(op *sqlscan.Op, d sqlscan.Dialect) bool {
 
 // single is what one statement of control does.
 func (s *Session) single(t *sqlscan.Text, op *sqlscan.Op) control {
-	how := keyword(t, op)
-	switch m, ok := s.backend.(*mysql); {
-	case how == "SET" && ok && m.autocommit && s.tx == txCaller && op.Kind == sqlscan.Commit && len(t.Ops) == 1:
-		return controlNone // it is on already, and what is open was opened by BEGIN
+	switch how := keyword(t, op); {
 	case op.Kind == sqlscan.Rollback && (chained(t, op) || how == "XA"): // which no transaction but this outlives
 		return controlTurns
 	case chained(t, op), how == "SET", how == "XA":
@@ -165,9 +162,6 @@ func (s *Session) findState(ctx context.Context, t *sqlscan.Text, calls bool) er
 }
 
 func dependsOnState(t *sqlscan.Text) bool {
-	if t.Calls && t.Dialect == sqlscan.MySQL {
-		return true
-	}
 	for i := range t.Ops {
 		switch t.Ops[i].Kind {
 		case sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete, sqlscan.Merge, sqlscan.Opaque:
@@ -181,26 +175,11 @@ func dependsOnState(t *sqlscan.Text) bool {
 	return false
 }
 
-// TxBegan tells that BeginTx has succeeded. isolated says that an isolation level
-// was asked for.
+// TxBegan tells that BeginTx has succeeded, or a text that does the same. isolated says
+// that an isolation level was asked for.
 func (s *Session) TxBegan(isolated bool) {
-	s.began()
-	if b, ok := s.backend.(interface{ isolated() }); ok && isolated {
-		b.isolated()
-	}
-}
-
-// began starts the caller's transaction. One that was open has been committed
-// by it, where that is possible at all.
-func (s *Session) began() {
 	s.settled()
-	before := dbguard.EffectApplied
-	if q, ok := s.backend.(*sqlite); ok {
-		if q.held = false; s.tx == txCaller {
-			before = dbguard.EffectUndone // else it could not begin another
-		}
-	}
-	s.endLedger(context.Background(), before, nil)
+	s.endLedger(context.Background(), s.backend.begun(isolated), nil)
 	s.tx, s.lost = txCaller, false
 	s.ledger = s.guard.NewLedger()
 }
@@ -245,7 +224,7 @@ func (s *Session) committed(ctx context.Context, err error) error {
 	case s.lose(err):
 		s.tx, s.broken = txUnknown, true
 		return s.endLedger(ctx, dbguard.EffectUnknown, err)
-	case s.stillOpen(ctx): // SQLite has refused it
+	case s.stillOpen(ctx): // it was refused
 		s.tx = txCaller
 		return err
 	}
@@ -253,21 +232,27 @@ func (s *Session) committed(ctx context.Context, err error) error {
 	return s.endLedger(ctx, dbguard.EffectUndone, err)
 }
 
-// stillOpen reports that the caller's transaction is open, which after an error
-// SQLite alone leaves in doubt.
+// doubtful is a backend of an engine that may refuse a COMMIT and keep the transaction,
+// and may end it when a statement fails.
+type doubtful interface {
+	// within asks whether one is open.
+	within(ctx context.Context) (bool, error)
+}
+
+// stillOpen reports that the caller's transaction is open behind an error.
 func (s *Session) stillOpen(ctx context.Context) bool {
-	q, ok := s.backend.(*sqlite)
+	b, ok := s.backend.(doubtful)
 	if !ok {
 		return false
 	}
-	open, err := q.within(ctx)
+	open, err := b.within(ctx)
 	return open || err != nil
 }
 
-// faltered notes that a statement has failed. SQLite ends the transaction on some
-// errors, by OR ROLLBACK for one.
+// faltered notes that a statement has failed, which may have ended the transaction: in
+// SQLite by OR ROLLBACK, for one.
 func (s *Session) faltered(ctx context.Context) {
-	if s.dialect == sqlscan.SQLite && s.tx == txCaller && !s.stillOpen(ctx) {
+	if _, ok := s.backend.(doubtful); ok && s.tx == txCaller && !s.stillOpen(ctx) {
 		s.rest()
 		s.tx = txUnknown
 		s.endLedger(ctx, dbguard.EffectUndone, nil)
@@ -285,10 +270,7 @@ func (s *Session) Closed() {
 // rest notes that the caller's transaction has ended.
 func (s *Session) rest() {
 	s.settled()
-	s.tx = txIdle
-	if s.backend != nil {
-		s.tx = s.backend.rest()
-	}
+	s.tx = s.backend.rest()
 }
 
 // endLedger closes the account of the caller's transaction. Where rows may or

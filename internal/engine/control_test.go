@@ -123,7 +123,7 @@ func TestDeadlockEndsTransaction(t *testing.T) {
 	r := newRig(t, my)
 	r.TxBegan(false)
 	r.conn.fail(back, nil)
-	f, err := r.Start(atMost(1), deleteOne, 0)
+	f, err := r.Start(atMost(1), deleteOne, AsWritten)
 	require.NoError(t, err)
 	r.conn.fail(back, errNoPoint)
 	deadlock := context.DeadlineExceeded
@@ -133,59 +133,21 @@ func TestDeadlockEndsTransaction(t *testing.T) {
 	assert.False(t, r.Broken())
 }
 
-// The dialect is asked for where nobody named it.
-func TestAskDialect(t *testing.T) {
-	tests := []struct {
-		version any
-		want    sqlscan.Dialect
-	}{
-		{"PostgreSQL 15.18 (Debian 15.18-0+deb12u1)", pg},
-		{"CockroachDB CCL v23.1.0", pg},
-		{"8.4.0", my},
-		{[]byte("10.11.6-MariaDB-0+deb12u1"), my},
-		{"26.7.1.1", ch},
-	}
-	for _, tt := range tests {
-		r := newRig(t, 0)
-		r.conn.on("SELECT version()", tt.version)
-		assert.False(t, r.IsRead("SELECT 1"), "not before it is known")
-		_, err := r.Start(context.Background(), "SELECT 1", 0)
-		require.NoError(t, err)
-		assert.Equal(t, tt.want, r.dialect, "%s", tt.version)
-		assert.True(t, r.IsRead("SELECT 1"))
-	}
-	r := newRig(t, 0)
-	r.conn.on("SELECT version()", "H2 2.1")
-	_, err := r.Start(context.Background(), "SELECT 1", 0)
-	require.ErrorIs(t, err, errUnknownServer)
-
-	r = newRig(t, 0)
-	r.conn.diesAt = 1
-	_, err = r.Start(context.Background(), "SELECT 1", 0)
-	require.ErrorIs(t, err, driver.ErrBadConn, "nothing has happened")
-
-	r = newRig(t, 0)
-	r.conn.fail("SELECT version()", errServer).on("SELECT sqlite_version()", "3.46.1")
-	_, err = r.Start(context.Background(), "SELECT 1", 0)
-	require.NoError(t, err)
-	assert.Equal(t, sq, r.dialect)
-}
-
 func TestModeIsAsked(t *testing.T) {
 	text := `SELECT '\'; DELETE FROM t; -- '`
 	r := newRig(t, my)
 	r.conn.on("SELECT CONCAT(@@sql_mode, '/', @@character_set_client)", "ANSI_QUOTES,NO_BACKSLASH_ESCAPES")
 	require.False(t, r.IsRead(text), "not before the mode is known")
-	_, err := r.Start(atMost(1), text, 0)
+	_, err := r.Start(atMost(1), text, AsWritten)
 	require.ErrorIs(t, err, dbguard.Stacked, "the string ends at the second quote")
 
 	r = newRig(t, my)
 	r.conn.on("SELECT CONCAT(@@sql_mode, '/', @@character_set_client)", "STRICT_TRANS_TABLES")
-	f, err := r.Start(atMost(1), text, 0)
+	f, err := r.Start(atMost(1), text, AsWritten)
 	require.NoError(t, err)
 	assert.Nil(t, f)
 	assert.True(t, r.IsRead(text))
-	_, err = r.Start(atMost(1), "SET sql_mode = 'NO_BACKSLASH_ESCAPES'", 0)
+	_, err = r.Start(atMost(1), "SET sql_mode = 'NO_BACKSLASH_ESCAPES'", AsWritten)
 	require.NoError(t, err)
 	r.conn.on("SELECT CONCAT(@@sql_mode, '/', @@character_set_client)", "NO_BACKSLASH_ESCAPES")
 	assert.False(t, r.IsRead(text), "the mode has changed")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -20,8 +21,11 @@ var errTxLost = errors.New("dbguard: the transaction was rolled back before its 
 
 // lose reports that err leaves open whether the server did what it was sent.
 // An embedded engine always knows.
-func (s *Session) lose(err error) bool {
-	if err == nil || s.dialect == sqlscan.SQLite {
+func (s *Session) lose(err error) bool { return s.dialect != sqlscan.SQLite && loses(err) }
+
+// loses is lose of a server.
+func loses(err error) bool {
+	if err == nil {
 		return false
 	}
 	switch state := sqlState(err); {
@@ -68,3 +72,25 @@ func (e *lostError) Is(target error) bool {
 }
 
 func (e *lostError) As(target any) bool { return errors.As(e.cause, target) }
+
+// mysqlError knows an error by the number that drivers begin it with: the text
+// is in the server's language, and may hold any other number.
+func mysqlError(err error, number string) bool {
+	rest, ok := strings.CutPrefix(err.Error(), "Error "+number)
+	return ok && (strings.HasPrefix(rest, " (") || strings.HasPrefix(rest, ":"))
+}
+
+// isConflict reports an error of MySQL's for which it has rolled back the
+// transaction: ER_LOCK_DEADLOCK, also of a conflict between nodes.
+func isConflict(err error) bool { return err != nil && mysqlError(err, "1213") }
+
+// graveError is nil for an error that only says that a question was not answered:
+// not for a lost connection, a deadlock (1213), a lock that was not had (1205), or a
+// KILL QUERY (1317) or time limit (1969, 3024), which the statement would have met
+// itself.
+func graveError(err error) error {
+	if loses(err) || err != nil && slices.ContainsFunc([]string{"1213", "1205", "1317", "1969", "3024"}, func(n string) bool { return mysqlError(err, n) }) {
+		return err
+	}
+	return nil
+}

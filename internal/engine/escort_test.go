@@ -28,7 +28,7 @@ func escorted(t *testing.T, status byte) (*rig, *Flight) {
 	r.Session = NewSession(piped{r.conn, status}, Config{Guard: r.guard, Dialect: pg})
 	b := r.backend.(*postgres)
 	b.major, b.stale, r.hidden = 15, false, &hiddenCode{}
-	f, err := r.StartAs(dbguard.Allow(atMost(2), "test", dbguard.AllRows("t")), fromTwo, Tagged)
+	f, err := r.Start(dbguard.Allow(atMost(2), "test", dbguard.AllRows("t")), fromTwo, Tagged)
 	require.NoError(t, err)
 	assert.Empty(t, r.sent(), "it is all sent with the statement")
 	return r, f
@@ -80,7 +80,7 @@ func TestEscortDeparts(t *testing.T) {
 	r, f = escorted(t, 'I')
 	r.conn.fail("BEGIN", pgError("53300"))
 	require.ErrorIs(t, f.Depart(atMost(2)), pgError("53300"))
-	_, err := r.StartAs(atMost(2), deleteOne, AsWritten)
+	_, err := r.Start(atMost(2), deleteOne, AsWritten)
 	require.ErrorIs(t, err, pgError("53300"), "it holds nothing up")
 }
 
@@ -90,7 +90,7 @@ func TestNoEscortInFailedTransaction(t *testing.T) {
 	r.Session = NewSession(piped{r.conn, 'E'}, Config{Guard: r.guard, Dialect: pg})
 	r.backend.(*postgres).major = 15
 	r.conn.fail("SAVEPOINT dbguard", pgError("25P02"))
-	f, err := r.StartAs(dbguard.Allow(atMost(2), "test", dbguard.AllRows("t")), fromTwo, Tagged)
+	f, err := r.Start(dbguard.Allow(atMost(2), "test", dbguard.AllRows("t")), fromTwo, Tagged)
 	require.NoError(t, err)
 	before, _ := f.Escort()
 	assert.Empty(t, before)
@@ -118,7 +118,7 @@ func TestEscortToldBefore(t *testing.T) {
 			b.major, b.stale, r.hidden, b.pending = 15, false, &hiddenCode{}, map[int64]int64{}
 			r.TxBegan(false)
 			begin := func() (*Flight, []string) {
-				f, err := r.StartAs(dbguard.Allow(atMost(2), "test", dbguard.AllRows("t")), fromTwo, Tagged)
+				f, err := r.Start(dbguard.Allow(atMost(2), "test", dbguard.AllRows("t")), fromTwo, Tagged)
 				require.NoError(t, err)
 				before, _ := f.Escort()
 				return f, before

@@ -242,7 +242,7 @@ func (r *rig) send(ctx context.Context, text string, affected int64, err error) 
 		r.conn.log = append(r.conn.log, "> "+text)
 		return err
 	}
-	f, startErr := r.Start(ctx, text, 0)
+	f, startErr := r.Start(ctx, text, AsWritten)
 	if startErr != nil {
 		return startErr
 	}

@@ -57,7 +57,7 @@ func TestStatementLosesConnection(t *testing.T) {
 	for _, lost := range []error{driver.ErrBadConn, io.ErrUnexpectedEOF, errors.New("invalid connection"), pgError("57P01")} {
 		t.Run(lost.Error(), func(t *testing.T) {
 			r := newRig(t, pg)
-			f, err := r.Start(atMost(1), deleteOne, 0)
+			f, err := r.Start(atMost(1), deleteOne, AsWritten)
 			require.NoError(t, err)
 			r.conn.diesAt = 1
 			err = f.End(context.Background(), -1, lost)
@@ -65,7 +65,7 @@ func TestStatementLosesConnection(t *testing.T) {
 			require.ErrorContains(t, err, lost.Error())
 			assert.Equal(t, dbguard.EffectUndone, r.last(t).Effect)
 			assert.True(t, r.Broken())
-			_, err = r.Start(atMost(1), deleteOne, 0)
+			_, err = r.Start(atMost(1), deleteOne, AsWritten)
 			assert.Equal(t, driver.ErrBadConn, err)
 		})
 	}
@@ -130,7 +130,7 @@ func TestCancelled(t *testing.T) {
 		t.Run(d.String(), func(t *testing.T) {
 			r := newRig(t, d)
 			ctx, cancel := context.WithCancel(atMost(1))
-			f, err := r.Start(ctx, deleteOne, 0)
+			f, err := r.Start(ctx, deleteOne, AsWritten)
 			require.NoError(t, err)
 			cancel()
 			err = f.End(ctx, -1, context.Canceled)
@@ -145,7 +145,7 @@ func TestCancelled(t *testing.T) {
 func TestCancelledBeforeVerdict(t *testing.T) {
 	r := newRig(t, pg)
 	ctx, cancel := context.WithCancel(atMost(0))
-	f, err := r.Start(ctx, deleteOne, 0)
+	f, err := r.Start(ctx, deleteOne, AsWritten)
 	require.NoError(t, err)
 	cancel()
 	require.ErrorIs(t, f.End(ctx, 1, nil), dbguard.OverLimit)
@@ -162,7 +162,7 @@ func TestUndoFailsInCallersTransaction(t *testing.T) {
 	require.ErrorIs(t, err, dbguard.OverLimit)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	assert.True(t, r.Broken())
-	_, err = r.Start(atMost(1), deleteOne, 0)
+	_, err = r.Start(atMost(1), deleteOne, AsWritten)
 	assert.Equal(t, driver.ErrBadConn, err)
 	err = r.TxEnded(context.Background(), true, nil)
 	require.ErrorIs(t, err, errTxLost)
@@ -200,25 +200,25 @@ func TestHiddenStructureChange(t *testing.T) {
 
 func TestSkip(t *testing.T) {
 	r := newRig(t, my)
-	f, err := r.Start(atMost(1), "DELETE FROM t WHERE id = ?", 1)
+	f, err := r.Start(atMost(1), "DELETE FROM t WHERE id = ?", AsWritten)
 	require.NoError(t, err)
 	require.NoError(t, f.Skip(context.Background()))
 	assert.Equal(t, []string{"START TRANSACTION", "engines", "handled", undoes}, r.sent())
 	assert.Empty(t, r.events)
-	_, err = r.Start(atMost(1), "DELETE FROM t WHERE id = ?", 1)
+	_, err = r.Start(atMost(1), "DELETE FROM t WHERE id = ?", AsWritten)
 	require.NoError(t, err, "it comes again")
 }
 
 func TestUnfinishedFlight(t *testing.T) {
 	r := newRig(t, pg)
-	f, err := r.Start(atMost(1), deleteOne+" RETURNING id", 0)
+	f, err := r.Start(atMost(1), deleteOne+" RETURNING id", AsWritten)
 	require.NoError(t, err)
 	require.True(t, f.Streams())
-	_, err = r.Start(atMost(1), "INSERT INTO t VALUES (1)", 0)
+	_, err = r.Start(atMost(1), "INSERT INTO t VALUES (1)", AsWritten)
 	require.ErrorIs(t, err, errUnfinished, "it would share the first one's fate")
 	assert.True(t, r.IsRead("SELECT 1"), "reads are harmless")
 	require.NoError(t, f.End(context.Background(), 1, nil))
-	_, err = r.Start(atMost(1), "INSERT INTO t VALUES (1)", 0)
+	_, err = r.Start(atMost(1), "INSERT INTO t VALUES (1)", AsWritten)
 	require.NoError(t, err)
 }
 

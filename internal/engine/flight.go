@@ -25,15 +25,18 @@ type Flight struct {
 	form    Form
 	wording
 	sent     time.Time
-	verbatim bool // the caller's own words, whatever it costs
-	reworded int  // how many words have been tried
-	instead  string
-	complete bool
+	verbatim bool   // the caller's own words, whatever it costs
+	reworded int    // how many words have been tried
 	callers  string // the caller's text, until the statement is sent
 	args     []driver.NamedValue
 	commits  bool  // its COMMIT is sent together with it
 	blind    bool  // it can be neither counted nor undone, and the caller knows
 	failed   error // what the server said when it was asked for the wording
+}
+
+// reading is the caller's text, for its tokens.
+func (f *Flight) reading() *sqlscan.Text {
+	return &sqlscan.Text{Source: f.callers, Dialect: f.s.dialect, Mode: f.s.modes.mode}
 }
 
 // Context is the one to hand to the driver with the caller's statement.
@@ -83,20 +86,17 @@ func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operati
 	case f.gated:
 	case f.way == alone:
 		if time.Since(s.heard) > dozed {
-			err = s.backend.knock(ctx)
+			err = s.backend.ping(ctx)
 		}
 	case f.way >= own:
 		err = f.open(ctx)
 	case !s.guard.Observing():
 		// It cannot be taken back, and database/sql must not run it twice. So
 		// a connection that died in the pool is found out before it is sent.
-		err = s.backend.knock(ctx)
+		err = s.backend.ping(ctx)
 	}
 	if err != nil {
 		return nil, f.refused(ctx, err)
-	}
-	if m, ok := s.backend.(*mysql); ok && f.way >= own {
-		f.instead, f.complete = m.limited(f), true
 	}
 	f.callers, f.args = "", nil
 	s.flight = f
@@ -211,7 +211,7 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 		return err
 	}
 	f.land()
-	if err == nil && f.way == followed && f.st.quiet && len(f.st.kinds) == 1 && f.s.dialect == sqlscan.SQLite {
+	if err == nil && f.way == followed && f.st.quiet && len(f.st.kinds) == 1 {
 		return nil // only its failure matters
 	}
 	ctx, cancel := outlive(ctx)
@@ -228,6 +228,11 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 	case err != nil:
 		return f.endFailed(ctx, err)
 	}
+	return f.settle(ctx, affected)
+}
+
+// settle ends a statement that can be undone.
+func (f *Flight) settle(ctx context.Context, affected int64) error {
 	if can, err := f.close(ctx, affected); can {
 		return err
 	}

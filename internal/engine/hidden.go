@@ -20,8 +20,11 @@ import (
 type hiding interface {
 	// hidden asks for the words. Neither words nor an error: not now.
 	hidden(ctx context.Context) (*hiddenCode, error)
-	// hides reports that the text may run hidden code: it holds one of the words.
-	hides(h *hiddenCode, t *sqlscan.Text) bool
+	// hides reports that the text may run hidden code: it holds one of the words. here
+	// is what locate has said.
+	hides(h *hiddenCode, t *sqlscan.Text, here string) bool
+	// locate asks for the database that the text runs in, if that makes a difference.
+	locate(ctx context.Context, t *sqlscan.Text) (here string, err error)
 }
 
 // hiddenCode are the words under which code hides that may write.
@@ -56,7 +59,7 @@ func (s *Session) mayHide(t *sqlscan.Text) bool {
 	case s.hidden == nil:
 		return true
 	}
-	return !s.hidden.none() && b.hides(s.hidden, t)
+	return !s.hidden.none() && b.hides(s.hidden, t, s.here)
 }
 
 // hides is mayHide of what is known: it asks.
@@ -64,19 +67,20 @@ func (s *Session) hides(ctx context.Context, t *sqlscan.Text) (bool, error) {
 	if !s.mayHide(t) {
 		return false, nil
 	}
+	b := s.backend.(hiding)
 	if s.hidden == nil {
-		h, err := s.backend.(hiding).hidden(ctx)
+		h, err := b.hidden(ctx)
 		if err != nil || h == nil {
 			return false, err
 		}
 		s.hidden = h
 	}
-	if m, ok := s.backend.(*mysql); ok && s.mayHide(t) {
-		if err := m.locate(ctx, t); s.graveError(err) != nil {
-			return false, err
-		}
+	if !s.mayHide(t) {
+		return false, nil
 	}
-	return s.mayHide(t), nil
+	here, err := b.locate(ctx, t)
+	s.here = here
+	return s.mayHide(t), err
 }
 
 // runs reports a text that evaluates anything: all but those that only steer
@@ -185,7 +189,7 @@ func (s *Session) resteer() {
 func (s *Session) forgetHidden() {
 	s.hidden = nil
 	s.readings.doubt()
-	if p, ok := s.backend.(*postgres); ok {
-		p.functions = nil
+	if b, ok := s.backend.(functions); ok {
+		b.forgetFunctions()
 	}
 }

@@ -111,7 +111,7 @@ func TestHiddenCodeIsAskedFor(t *testing.T) {
 	t.Run("in vain", func(t *testing.T) {
 		r := newRig(t, pg).hiding()
 		r.conn.fail("hidden", pgError("57014"))
-		_, err := r.Start(context.Background(), "SELECT 1 FROM a", 0)
+		_, err := r.Start(context.Background(), "SELECT 1 FROM a", AsWritten)
 		require.ErrorIs(t, err, pgError("57014"))
 		assert.Nil(t, r.hidden)
 	})

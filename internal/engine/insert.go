@@ -50,7 +50,7 @@ const (
 func (s *Session) StartCopy(ctx context.Context, text string) (*Flight, error) {
 	s.manner = copying
 	defer func() { s.manner = usual }()
-	return s.StartAs(ctx, text, AsWritten)
+	return s.Start(ctx, text, AsWritten)
 }
 
 // additions makes acts of the text's INSERTs, unless something else in it is

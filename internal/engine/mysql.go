@@ -31,8 +31,7 @@ type mysql struct {
 	proves   bool   // a table can be proved to be what it was
 
 	views  map[string]map[string]hiddenView // that call stored functions, by name and by schema
-	here   string                           // the session's database, while a text is judged that may name one; "": not known
-	astray bool                             // a statement may have been prepared in another database
+	astray bool                             // a statement may have been prepared in another database: see Place
 
 	compounds  map[compound]*prepared
 	compounded int // how many ever were prepared
@@ -96,12 +95,12 @@ func (m *mysql) forget() {
 func (m *mysql) touched(st *statement, _ bool) {
 	m.outlives(st)
 	m.autocommit = m.autocommit && !st.elsewhere && st.control != controlMay
-	if st.locks != unmoved {
-		m.locked = st.locks == locked
+	if now := st.sets.locks; now != unmoved {
+		m.locked = now == locked
 	}
 }
 
-func (m *mysql) knock(ctx context.Context) error {
+func (m *mysql) ping(ctx context.Context) error {
 	_, err := askInts(ctx, m.conn, "SELECT 1")
 	return err
 }
@@ -174,12 +173,7 @@ func (m *mysql) frame(f *Flight) frame {
 
 // startedTransaction is ownTransaction where BEGIN may open a block: under sql_mode
 // ORACLE.
-var startedTransaction = frame{
-	open: []string{"START TRANSACTION"},
-	keep: []string{commits},
-	undo: []string{undoes},
-	fail: []string{undoes},
-}
+var startedTransaction = transaction("START TRANSACTION", commits, undoes)
 
 // What ends it, whatever completion_type has COMMIT and ROLLBACK do besides.
 const (
@@ -272,16 +266,36 @@ func (m *mysql) findElse(x *target) string {
 	return ""
 }
 
-// heed takes back that a text undoes itself what it does, where a table keeps it: one
-// of an engine without transactions, or one whose triggers may lead to such a table.
+// heed takes back that a text commits, or undoes itself what it does, where it does not.
 func (m *mysql) heed(ctx context.Context, t *sqlscan.Text, _ Form) error {
-	if len(t.Ops) == 1 && t.Ops[0].Kind == sqlscan.Commit && keyword(t, &t.Ops[0]) == "SET" && !m.autocommit {
+	if err := m.heedAutocommit(ctx, t); err != nil {
+		return err
+	}
+	return m.heedUndone(ctx, t)
+}
+
+// heedAutocommit makes a setting of SET autocommit = 1 where it is on already: what is
+// open was opened by BEGIN, and stays.
+func (m *mysql) heedAutocommit(ctx context.Context, t *sqlscan.Text) error {
+	if t.Statements != 1 || len(t.Ops) != 1 || t.Ops[0].Kind != sqlscan.Commit || keyword(t, &t.Ops[0]) != "SET" {
+		return nil
+	}
+	if !m.autocommit {
 		on, err := askInts(ctx, m.conn, "SELECT @@autocommit")
 		if err != nil {
 			return err
 		}
 		m.autocommit = on[0] != 0
 	}
+	if m.autocommit {
+		t.Ops[0].Kind = sqlscan.Session
+	}
+	return nil
+}
+
+// heedUndone takes back that a text undoes itself what it does, where a table keeps it:
+// one of an engine without transactions, or one whose triggers may lead to such a table.
+func (m *mysql) heedUndone(ctx context.Context, t *sqlscan.Text) error {
 	var tables []string // conditions
 	for i := range t.Ops {
 		if t.Ops[i].Flags&sqlscan.UndoneByText == 0 {

@@ -133,7 +133,7 @@ func (c *mysqlCounter) stored(ctx context.Context, these events) (bool, error) {
 			return nil
 		})
 		if err != nil {
-			return false, c.f.s.graveError(err)
+			return false, graveError(err)
 		}
 		if !strings.HasPrefix(made, "CREATE TABLE ") || !strings.Contains(made, "\n) ENGINE=InnoDB") || containsFold(made, "nextval") {
 			return false, nil
@@ -165,7 +165,7 @@ func (c *mysqlCounter) told(ctx context.Context) (bool, error) {
 	n, err := askInts(ctx, m.conn, "SELECT COUNT(*) + (@@global.log_output LIKE '%TABLE%') FROM information_schema.TABLES WHERE TABLE_TYPE LIKE '%VIEW%'"+
 		" AND TABLE_SCHEMA NOT IN ('information_schema', 'mysql', 'sys') AND TABLE_NAME IN ("+strings.Join(slices.Compact(words), ", ")+")")
 	if err != nil {
-		return false, c.f.s.graveError(err)
+		return false, graveError(err)
 	}
 	return n[0] == 0, nil
 }

@@ -53,8 +53,8 @@ func (e *express) assignsFirst() (name string) {
 		if tok.Kind == sqlscan.Punct && tok.Byte != '.' || tok.Kind != sqlscan.Punct && e.t.Source[tok.Pos:tok.End] == "=" {
 			break
 		}
-		if tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent {
-			name = e.t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})
+		if isName(tok) {
+			name = nameAt(e.t, tok)
 		}
 	}
 	return name

@@ -62,7 +62,7 @@ func (r *bodyReader) word(i int) string {
 }
 
 func (r *bodyReader) punct(i int, b byte) bool {
-	return i < len(r.toks) && r.toks[i].Kind == sqlscan.Punct && r.toks[i].Byte == b
+	return i < len(r.toks) && isPunct(r.toks[i], b)
 }
 
 // statement reads what begins here: a piece of control flow up to where the
@@ -195,16 +195,16 @@ func routinesCalled(t *sqlscan.Text, from, to int32) (names [][]string) {
 	var start, end int32 = -1, -1 // of the name so far
 	dot := false
 	for tok := range tokens(t, from, to) {
-		name := tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent
+		name := isName(tok)
 		switch {
 		case name && dot:
 			end, dot = tok.End, false
 		case name:
 			start, end = tok.Pos, tok.End
-		case start >= 0 && tok.Kind == sqlscan.Punct && tok.Byte == '.':
+		case start >= 0 && isPunct(tok, '.'):
 			dot = true
 		default:
-			if start >= 0 && tok.Kind == sqlscan.Punct && tok.Byte == '(' && mayBeStored(t.Source[start:tok.Pos]) {
+			if start >= 0 && isPunct(tok, '(') && mayBeStored(t.Source[start:tok.Pos]) {
 				names = append(names, nameParts(t, sqlscan.Span{Start: start, End: end}))
 			}
 			start, dot = -1, false

@@ -2,10 +2,48 @@ package engine
 
 import (
 	"context"
+	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
+
+// understand finds what a text may change of its session, and the code that it calls.
+func (m *mysql) understand(s *Session, t *sqlscan.Text, st *statement) {
+	st.sets = settingsOf(t)
+	st.sets.database = s.kept > 0 && (st.elsewhere || containsFold(t.Source, "use"))
+	hides := s.hidden != nil && s.mayHide(t)
+	if !hides && !s.runsCode(t) {
+		return
+	}
+	s.findCode(st)
+	if hides {
+		view := m.behind(t.Source, t.Mode, s.here)
+		st.routines, st.dark = append(st.routines, view.routines...), view.dark
+	}
+}
+
+// findCode collects the names of the routines that the text calls.
+func (s *Session) findCode(st *statement) {
+	t := &s.text.Text
+	st.routines = routinesCalled(t, 0, int32(len(t.Source)))
+	st.silent = showsStatus(t)
+	for i := range t.Ops {
+		if op := &t.Ops[i]; op.Kind == sqlscan.Opaque && keyword(t, op) == "CALL" && op.Object.Start < op.Object.End {
+			st.procs = append(st.procs, nameParts(t, op.Object))
+			st.routines = routinesCalled(t, op.Object.End, int32(len(t.Source))) // in its arguments
+		}
+	}
+	if st.op.Text == "" {
+		s.text.describe(&st.op, strings.ToUpper(firstWord(t.Source)))
+	}
+}
+
+// runsCode reports that the text may run stored code, though it reads like one
+// that does not.
+func (s *Session) runsCode(t *sqlscan.Text) bool {
+	return s.dialect == sqlscan.MySQL && (t.Calls || len(t.Ops) == 1 && t.Ops[0].Kind == sqlscan.Opaque)
+}
 
 // runsHidden reports that the text of MySQL's may run stored code, by its name or by
 // that of a view.

@@ -46,7 +46,10 @@ type mysqlCounter struct {
 	entries  int64 // of the undo log, before; -1: not needed
 }
 
-func (c *mysqlCounter) survey(context.Context) (string, error) { return "", nil }
+func (c *mysqlCounter) survey(context.Context) (string, error) {
+	c.f.instead, c.f.complete = c.m.limited(c.f), true
+	return "", nil
+}
 
 func (c *mysqlCounter) baseline(ctx context.Context) (string, error) {
 	c.entries, c.text = -1, c.f.callers
@@ -80,13 +83,9 @@ func (c *mysqlCounter) targets(ctx context.Context) (bases []mysqlTable, note st
 			open += opened(x.raw)
 		}
 	}
-	bases, note, err = c.engines(ctx, names, open, 0)
-	if err != nil && c.f.s.graveError(err) == nil && (c.f.st.op.Statements > 1 || !mysqlError(err, "1146")) {
-		// It may not be read, or is made on the way: the statement will tell. One that
-		// is not there now may be by then, with triggers and keys that nobody looked at.
-		bases, note, err = c.engines(ctx, names, "", 0)
-	}
-	return bases, note, err
+	// One that is not there now may be by then, with triggers and keys that nobody looked
+	// at, unless the text makes it itself.
+	return c.openedEngines(ctx, names, open, c.f.st.op.Statements > 1)
 }
 
 // explore follows the statement into triggers, functions and procedures.
@@ -137,7 +136,7 @@ func (f *Flight) assigned() (text string, ok bool) {
 		if f.st.simple() == nil {
 			return "", false
 		}
-		t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.MySQL, Mode: f.s.modes.mode}
+		t := f.reading()
 		c := clausesOf(t, x)
 		return f.callers[max(c.set, 0):c.rest], !c.odd
 	case sqlscan.Upsert:
@@ -191,15 +190,12 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 	return append(bases, more...), note, err
 }
 
-// lockedEngines is engines of a table that code changes. It is opened, so that no
-// ALTER TABLE comes in between, if the caller may read it and it is there.
-func (c *mysqlCounter) lockedEngines(ctx context.Context, name []string) (bases []mysqlTable, note string, err error) {
-	open := opened(mysqlTable{name[len(name)-2], name[len(name)-1]}.quoted())
-	if bases, note, err = c.engines(ctx, [][]string{name}, open, 0); err != nil && c.f.s.graveError(err) == nil {
-		bases, note, err = c.engines(ctx, [][]string{name}, "", 0)
-	}
-	if note == "" && len(bases) == 0 && masked(name) {
-		note = maskedNote
+// openedEngines is engines of tables that are opened, so that no ALTER TABLE comes in
+// between: if the caller may read them, and they are there, or need not be.
+func (c *mysqlCounter) openedEngines(ctx context.Context, names [][]string, open string, lacking bool) (bases []mysqlTable, note string, err error) {
+	bases, note, err = c.engines(ctx, names, open, 0)
+	if err != nil && graveError(err) == nil && (lacking || !mysqlError(err, "1146")) {
+		return c.engines(ctx, names, "", 0)
 	}
 	return bases, note, err
 }
@@ -243,21 +239,21 @@ func (c *mysqlCounter) definition(ctx context.Context, view []string) ([][]strin
 	if err != nil {
 		return nil, err
 	}
-	t := sqlscan.Text{Source: definition, Dialect: sqlscan.MySQL, Mode: sqlscan.MySQL.DefaultMode()}
+	t := &sqlscan.Text{Source: definition, Dialect: sqlscan.MySQL, Mode: sqlscan.MySQL.DefaultMode()}
 	var chain []string
 	var names [][]string
 	joined := false
-	for tok := range tokens(&t, 0, int32(len(definition))) {
+	for tok := range tokens(t, 0, int32(len(definition))) {
 		switch {
 		case tok.Kind == sqlscan.QuotedIdent && joined && len(chain) == 1:
-			names = append(names, []string{chain[0], t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})})
+			names = append(names, []string{chain[0], nameAt(t, tok)})
 			chain = nil
 		case tok.Kind == sqlscan.QuotedIdent:
-			chain = []string{t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})}
-		case tok.Kind != sqlscan.Punct || tok.Byte != '.':
+			chain = []string{nameAt(t, tok)}
+		case !isPunct(tok, '.'):
 			chain = nil
 		}
-		joined = tok.Kind == sqlscan.Punct && tok.Byte == '.'
+		joined = isPunct(tok, '.')
 	}
 	return names, nil
 }

@@ -40,45 +40,51 @@ type Done struct{ RowsAffected, LastInsertID int64 }
 // round trip. Not done: nothing has happened, and the statement takes its way through
 // Start.
 func (s *Session) Exec(ctx context.Context, text string, args []driver.NamedValue) (_ Done, done bool, err error) {
+	e := s.expressed(ctx, text, args)
+	if e == nil {
+		return Done{}, false, nil
+	}
+	op, err := s.guard.Begin(ctx, e.st.op, s.ledger)
+	if err != nil {
+		return Done{}, true, err
+	}
+	f := &Flight{s: s, st: e.st, op: op, ctx: op.Context(), way: s.choose(e.st, op)}
+	counted := op.Limit() >= 0 && op.Limit() < maxProbe && !op.Shares()
+	if f.way < own || !counted && e.kind != sqlscan.Insert {
+		op.Abandon()
+		return Done{}, false, nil
+	}
+	return e.run(f)
+}
+
+// expressed is the statement of a text, if it can travel so. Of what keeps it from that
+// Start will tell.
+func (s *Session) expressed(ctx context.Context, text string, args []driver.NamedValue) *express {
 	m, ok := s.backend.(*mysql)
 	if !ok || s.flight != nil || s.broken || s.strayed || s.guard.Check() != nil || s.guard.Observing() ||
 		len(text) > maxExpress || s.gate.Refuses(false) != nil {
-		return Done{}, false, nil
+		return nil
 	}
 	t, err := s.read(ctx, text)
 	if err != nil || len(t.Ops) != 1 || t.Calls {
-		return Done{}, false, nil
+		return nil
 	}
 	if hides, err := s.hides(ctx, t); hides || err != nil {
-		return Done{}, false, nil
+		return nil
 	}
 	switch t.Ops[0].Kind {
 	case sqlscan.Delete, sqlscan.Update, sqlscan.Insert:
 	default:
-		return Done{}, false, nil
+		return nil
 	}
-	if err := s.findState(ctx, t, false); err != nil {
-		return Done{}, false, nil // Start will tell
+	if s.findState(ctx, t, false) != nil {
+		return nil
 	}
 	st := s.understand(t)
 	if err := s.additions(ctx, t, st); err != nil || len(st.op.Acts) != 1 {
-		return Done{}, false, nil
+		return nil
 	}
-	x := m.express(ctx, st, text, s.timed(args), s.modes.mode)
-	if x == nil {
-		return Done{}, false, nil
-	}
-	op, err := s.guard.Begin(ctx, st.op, s.ledger)
-	if err != nil {
-		return Done{}, true, err
-	}
-	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op)}
-	counted := op.Limit() >= 0 && op.Limit() < maxProbe && !op.Shares()
-	if f.way < own || !counted && x.kind != sqlscan.Insert {
-		op.Abandon()
-		return Done{}, false, nil
-	}
-	return x.run(f)
+	return m.express(ctx, st, text, s.timed(args), s.modes.mode)
 }
 
 // maxExpress is the longest text that is written out once more.
@@ -98,9 +104,14 @@ type express struct {
 // express returns nil where the statement cannot travel so.
 func (m *mysql) express(ctx context.Context, st *statement, text string, args []driver.NamedValue, mode sqlscan.Mode) *express {
 	x := &st.targets[0]
-	if m.locked || m.noExpress || !containsFold(m.version, "mariadb") || st.op.Statements != 1 || x.op.Path != sqlscan.Top ||
-		len(x.name) == 0 || len(x.name) > 2 || x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.Returning) != 0 ||
-		!plainText(text) || containsFold(text, "last_insert_id") || strings.Contains(text, "@") && containsFold(text, "dbguard") || containsFold(text[:x.op.Object.Start], "ignore") || x.op.Kind != sqlscan.Insert && splits(text) || m.held(x) {
+	switch {
+	case m.locked, m.noExpress, !containsFold(m.version, "mariadb"), st.op.Statements != 1, !embeds(text, x):
+		return nil
+	case len(x.name) == 0, len(x.name) > 2, x.op.Kind != sqlscan.Insert && splits(text):
+		return nil
+	case containsFold(text, "last_insert_id"), strings.Contains(text, "@") && containsFold(text, "dbguard"): // the compound's own
+		return nil
+	case m.held(x):
 		return nil
 	}
 	e := &express{
@@ -113,13 +124,16 @@ func (m *mysql) express(ctx context.Context, st *statement, text string, args []
 		e.c = clausesOf(e.t, x)
 		e.c.odd = e.c.odd || x.op.Where.Start >= x.op.Where.End
 	}
-	if e.c.odd || e.c.all != len(args) || strings.TrimRight(text[e.c.end:], "; \t\r\n") != "" || !m.seesTriggers(ctx) {
-		return nil
-	}
-	if !m.seesAll([]mysqlTable{e.table()}) {
+	if !e.c.cover(text, args) || !m.seesTriggers(ctx) || !m.seesAll([]mysqlTable{e.table()}) {
 		return nil
 	}
 	return e
+}
+
+// embeds reports a statement on one table that does the same as a part of another text.
+func embeds(text string, x *target) bool {
+	return x.op.Path == sqlscan.Top && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.Returning) == 0 &&
+		plainText(text) && !containsFold(text[:x.op.Object.Start], "ignore")
 }
 
 // plainText reports a text that is the same inside and outside of quotes, in

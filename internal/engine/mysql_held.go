@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
@@ -43,42 +42,16 @@ type heldTable struct {
 func (m *mysql) limited(f *Flight) string {
 	x, limit := f.st.simple(), f.op.Limit()
 	if x == nil || x.op.Kind != sqlscan.Delete || !m.slow[x.use()].limits || limit < 0 || limit >= maxProbe ||
-		x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.Returning|sqlscan.HasLimit) != 0 || !plainText(f.callers) || containsFold(f.callers[:x.op.Object.Start], "ignore") {
+		x.op.Flags&sqlscan.HasLimit != 0 || !embeds(f.callers, x) {
 		return ""
 	}
-	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.MySQL, Mode: f.s.modes.mode}
+	t := f.reading()
 	c := clausesOf(t, x)
 	text, ok := spelled(t, 0, c.end, f.args, 0)
-	if c.odd || !ok || c.all != len(f.args) || strings.TrimRight(f.callers[c.end:], "; \t\r\n") != "" {
+	if !ok || !c.cover(f.callers, f.args) {
 		return ""
 	}
 	return fmt.Sprintf("%s LIMIT %d", text, limit+1)
-}
-
-// locking is what a text does to the tables that the session has locked.
-type locking uint8
-
-const (
-	unmoved locking = iota
-	locked
-	unlocked
-)
-
-// lockingOf is that of one operation. BEGIN and START TRANSACTION unlock them.
-func lockingOf(t *sqlscan.Text, op *sqlscan.Op) locking {
-	switch how := keyword(t, op); {
-	case op.Kind == sqlscan.Session && how == "LOCK":
-		return locked
-	case op.Kind == sqlscan.Session && how == "UNLOCK", op.Kind == sqlscan.Begin && how != "SET" && how != "XA":
-		return unlocked
-	case how == "FLUSH":
-		for word := range words(t, op.At.End, int32(len(t.Source))) {
-			if strings.EqualFold(word, "lock") || strings.EqualFold(word, "export") {
-				return locked
-			}
-		}
-	}
-	return unmoved
 }
 
 // retryAfter is how many statements on a table go the ordinary way before the

@@ -133,24 +133,24 @@ func (m *mysql) behind(text string, mode sqlscan.Mode, schema string) (all hidde
 	if len(m.views) == 0 {
 		return all
 	}
-	t := sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: mode}
+	t := &sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: mode}
 	runs := containsFold(text, "execute") // what a string says
 	maybe := strings.Contains(text, "/*!") || strings.Contains(text, "/*M!")
 	last, in := "", schema // the name before, the schema of the next
-	for tok := range tokens(&t, 0, int32(len(text))) {
+	for tok := range tokens(t, 0, int32(len(text))) {
 		name := ""
 		switch {
 		case tok.Kind == sqlscan.String && runs:
 			all.add(m.behind(sqlscan.Unquote(text[tok.Pos:tok.End]), mode, schema))
-		case tok.Kind == sqlscan.Word, tok.Kind == sqlscan.QuotedIdent:
-			name = strings.ToLower(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
+		case isName(tok):
+			name = strings.ToLower(nameAt(t, tok))
 			if maybe {
 				in = ""
 			}
 			all.add(m.view(in, name))
 		}
 		in = schema
-		if tok.Kind == sqlscan.Punct && tok.Byte == '.' {
+		if isPunct(tok, '.') {
 			in = last
 		}
 		last = name
@@ -158,22 +158,21 @@ func (m *mysql) behind(text string, mode sqlscan.Mode, schema string) (all hidde
 	return all
 }
 
-// locate finds out which database is the session's, where it matters: it may have changed
-// unseen, and a statement that is prepared keeps the one that it was prepared in.
-func (m *mysql) locate(ctx context.Context, t *sqlscan.Text) error {
+// locate asks for the session's database: it may have changed unseen. A statement that
+// is prepared keeps the one that it was prepared in.
+func (m *mysql) locate(ctx context.Context, t *sqlscan.Text) (here string, err error) {
 	if t.Statements != 1 || m.astray {
-		return nil
+		return "", nil
 	}
-	name, err := askText(ctx, m.conn, "SELECT DATABASE()")
-	if err == nil {
-		m.here = strings.ToLower(name)
+	if here, err = askText(ctx, m.conn, "SELECT DATABASE()"); err != nil {
+		return "", graveError(err)
 	}
-	return err
+	return strings.ToLower(here), nil
 }
 
 // hides looks for the names of views in a text that reads from any: not in one
 // about their structure.
-func (m *mysql) hides(_ *hiddenCode, t *sqlscan.Text) bool {
+func (m *mysql) hides(_ *hiddenCode, t *sqlscan.Text, here string) bool {
 	reads := t.IsRead()
 	for i := range t.Ops {
 		switch op := &t.Ops[i]; op.Kind {
@@ -187,7 +186,7 @@ func (m *mysql) hides(_ *hiddenCode, t *sqlscan.Text) bool {
 	if !reads {
 		return false
 	}
-	view := m.behind(t.Source, t.Mode, m.here)
+	view := m.behind(t.Source, t.Mode, here)
 	return view.dark || len(view.routines) > 0
 }
 

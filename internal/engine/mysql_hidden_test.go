@@ -80,7 +80,7 @@ func TestNothingHidesWhereNothingCanBeAsked(t *testing.T) {
 	assert.Equal(t, []string{"hidden", "> SELECT * FROM w", "> SELECT * FROM v"}, r.sent())
 	r.hidden = nil
 	r.conn.fail("hidden", errServer)
-	_, err := r.Start(context.Background(), "SELECT * FROM x", 0)
+	_, err := r.Start(context.Background(), "SELECT * FROM x", AsWritten)
 	require.ErrorIs(t, err, errServer)
 }
 

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -28,7 +27,7 @@ func (m *mysql) quiet(st *statement) bool {
 
 // stirs follows the INSERTs of a text that ends its own transaction.
 func (m *mysql) stirs(ctx context.Context, _ *sqlscan.Text, st *statement) (bool, error) {
-	c := &mysqlCounter{m: m, f: &Flight{s: &Session{conn: m.conn, dialect: sqlscan.MySQL, backend: m}, st: st}}
+	c := &mysqlCounter{m: m, f: &Flight{st: st}}
 	bases, _, err := c.targets(ctx)
 	if err != nil {
 		return true, err
@@ -37,11 +36,6 @@ func (m *mysql) stirs(ctx context.Context, _ *sqlscan.Text, st *statement) (bool
 		return true, err
 	}
 	return c.reach.note != "" || c.reach.changes() || !m.seesTriggers(ctx) || !m.seesAll(bases), nil
-}
-
-// solely reports that all that a text does is of one verb.
-func solely(st *statement, verb dbguard.Verb) bool {
-	return !slices.ContainsFunc(st.op.Acts, func(a dbguard.Act) bool { return a.Verb != verb })
 }
 
 // changes reports that code deletes or changes rows that may be there.
@@ -63,7 +57,7 @@ func (c *mysqlCounter) adding(ctx context.Context) (done bool, err error) {
 		return false, nil
 	}
 	if !st.queries && len(st.targets) == 1 {
-		if plain, err := c.plainly(ctx, &st.targets[0]); plain || c.f.s.graveError(err) != nil {
+		if plain, err := c.plainly(ctx, &st.targets[0]); plain || graveError(err) != nil {
 			return true, err
 		}
 	}
@@ -120,7 +114,7 @@ func additionOf(t *sqlscan.Text, x *target) clauses {
 		switch {
 		case tok.Kind == sqlscan.Param:
 			c.all++
-		case tok.Kind == sqlscan.Punct && tok.Byte == ';':
+		case isPunct(tok, ';'):
 			c.end = min(c.end, tok.Pos)
 		case tok.Kind == sqlscan.Word:
 			switch strings.ToUpper(t.Source[tok.Pos:tok.End]) {

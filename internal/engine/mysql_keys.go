@@ -106,17 +106,6 @@ func deniesDictionary(err error) bool {
 	return mysqlError(err, "1227") || mysqlError(err, "1109")
 }
 
-// mysqlError knows an error by the number that drivers begin it with: the text
-// is in the server's language, and may hold any other number.
-func mysqlError(err error, number string) bool {
-	rest, ok := strings.CutPrefix(err.Error(), "Error "+number)
-	return ok && (strings.HasPrefix(rest, " (") || strings.HasPrefix(rest, ":"))
-}
-
-// isConflict reports an error of MySQL's for which it has rolled back the
-// transaction: ER_LOCK_DEADLOCK, also of a conflict between nodes.
-func isConflict(err error) bool { return err != nil && mysqlError(err, "1213") }
-
 const keyColumns = "ID, FOR_NAME, REF_NAME, TYPE"
 
 // keys are the foreign keys that lead away from the tables, step by step.

@@ -11,6 +11,10 @@ import (
 
 // A prepared statement of MySQL's keeps the database that it was prepared in. Behind
 // USE what is looked up for it, or written anew, would be another database's.
+//
+// Before it runs the session is asked where it is, if there was a USE: that costs a
+// round trip. Which views it may name is not worth one. There, any text that may have
+// been a USE is taken for one (mysql.astray), and then all views of the name are meant.
 
 // Place is where the session is, until a text may lead elsewhere.
 type Place struct{ name string } // known when it is left

@@ -159,7 +159,11 @@ func (r *mysqlReach) body(ctx context.Context, schema, who string, b *routineBod
 		if len(name) == 1 {
 			name = []string{schema, name[0]}
 		}
-		bases, note, err := r.c.lockedEngines(ctx, name)
+		open := opened(mysqlTable{name[len(name)-2], name[len(name)-1]}.quoted())
+		bases, note, err := r.c.openedEngines(ctx, [][]string{name}, open, true)
+		if note == "" && len(bases) == 0 && masked(name) {
+			note = maskedNote
+		}
 		if note != "" {
 			note += ", reached by " + who
 		}

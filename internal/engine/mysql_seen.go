@@ -1,6 +1,9 @@
 package engine
 
-import "github.com/dbguard/dbguard-go/internal/sqlscan"
+import (
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
 
 // seen is what the caller's transaction holds fast: a table that one of its
 // statements has opened keeps its engine and its triggers until the transaction
@@ -18,8 +21,11 @@ type seen struct {
 	serial bool              // reads may lock: the level of isolation may be another one
 }
 
-// isolated notes that the caller has chosen a level of isolation.
-func (m *mysql) isolated() { m.serial = true }
+// begun notes that the caller may have chosen a level of isolation.
+func (m *mysql) begun(isolated bool) dbguard.Effect {
+	m.serial = m.serial || isolated
+	return dbguard.EffectApplied // by BEGIN
+}
 
 // failed is told of any error: the transaction may have ended by it.
 func (m *mysql) failed() { m.doubt() }
@@ -61,9 +67,9 @@ func (m *mysql) outlives(st *statement) {
 		case sqlscan.Session, sqlscan.GuardOff, sqlscan.Opaque, sqlscan.Unreadable:
 			m.compounds = nil // settings that they were read under
 			m.serial = true
-			m.respelt = m.respelt || st.spells
-			m.astray = m.astray || st.uses
-			m.placed = m.placed && !st.roles && kind != sqlscan.Opaque // the account may see less
+			m.respelt = m.respelt || st.sets.charset
+			m.astray = m.astray || st.sets.database
+			m.placed = m.placed && !st.sets.role && kind != sqlscan.Opaque // the account may see less
 			m.doubt()
 		default:
 			m.doubt()

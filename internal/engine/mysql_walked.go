@@ -30,7 +30,7 @@ func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []fore
 		text += w.limits(own)
 	}
 	if w.roots, err = w.fetch(ctx, own, text); err != nil {
-		return false, c.f.s.graveError(err) // or else the statement will tell
+		return false, graveError(err) // or else the statement will tell
 	}
 	w.total = int64(len(w.roots))
 	if w.over() && update {
@@ -40,7 +40,7 @@ func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []fore
 	if !w.over() {
 		if err := w.follow(ctx, own, eventsOf(x.op.Kind), w.roots, c.assigns); err != nil {
 			c.walk = nil
-			return false, c.f.s.graveError(err) // a child that may not be read
+			return false, graveError(err) // a child that may not be read
 		}
 	}
 	if w.over() && !update {
@@ -64,7 +64,7 @@ func foreseeable(selection string) bool {
 		case text == "(" && word != "" && !slices.Contains([]string{"WHERE", "IN", "AND", "OR", "NOT", "BETWEEN", "XOR", "LIKE"}, word):
 			return false // a function
 		}
-		if word = ""; tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent {
+		if word = ""; isName(tok) {
 			word = text
 		}
 	}
@@ -74,17 +74,6 @@ func foreseeable(selection string) bool {
 // changesItself reports a key by which a DELETE from the table changes rows that it
 // leaves there: one that did not meet its condition may meet it then.
 func (t mysqlTable) changesItself(k foreignKey) bool { return k.child == t && k.onDelete == "SET NULL" }
-
-// graveError is nil for an error that only says that a question was not answered:
-// not for a lost connection, a deadlock (1213), a lock that was not had (1205), or a
-// KILL QUERY (1317) or time limit (1969, 3024), which the statement would have met
-// itself.
-func (s *Session) graveError(err error) error {
-	if s.lose(err) || err != nil && slices.ContainsFunc([]string{"1213", "1205", "1317", "1969", "3024"}, func(n string) bool { return mysqlError(err, n) }) {
-		return err
-	}
-	return nil
-}
 
 func (w *keyWalk) tell(direct int64) []dbguard.TableRows {
 	if len(w.hidden) == 0 {
@@ -251,4 +240,27 @@ func (m *mysql) changesWithOthers(ctx context.Context, t mysqlTable, keys []fore
 		return false, err
 	}
 	return n[0] > 0, nil
+}
+
+// selection is what follows SELECT … FROM to find the rows that the statement
+// means, its arguments written out.
+func (f *Flight) selection() (text string, ok bool) {
+	x := f.st.simple()
+	if x == nil || f.callers == "" || x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0 {
+		return "", false
+	}
+	t := f.reading()
+	c := clausesOf(t, x)
+	if c.odd {
+		return "", false
+	}
+	if x.op.Kind == sqlscan.Delete {
+		return spelled(t, x.op.Object.Start, c.end, f.args, 0)
+	}
+	table, ok := spelled(t, x.op.Object.Start, c.set, f.args, 0)
+	if !ok || c.rest == c.end {
+		return table, ok
+	}
+	rest, ok := spelled(t, c.rest, c.end, f.args, c.params)
+	return table + " " + rest, ok
 }

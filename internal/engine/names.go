@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"iter"
 	"strings"
 
@@ -16,7 +17,7 @@ func nameParts(t *sqlscan.Text, sp sqlscan.Span) []string {
 	var parts []string
 	start := sp.Start
 	for tok := range tokens(t, sp.Start, sp.End) {
-		if tok.Kind == sqlscan.Punct && tok.Byte == '.' {
+		if isPunct(tok, '.') {
 			parts = append(parts, t.Name(sqlscan.Span{Start: start, End: tok.Pos}))
 			start = tok.End
 		}
@@ -54,6 +55,18 @@ func tokens(t *sqlscan.Text, from, to int32) iter.Seq[sqlscan.Token] {
 	}
 }
 
+// isName reports a word or a quoted name.
+func isName(tok sqlscan.Token) bool {
+	return tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent
+}
+
+func isPunct(tok sqlscan.Token, b byte) bool { return tok.Kind == sqlscan.Punct && tok.Byte == b }
+
+// nameAt is the name that a token is.
+func nameAt(t *sqlscan.Text, tok sqlscan.Token) string {
+	return t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})
+}
+
 // quoteString is an SQL string literal that reads the same whatever the
 // session's settings: only for names that the catalogue is asked about.
 func quoteString(d sqlscan.Dialect, s string) string {
@@ -65,19 +78,13 @@ func quoteString(d sqlscan.Dialect, s string) string {
 	case sqlscan.PostgreSQL:
 		return "E" + strings.ReplaceAll(doubled, `\`, `\\`)
 	case sqlscan.MySQL: // an escape or not, as sql_mode says; hexadecimal is neither
-		return hexString(s)
+		return fmt.Sprintf("CONVERT(x'%x' USING utf8mb4)", s)
 	}
 	return doubled
 }
 
-const hexDigits = "0123456789abcdef"
+// quoteName is an identifier in PostgreSQL and SQLite.
+func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// hexString is MySQL's x'…' as text.
-func hexString(s string) string {
-	b := make([]byte, 0, 2*len(s)+24)
-	b = append(b, "CONVERT(x'"...)
-	for i := range len(s) {
-		b = append(b, hexDigits[s[i]>>4], hexDigits[s[i]&15])
-	}
-	return string(append(b, "' USING utf8mb4)"...))
-}
+// maxNames is how many names of a kind a session remembers.
+const maxNames = 1024

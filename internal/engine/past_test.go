@@ -56,7 +56,7 @@ func TestWireTellsOfModes(t *testing.T) {
 	r, w := newWireRig(t)
 	w.conforming = "off"
 	text := `SELECT '\'; DELETE FROM t; --'`
-	f, err := r.Start(atMost(1), text, 0)
+	f, err := r.Start(atMost(1), text, AsWritten)
 	require.NoError(t, err)
 	assert.Nil(t, f, "the quote is escaped, all of it is one string")
 	assert.Empty(t, r.sent(), "nothing was asked")
@@ -93,7 +93,7 @@ func TestPast(t *testing.T) {
 			if f != nil {
 				require.NoError(t, f.End(tt.ctx, 1, nil))
 			}
-			_, err = r.Start(atMost(1), deleteOne, 0)
+			_, err = r.Start(atMost(1), deleteOne, AsWritten)
 			require.NoError(t, err, "it holds nothing up")
 		})
 	}

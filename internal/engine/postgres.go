@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
@@ -94,7 +95,7 @@ func (p *postgres) touched(st *statement, outside bool) {
 	}
 }
 
-func (p *postgres) knock(ctx context.Context) error {
+func (p *postgres) ping(ctx context.Context) error {
 	_, err := askInts(ctx, p.conn, "SELECT 1")
 	return err
 }
@@ -151,6 +152,13 @@ func (p *postgres) aborted(err error) bool { return sqlState(err) == "25P02" }
 
 func (p *postgres) endsTransaction(err error) bool {
 	return sqlState(err) == "2D000" // invalid_transaction_termination
+}
+
+func (p *postgres) begun(isolated bool) dbguard.Effect {
+	if isolated {
+		p.isolated()
+	}
+	return dbguard.EffectApplied
 }
 
 func (p *postgres) rest() txState {

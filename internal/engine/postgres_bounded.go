@@ -69,10 +69,6 @@ func raised(err error) (word, value string) {
 	return word, value
 }
 
-// maxHeld is the largest bound for which the rows of RETURNING are read into
-// memory before the caller sees them, so that it sees none of a refused one.
-const maxHeld = 1000
-
 func (p *postgres) word(ctx context.Context, f *Flight) wording {
 	switch {
 	case len(f.st.targets) == 1 && f.st.op.Acts[0].Verb == dbguard.Insert:
@@ -244,7 +240,7 @@ func judgedText(f *Flight, j judged) string {
 func withoutEnd(t *sqlscan.Text) string {
 	end := int32(0)
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
-		if tok.Kind != sqlscan.Punct || tok.Byte != ';' {
+		if !isPunct(tok, ';') {
 			end = tok.End
 		}
 	}

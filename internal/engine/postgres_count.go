@@ -67,7 +67,7 @@ func (c *postgresCounter) misled() string {
 		return "code in this database turns track_counts off, or kills rows uncounted"
 	case (st.elsewhere || st.calls) && containsFold(c.f.callers, "heap_force_"):
 		return "rows that pg_surgery kills are not counted"
-	case (st.elsewhere || st.calls) && changesElsewhere(&sqlscan.Text{Source: c.f.callers, Dialect: sqlscan.PostgreSQL, Mode: c.f.s.modes.mode}, c.f.args):
+	case (st.elsewhere || st.calls) && changesElsewhere(c.f.reading(), c.f.args):
 		return "what dblink does on another connection is neither counted nor undone"
 	}
 	return ""

@@ -83,8 +83,8 @@ func isSteady(t *sqlscan.Text, start int32) bool {
 		switch {
 		case tok.Kind == sqlscan.Word && slices.Contains(strange, text):
 			return false
-		case tok.Kind == sqlscan.Punct && tok.Byte == '(':
-			called := last.Kind == sqlscan.Word || last.Kind == sqlscan.QuotedIdent
+		case isPunct(tok, '('):
+			called := isName(last)
 			if called && (last.Kind == sqlscan.QuotedIdent || !slices.Contains(steady, word)) {
 				return false
 			}

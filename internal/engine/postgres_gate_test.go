@@ -33,7 +33,7 @@ func TestGateLooksOnce(t *testing.T) {
 		{"UPDATE t SET c = 1 WHERE id = 1", true, true},
 	} {
 		ctx := dbguard.Allow(atMost(5), "a test", dbguard.AllRows("t"))
-		f, err := r.StartAs(ctx, tt.text, Counted)
+		f, err := r.Start(ctx, tt.text, Counted)
 		require.NoError(t, err)
 		require.True(t, f.gated, tt.text)
 		assert.Equal(t, [2]bool{tt.table, tt.keys}, [2]bool{strings.Contains(f.Text(), table), strings.Contains(f.Text(), keys)}, tt.text)
@@ -47,7 +47,7 @@ func TestGateLooksOnce(t *testing.T) {
 func TestGateWithoutACondition(t *testing.T) {
 	r := seenTable(t)
 	ctx := dbguard.Allow(atMost(5), "a test", dbguard.AllRows("t"))
-	f, err := r.StartAs(ctx, "UPDATE t AS x SET c = 1 -- all\n;", Counted)
+	f, err := r.Start(ctx, "UPDATE t AS x SET c = 1 -- all\n;", Counted)
 	require.NoError(t, err)
 	assert.Contains(t, f.Text(), "FROM  ONLY t AS x \nWHERE (true\n) LIMIT 6)")
 	assert.Contains(t, f.Text(), "UPDATE ONLY t AS x SET c = 1\nWHERE (SELECT dbguard_k.n FROM dbguard_k) <= 5 AND (true\n) RETURNING 1)")

@@ -49,10 +49,10 @@ func updatesSettings(t *sqlscan.Text) bool {
 func setsSome(t *sqlscan.Text) bool {
 	var last [3]sqlscan.Token // set_config, a parenthesis, what comes first in it
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
-		called := (last[0].Kind == sqlscan.Word || last[0].Kind == sqlscan.QuotedIdent) && last[1].Kind == sqlscan.Punct && last[1].Byte == '('
-		if called && t.Name(sqlscan.Span{Start: last[0].Pos, End: last[0].End}) == "set_config" {
+		called := isName(last[0]) && isPunct(last[1], '(')
+		if called && nameAt(t, last[0]) == "set_config" {
 			plain := last[2].Kind == sqlscan.String && t.Source[last[2].Pos] == '\''
-			if !plain || tok.Kind != sqlscan.Punct || tok.Byte != ',' {
+			if !plain || !isPunct(tok, ',') {
 				return true
 			}
 		}

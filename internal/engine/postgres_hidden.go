@@ -78,7 +78,7 @@ var written = map[string][]string{
 }
 
 // hides looks for the words as the server reads them.
-func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text) bool {
+func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text, _ string) bool {
 	about := structural(t)
 	if h.all || h.changes && about || len(h.kept) > 0 && sweeps(t) {
 		return true
@@ -99,18 +99,21 @@ func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text) bool {
 			run = tok
 		case tok.Kind == sqlscan.QuotedIdent && t.Source[tok.Pos]|0x20 == 'u':
 			return true // U&"…": its escape may be told behind it
-		case tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent:
-			name = cut(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
+		case isName(tok):
+			name = cut(nameAt(t, tok))
 			if h.names[name] || dot && h.fields[name] || about && h.kept[name] {
 				return true
 			}
-		case tok.Kind == sqlscan.Punct && tok.Byte == '(' && h.calls[last]:
+		case isPunct(tok, '(') && h.calls[last]:
 			return true
 		}
-		dot, last = tok.Kind == sqlscan.Punct && tok.Byte == '.', name
+		dot, last = isPunct(tok, '.'), name
 	}
 	return h.holds(t.Source[run.Pos:run.End])
 }
+
+// locate asks nothing: a word is looked for whatever schema it may be in.
+func (*postgres) locate(context.Context, *sqlscan.Text) (string, error) { return "", nil }
 
 // sweeps reports ANALYZE and REINDEX, which need not name the tables that they mean.
 func sweeps(t *sqlscan.Text) bool {

@@ -93,14 +93,14 @@ func TestInsertWords(t *testing.T) {
 				r.TxBegan(false)
 			}
 			r.heard = time.Now()
-			f, err := r.StartAs(context.Background(), tc.text, tc.form)
+			f, err := r.Start(context.Background(), tc.text, tc.form)
 			require.NoError(t, err)
 			if tc.want == "" {
 				assert.Empty(t, f.Text())
 				return
 			}
 			assert.Contains(t, f.Text(), tc.want)
-			assert.Equal(t, tc.form == Tagged, f.Tagged())
+			assert.Equal(t, tc.form == Tagged, f.Tells() == Tagged)
 			assert.Empty(t, r.sent(), "nothing is sent besides")
 			again, err := f.Answer(context.Background(), 1, nil)
 			require.NoError(t, err)
@@ -123,7 +123,7 @@ func TestInsertUnsure(t *testing.T) {
 			r.TxBegan(false)
 		}
 		r.heard = time.Now()
-		f, err := r.StartAs(context.Background(), insertOne, Counted)
+		f, err := r.Start(context.Background(), insertOne, Counted)
 		require.NoError(t, err)
 		again, err := f.Answer(context.Background(), -1, unsure)
 		assert.Empty(t, p.adding)

@@ -4,8 +4,6 @@ import (
 	"database/sql/driver"
 	"slices"
 	"strings"
-
-	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
 // A DELETE or UPDATE that names its row by a key changes one row at most, and
@@ -21,12 +19,11 @@ const keysOfRows = `COALESCE((SELECT pg_catalog.string_agg(k.names, E'\n' ORDER 
  FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
   AND pg_catalog.array_upper(i.indoption, 1) + 1 = i.indnatts) k), '')`
 
-// wordKey is the caller's statement, kept from children that the table may be given
+// wordKey is a boundable statement of the caller's, kept from children that the table may be given
 // meanwhile; it has none.
 func (p *postgres) wordKey(f *Flight) (w wording, ok bool) {
 	x := f.st.simple()
-	if x == nil || f.way != nested || len(f.st.kinds) != 1 || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !p.seen[x.key()] || !f.isSteady(x) ||
-		f.form == Rows && x.op.Flags&sqlscan.Returning == 0 {
+	if f.way != nested || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !p.seen[x.key()] || !f.isSteady(x) {
 		return wording{}, false
 	}
 	if !p.tables[x.key()].hasKey(equals(f, x)) || slices.ContainsFunc(f.args, isFloat) {
@@ -43,16 +40,6 @@ func (known plainTable) hasKey(columns []string) bool {
 		}
 	}
 	return false
-}
-
-// within reports that all columns of a key are among these.
-func within(key string, columns []string) bool {
-	for name := range strings.SplitSeq(key, ",") {
-		if !slices.Contains(columns, name) {
-			return false
-		}
-	}
-	return key != ""
 }
 
 // isFloat reports an argument that a driver may send as a float, to which several

@@ -59,14 +59,14 @@ func TestOneRow(t *testing.T) {
 		if strings.Contains(tt.text, "RETURNING") {
 			form = Rows
 		}
-		f, err := r.StartAs(atMost(1), tt.text, form)
+		f, err := r.Start(atMost(1), tt.text, form)
 		if tt.want == "" {
 			assert.False(t, err == nil && f.keyed, tt.text)
 			continue
 		}
 		require.NoError(t, err)
 		require.Equal(t, tt.want, f.Text())
-		assert.Equal(t, form == Counted, f.Tagged(), "the server's own tag")
+		assert.Equal(t, form == Counted, f.Tells() == Tagged, "the server's own tag")
 		assert.Empty(t, r.sent())
 		again, err := f.Answer(atMost(1), 1, nil)
 		require.NoError(t, err)
@@ -91,7 +91,7 @@ func TestOneRowAndBounds(t *testing.T) {
 		"a budget":    {dbguard.Budget(context.Background(), 5), args, false},
 		"a float":     {atMost(1), []driver.NamedValue{{Ordinal: 1, Value: 1.0}}, false},
 	} {
-		f, err := seenTable(t).StartWith(tt.ctx, text, tt.args, Counted)
+		f, err := seenTable(t).Start(tt.ctx, text, Counted, tt.args...)
 		require.NoError(t, err)
 		assert.Equal(t, tt.goes, f.keyed, name)
 	}
@@ -102,7 +102,7 @@ func TestOneRowAndBounds(t *testing.T) {
 func TestOneRowEnds(t *testing.T) {
 	start := func(ctx context.Context) (*rig, *Flight) {
 		r := seenTable(t)
-		f, err := r.StartAs(ctx, "DELETE FROM t WHERE id = 1", Counted)
+		f, err := r.Start(ctx, "DELETE FROM t WHERE id = 1", Counted)
 		require.NoError(t, err)
 		require.True(t, f.keyed)
 		return r, f

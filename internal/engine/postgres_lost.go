@@ -31,10 +31,10 @@ func wordsOfChange(t *sqlscan.Text) []string {
 	var all, one []string
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
 		switch {
-		case tok.Kind == sqlscan.Punct && tok.Byte == ';':
+		case isPunct(tok, ';'):
 			all, one = withChanges(all, one), nil
-		case tok.Kind == sqlscan.Word, tok.Kind == sqlscan.QuotedIdent:
-			one = append(one, strings.Clone(cut(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))))
+		case isName(tok):
+			one = append(one, strings.Clone(cut(nameAt(t, tok))))
 		}
 	}
 	return withChanges(all, one)

@@ -55,10 +55,19 @@ func (all *readings) read(text string, d sqlscan.Dialect, m sqlscan.Mode) *readi
 	}
 	sqlscan.Classify(&r.Text, text, d, m)
 	r.source, r.passes, r.masked, r.bound = r.source[:0], false, "", boundWords{}
-	if r != all.long && (r.Statements <= 1 || len(r.Ops) == 0) { // of several, a backend may read some otherwise
+	if r != all.long && !slices.ContainsFunc(r.Ops, heeded) {
 		r.source = append(r.source, text...)
 	}
 	return r
+}
+
+// heeded reports an operation that a backend may find to mean something else.
+func heeded(op sqlscan.Op) bool {
+	switch op.Kind {
+	case sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete, sqlscan.Merge:
+		return op.Stmt > 0 || op.Flags&(sqlscan.Temporary|sqlscan.UndoneByText) != 0
+	}
+	return true
 }
 
 // doubt forgets which texts only read.

@@ -5,10 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
-
-	"github.com/dbguard/dbguard-go/dbguard"
-	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
 // asInt is a number as any driver returns it.
@@ -100,36 +96,4 @@ func askInts(ctx context.Context, conn Conn, text string) ([]int64, error) {
 		err = errNoRow
 	}
 	return numbers, err
-}
-
-// dialectOf recognises what SELECT version() answers, or is 0.
-func dialectOf(version string) sqlscan.Dialect {
-	switch {
-	case version == "":
-		return 0
-	case strings.HasPrefix(version, "PostgreSQL"), strings.HasPrefix(version, "CockroachDB"):
-		return sqlscan.PostgreSQL
-	case strings.Count(version, ".") >= 3: // 26.7.1.1
-		return sqlscan.ClickHouse
-	case version[0] < '0' || version[0] > '9':
-		return 0
-	}
-	return sqlscan.MySQL // 8.4.0, 10.11.6-MariaDB
-}
-
-// affectedCounter trusts the driver's count of rows, for servers without
-// anything better: only one DELETE or UPDATE of one table is counted so.
-type affectedCounter struct{ st *statement }
-
-func (c affectedCounter) survey(context.Context) (string, error) {
-	if c.st.simple() == nil {
-		return "this server does not count what such a statement changes", nil
-	}
-	return "", nil
-}
-
-func (affectedCounter) baseline(context.Context) (string, error) { return "", nil }
-
-func (affectedCounter) count(_ context.Context, affected int64) (dbguard.Count, error) {
-	return dbguard.Count{Rows: affected}, nil
 }

@@ -23,10 +23,10 @@ type Conn interface {
 // Config is what a door knows of a connection beforehand.
 type Config struct {
 	Guard     *dbguard.Guard
-	Dialect   sqlscan.Dialect // 0: ask the server
-	Namespace string          // the database, as far as it is known
-	Gate      *dbguard.Gate   // of the server; nil is open
-	Zone      *time.Location  // in which a MySQL driver writes times; nil: not known
+	Dialect   sqlscan.Dialect
+	Namespace string         // the database, as far as it is known
+	Gate      *dbguard.Gate  // of the server; nil is open
+	Zone      *time.Location // in which a MySQL driver writes times; nil: not known
 }
 
 // Session is the guard's view of one connection. Like the connection it is
@@ -42,23 +42,24 @@ type Session struct {
 	zone    *time.Location
 
 	readings readings
-	text     *reading // the one under way
 	modes    modes
 
 	hidden   *hiddenCode // nil: not asked
 	renamed  int         // texts that may have prepared something under any name
 	shifted  int         // texts after which others may run what they did not
-	unsent   bool        // such a text is still to be sent before the one that is judged
 	reshaped bool        // the transaction has changed structure
 	steered  bool        // and maybe a mode
+	kept     int         // statements of the caller's that are prepared
+	place    *Place      // where the session is
 
-	manner manner
-	form   Form                // of the text that is judged
-	args   []driver.NamedValue // of the statement that is being started
-	kept   int                 // statements of the caller's that are prepared
-	place  *Place              // where the session is
-	// strayed says that the statement that is judged was prepared elsewhere.
-	strayed bool
+	// Of the text that is judged.
+	text    *reading            // what is known of it by itself
+	manner  manner              // how the door sends it
+	form    Form                // and what it can do instead
+	args    []driver.NamedValue // of the statement that is being started
+	here    string              // the database that it runs in, where names depend on that; "": not known
+	strayed bool                // it was prepared in another one
+	unsent  bool                // one that shifts is still to be sent before it
 
 	tx     txState
 	ledger *dbguard.Ledger // of the caller's transaction
@@ -70,26 +71,20 @@ type Session struct {
 
 // NewSession starts to guard a connection. Nothing is sent.
 func NewSession(conn Conn, cfg Config) *Session {
-	s := &Session{conn: conn, guard: cfg.Guard, gate: cfg.Gate, name: cfg.Namespace, zone: cfg.Zone}
+	s := &Session{
+		conn: conn, guard: cfg.Guard, gate: cfg.Gate, dialect: cfg.Dialect, name: cfg.Namespace, zone: cfg.Zone,
+		modes: modes{mode: cfg.Dialect.DefaultMode()},
+	}
 	if p, ok := conn.(Pipeline); ok {
 		s.escort = &escort{Pipeline: p}
 		s.conn = s.escort
 	}
-	s.speak(cfg.Dialect)
-	return s
-}
-
-// speak chooses the backend.
-func (s *Session) speak(d sqlscan.Dialect) {
-	s.dialect = d
-	switch d {
+	switch s.dialect {
 	case sqlscan.PostgreSQL:
 		s.backend = &postgres{conn: s.conn, stale: true}
 	case sqlscan.MySQL:
 		s.backend = &mysql{conn: s.conn}
-		if s.tx == txIdle {
-			s.tx = txUnknown // autocommit may be off by DSN or by the server's default
-		}
+		s.tx = txUnknown // autocommit may be off by DSN or by the server's default
 	case sqlscan.SQLite:
 		long := s.conn
 		s.conn = brisk{long}
@@ -97,7 +92,7 @@ func (s *Session) speak(d sqlscan.Dialect) {
 	case sqlscan.ClickHouse:
 		s.backend = clickhouse{}
 	}
-	s.modes = modes{mode: d.DefaultMode()}
+	return s
 }
 
 // errUnfinished is told to whoever starts a statement while another one that
@@ -113,9 +108,6 @@ func (s *Session) IsRead(text string) bool {
 	if s.readings.passes(text) {
 		s.toldRead(text)
 		return true
-	}
-	if s.dialect == 0 {
-		return false
 	}
 	t := s.classify(text)
 	if !t.IsRead() || s.modes.matter(t) || s.mayCall(t) || s.runsCode(t) || s.mayHide(t) {
@@ -166,26 +158,24 @@ func (form Form) of(st *statement) Form {
 	return Tagged
 }
 
-// Start is StartAs of a door that sends nothing but the caller's text.
-func (s *Session) Start(ctx context.Context, text string, _ int) (*Flight, error) {
-	return s.StartAs(ctx, text, AsWritten)
-}
-
-// StartAs judges a text that the caller is about to send, and opens the way for
-// it.
+// Start judges a text that the caller is about to send, and opens the way for
+// it. form is what the door can do in place of that. An engine may need args, as
+// far as the door has them, to ask beforehand which rows the statement means, or to
+// send it in other words.
 //
 // No Flight and no error: there is nothing to guard, send it. An error: send
 // nothing. It is a *dbguard.Violation, an error of the server or the context,
 // or driver.ErrBadConn if nothing can have happened. Else the door sends the
 // caller's own statement, exactly once, and calls End or Skip.
-func (s *Session) StartAs(ctx context.Context, text string, form Form) (*Flight, error) {
+func (s *Session) Start(ctx context.Context, text string, form Form, args ...driver.NamedValue) (*Flight, error) {
 	if s.flight != nil {
 		return nil, errUnfinished
 	}
 	if s.escort != nil {
 		s.escort.clear()
 	}
-	s.form = form
+	s.form, s.args = form, s.timed(args)
+	defer func() { s.args = nil }()
 	st, op, err := s.judge(ctx, text)
 	switch {
 	case err != nil || st == nil:
@@ -256,23 +246,8 @@ func (s *Session) consider(ctx context.Context, t *sqlscan.Text, st *statement, 
 	return s.lookUpCode(ctx, st)
 }
 
-// StartWith is StartAs with the statement's arguments: an engine may need them
-// to ask beforehand which rows it means, or to send it in another form.
-func (s *Session) StartWith(ctx context.Context, text string, args []driver.NamedValue, form Form) (*Flight, error) {
-	s.args = s.timed(args)
-	defer func() { s.args = nil }()
-	return s.StartAs(ctx, text, form)
-}
-
 // read classifies the text, asking the server for what the text depends on.
 func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) {
-	if s.dialect == 0 {
-		d, err := askDialect(ctx, s.conn)
-		if err != nil {
-			return nil, err
-		}
-		s.speak(d)
-	}
 	t := s.classify(text)
 	if s.modes.matter(t) {
 		mode, err := s.backend.mode(ctx)
@@ -293,9 +268,7 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 }
 
 func (s *Session) classify(text string) *sqlscan.Text {
-	if m, ok := s.backend.(*mysql); ok {
-		m.here = ""
-	}
+	s.here = ""
 	s.text = s.readings.read(text, s.dialect, s.modes.mode)
 	return &s.text.Text
 }
@@ -342,7 +315,5 @@ func (s *Session) forget() {
 	s.forgetModes()
 	s.settled()
 	s.tx = txUnknown
-	if s.backend != nil {
-		s.backend.forget()
-	}
+	s.backend.forget()
 }

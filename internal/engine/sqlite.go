@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
@@ -69,7 +70,7 @@ func (q *sqlite) touched(st *statement, _ bool) {
 	}
 }
 
-func (*sqlite) knock(context.Context) error { return nil }
+func (*sqlite) ping(context.Context) error { return nil }
 
 func (*sqlite) mode(context.Context) (sqlscan.Mode, error) { return sqlscan.SQLite.DefaultMode(), nil }
 
@@ -77,12 +78,7 @@ func (*sqlite) state(context.Context) (txState, error) { return txUnknown, nil }
 
 // immediate takes the lock before anything is read: a transaction that reads
 // first cannot wait for it.
-var immediate = frame{
-	open: []string{"BEGIN IMMEDIATE"},
-	keep: []string{"COMMIT"},
-	undo: []string{"ROLLBACK"},
-	fail: []string{"ROLLBACK"},
-}
+var immediate = transaction("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
 
 func (q *sqlite) frame(f *Flight) frame {
 	if c, ok := f.counter.(*sqliteCounter); ok && len(c.marks) > 0 && f.way == own {
@@ -99,6 +95,11 @@ func (q *sqlite) gone(err error) bool {
 func (*sqlite) aborted(error) bool { return false }
 
 func (*sqlite) endsTransaction(error) bool { return false }
+
+func (q *sqlite) begun(bool) dbguard.Effect {
+	q.held = false
+	return dbguard.EffectUndone // else another could not begin
+}
 
 // rest: a version that a ROLLBACK took back may be given to another schema.
 func (q *sqlite) rest() txState {
@@ -119,8 +120,6 @@ func (q *sqlite) schemas(ctx context.Context) ([]string, error) {
 	})
 	return names, err
 }
-
-func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // heed takes back that a text acts on a temporary table which it makes itself,
 // where another has the name: of several statements mattn's Query runs the last alone.

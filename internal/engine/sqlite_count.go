@@ -42,10 +42,10 @@ type litePlan struct {
 
 func (c *sqliteCounter) survey(ctx context.Context) (string, error) {
 	note, err := c.q.journals(ctx)
-	if err != nil || note != "" && !c.onlyInserts() {
+	if err != nil || note != "" && !solely(c.f.st, dbguard.Insert) {
 		return note, err
 	}
-	c.sets = assigned(&sqlscan.Text{Source: c.f.callers, Dialect: sqlscan.SQLite, Mode: c.f.s.modes.mode})
+	c.sets = assigned(c.f.reading())
 	c.upserts = containsFold(c.f.callers, "conflict")
 	if x := c.f.st.simple(); x != nil {
 		c.trails = trails(c.f.callers[x.op.Where.End:])
@@ -91,7 +91,7 @@ func (c *sqliteCounter) lock(ctx context.Context) {
 func (c *sqliteCounter) plan(ctx context.Context, sc *liteSchema) (litePlan, error) {
 	st := c.f.st
 	if slices.Contains(st.kinds, sqlscan.Define) {
-		sc = sc.with(&sqlscan.Text{Source: c.f.callers, Dialect: sqlscan.SQLite, Mode: c.f.s.modes.mode})
+		sc = sc.with(c.f.reading())
 	}
 	p, sets := litePlan{schema: sc, most: -1}, c.sets
 	if st.op.Statements != 1 || len(st.targets) != 1 {
@@ -109,7 +109,7 @@ func (c *sqliteCounter) plan(ctx context.Context, sc *liteSchema) (litePlan, err
 		for _, a := range starts {
 			p.reach.note(sc, a)
 		}
-		if !c.onlyInserts() || p.reach.onlyAdds() {
+		if !solely(c.f.st, dbguard.Insert) || p.reach.onlyAdds() {
 			return p, nil
 		}
 		return p, c.mark(ctx, &p)
@@ -158,12 +158,7 @@ func (c *sqliteCounter) bound(ctx context.Context, x *target, p *litePlan) error
 
 // calm reports an INSERT that does nothing but add rows.
 func (c *sqliteCounter) calm() bool {
-	return c.onlyInserts() && c.own&^rowsAdded == 0 && c.reach.onlyAdds()
-}
-
-// onlyInserts reports a text that names no row that is there.
-func (c *sqliteCounter) onlyInserts() bool {
-	return !slices.ContainsFunc(c.f.st.op.Acts, func(a dbguard.Act) bool { return a.Verb != dbguard.Insert })
+	return solely(c.f.st, dbguard.Insert) && c.own&^rowsAdded == 0 && c.reach.onlyAdds()
 }
 
 // keys is the number of rows that one new row can be in conflict with: one for

@@ -74,13 +74,13 @@ func (sc *liteSchema) insertText(f *Flight) string {
 	if x.op.Rows != 1 || returns != (f.form == Rows) || containsFold(f.callers, versionTable) {
 		return ""
 	}
-	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.SQLite, Mode: f.s.modes.mode}
+	t := f.reading()
 	begin, end, depth := int32(-1), int32(-1), 0
 	for tok := range tokens(t, x.op.Object.End, int32(len(f.callers))) {
 		switch {
-		case tok.Kind == sqlscan.Punct && tok.Byte == '(':
+		case isPunct(tok, '('):
 			depth++
-		case tok.Kind == sqlscan.Punct && tok.Byte == ')':
+		case isPunct(tok, ')'):
 			if depth--; depth == 0 && begin >= 0 && end < 0 {
 				end = tok.End
 			}

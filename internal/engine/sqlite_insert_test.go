@@ -35,7 +35,7 @@ func TestInsertsAlone(t *testing.T) {
 			if strings.Contains(tt.text, "RETURNING") {
 				form = Rows
 			}
-			f, err := r.StartAs(t.Context(), tt.text, form)
+			f, err := r.Start(t.Context(), tt.text, form)
 			require.NoError(t, err)
 			require.Equal(t, tt.want, f.Text())
 			if tt.want == "" {

@@ -29,12 +29,15 @@ var _ rewording = (*sqlite)(nil)
 
 func (q *sqlite) word(_ context.Context, f *Flight) wording {
 	sc, x := q.schema, f.st.simple()
-	if sc != nil && x == nil && !q.unfit {
+	switch {
+	case sc == nil || q.unfit:
+		return wording{}
+	case x == nil:
 		if text := sc.insertText(f); text != "" {
 			return wording{text: text, sealed: true, mild: true, adds: true, tagged: true}
 		}
-	}
-	if sc == nil || x == nil || !q.journal || q.unfit || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !byItself(f, x) {
+		return wording{}
+	case !q.journal || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !byItself(f, x):
 		return wording{}
 	}
 	name := fold(x.name[0])
@@ -68,7 +71,7 @@ func (q *sqlite) word(_ context.Context, f *Flight) wording {
 // numbered is the text before, in and behind a span, such that the span may stand
 // in it twice with the same arguments.
 func (f *Flight) numbered(sp sqlscan.Span) (head, inside, tail string, ok bool) {
-	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.SQLite, Mode: f.s.modes.mode}
+	t := f.reading()
 	var parts [3]strings.Builder
 	plain, others, from := 0, 0, int32(0)
 	for i, cut := range []int32{sp.Start, sp.End, int32(len(f.callers))} {

@@ -43,7 +43,7 @@ func TestKeyedStatements(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.where, func(t *testing.T) {
-			f, err := keyed(t).StartAs(atMost(1), "DELETE FROM t WHERE "+tt.where, Tagged)
+			f, err := keyed(t).Start(atMost(1), "DELETE FROM t WHERE "+tt.where, Tagged)
 			require.NoError(t, err)
 			assert.Equal(t, tt.alone, f.Text() != "")
 			if tt.alone {
@@ -79,7 +79,7 @@ func TestRowsByAnIndex(t *testing.T) {
 			if strings.Contains(tt.text, "RETURNING") {
 				form = Rows
 			}
-			f, err := r.StartAs(atMost(2), tt.text, form)
+			f, err := r.Start(atMost(2), tt.text, form)
 			require.NoError(t, err)
 			require.Equal(t, tt.want, f.Text())
 			if tt.want == "" {
@@ -116,7 +116,7 @@ func TestKeyedAlone(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := keyed(t)
 			tt.rig(r)
-			f, err := r.StartAs(atMost(tt.n), text, Tagged)
+			f, err := r.Start(atMost(tt.n), text, Tagged)
 			require.NoError(t, err)
 			assert.Empty(t, f.Text())
 		})
@@ -124,7 +124,7 @@ func TestKeyedAlone(t *testing.T) {
 	for _, begin := range []func(r *rig){func(*rig) {}, func(r *rig) { r.TxBegan(false) }} {
 		r := keyed(t)
 		begin(r)
-		f, err := r.StartAs(atMost(1), text, Tagged)
+		f, err := r.Start(atMost(1), text, Tagged)
 		require.NoError(t, err)
 		again, err := f.Answer(t.Context(), 1, nil)
 		require.NoError(t, err)
@@ -137,7 +137,7 @@ func TestKeyedAlone(t *testing.T) {
 // then counted.
 func TestKeyedOnAnotherSchema(t *testing.T) {
 	r := keyed(t)
-	f, err := r.StartAs(atMost(1), "DELETE FROM t WHERE id = 1", Tagged)
+	f, err := r.Start(atMost(1), "DELETE FROM t WHERE id = 1", Tagged)
 	require.NoError(t, err)
 	r.conn.on("PRAGMA main.schema_version", int64(8)).on(changes2, int64(11), int64(1), int64(8))
 	again, err := f.Answer(t.Context(), 0, nil)
@@ -149,21 +149,21 @@ func TestKeyedOnAnotherSchema(t *testing.T) {
 	assert.Contains(t, sent, open)
 	assert.Contains(t, sent, release)
 	assert.Equal(t, dbguard.EffectApplied, r.last(t).Effect)
-	f, err = r.StartAs(atMost(1), "DELETE FROM t WHERE id = 1", Tagged)
+	f, err = r.Start(atMost(1), "DELETE FROM t WHERE id = 1", Tagged)
 	require.NoError(t, err)
 	assert.Empty(t, f.Text(), "nothing is known of the other schema's t")
 	require.NoError(t, f.End(t.Context(), 0, nil))
 
 	r = keyed(t)
 	r.conn.on("PRAGMA main.schema_version", int64(7))
-	f, err = r.StartAs(atMost(1), "DELETE FROM t WHERE id = 1", Tagged)
+	f, err = r.Start(atMost(1), "DELETE FROM t WHERE id = 1", Tagged)
 	require.NoError(t, err)
 	again, err = f.Answer(t.Context(), 0, nil)
 	require.NoError(t, err)
 	assert.False(t, again, "there is no such row")
 
 	failure := errors.New("constraint failed: CHECK")
-	f, err = keyed(t).StartAs(atMost(1), "DELETE FROM t WHERE id = 1", Tagged)
+	f, err = keyed(t).Start(atMost(1), "DELETE FROM t WHERE id = 1", Tagged)
 	require.NoError(t, err)
 	_, err = f.Answer(t.Context(), -1, failure)
 	assert.True(t, err == failure, "the driver's own error, unwrapped, not %v", err)

@@ -91,7 +91,7 @@ func (c *sqliteCounter) stopText() string {
 // tableClause is the table with its alias, if that means the same in a query within
 // the statement, and each row that is found will be changed.
 func tableClause(f *Flight, x *target) string {
-	t := &sqlscan.Text{Source: f.callers, Dialect: sqlscan.SQLite, Mode: f.s.modes.mode}
+	t := f.reading()
 	cl := clausesOf(t, x)
 	end := cl.rest
 	if x.op.Kind == sqlscan.Update {
@@ -105,7 +105,7 @@ func tableClause(f *Flight, x *target) string {
 		return ""
 	}
 	for tok := range tokens(t, 0, x.op.At.Start) { // a WITH may have its own table of the name
-		if tok.Kind != sqlscan.Punct && fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})) == name {
+		if tok.Kind != sqlscan.Punct && fold(nameAt(t, tok)) == name {
 			return ""
 		}
 	}

@@ -67,7 +67,7 @@ func TestStops(t *testing.T) {
 			if tt.change != nil {
 				tt.change(sc)
 			}
-			f, err := r.StartAs(atMost(2), tt.text, Tagged)
+			f, err := r.Start(atMost(2), tt.text, Tagged)
 			require.NoError(t, err)
 			text, complete := f.Instead()
 			assert.Equal(t, tt.want, text)

@@ -72,7 +72,7 @@ func columnsOf(t *sqlscan.Text) (names []string) {
 		case !of:
 			of = liteEvents[last] != 0
 		case tok.Kind != sqlscan.Punct:
-			names = append(names, fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})))
+			names = append(names, fold(nameAt(t, tok)))
 		}
 		last = name
 	}
@@ -107,13 +107,13 @@ func (sc *liteSchema) with(t *sqlscan.Text) *liteSchema {
 func triggered(t *sqlscan.Text) (table string) {
 	on, dot := false, false
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
-		named := tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent
+		named := isName(tok)
 		switch {
 		case !on:
 			on = tok.Kind == sqlscan.Word && strings.EqualFold(t.Source[tok.Pos:tok.End], "ON")
 		case named && (table == "" || dot):
-			table, dot = fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})), false
-		case tok.Kind == sqlscan.Punct && tok.Byte == '.':
+			table, dot = fold(nameAt(t, tok)), false
+		case isPunct(tok, '.'):
 			dot = true
 		default:
 			return table
@@ -160,8 +160,8 @@ func (tr *liteTrigger) pinned(t *sqlscan.Text, x *target) (columns []string) {
 	for tok := range tokens(t, x.op.Where.Start, x.op.Where.End) {
 		text := t.Source[tok.Pos:tok.End]
 		name := ""
-		if tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent {
-			name = fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
+		if isName(tok) {
+			name = fold(nameAt(t, tok))
 		}
 		switch {
 		case state == 0 && name != "":
@@ -207,13 +207,13 @@ func assigned(t *sqlscan.Text) (names []string) {
 	list := false // of columns, perhaps: SET (a, b) =
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
 		follows := func(tok sqlscan.Token) bool {
-			return tok.Kind == sqlscan.Punct && tok.Byte == ',' || tok.Kind == sqlscan.Word && strings.EqualFold(t.Source[tok.Pos:tok.End], "SET")
+			return isPunct(tok, ',') || tok.Kind == sqlscan.Word && strings.EqualFold(t.Source[tok.Pos:tok.End], "SET")
 		}
 		switch {
 		case tok.Kind != sqlscan.Punct:
 		case tok.Byte == '=' && follows(before):
-			names = append(names, fold(t.Name(sqlscan.Span{Start: last.Pos, End: last.End})))
-		case tok.Byte == '=' && list && last.Kind == sqlscan.Punct && last.Byte == ')':
+			names = append(names, fold(nameAt(t, last)))
+		case tok.Byte == '=' && list && isPunct(last, ')'):
 			names = append(names, "*")
 		case tok.Byte == '(':
 			list = follows(last)

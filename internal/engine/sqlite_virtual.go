@@ -31,7 +31,7 @@ func moduleOf(text string) string {
 	using := false
 	for tok := range tokens(t, 0, int32(len(text))) {
 		if using {
-			return fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
+			return fold(nameAt(t, tok))
 		}
 		using = tok.Kind == sqlscan.Word && strings.EqualFold(text[tok.Pos:tok.End], "USING")
 	}
@@ -171,8 +171,8 @@ func rowNamed(t *sqlscan.Text, x *target) (column string) {
 	var parts []string
 	for tok := range tokens(t, x.op.Where.Start, x.op.Where.End) {
 		text := t.Source[tok.Pos:tok.End]
-		if tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent {
-			text = fold(t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
+		if isName(tok) {
+			text = fold(nameAt(t, tok))
 		}
 		parts = append(parts, text)
 	}

@@ -41,15 +41,7 @@ type statement struct {
 	tabulates bool
 	// quiet says that its INSERTs are known to do nothing but add rows.
 	quiet bool
-	// roles says that the account may play another role from then on.
-	roles bool
-	// spells says that the session may have another character set from then on.
-	spells bool
-	// uses says that the session may be in another database than it was when a
-	// statement of the caller's was prepared.
-	uses bool
-	// locks is what becomes of the tables that the session of MySQL's has locked.
-	locks locking
+	sets  mysqlSettings
 	// queries says that the rows of an INSERT may come of a query, and so of a
 	// view, which calls whatever it likes.
 	queries bool
@@ -74,9 +66,6 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		System: s.backend.system(), Namespace: s.name, Statements: t.Statements,
 	}}
 	closed := s.readControl(t, st)
-	if s.dialect == sqlscan.MySQL {
-		st.settings(t)
-	}
 	for i := range t.Ops {
 		op := &t.Ops[i]
 		st.kinds = append(st.kinds, op.Kind)
@@ -93,48 +82,15 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 		}
 		s.add(st, op, verb)
 	}
-	st.uses = s.kept > 0 && s.dialect == sqlscan.MySQL && (st.elsewhere || containsFold(t.Source, "use"))
-	if hides := s.dialect == sqlscan.MySQL && s.hidden != nil && s.mayHide(t); hides || s.runsCode(t) {
-		s.findCode(st)
-		if m, ok := s.backend.(*mysql); ok && hides {
-			view := m.behind(t.Source, t.Mode, m.here)
-			st.routines, st.dark = append(st.routines, view.routines...), view.dark
-		}
+	if b, ok := s.backend.(understanding); ok {
+		b.understand(s, t, st)
 	}
 	return st
 }
 
-// settings finds what a text of MySQL's may change of its session.
-func (st *statement) settings(t *sqlscan.Text) {
-	st.roles = containsFold(t.Source, "role")
-	st.spells = containsFold(t.Source, "character_set_results")
-	for i := range t.Ops {
-		if now := lockingOf(t, &t.Ops[i]); now != unmoved {
-			st.locks = now
-		}
-	}
-}
-
-// runsCode reports that the text may run stored code, though it reads like one
-// that does not.
-func (s *Session) runsCode(t *sqlscan.Text) bool {
-	return s.dialect == sqlscan.MySQL && (t.Calls || len(t.Ops) == 1 && t.Ops[0].Kind == sqlscan.Opaque)
-}
-
-// findCode collects the names of the routines that the text calls.
-func (s *Session) findCode(st *statement) {
-	t := &s.text.Text
-	st.routines = routinesCalled(t, 0, int32(len(t.Source)))
-	st.silent = showsStatus(t)
-	for i := range t.Ops {
-		if op := &t.Ops[i]; op.Kind == sqlscan.Opaque && keyword(t, op) == "CALL" && op.Object.Start < op.Object.End {
-			st.procs = append(st.procs, nameParts(t, op.Object))
-			st.routines = routinesCalled(t, op.Object.End, int32(len(t.Source))) // in its arguments
-		}
-	}
-	if st.op.Text == "" {
-		s.text.describe(&st.op, strings.ToUpper(firstWord(t.Source)))
-	}
+// understanding is a backend that makes more of a text than its operations tell.
+type understanding interface {
+	understand(s *Session, t *sqlscan.Text, st *statement)
 }
 
 // verb is what an operation means to the rules; not ok, if they do not ask.
@@ -344,7 +300,7 @@ func (x *target) classify(t *sqlscan.Text) {
 		belongs := len(class) == 1 && (class[0] == "TRIGGER" || class[0] == "RULE" || class[0] == "POLICY" || class[0] == "INDEX")
 		switch {
 		case belongs:
-			part = append(part, t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End}))
+			part = append(part, nameAt(t, tok))
 		case tok.Kind == sqlscan.Word && len(class) < 2:
 			class = append(class, word)
 		}
@@ -358,4 +314,9 @@ func (x *target) classify(t *sqlscan.Text) {
 // keyword is what makes an operation what it is, in capitals: "DELETE".
 func keyword(t *sqlscan.Text, op *sqlscan.Op) string {
 	return strings.ToUpper(t.Source[op.At.Start:op.At.End])
+}
+
+// solely reports that all that a text does is of one verb.
+func solely(st *statement, verb dbguard.Verb) bool {
+	return !slices.ContainsFunc(st.op.Acts, func(a dbguard.Act) bool { return a.Verb != verb })
 }

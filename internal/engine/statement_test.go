@@ -152,23 +152,23 @@ func TestMissing(t *testing.T) {
 	}
 	for _, tt := range tests {
 		r := newRig(t, tt.d)
-		f, err := r.Start(context.Background(), tt.text, 0)
+		f, err := r.Start(context.Background(), tt.text, AsWritten)
 		require.NoError(t, err, tt.text)
 		assert.True(t, f.Moot(), tt.text)
 		assert.Contains(t, r.conn.log, tt.question)
 
 		r = newRig(t, tt.d)
 		r.conn.on(tt.question, false)
-		_, err = r.Start(context.Background(), tt.text, 0)
+		_, err = r.Start(context.Background(), tt.text, AsWritten)
 		require.ErrorIs(t, err, dbguard.Drop, tt.text)
 
 		r = newRig(t, tt.d)
 		r.conn.fail(tt.question, errServer)
-		_, err = r.Start(context.Background(), tt.text, 0)
+		_, err = r.Start(context.Background(), tt.text, AsWritten)
 		require.Error(t, err, tt.text)
 	}
 	r := newRig(t, pg)
-	_, err := r.Start(context.Background(), "DROP CAST IF EXISTS (a AS b)", 0)
+	_, err := r.Start(context.Background(), "DROP CAST IF EXISTS (a AS b)", AsWritten)
 	require.ErrorIs(t, err, dbguard.Drop, "nobody knows how to ask")
 }
 

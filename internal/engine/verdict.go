@@ -153,7 +153,9 @@ func (f *Flight) leave(ctx context.Context, texts []string) error {
 // returns nil for any other.
 func (s *Session) follow(ctx context.Context, st *statement) *Flight {
 	_, listens := s.backend.(listening)
-	listens = listens || s.dialect == sqlscan.SQLite && s.tx == txCaller
+	if _, ok := s.backend.(doubtful); ok {
+		listens = s.tx == txCaller
+	}
 	moves := st.control != controlNone || st.commits && s.tx != txIdle || st.quiet && listens
 	if !moves && !st.moot {
 		s.backend.touched(st, s.tx != txCaller)
@@ -183,7 +185,7 @@ func (s *Session) moved(ctx context.Context, st *statement, err error) error {
 		s.tx = txUnknown
 	case st.control == controlBegins && err == nil:
 		if s.tx != txCaller || s.dialect == sqlscan.MySQL || s.dialect == sqlscan.SQLite && st.kinds[0] == sqlscan.Begin {
-			s.began()
+			s.TxBegan(false)
 		}
 	case st.control == controlBegins && s.tx == txCaller && s.dialect != sqlscan.MySQL:
 		// what is open stays open

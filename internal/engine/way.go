@@ -47,12 +47,7 @@ type frame struct {
 const savepoint = "dbguard_undo_statement"
 
 var (
-	ownTransaction = frame{
-		open: []string{"BEGIN"},
-		keep: []string{"COMMIT"},
-		undo: []string{"ROLLBACK"},
-		fail: []string{"ROLLBACK"},
-	}
+	ownTransaction = transaction("BEGIN", "COMMIT", "ROLLBACK")
 	underSavepoint = frame{
 		open: []string{"SAVEPOINT " + savepoint},
 		keep: []string{"RELEASE SAVEPOINT " + savepoint},
@@ -60,6 +55,12 @@ var (
 		fail: []string{"ROLLBACK TO SAVEPOINT " + savepoint, "RELEASE SAVEPOINT " + savepoint},
 	}
 )
+
+// transaction is a frame that opens one.
+func transaction(begin, commit, rollback string) frame {
+	undo := []string{rollback}
+	return frame{open: []string{begin}, keep: []string{commit}, undo: undo, fail: undo}
+}
 
 // grace is how long the session goes on for after the caller gave up, so that
 // a statement can be undone and a COMMIT can be confirmed.

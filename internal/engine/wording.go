@@ -17,7 +17,11 @@ const dozed = time.Second
 // arguments: the caller's statement in words that the server refuses at the
 // first row beyond the bound.
 type wording struct {
-	text string // "": the caller's own is sent
+	text string // "": the caller's own is sent, or instead
+	// instead does what the caller's text does, but stops early: it is counted like
+	// that. complete says that the arguments are in it.
+	instead  string
+	complete bool
 	// sealed says that the server refuses, too, what the statement would change
 	// besides: then there is nothing to count, and outside of the caller's
 	// transaction there is nothing to open and to close.
@@ -103,9 +107,6 @@ func (f *Flight) Text() string {
 	}
 	return f.text
 }
-
-// Tagged reports that the rows affected by Text are the number to answer.
-func (f *Flight) Tagged() bool { return f.tagged }
 
 // Tells is how Text tells the number of rows: by its command tag, as the one value
 // of the one row, or by rows that are the caller's.
@@ -283,3 +284,7 @@ func asCount(value string) *dbguard.Count {
 	}
 	return &dbguard.Count{Rows: n}
 }
+
+// maxHeld is the largest bound for which the rows of RETURNING are read into
+// memory before the caller sees them, so that it sees none of a refused one.
+const maxHeld = 1000

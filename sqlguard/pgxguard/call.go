@@ -99,7 +99,9 @@ func (l *link) launch(ctx context.Context, takes options, form engine.Form, sql 
 	if err != nil || l.session.IsRead(r.text) {
 		return r, nil, err
 	}
-	f, err = l.start(ctx, r.text, form)
+	f, err = l.start(ctx, r.text, func(ctx context.Context, text string) (*engine.Flight, error) {
+		return l.session.Start(ctx, text, form)
+	})
 	return r, f, err
 }
 

@@ -50,7 +50,7 @@ func (r *series) convoy(b *pgx.Batch) bool {
 	}
 	fits, refusal := c.plan()
 	if !fits || refusal != nil && !c.inTx {
-		c.drop(c.ships)
+		drop(c.ships)
 		c.ended(false, nil)
 		r.err = refusal
 		return refusal != nil
@@ -100,7 +100,7 @@ func (c *convoy) plan() (fits bool, refusal error) {
 	return true, nil
 }
 
-func (c *convoy) drop(ships []ship) {
+func drop(ships []ship) {
 	for _, s := range ships {
 		if s.flight != nil {
 			s.flight.Drop()
@@ -167,12 +167,12 @@ func (c *convoy) sunk(n int) (again bool) {
 	err, f := c.ready[n].err, c.ships[n].flight
 	var server *pgconn.PgError
 	lost := !errors.As(err, &server) && c.link.conn.IsClosed()
-	c.drop(c.ships[n+1:])
+	drop(c.ships[n+1:])
 	if f != nil {
 		again, err = f.Fell(err, !c.inTx)
 	}
 	if again && !c.inTx {
-		c.drop(c.ships[:n])
+		drop(c.ships[:n])
 		c.ended(false, nil)
 		return true
 	}

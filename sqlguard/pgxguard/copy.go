@@ -12,7 +12,7 @@ import (
 func (l *link) copyFrom(ctx context.Context, on runner, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (n int64, err error) {
 	var flight *engine.Flight
 	if !l.mute(ctx) {
-		if flight, err = l.startCopy(ctx, copyText(table, columns)); err != nil {
+		if flight, err = l.start(ctx, copyText(table, columns), l.session.StartCopy); err != nil {
 			return 0, err
 		}
 	}
@@ -39,13 +39,4 @@ func copyText(table pgx.Identifier, columns []string) string {
 		sep = ", "
 	}
 	return text + " ) from stdin binary;"
-}
-
-func (l *link) startCopy(ctx context.Context, text string) (*engine.Flight, error) {
-	if l.shared {
-		l.session.RawTouched()
-	}
-	flight, err := l.session.StartCopy(ctx, text)
-	l.check()
-	return flight, err
 }

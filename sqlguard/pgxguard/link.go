@@ -87,23 +87,19 @@ func (l *link) quietly(do func()) {
 	do()
 }
 
-// start judges a text that may need it, and opens its way.
-func (l *link) start(ctx context.Context, text string, form engine.Form) (*engine.Flight, error) {
+// start has the session judge a text that may need it, by one of its calls.
+func (l *link) start(ctx context.Context, text string, judge func(context.Context, string) (*engine.Flight, error)) (*engine.Flight, error) {
 	if l.shared {
 		l.session.RawTouched()
 	}
-	flight, err := l.session.StartAs(ctx, text, form)
+	flight, err := judge(ctx, text)
 	l.check()
 	return flight, err
 }
 
 // end has the verdict fall.
 func (l *link) end(ctx context.Context, f *engine.Flight, tag pgconn.CommandTag, err error) error {
-	n := int64(-1)
-	if err == nil {
-		n = tag.RowsAffected()
-	}
-	err = f.End(ctx, n, err)
+	err = f.End(ctx, affected(tag, err), err)
 	l.check()
 	return err
 }

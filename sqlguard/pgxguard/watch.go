@@ -63,12 +63,7 @@ func (l *link) judge(ctx context.Context, takes options, q pgx.QueuedQuery) (*en
 	if err != nil || l.session.IsRead(r.text) || largeObject[r.text] {
 		return nil, nil //nolint:nilerr // pgx finds the same error, and returns it
 	}
-	if l.shared {
-		l.session.RawTouched()
-	}
-	flight, err := l.session.Past(ctx, r.text)
-	l.check()
-	return flight, err
+	return l.start(ctx, r.text, l.session.Past)
 }
 
 // on is the context to go on with.

@@ -97,3 +97,15 @@ func spelled(t *sqlscan.Text, from, to int32, args []driver.NamedValue, skip int
 	b.WriteString(t.Source[at:to])
 	return b.String(), true
 }
+
+// identifiers are the names and bare words of a text.
+func identifiers(text string) func(yield func(string) bool) {
+	t := &sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: sqlscan.MySQL.DefaultMode() | sqlscan.ANSIQuotes}
+	return func(yield func(string) bool) {
+		for tok := range tokens(t, 0, int32(len(text))) {
+			if isName(tok) && !yield(nameAt(t, tok)) {
+				return
+			}
+		}
+	}
+}
