@@ -59,10 +59,11 @@ func killAtCommit(t *testing.T, s *stage.Stage, script string, arrives bool) {
 // one statement changes is as before or as after, and no over-bound change
 // shows.
 func TestClientKilledAtAnyMoment(t *testing.T) {
-	const kills = 6
+	const kills, most = 6, 100 // a busy machine may give a client no time to do anything
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		rng := rand.New(rand.NewPCG(1, 2))
-		for range kills {
+		changed := 0
+		for i := 0; i < kills || changed == 0 && i < most; i++ {
 			cmd := start(t, "loop", s.Driver, s.DSN)
 			out, err := cmd.StdoutPipe()
 			require.NoError(t, err)
@@ -79,7 +80,8 @@ func TestClientKilledAtAnyMoment(t *testing.T) {
 			}
 			assert.Zero(t, torn, "groups that are half changed")
 			assert.Equal(t, stage.Rows, s.Int(t, "SELECT count(*) FROM item"))
+			changed = s.Int(t, "SELECT max(v) FROM item")
 		}
-		assert.Positive(t, s.Int(t, "SELECT max(v) FROM item"), "something has been done at all")
+		assert.Positive(t, changed, "something has been done at all")
 	})
 }

@@ -180,6 +180,8 @@ func judgeRetry(t *testing.T, s *stage.Stage, atLast bool, err error) {
 		unknown(t, s, err)
 	case err == nil:
 		assert.Equal(t, 1, v, "success is claimed")
+	case errors.Is(err, dbguard.Unconfirmed): // where the machine is busy, the second try may be cut, too
+		assert.LessOrEqual(t, v, 1, "it ran twice")
 	default:
 		assert.NotErrorIs(t, err, driver.ErrBadConn)
 		assert.Zero(t, v, "it was never committed: %v", err)
