@@ -157,6 +157,10 @@ func TestMySQLTraps(t *testing.T) {
 		{"a function that is a keyword", MySQL, "SELECT INSERT('abc', 1, 1, 'x'), REPLACE('a', 'b', 'c')", "read"},
 		{"a stored function", MySQL, "SELECT d.f(1)", "read; calls"},
 		{"a routine's body", MySQL, "CREATE PROCEDURE p(begin INT) BEGIN l: LOOP DELETE FROM t; IF a THEN LEAVE l; END IF; END LOOP; SELECT CASE WHEN 1 THEN 2 END; END; DELETE FROM u", "Define p view; Delete u"},
+		{"a handler's block", MySQL, "CREATE PROCEDURE p() BEGIN DECLARE EXIT HANDLER FOR SQLEXCEPTION, NOT FOUND BEGIN ROLLBACK; RESIGNAL; END; DELETE FROM t; END; DELETE FROM u", "Define p view; Delete u"},
+		{"a handler's block for a state", MySQL, "CREATE TRIGGER g AFTER DELETE ON t FOR EACH ROW BEGIN DECLARE CONTINUE HANDLER FOR 1146, SQLSTATE VALUE '23000' begin end; DELETE FROM t; END; DELETE FROM u", "Define t view; Delete u"},
+		{"a handler of another kind", MySQL, "CREATE PROCEDURE p() BEGIN DECLARE CONTINUE HANDLER FOR begin IF a THEN DELETE FROM t; END IF; DELETE FROM t; END; DELETE FROM u", "Define p view; Delete u"},
+		{"no handler's block", MySQL, "CREATE PROCEDURE p() BEGIN DECLARE begin, handler INT; DECLARE c CURSOR FOR SELECT begin FROM t; DECLARE CONTINUE HANDLER FOR 1062 SET begin = 1; END; DELETE FROM u", "Define p view; Delete u"},
 		{"a NUL in a string", MySQL, "DELETE FROM t WHERE a = 'x\x00'", "Delete t where a = 'x\x00'"},
 		{"a NUL elsewhere", MySQL, "SELECT 1 -- \x00\n; DELETE FROM t", "Unreadable"},
 	})
