@@ -25,15 +25,20 @@ type bodyChange struct {
 // readBody reads a body: one statement, or BEGIN … END with control flow, which
 // is cut into its statements. Each is classified by itself.
 func readBody(body, sqlMode string) *routineBody {
-	b := &routineBody{text: body}
 	if strings.Contains(sqlMode, "ORACLE") {
-		b.dark = "is written for sql_mode ORACLE"
-		return b
+		return &routineBody{text: body, dark: "is written for sql_mode ORACLE"}
 	}
-	r := bodyReader{body: b, t: sqlscan.Text{Source: body, Dialect: sqlscan.MySQL, Mode: modeOf(sqlMode)}}
+	return readBlock(body, modeOf(sqlMode), false)
+}
+
+// readBlock is readBody of a text of the mode. values says that its parameters are
+// values, and no letters that the session's character set lacks.
+func readBlock(body string, mode sqlscan.Mode, values bool) *routineBody {
+	b := &routineBody{text: body}
+	r := bodyReader{body: b, t: sqlscan.Text{Source: body, Dialect: sqlscan.MySQL, Mode: mode}}
 	for tok := range tokens(&r.t, 0, int32(len(body))) {
 		r.toks = append(r.toks, tok)
-		if tok.Kind == sqlscan.Illegal || tok.Kind == sqlscan.Param { // a letter that the session's character set lacks
+		if tok.Kind == sqlscan.Illegal || tok.Kind == sqlscan.Param && !values {
 			b.dark = "cannot be read"
 			return b
 		}
@@ -167,7 +172,11 @@ const commitsNote = "changes structure, settings or the transaction"
 // to make and to drop one commits nothing.
 func (b *routineBody) does(t *sqlscan.Text, op *sqlscan.Op) {
 	switch op.Kind {
-	case sqlscan.Read, sqlscan.Session:
+	case sqlscan.Read:
+	case sqlscan.Session:
+		if commitsImplicitly(t, op, true) { // LOCK TABLES, in a text that EXECUTE runs
+			b.dark = commitsNote
+		}
 	case sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete:
 		if commitsImplicitly(t, op, true) { // CREATE TABLE … AS
 			b.dark = commitsNote

@@ -25,6 +25,8 @@ type statement struct {
 	// routines and procs are the functions that may be stored ones and the
 	// procedures that a MySQL text calls.
 	routines, procs [][]string
+	// block is what a MySQL text does that can be read like the body of a routine.
+	block *routineBody
 	// dark says that it names a view which cannot be read, silent that the server
 	// does not count what it does.
 	dark, silent bool
@@ -124,7 +126,7 @@ func (s *Session) runsCode(t *sqlscan.Text) bool {
 // findCode collects the names of the routines that the text calls.
 func (st *statement) findCode(t *sqlscan.Text) {
 	st.routines = routinesCalled(t, 0, int32(len(t.Source)))
-	st.silent = showsStatus(t)
+	st.silent, st.block = showsStatus(t), blockOf(t)
 	for i := range t.Ops {
 		if op := &t.Ops[i]; op.Kind == sqlscan.Opaque && keyword(t, op) == "CALL" && op.Object.Start < op.Object.End {
 			st.procs = append(st.procs, nameParts(t, op.Object))
