@@ -25,15 +25,20 @@ type bodyChange struct {
 // readBody reads a body: one statement, or BEGIN … END with control flow, which
 // is cut into its statements. Each is classified by itself.
 func readBody(body, sqlMode string) *routineBody {
-	b := &routineBody{text: body}
 	if strings.Contains(sqlMode, "ORACLE") {
-		b.dark = "is written for sql_mode ORACLE"
-		return b
+		return &routineBody{text: body, dark: "is written for sql_mode ORACLE"}
 	}
-	r := bodyReader{body: b, t: sqlscan.Text{Source: body, Dialect: sqlscan.MySQL, Mode: modeOf(sqlMode)}}
+	return readBlock(body, modeOf(sqlMode), false)
+}
+
+// readBlock is readBody of a text of the mode. values says that its parameters are
+// values, and no letters that the session's character set lacks.
+func readBlock(body string, mode sqlscan.Mode, values bool) *routineBody {
+	b := &routineBody{text: body}
+	r := bodyReader{body: b, t: sqlscan.Text{Source: body, Dialect: sqlscan.MySQL, Mode: mode}}
 	for tok := range tokens(&r.t, 0, int32(len(body))) {
 		r.toks = append(r.toks, tok)
-		if tok.Kind == sqlscan.Illegal || tok.Kind == sqlscan.Param { // a letter that the session's character set lacks
+		if tok.Kind == sqlscan.Illegal || tok.Kind == sqlscan.Param && !values {
 			b.dark = "cannot be read"
 			return b
 		}
@@ -156,28 +161,43 @@ func (r *bodyReader) change() {
 	}
 	var t sqlscan.Text
 	sqlscan.Classify(&t, r.t.Source[from:to], sqlscan.MySQL, r.t.Mode)
-	set := strings.EqualFold(firstWord(t.Source), "SET") && !containsFold(t.Source, "statement") && !containsFold(t.Source, "autocommit")
 	for i := range t.Ops {
-		switch op := &t.Ops[i]; op.Kind {
-		case sqlscan.Read, sqlscan.Session:
-		case sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete:
-			r.body.changes = append(r.body.changes, bodyChange{op.Kind, nameParts(&t, op.Object)})
-		case sqlscan.Opaque, sqlscan.Prepare:
-			if keyword(&t, op) == "CALL" && op.Object.Start < op.Object.End {
-				r.body.procs = append(r.body.procs, nameParts(&t, op.Object))
-				continue
-			}
-			if keyword(&t, op) == "DO" {
-				continue // an expression: its calls are known
-			}
-			r.body.dark = "runs code that is elsewhere"
-		case sqlscan.Unreadable:
-			if set && !strings.Contains(t.Source, "@@") {
-				continue // SET NEW.x, or a local variable
-			}
-			r.body.dark = "cannot be read"
+		r.body.does(&t, &t.Ops[i])
+	}
+}
+
+const commitsNote = "changes structure, settings or the transaction"
+
+// does takes in what a statement does. A temporary table is the session's own:
+// to make and to drop one commits nothing.
+func (b *routineBody) does(t *sqlscan.Text, op *sqlscan.Op) {
+	switch op.Kind {
+	case sqlscan.Read:
+	case sqlscan.Session:
+		if commitsImplicitly(t, op, true) { // LOCK TABLES, in a text that EXECUTE runs
+			b.dark = commitsNote
+		}
+	case sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete:
+		if commitsImplicitly(t, op, true) { // CREATE TABLE … AS
+			b.dark = commitsNote
+		}
+		b.changes = append(b.changes, bodyChange{op.Kind, nameParts(t, op.Object)})
+	case sqlscan.Opaque, sqlscan.Prepare:
+		switch {
+		case keyword(t, op) == "CALL" && op.Object.Start < op.Object.End:
+			b.procs = append(b.procs, nameParts(t, op.Object))
+		case keyword(t, op) == "DO": // an expression: its calls are known
 		default:
-			r.body.dark = "changes structure, settings or the transaction"
+			b.dark = "runs code that is elsewhere"
+		}
+	case sqlscan.Unreadable:
+		set := strings.EqualFold(firstWord(t.Source), "SET") && !containsFold(t.Source, "statement") && !containsFold(t.Source, "autocommit")
+		if !set || strings.Contains(t.Source, "@@") { // else it is SET NEW.x, or a local variable
+			b.dark = "cannot be read"
+		}
+	default:
+		if op.Kind != sqlscan.Define && op.Kind != sqlscan.Drop || op.Flags&sqlscan.Temporary == 0 {
+			b.dark = commitsNote
 		}
 	}
 }

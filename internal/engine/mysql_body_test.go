@@ -63,6 +63,13 @@ func TestReadBody(t *testing.T) {
 		{name: "a procedure", body: "BEGIN CALL p(1); END", procs: [][]string{{"p"}}},
 		{name: "a commit", body: "BEGIN DELETE FROM t; COMMIT; END", changes: []bodyChange{{sqlscan.Delete, []string{"t"}}}, dark: "changes structure, settings or the transaction"},
 		{name: "structure", body: "BEGIN TRUNCATE t; END", dark: "changes structure, settings or the transaction"},
+		{name: "a table of a query, which commits", body: "BEGIN DELETE FROM t; CREATE TABLE z AS SELECT 1; END", changes: []bodyChange{{sqlscan.Delete, []string{"t"}}, {sqlscan.Insert, []string{"z"}}}, dark: "changes structure, settings or the transaction"},
+		{
+			name: "temporary tables", body: "BEGIN DROP TEMPORARY TABLE IF EXISTS z; CREATE TEMPORARY TABLE z AS SELECT 1; CREATE TEMPORARY TABLE y (a INT); DELETE FROM t; DROP TEMPORARY TABLE z, y; END",
+			changes: []bodyChange{{sqlscan.Insert, []string{"z"}}, {sqlscan.Delete, []string{"t"}}},
+		},
+		{name: "a temporary table that may not be one", body: "BEGIN DROP TABLE z; END", dark: "changes structure, settings or the transaction"},
+		{name: "locked tables", body: "LOCK TABLES t WRITE", dark: "changes structure, settings or the transaction"},
 		{name: "a protection off", body: "BEGIN SET foreign_key_checks = 0; END", dark: "changes structure, settings or the transaction"},
 		{name: "a prepared text", body: "BEGIN PREPARE p FROM 'DELETE FROM t'; EXECUTE p; END", dark: "runs code that is elsewhere"},
 		{name: "not SQL that is known", body: "BEGIN FROBNICATE t; END", dark: "cannot be read"},
@@ -77,6 +84,46 @@ func TestReadBody(t *testing.T) {
 			for _, c := range tt.calls {
 				assert.Contains(t, b.calls, c)
 			}
+		})
+	}
+}
+
+func TestBlockOf(t *testing.T) {
+	const opaque = "nothing that can be read"
+	deletes := []bodyChange{{sqlscan.Delete, []string{"t"}}}
+	tests := []struct {
+		name, text string
+		changes    []bodyChange
+		dark       string
+	}{
+		{"a compound statement", "BEGIN NOT ATOMIC DELETE FROM t WHERE id = 1; END; -- done", deletes, ""},
+		{"one behind a comment", "/* a */ IF a THEN DELETE FROM t; END IF", deletes, ""},
+		{"one in a comment", "/*! IF a THEN DELETE FROM t; END IF */", deletes, ""},
+		{"one that commits", "LOOP DELETE FROM t; COMMIT; END LOOP", deletes, "changes structure, settings or the transaction"},
+		{"one with parameters", "IF ? THEN DELETE FROM t; END IF", nil, "cannot be read"},
+		{"a literal", "EXECUTE IMMEDIATE 'DELETE FROM t WHERE a = ''x''';", deletes, ""},
+		{"a literal with parameters", "EXECUTE IMMEDIATE 'DELETE FROM t WHERE id = ?' USING 1", deletes, ""},
+		{"a literal that commits", "EXECUTE IMMEDIATE 'BEGIN NOT ATOMIC DELETE FROM t; COMMIT; END'", deletes, "changes structure, settings or the transaction"},
+		{"a literal with SHOW STATUS", "EXECUTE IMMEDIATE 'BEGIN NOT ATOMIC DELETE FROM t; SHOW STATUS; END'", deletes, "has a SHOW STATUS, of which the server counts nothing"},
+		{"two literals", "EXECUTE IMMEDIATE 'SELECT 1' '; DELETE FROM t'", nil, opaque},
+		{"a literal with an escape", `EXECUTE IMMEDIATE 'DELETE FROM t WHERE a = \'x'`, nil, opaque},
+		{"an expression", "EXECUTE IMMEDIATE 'SELECT 1' || @a", nil, opaque},
+		{"a literal in a comment", "/*! EXECUTE IMMEDIATE 'DELETE FROM t' */", nil, opaque},
+		{"a name", "EXECUTE p USING @a", nil, opaque},
+		{"two statements", "IF a THEN DELETE FROM t; END IF; DELETE FROM t", nil, opaque},
+		{"a literal that reads", "EXECUTE IMMEDIATE 'SELECT a FROM w'", nil, opaque},
+		{"a call", "CALL p()", nil, opaque},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var text sqlscan.Text
+			sqlscan.Classify(&text, tt.text, sqlscan.MySQL, sqlscan.MySQL.DefaultMode())
+			b := blockOf(&text)
+			if b == nil {
+				b = &routineBody{dark: opaque}
+			}
+			assert.Equal(t, tt.dark, b.dark)
+			assert.Equal(t, tt.changes, b.changes)
 		})
 	}
 }

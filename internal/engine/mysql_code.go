@@ -27,7 +27,7 @@ func (m *mysql) understand(s *Session, t *sqlscan.Text, st *statement) {
 func (s *Session) findCode(st *statement) {
 	t := &s.text.Text
 	st.routines = routinesCalled(t, 0, int32(len(t.Source)))
-	st.silent = showsStatus(t)
+	st.silent, st.block = showsStatus(t), blockOf(t)
 	for i := range t.Ops {
 		if op := &t.Ops[i]; op.Kind == sqlscan.Opaque && keyword(t, op) == "CALL" && op.Object.Start < op.Object.End {
 			st.procs = append(st.procs, nameParts(t, op.Object))
@@ -59,7 +59,7 @@ func (s *Session) runsHidden(ctx context.Context, t *sqlscan.Text) (bool, error)
 // it can change rows: that is an act of its own, counted by the engine.
 func (s *Session) lookUpCode(ctx context.Context, st *statement) error {
 	m, ok := s.backend.(*mysql)
-	if !ok || s.guard.Observing() || len(st.routines)+len(st.procs) == 0 && st.verb != "DO" && !st.dark {
+	if !ok || s.guard.Observing() || len(st.routines)+len(st.procs) == 0 && st.block == nil && st.verb != "DO" && !st.dark {
 		return nil
 	}
 	c := &mysqlCounter{m: m, f: &Flight{s: s, st: st}}
@@ -73,7 +73,7 @@ func (s *Session) lookUpCode(ctx context.Context, st *statement) error {
 
 // ran turns what is known of the called code into acts.
 func (st *statement) ran(r *mysqlReach) {
-	if len(st.procs) > 0 {
+	if len(st.procs) > 0 || st.block != nil {
 		if r.note == "" && len(st.op.Acts) == 1 { // it can be counted, and does not commit
 			st.op.Acts[0].Verb, st.commits = dbguard.Call, false
 		}

@@ -293,28 +293,6 @@ func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count
 	return count, nil
 }
 
-// affected is the server's number of affected rows, if the driver's is none.
-func (c *mysqlCounter) affected(ctx context.Context, affected int64) (int64, error) {
-	st := c.f.st
-	switch returns := len(st.targets) == 1 && st.targets[0].op.Flags&sqlscan.Returning != 0; {
-	case returns && st.simple() != nil && affected == 0:
-		return -1, nil // rows that Exec threw away are in no driver's count
-	case returns:
-	case affected < 0 && st.op.Statements == 1 && !c.reads() && (st.simple() != nil || c.joined() || solely(st, dbguard.Insert)):
-		n, err := askInts(ctx, c.m.conn, "SELECT ROW_COUNT()")
-		if err != nil {
-			return -1, err
-		}
-		return n[0], nil
-	}
-	return affected, nil
-}
-
-// reads reports that the text may read from views, and so call what it likes.
-func (c *mysqlCounter) reads() bool {
-	return c.viewed || c.text == "" || c.f.st.queries || containsFold(c.text, "select") || containsFold(c.text, "table") || executes(c.text)
-}
-
 // visible counts what the server tells, which is all but foreign keys.
 func (c *mysqlCounter) visible(ctx context.Context, did handlerCalls, affected int64) (dbguard.Count, error) {
 	handled := did.changes

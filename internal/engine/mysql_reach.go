@@ -133,7 +133,10 @@ func (r *mysqlReach) code(ctx context.Context, st *statement) error {
 	if err := r.routines(ctx, "", "the statement", st.routines, "FUNCTION"); err != nil || r.note != "" {
 		return err
 	}
-	return r.routines(ctx, "", "the statement", st.procs, "PROCEDURE")
+	if err := r.routines(ctx, "", "the statement", st.procs, "PROCEDURE"); err != nil || r.note != "" {
+		return err
+	}
+	return r.block(ctx, st.block)
 }
 
 // body follows what a body does.

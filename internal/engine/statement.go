@@ -25,6 +25,8 @@ type statement struct {
 	// routines and procs are the functions that may be stored ones and the
 	// procedures that a MySQL text calls.
 	routines, procs [][]string
+	// block is what a MySQL text does that can be read like the body of a routine.
+	block *routineBody
 	// dark says that it names a view which cannot be read, silent that the server
 	// does not count what it does.
 	dark, silent bool

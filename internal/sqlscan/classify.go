@@ -74,17 +74,26 @@ func (p *parser) unreadable() {
 }
 
 // bothReadings reads a text with an executable comment that some servers run
-// and some do not a second time. Unless both readings do the same the text is
-// unreadable: which one holds depends on the server.
+// and some do not a second time. Unless both readings do the same, or nothing but
+// to read and to set, the text is unreadable: which one holds depends on the server.
 func (p *parser) bothReadings(text string, d Dialect, m Mode) {
 	run, calls, statements := slices.Clone(p.t.Ops), p.t.Calls, p.t.Statements
 	other := parser{t: p.t}
 	other.run(text, d, m, true)
-	if p.s.uncertain == 1 && statements == p.t.Statements && slices.Equal(run, p.t.Ops) {
-		p.t.Calls = p.t.Calls || calls
+	same := statements == p.t.Statements && slices.Equal(run, p.t.Ops)
+	if p.s.uncertain == 1 && (same || onlySets(text, run) && onlySets(text, p.t.Ops)) {
+		p.t.Calls, p.t.Statements, p.t.Ops = p.t.Calls || calls, max(statements, p.t.Statements), append(p.t.Ops[:0], run...)
 		return
 	}
 	p.stmt, p.t.Ops = 0, p.t.Ops[:0]
 	p.t.Pos, p.t.Why = 0, "a comment that only some servers run"
 	p.unreadable()
+}
+
+// onlySets reports operations that do no more than to read and to set variables, as
+// the texts do with which a dump begins and ends.
+func onlySets(text string, ops []Op) bool {
+	return !slices.ContainsFunc(ops, func(op Op) bool {
+		return op.Kind != Read && (op.Kind != Session || !equalFold(text[op.At.Start:op.At.End], "set"))
+	})
 }

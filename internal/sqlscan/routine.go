@@ -179,6 +179,8 @@ func (b body) word(p *parser) body {
 		if start && !b.header {
 			b.depth++
 		}
+	case kwDeclare:
+		b.start = start && !b.header && p.handler()
 	case kwEnd:
 		switch _, kw := p.peek(); kw {
 		case kwIf, kwCase, kwLoop, kwWhile, kwRepeat, kwFor:
@@ -195,6 +197,32 @@ func (b body) word(p *parser) body {
 		b.header = b.header && !p.beginsBody()
 	}
 	return b
+}
+
+// handler reads the head of DECLARE … HANDLER FOR, up to the last of its
+// conditions, behind which a statement begins; it reports that there is one. What
+// else is declared has a name or several in the place of the action.
+func (p *parser) handler() bool {
+	p.next()
+	if _, kw := p.peek(); kw != kwHandler {
+		return false
+	}
+	p.next()
+	for p.next(); p.kw == kwFor || p.is(','); {
+		p.next()
+		if p.kw == kwNot { // FOUND
+			p.next()
+		} else if equalFold(p.s.Text(p.tok), "sqlstate") {
+			if p.next(); p.kw == kwValue {
+				p.next()
+			}
+		}
+		if t, _ := p.peek(); t.Kind != Punct || t.Byte != ',' {
+			return true
+		}
+		p.next()
+	}
+	return false
 }
 
 // beginsBody reports that the word here ends the header of a routine: a

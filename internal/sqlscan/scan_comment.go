@@ -105,7 +105,7 @@ func (s *Scanner) nesting(i int) int {
 
 // The versions that every supported server runs end before MySQL 5.7, and
 // MariaDB skips the comments of MySQL 5.7 and later. 99999 is the marker of a
-// comment that no server runs.
+// comment that no server runs; of MariaDB's own it takes six digits.
 const (
 	firstUncertainVersion = 50700
 	neverVersion          = 99999
@@ -134,10 +134,10 @@ func (s *Scanner) executable(start int) (body int, run bool) {
 		return body, true // unconditional; the digits are code
 	case digits == 5 && !mariaOnly && version < firstUncertainVersion:
 		return body + digits, true
-	case version == neverVersion && !mariaOnly:
+	case version == neverVersion && (!mariaOnly || digits == 6 && s.src[body+5] == '9'):
 		return 0, false
 	}
-	s.countUncertain(body)
+	s.countUncertain(body, s.src[start+2:body+digits])
 	if digits >= 5 {
 		body += digits
 	}
@@ -145,9 +145,13 @@ func (s *Scanner) executable(start int) (body int, run bool) {
 }
 
 // countUncertain notes an executable comment that some servers run and some
-// do not. With a comment inside there are more than two readings.
-func (s *Scanner) countUncertain(body int) {
-	s.uncertain++
+// do not. What has the same mark is run by the same servers: two marks make more
+// than two readings, and so does a comment inside.
+func (s *Scanner) countUncertain(body int, mark string) {
+	if mark != s.uncertainMark {
+		s.uncertainMark = mark
+		s.uncertain++
+	}
 	end := strings.Index(s.src[body:], "*/")
 	if end >= 0 && strings.Contains(s.src[body:body+end], "/*") {
 		s.uncertain++

@@ -17,11 +17,12 @@ type Scanner struct {
 	mode    Mode
 	inExec  bool // inside an executable comment
 	// skipExec reads the executable comments that only some servers run as
-	// comments; otherwise they are code. uncertain counts them.
-	skipExec    bool
-	uncertain   int
-	modeMatters bool // another mode would cut this text differently
-	stray       int  // where a NUL stands that no lexer accepts, or len(src)
+	// comments; otherwise they are code. uncertain counts their marks.
+	skipExec      bool
+	uncertain     int
+	uncertainMark string // the last one's
+	modeMatters   bool   // another mode would cut this text differently
+	stray         int    // where a NUL stands that no lexer accepts, or len(src)
 }
 
 // Init makes the scanner ready to read text. An unknown dialect makes every

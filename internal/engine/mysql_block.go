@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"context"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// blockOf is what a text of MySQL's does that is one compound statement, or EXECUTE
+// IMMEDIATE of a literal: that can be read like the body of a routine. It is nil of any
+// other text, and of a literal that only reads.
+func blockOf(t *sqlscan.Text) *routineBody {
+	if len(t.Ops) != 1 || t.Statements != 1 || t.Ops[0].Kind != sqlscan.Opaque || t.Ops[0].Path != sqlscan.Top {
+		return nil
+	}
+	text, values := "", false
+	switch op := &t.Ops[0]; keyword(t, op) {
+	case "BEGIN", "IF", "CASE", "LOOP", "WHILE", "REPEAT", "FOR":
+		text = t.Source
+	case "EXECUTE":
+		text, values = spoken(t, op), true
+	}
+	if text == "" {
+		return nil
+	}
+	b := readBlock(text, t.Mode, values)
+	if showsStatus(&sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: t.Mode}) {
+		b.dark = "has a SHOW STATUS, of which the server counts nothing"
+	}
+	return b
+}
+
+// spoken is the text of EXECUTE IMMEDIATE, if that is a literal which is the same in
+// every mode.
+func spoken(t *sqlscan.Text, op *sqlscan.Op) (text string) {
+	n := 0
+	for tok := range tokens(t, op.At.End, int32(len(t.Source))) {
+		word := t.Source[tok.Pos:tok.End]
+		switch n++; {
+		case n == 1 && strings.EqualFold(word, "immediate"):
+		case n == 2 && tok.Kind == sqlscan.String && strings.HasPrefix(word, "'") && !strings.Contains(word, `\`):
+			text = sqlscan.Unquote(word)
+		case n == 3 && (word == ";" || strings.EqualFold(word, "using")):
+			return text
+		default:
+			return ""
+		}
+	}
+	return text
+}
+
+// block follows what the text does that is read like a body. Under sql_mode ORACLE it
+// is in another grammar.
+func (r *mysqlReach) block(ctx context.Context, b *routineBody) error {
+	if b == nil {
+		return nil
+	}
+	in, err := askText(ctx, r.c.m.conn, "SELECT CONCAT(@@sql_mode, '/', COALESCE(DATABASE(), ''))")
+	if err != nil {
+		return err
+	}
+	if err := legible(in); err != nil {
+		return err
+	}
+	mode, schema, _ := strings.Cut(in, "/")
+	if strings.Contains(mode, "ORACLE") {
+		r.note = "the statement is written for sql_mode ORACLE"
+		return nil
+	}
+	return r.body(ctx, schema, "the statement", b)
+}
