@@ -40,7 +40,7 @@ func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, 
 
 // finish sends the text, or finds it answered, and returns the count.
 func (c *postgresCounter) finish(ctx context.Context, affected int64) (rows int64, err error) {
-	conn, texts := c.p.conn, closeTexts(c.counts(false), c.f.op.Limit())
+	conn, texts := c.p.conn, closeTexts(c.counts(false), c.f.op.Limit(), c.fresh())
 	if e := c.f.s.escort; e != nil && len(e.replies) > 0 {
 		for _, text := range texts {
 			if _, err := conn.Exec(ctx, text); err != nil {
@@ -110,11 +110,11 @@ func (c *postgresCounter) undone(ctx context.Context, value string) (dbguard.Cou
 }
 
 // closeTexts are sent as one message, or together with the statement.
-func closeTexts(counts string, limit int64) []string {
+func closeTexts(counts string, limit int64, fresh string) []string {
 	return []string{
 		constraintsNow,
 		`SELECT pg_catalog.pg_stat_force_next_flush()`,
-		`SELECT pg_catalog.set_config('dbguard.rows', v.n::text, false) FROM (` + totalText("("+eachOnce(counts, limit)+")", limit) + `) v`,
+		`SELECT pg_catalog.set_config('dbguard.rows', v.n::text, false) FROM (` + totalText("("+eachOnce(counts, limit, fresh)+")", limit) + `) v`,
 		`COMMIT`,
 	}
 }
@@ -151,7 +151,7 @@ func (c *postgresCounter) foresee() []string {
 	case c.f.way != own:
 		return []string{c.counts(c.p.canFlush())}
 	case c.clean && c.f.op.Plain() && !c.f.st.reshapes:
-		return append(closeTexts(c.counts(false), c.f.op.Limit()), countedText)
+		return append(closeTexts(c.counts(false), c.f.op.Limit(), c.fresh()), countedText)
 	}
 	return []string{constraintsNow, c.counts(c.p.canFlush())}
 }
