@@ -26,6 +26,7 @@ type postgresCounter struct {
 	locked map[int64]string // those that were, by AccessExclusive, and their stamps
 	apart  map[int64]string // tables that a text about structure is not about
 	clean  bool             // nothing was counted before, and the server flushes on demand
+	undoes bool             // the text may undo a part of what it does
 	told   bool             // the server knows what was counted before
 }
 
@@ -87,7 +88,7 @@ func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if p.major < 0 || c.f.way == own && !p.stale {
-		c.clean = p.canFlush()
+		c.clean, c.undoes = p.canFlush(), mayUndo(c.f.callers)
 		return "", nil
 	}
 	c.before, c.locked = map[int64]int64{}, map[int64]string{}
@@ -139,7 +140,7 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	if err := c.lost(ctx, &t); err != nil {
 		return t.Count, err
 	}
-	if err := c.once(ctx, &t); err != nil {
+	if err := c.once(ctx, &t, affected); err != nil {
 		return t.Count, err
 	}
 	t.settle()

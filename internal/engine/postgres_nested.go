@@ -109,7 +109,7 @@ func judgeText(counts string, limit int64) string {
 	since := `SELECT c.oid, c.rows - COALESCE(b.rows, p.rows, 0), c.schema, c.name, c.kind, c.temporary, c.exclusive AND NOT COALESCE(b.exclusive AND b.stamp = c.stamp, false), c.deferring, c.stamp
  FROM c LEFT JOIN ` + keptAs("dbguard.before", "b") + ` LEFT JOIN ` + keptAs("dbguard.pending", "p")
 	return `WITH c ` + columns + ` AS MATERIALIZED (` + counts + `
-), d AS MATERIALIZED (SELECT r.*, c.rows AS total FROM c JOIN (` + eachOnce(since, limit) + `) r ON r.oid = c.oid
+), d AS MATERIALIZED (SELECT r.*, c.rows AS total FROM c JOIN (` + eachOnce(since, limit, "") + `) r ON r.oid = c.oid
 ), v AS MATERIALIZED (` + totalText("d", limit) + `
 ), k (kept) AS MATERIALIZED (` + keepText("dbguard.before", "c") + ` FROM v WHERE v.n IS NOT NULL
 ) SELECT d.oid, d.total, d.schema, d.name, d.kind, d.temporary, d.exclusive, d.deferring, d.stamp, d.rows FROM k, d WHERE k.kept IS NOT NULL`

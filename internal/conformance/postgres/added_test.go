@@ -1,0 +1,126 @@
+package postgres
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/sqlguard/pgxguard"
+)
+
+// shop has orders whose lines write their sum, and what comes of a part that is undone.
+var shop = []string{
+	"CREATE TABLE ord (id INT PRIMARY KEY, total INT DEFAULT 0)",
+	"CREATE TABLE line (id INT PRIMARY KEY, ord INT REFERENCES ord ON DELETE CASCADE, n INT DEFAULT 1)",
+	"INSERT INTO ord SELECT generate_series(1, 9)",
+	"INSERT INTO line SELECT i, i FROM generate_series(1, 9) i",
+	`CREATE FUNCTION sums() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		UPDATE ord SET total = total + NEW.n WHERE id = NEW.ord; RETURN NULL; END $$`,
+	"CREATE TRIGGER sums AFTER INSERT ON line FOR EACH ROW EXECUTE FUNCTION sums()",
+	`CREATE FUNCTION make(o INT) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+		INSERT INTO ord VALUES (o); INSERT INTO line VALUES (o, o), (o + 1, o), (o + 2, o); UPDATE line SET n = 2 WHERE ord = o; END $$`,
+	"CREATE TABLE seen (day INT PRIMARY KEY, n INT DEFAULT 1)",
+	"INSERT INTO seen VALUES (0)",
+}
+
+// addedToo are statements that change rows which they have added, and the rows that were
+// there before of those that they change.
+var addedToo = []struct {
+	text string
+	rows int64
+}{
+	{"SELECT make(100)", 0},
+	{"DO $$ BEGIN PERFORM make(100); UPDATE ord SET total = 0 WHERE id IN (1, 2, 100); END $$", 2},
+	{"DO $$ BEGIN PERFORM make(100); DELETE FROM ord WHERE id IN (1, 100); END $$", 2},
+	{"DO $$ BEGIN INSERT INTO ord SELECT generate_series(20, 29); UPDATE ord SET id = id + 100 WHERE id >= 20; DELETE FROM ord WHERE id > 124; UPDATE ord SET total = 7 WHERE id IN (3, 121); END $$", 1},
+	{"DO $$ BEGIN INSERT INTO seen SELECT i % 3 FROM generate_series(0, 20) i WHERE i < 3; INSERT INTO seen SELECT i FROM generate_series(1, 5) i ON CONFLICT (day) DO UPDATE SET n = 2; EXCEPTION WHEN unique_violation THEN UPDATE seen SET n = 3; END $$", 1},
+	{"INSERT INTO line VALUES (50, 1), (51, 1), (52, 2)", 2},
+}
+
+// undoneToo are the same with a part that is undone: what that has added does not stand
+// for rows that are deleted or changed.
+var undoneToo = []struct {
+	text string
+	rows int64
+}{
+	{"DO $$ BEGIN BEGIN PERFORM make(100); RAISE 'no'; EXCEPTION WHEN raise_exception THEN NULL; END; DELETE FROM line WHERE id < 4; END $$", 3},
+	{`DO E'BEGIN BEGIN PERFORM make(100); RAISE ''no''; EX\103EPTION WHEN raise_ex\143eption THEN NULL; END; UPDATE line SET n = 2 WHERE id < 4; END'`, 3},
+	{"DO 'BEGIN BEGIN PERFORM make(100); RAISE ''no''; EX'\n'CEPTION WHEN raise_ex'\n'ception THEN NULL; END; DELETE FROM line WHERE id < 4; END'", 3},
+	{"SELECT hides()", 3},
+	{"SELECT hides_too()", 3},
+}
+
+// hiding are functions that undo a part in a text of their own.
+var hiding = []string{
+	`CREATE FUNCTION hides() RETURNS void LANGUAGE plpgsql AS $f$ BEGIN
+		EXECUTE 'DO $$ BEGIN BEGIN PERFORM make(100); RAISE ''no''; EX' || 'CEPTION WHEN raise_ex' || 'ception THEN NULL; END; END $$';
+		DELETE FROM line WHERE id < 4; END $f$`,
+	`CREATE FUNCTION hides_too() RETURNS void LANGUAGE sql AS $f$
+		DO E'BEGIN BEGIN PERFORM make(100); RAISE ''no''; EX\103EPTION WHEN raise_ex\143eption THEN NULL; END; END';
+		DELETE FROM line WHERE id < 4 $f$`,
+}
+
+// Rows that a statement has added itself are not among those that it changes, whoever
+// counts: the server at the end of a transaction of the guard's, or the guard because
+// somebody listens.
+func TestRowsOfItsOwn(t *testing.T) {
+	for name, policy := range map[string]dbguard.Policy{"": {}, "heard": {Observers: []dbguard.Observer{listener{}}}} {
+		t.Run(name, func(t *testing.T) {
+			onNative(t, policy, func(t *testing.T, w *world, pool *pgxguard.Pool) {
+				for _, text := range shop {
+					w.change(text)
+				}
+				for _, x := range addedToo {
+					w.changes(x.text, x.rows, func(ctx context.Context) error { _, err := pool.Exec(ctx, x.text); return err })
+				}
+				for _, text := range hiding {
+					w.change(text)
+				}
+				for _, x := range undoneToo {
+					w.changes(x.text, x.rows, func(ctx context.Context) error { _, err := pool.Exec(ctx, x.text); return err })
+				}
+			})
+		})
+	}
+}
+
+// The same through database/sql.
+func TestRowsOfItsOwnStandard(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		for _, text := range shop {
+			w.change(text)
+		}
+		for _, x := range addedToo {
+			w.changes(x.text, x.rows, func(ctx context.Context) error { _, err := w.db.ExecContext(ctx, x.text); return err })
+		}
+		for _, text := range hiding {
+			w.change(text)
+		}
+		for _, x := range undoneToo {
+			w.changes(x.text, x.rows, func(ctx context.Context) error { _, err := w.db.ExecContext(ctx, x.text); return err })
+		}
+	})
+}
+
+// changes asks for a statement to be refused with less than its rows for a bound, leaving
+// nothing, and to pass with them.
+func (w *world) changes(text string, rows int64, run func(context.Context) error) {
+	w.t.Helper()
+	w.change("TRUNCATE ord, line, seen; INSERT INTO ord SELECT generate_series(1, 9); INSERT INTO line SELECT i, i FROM generate_series(1, 9) i; INSERT INTO seen VALUES (0)")
+	before := w.stock()
+	if rows > 0 {
+		require.ErrorIs(w.t, run(atMost(w.t, rows-1)), dbguard.OverLimit, text)
+		require.Equal(w.t, before, w.stock(), text)
+	}
+	require.NoError(w.t, run(atMost(w.t, rows)), text)
+	require.NotEqual(w.t, before, w.stock(), text)
+}
+
+// stock is what the shop holds.
+func (w *world) stock() (all string) {
+	w.t.Helper()
+	require.NoError(w.t, w.bare.QueryRow("SELECT concat((SELECT json_agg(o ORDER BY id) FROM ord o), (SELECT json_agg(l ORDER BY id) FROM line l), (SELECT json_agg(s ORDER BY day) FROM seen s))").Scan(&all))
+	return all
+}
