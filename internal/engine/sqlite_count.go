@@ -307,7 +307,19 @@ func (c *sqliteCounter) apart(direct, hidden int64, credits []int64) dbguard.Cou
 	if hidden = max(hidden, 0); c.reach.onlyAdds() {
 		hidden = 0
 	}
-	return c.tell(named, min(hidden, c.behind.atMost(direct, c.before[len(c.marks):], c.after)))
+	return c.tell(named, min(hidden, c.behind.atMost(direct, c.old(direct, named, grown), c.before[len(c.marks):], c.after)))
+}
+
+// old is how many rows that were there the statement itself has changed or removed at
+// most, and of those that it added itself.
+func (c *sqliteCounter) old(direct, named, grown int64) int64 {
+	switch {
+	case c.own&rowsAdded == 0:
+		return direct
+	case c.own&rowsReplaced != 0:
+		return max(direct-grown, 0)
+	}
+	return named
 }
 
 // addedBehind is how many of the rows that the table has grown by may be new by a

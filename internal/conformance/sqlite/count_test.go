@@ -212,6 +212,9 @@ var counted = []struct {
 			"CREATE TRIGGER u AFTER UPDATE ON item BEGIN UPDATE box SET a = NEW.v, b = NEW.v WHERE id = NEW.id; END",
 		}, "UPDATE item SET v = 5 WHERE id <= 3", 6,
 	},
+	{"a row and its text, by an upsert", keptByRow, "INSERT INTO item (id, v) VALUES (1, 5) ON CONFLICT (id) DO UPDATE SET v = excluded.v", 2},
+	{"rows, of which some are new, by an upsert", keptByRow, "INSERT INTO item (id, v) VALUES (1, 5), (2, 5), (91, 5) ON CONFLICT (id) DO UPDATE SET v = 5", 4},
+	{"a row that is replaced, and its text with it", keptByRow, "REPLACE INTO item (id, v) VALUES (1, 5)", 2},
 }
 
 // keptByRow and keptAnew are full-text tables that triggers keep, as SQLite's manual
@@ -221,6 +224,7 @@ var (
 		"CREATE VIRTUAL TABLE ft USING fts (body)", "INSERT INTO ft (rowid, body) SELECT id, 'some words of ' || id FROM item",
 		"CREATE TRIGGER d BEFORE DELETE ON item BEGIN DELETE FROM ft WHERE rowid = OLD.id; END",
 		"CREATE TRIGGER u AFTER UPDATE ON item BEGIN UPDATE ft SET body = NEW.v WHERE rowid = OLD.rowid; END",
+		"CREATE TRIGGER i AFTER INSERT ON item BEGIN INSERT INTO ft (rowid, body) VALUES (NEW.id, NEW.v); END",
 	}
 	keptAnew = []string{
 		keptByRow[0], keptByRow[1],
