@@ -281,7 +281,9 @@ func (c *sqliteCounter) apart(direct, hidden int64, credits []int64) dbguard.Cou
 	named := direct
 	switch {
 	case c.own&rowsReplaced != 0 && c.own&rowsAdded == 0: // UPDATE OR REPLACE
-		named = direct - min(grown, 0)
+		if named = direct - min(grown, 0); own != nil {
+			named = min(named, size) // some may have been replaced that were changed before
+		}
 	case c.own&(rowsChanged|rowsReplaced) != 0 && c.own&rowsAdded != 0 && own == nil:
 		if named = c.most; c.own&rowsReplaced == 0 {
 			named = min(direct, c.most)

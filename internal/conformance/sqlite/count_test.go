@@ -48,6 +48,7 @@ var counted = []struct {
 	{"an INSERT that is logged", []string{logs}, "INSERT INTO item VALUES (100, 1)", 0},
 	{"an INSERT that a trigger counts", []string{tallies}, "INSERT INTO item VALUES (100, 1)", 1},
 	{"an INSERT that is logged and counted", []string{logs, tallies}, "INSERT INTO item VALUES (100, 1), (101, 1)", 2},
+	{"an UPDATE that leaves one row of all", []string{"CREATE TABLE u (k INT UNIQUE, v INT)", "INSERT INTO u VALUES (1, 1), (2, 2), (3, 3)"}, "UPDATE OR REPLACE u SET k = 7 WHERE v > 0", 3},
 	{"INSERT OR IGNORE of what is there", []string{tallies}, "INSERT OR IGNORE INTO item VALUES (1, 1), (101, 1)", 1},
 	{"INSERT … SELECT", []string{logs, tallies}, "INSERT INTO item SELECT id + 100, v FROM item WHERE id <= 3", 3},
 	{"WITH … INSERT", []string{tallies}, "WITH a (i) AS (VALUES (100)) INSERT INTO item SELECT i, 0 FROM a", 1},
