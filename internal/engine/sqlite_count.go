@@ -23,6 +23,7 @@ type sqliteCounter struct {
 	sets    []string // the columns that the text assigns to, and perhaps more names
 	upserts bool     // it may have an ON CONFLICT
 	trails  bool     // something is behind it
+	fails   bool     // it may have an OR FAIL
 	changed int64    // total_changes() before
 	before  []int64  // the marks' numbers, and then sizes
 	after   []int64  // those sizes
@@ -46,7 +47,7 @@ func (c *sqliteCounter) survey(ctx context.Context) (string, error) {
 		return note, err
 	}
 	c.sets = assigned(&sqlscan.Text{Source: c.f.callers, Dialect: sqlscan.SQLite, Mode: c.f.s.modes.mode})
-	c.upserts = containsFold(c.f.callers, "conflict")
+	c.upserts, c.fails = containsFold(c.f.callers, "conflict"), containsFold(c.f.callers, "fail")
 	if x := c.f.st.simple(); x != nil {
 		c.trails = trails(c.f.callers[x.op.Where.End:])
 	}

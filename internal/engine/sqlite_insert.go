@@ -94,3 +94,9 @@ func (sc *liteSchema) insertText(f *Flight) string {
 	return abut(abut(f.callers[:begin], "SELECT * FROM (")+f.callers[begin:end]+") WHERE (SELECT schema_version FROM "+versionTable+") = "+
 		sc.version, f.callers[end:])
 }
+
+// leaves reports that a statement which has failed may have left something: earlier
+// ones of its text, or what FAIL keeps of it.
+func (c *sqliteCounter) leaves() bool {
+	return c.fails || c.schema.fails || c.f.st.op.Statements > 1
+}
