@@ -92,7 +92,7 @@ func (c *sqliteCounter) lock(ctx context.Context) {
 func (c *sqliteCounter) plan(ctx context.Context, sc *liteSchema) (litePlan, error) {
 	st := c.f.st
 	if slices.Contains(st.kinds, sqlscan.Define) {
-		sc = sc.with(&sqlscan.Text{Source: c.f.callers, Dialect: sqlscan.SQLite, Mode: c.f.s.modes.mode})
+		sc = sc.with(&sqlscan.Text{Source: c.f.callers, Dialect: sqlscan.SQLite, Mode: c.f.s.modes.mode}, st.inserts())
 	}
 	p, sets := litePlan{schema: sc, most: -1}, c.sets
 	if st.op.Statements != 1 || len(st.targets) != 1 {

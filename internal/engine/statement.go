@@ -41,6 +41,8 @@ type statement struct {
 	tabulates bool
 	// quiet says that its INSERTs are known to do nothing but add rows.
 	quiet bool
+	// triggers says that a text of INSERTs may make a trigger besides.
+	triggers bool
 	// roles says that the account may play another role from then on.
 	roles bool
 	// spells says that the session may have another character set from then on.

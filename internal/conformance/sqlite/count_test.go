@@ -335,6 +335,21 @@ func send(ctx context.Context, s *stage.Stage, inTx bool, text string) error {
 	return tx.Commit()
 }
 
+// longText is longer than what is told of a text.
+var longText = strings.Repeat("INSERT INTO item (v) VALUES (1); ", 100) +
+	"CREATE TRIGGER o AFTER INSERT ON item BEGIN DELETE FROM latest; END; INSERT INTO item (v) VALUES (1)"
+
+// The same where the transaction has seen that INSERTs do nothing but add rows.
+func TestLongTextsInATransaction(t *testing.T) {
+	stage.Each(t, func(t *testing.T, s *stage.Stage) {
+		for _, text := range common {
+			s.Exec(t, text)
+		}
+		require.ErrorIs(t, send(t.Context(), s, true, longText), dbguard.ErrRefused)
+		assert.Equal(t, 1, s.Int(t, "SELECT count(*) FROM latest"))
+	}, target.SQLite)
+}
+
 // A text may make the trigger that it sets off, and the table that it fills.
 func TestTextsThatMakeTheirOwn(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -346,6 +361,10 @@ func TestTextsThatMakeTheirOwn(t *testing.T) {
 		"a temporary one on a quoted table": {`CREATE TEMP TRIGGER IF NOT EXISTS main AFTER INSERT ON main."item" BEGIN DELETE FROM latest; END; INSERT INTO item VALUES (100, 0)`, "latest", 1, dbguard.Stacked},
 		"a trigger that logs":               {"CREATE TRIGGER o AFTER INSERT ON item BEGIN INSERT INTO log VALUES ('new', NEW.id); END; INSERT INTO item VALUES (100, 0)", "log", 1, nil},
 		"a table":                           {"BEGIN; CREATE TABLE made (id INTEGER PRIMARY KEY); INSERT INTO made VALUES (1), (2); COMMIT", "made", 2, nil},
+		"a trigger behind all INSERTs":      {"BEGIN; INSERT INTO item VALUES (100, 0); CREATE TRIGGER o AFTER INSERT ON item BEGIN DELETE FROM latest; END; COMMIT", "latest", 1, nil},
+		"two triggers":                      {"CREATE TRIGGER o AFTER INSERT ON item BEGIN INSERT INTO log VALUES (CASE WHEN 1 THEN 'new' END, 1); END; CREATE TRIGGER p AFTER DELETE ON item BEGIN DELETE FROM latest; END; INSERT INTO item VALUES (100, 0)", "log", 1, nil},
+		"two triggers, the second deletes":  {"BEGIN; CREATE TRIGGER o AFTER INSERT ON item BEGIN INSERT INTO log VALUES ('new', 1); END; CREATE TRIGGER p AFTER INSERT ON log BEGIN DELETE FROM latest; END; INSERT INTO item VALUES (100, 0); COMMIT", "latest", 1, dbguard.Uncountable},
+		"a trigger far behind":              {"BEGIN; " + longText + "; COMMIT", "latest", 1, dbguard.Uncountable},
 		"a table and a trigger":             {"BEGIN; CREATE TABLE made (id INT); CREATE TRIGGER o AFTER INSERT ON made BEGIN DELETE FROM latest; END; INSERT INTO made VALUES (1); COMMIT", "latest", 1, dbguard.Uncountable},
 	} {
 		t.Run(name, func(t *testing.T) {
