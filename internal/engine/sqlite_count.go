@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -270,7 +271,7 @@ func (c *sqliteCounter) together(all int64, credits []int64) dbguard.Count {
 // apart is the count of one statement: of the rows of the table that it names,
 // and of those behind it.
 func (c *sqliteCounter) apart(direct, hidden int64, credits []int64) dbguard.Count {
-	var grown, size int64 // of the table that it names, if it is marked
+	grown, size := int64(0), int64(math.MaxInt64) // of the table that it names, if it is marked
 	var own *mark
 	for i, m := range c.marks {
 		if m.table == c.table {
@@ -282,9 +283,7 @@ func (c *sqliteCounter) apart(direct, hidden int64, credits []int64) dbguard.Cou
 	named := direct
 	switch {
 	case c.own&rowsReplaced != 0 && c.own&rowsAdded == 0: // UPDATE OR REPLACE
-		if named = direct - min(grown, 0); own != nil {
-			named = min(named, size) // some may have been replaced that were changed before
-		}
+		named = min(direct-min(grown, 0), size) // some may have been replaced that were changed before
 	case c.own&(rowsChanged|rowsReplaced) != 0 && c.own&rowsAdded != 0 && own == nil:
 		if named = c.most; c.own&rowsReplaced == 0 {
 			named = min(direct, c.most)

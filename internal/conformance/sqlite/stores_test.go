@@ -24,8 +24,10 @@ func TestUpsertsOfWhatAnIndexIsKeptOf(t *testing.T) {
 		{"a new row", off, added, nil},
 		{"a new row, by REPLACE", off, "REPLACE INTO item VALUES (91, 5)", nil},
 		{"a new row, of which others would be told by a column", "CREATE TRIGGER x AFTER UPDATE ON item BEGIN DELETE FROM ft WHERE body = NEW.v; END", added, nil},
-		{"nothing, which a trigger precedes", "CREATE TRIGGER x BEFORE INSERT ON item BEGIN DELETE FROM ft WHERE rowid = NEW.id; END",
-			"INSERT INTO item VALUES (1, 5), (2, 5) ON CONFLICT (id) DO UPDATE SET v = 5 WHERE 0", dbguard.OverLimit},
+		{
+			"nothing, which a trigger precedes", "CREATE TRIGGER x BEFORE INSERT ON item BEGIN DELETE FROM ft WHERE rowid = NEW.id; END",
+			"INSERT INTO item VALUES (1, 5), (2, 5) ON CONFLICT (id) DO UPDATE SET v = 5 WHERE 0", dbguard.OverLimit,
+		},
 		{"a new row, and all that matches", "CREATE TRIGGER x AFTER INSERT ON item BEGIN DELETE FROM ft WHERE ft MATCH 'words'; END", added, dbguard.OverLimit},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
