@@ -37,6 +37,8 @@ func TestScanBulk(t *testing.T) {
 		{"what is true to some", `{"docs":[{"_deleted":1},{"_deleted":"no"},{"_deleted":[]},{"_deleted":{}}]}`, content{deletes: 4}},
 		{"what is true to none", `{"docs":[{"_deleted":false},{"_deleted":null}]}`, content{plain: 2}},
 		{"as they are", `{"docs":[{}],"new_edits":false}`, content{plain: 1, asIs: true}},
+		{"all or nothing", `{"all_or_nothing":true,"docs":[{}],"new_edits":true}`, content{plain: 1, asIs: true}},
+		{"not all or nothing", `{"all_or_nothing":false,"docs":[{}]}`, content{plain: 1}},
 		{"as they are, said strangely", `{"docs":[{}],"new_edits":0}`, content{plain: 1, asIs: true}},
 		{"all values", `{"docs":[{"a":[1,-0.5e+10,true,false,null,"","\\",{},[],[[]],{"b":{}}]}]}`, content{plain: 1}},
 		{"a design document is looked at", `{"docs":[{"_deleted":true,"_id":"_design/d"}]}`, content{entries: []entry{{id: "_design/d", deleted: true}}}},

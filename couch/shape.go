@@ -56,6 +56,7 @@ const (
 	keyEnsure
 	keyDocs
 	keyNewEdits
+	keyAllOrNothing
 )
 
 func (r *reader) readDocument() error {
@@ -181,8 +182,12 @@ func (r *reader) readDocuments() error {
 			return keyDocs, r.array(r.bulkEntry)
 		case "new_edits":
 			v, err := r.read()
-			r.asIs = v.kind != 't'
+			r.asIs = r.asIs || v.kind != 't'
 			return keyNewEdits, err
+		case "all_or_nothing": // CouchDB 1.x then adds a revision where it would say that there is a conflict
+			v, err := r.read()
+			r.asIs = r.asIs || v.truthy()
+			return keyAllOrNothing, err
 		}
 		return 0, r.unread()
 	})

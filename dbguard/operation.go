@@ -207,7 +207,7 @@ func (o *Operation) End(effect Effect, err error) error {
 // harmless reports a read, or an INSERT, that has turned out to change no row
 // that was there: nobody is told.
 func (o *Operation) harmless(effect Effect, err error) bool {
-	return o.op.asks() && o.violation == nil && (err != nil && effect != EffectUnknown || o.count.Rows == 0)
+	return o.op.asks() && o.violation == nil && (err != nil && effect != EffectUnknown && effect != EffectApplied || o.count.Rows == 0)
 }
 
 // Abandon closes an operation that did not happen and will come again: the

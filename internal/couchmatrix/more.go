@@ -18,6 +18,7 @@ func bulks() []Case {
 		{Name: "bulk, changed by a history", Method: post, Path: "/tenants/_bulk_docs", Body: `{"docs":[{"_id":"x","_revisions":{"start":1,"ids":["cafe"]}}]}`, Rule: unbounded, Rows: 1, Pass: one},
 		{Name: "bulk, unknown ids deleted", Method: post, Path: "/tenants/_bulk_docs", Body: `{"docs":[{"_id":"q","_deleted":true}]}`, Rule: unbounded, Rows: 1, Pass: one},
 		{Name: "bulk, as it is", Method: post, Path: "/tenants/_bulk_docs", Body: `{"new_edits":false,"docs":[{"_id":"x","_rev":"7-a","_deleted":true}]}`, Rule: unbounded, Rows: 1, Pass: one},
+		{Name: "bulk, all or nothing", Method: post, Path: "/tenants/_bulk_docs", Body: `{"all_or_nothing":true,"docs":[{"_id":"x"},{"_id":"y"}]}`, Rule: unbounded, Rows: 2, Pass: two},
 		{Name: "bulk, as it is, said last", Method: post, Path: "/tenants/_bulk_docs", Body: `{"docs":[{"_id":"x"},{"_id":"y"}],"new_edits":false}`, Rule: unbounded, Rows: 2, Pass: two},
 		{Name: "bulk, new_edits true", Method: post, Path: "/tenants/_bulk_docs", Body: `{"new_edits":true,"docs":[{"_id":"a"}]}`},
 		{Name: "bulk, docs escaped", Method: post, Path: "/tenants/_bulk_docs", Body: `{"d\u006fcs":[{"_id":"x",` + rev + `,"_deleted":true}]}`, Rule: unbounded, Rows: 1, Pass: one},

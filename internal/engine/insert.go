@@ -67,6 +67,7 @@ func (s *Session) additions(ctx context.Context, t *sqlscan.Text, st *statement)
 		}
 	}
 	st.restructures(t)
+	st.triggers = slices.Contains(st.kinds, sqlscan.Define) && containsFold(t.Source, "trigger")
 	st.queries = containsFold(t.Source, "select") || containsFold(t.Source, "table")
 	quiet := s.manner == usual && takesRows(t) || !s.strayed && b.quiet(st) // or was looked at when it was prepared
 	if b, ok := b.(securing); ok && !quiet && s.manner != usual && s.tx == txCaller {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,7 @@ type sqliteCounter struct {
 	sets    []string // the columns that the text assigns to, and perhaps more names
 	upserts bool     // it may have an ON CONFLICT
 	trails  bool     // something is behind it
+	fails   bool     // it may have an OR FAIL
 	changed int64    // total_changes() before
 	before  []int64  // the marks' numbers, and then sizes
 	after   []int64  // those sizes
@@ -46,7 +48,7 @@ func (c *sqliteCounter) survey(ctx context.Context) (string, error) {
 		return note, err
 	}
 	c.sets = assigned(c.f.reading())
-	c.upserts = containsFold(c.f.callers, "conflict")
+	c.upserts, c.fails = containsFold(c.f.callers, "conflict"), containsFold(c.f.callers, "fail")
 	if x := c.f.st.simple(); x != nil {
 		c.trails = trails(c.f.callers[x.op.Where.End:])
 	}
@@ -91,7 +93,7 @@ func (c *sqliteCounter) lock(ctx context.Context) {
 func (c *sqliteCounter) plan(ctx context.Context, sc *liteSchema) (litePlan, error) {
 	st := c.f.st
 	if slices.Contains(st.kinds, sqlscan.Define) {
-		sc = sc.with(c.f.reading())
+		sc = sc.with(c.f.reading(), st.inserts())
 	}
 	p, sets := litePlan{schema: sc, most: -1}, c.sets
 	if st.op.Statements != 1 || len(st.targets) != 1 {
@@ -264,7 +266,7 @@ func (c *sqliteCounter) together(all int64, credits []int64) dbguard.Count {
 // apart is the count of one statement: of the rows of the table that it names,
 // and of those behind it.
 func (c *sqliteCounter) apart(direct, hidden int64, credits []int64) dbguard.Count {
-	var grown, size int64 // of the table that it names, if it is marked
+	grown, size := int64(0), int64(math.MaxInt64) // of the table that it names, if it is marked
 	var own *mark
 	for i, m := range c.marks {
 		if m.table == c.table {
@@ -276,7 +278,7 @@ func (c *sqliteCounter) apart(direct, hidden int64, credits []int64) dbguard.Cou
 	named := direct
 	switch {
 	case c.own&rowsReplaced != 0 && c.own&rowsAdded == 0: // UPDATE OR REPLACE
-		named = direct - min(grown, 0)
+		named = min(direct-min(grown, 0), size) // some may have been replaced that were changed before
 	case c.own&(rowsChanged|rowsReplaced) != 0 && c.own&rowsAdded != 0 && own == nil:
 		if named = c.most; c.own&rowsReplaced == 0 {
 			named = min(direct, c.most)
@@ -302,7 +304,19 @@ func (c *sqliteCounter) apart(direct, hidden int64, credits []int64) dbguard.Cou
 	if hidden = max(hidden, 0); c.reach.onlyAdds() {
 		hidden = 0
 	}
-	return c.tell(named, min(hidden, c.behind.atMost(direct, c.before[len(c.marks):], c.after)))
+	return c.tell(named, min(hidden, c.behind.atMost(direct, c.old(direct, named, grown), c.before[len(c.marks):], c.after)))
+}
+
+// old is how many rows that were there the statement itself has changed or removed at
+// most, and of those that it added itself.
+func (c *sqliteCounter) old(direct, named, grown int64) int64 {
+	switch {
+	case c.own&rowsAdded == 0:
+		return direct
+	case c.own&rowsReplaced != 0:
+		return max(direct-grown, 0)
+	}
+	return named
 }
 
 // addedBehind is how many of the rows that the table has grown by may be new by a

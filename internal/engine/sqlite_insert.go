@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -13,7 +12,7 @@ import (
 // transaction that the library has rolled back on an error, a read's for
 // instance, is found out by asking for another.
 func (q *sqlite) quiet(st *statement) bool {
-	if !q.held || q.schema == nil || !q.schema.calm(st) {
+	if !q.held || q.schema == nil || st.triggers || !q.schema.calm(st) {
 		return false
 	}
 	open, err := q.within(context.Background())
@@ -21,21 +20,21 @@ func (q *sqlite) quiet(st *statement) bool {
 	return q.held
 }
 
-func (q *sqlite) stirs(ctx context.Context, _ *sqlscan.Text, st *statement) (bool, error) {
+func (q *sqlite) stirs(ctx context.Context, t *sqlscan.Text, st *statement) (bool, error) {
 	if q.schema != nil {
 		if version, err := q.version(ctx); err != nil || version != q.schema.version {
 			q.schema, q.held = nil, false
 		}
 	}
 	sc, err := q.known(ctx)
+	if err == nil && st.triggers {
+		sc = sc.with(t, st.inserts())
+	}
 	return err == nil && !sc.calm(st), err
 }
 
 // calm reports that the statement's INSERTs do nothing but add rows, to main's tables.
 func (sc *liteSchema) calm(st *statement) bool {
-	if len(st.kinds) > 1 && slices.Contains(st.kinds, sqlscan.Define) && containsFold(st.op.Text, "trigger") {
-		return false // it makes one itself
-	}
 	var starts []deed
 	for i := range st.targets {
 		x := &st.targets[i]
@@ -93,4 +92,10 @@ func (sc *liteSchema) insertText(f *Flight) string {
 	}
 	return abut(abut(f.callers[:begin], "SELECT * FROM (")+f.callers[begin:end]+") WHERE (SELECT schema_version FROM "+versionTable+") = "+
 		sc.version, f.callers[end:])
+}
+
+// leaves reports that a statement which has failed may have left something: earlier
+// ones of its text, or what FAIL keeps of it.
+func (c *sqliteCounter) leaves() bool {
+	return c.fails || c.schema.fails || c.f.st.op.Statements > 1
 }

@@ -28,6 +28,7 @@ type liteSchema struct {
 	views    map[string]bool
 	modules  map[string]string     // of the virtual ones
 	ignores  map[string]bool       // tables that pass over rows in conflict by themselves
+	fails    bool                  // a table or a trigger may fail and keep what was done until then
 	tables   map[string]*liteTable // looked up when they are asked for
 	passing  bool                  // another may hold for the next statement
 }
@@ -87,6 +88,7 @@ func (sc *liteSchema) read(ctx context.Context, conn Conn, schema string) error 
 	err := conn.Query(ctx, "SELECT type, tbl_name, CASE WHEN type = 'trigger' OR lower(sql) LIKE '%conflict%' OR sql GLOB 'CREATE VIRTUAL*' THEN sql END FROM "+
 		master+" WHERE type IN ('table', 'view', 'trigger')", func(v []any) error {
 		table, text := fold(asText(v[1])), asText(v[2])
+		sc.fails = sc.fails || containsFold(text, "fail")
 		switch asText(v[0]) {
 		case "trigger":
 			sc.triggers[table] = append(sc.triggers[table], readTrigger(text))

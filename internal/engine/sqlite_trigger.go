@@ -2,9 +2,11 @@ package engine
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
+	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
@@ -79,14 +81,18 @@ func columnsOf(t *sqlscan.Text) (names []string) {
 	return names
 }
 
-// with is the schema and the triggers that the text itself makes.
-func (sc *liteSchema) with(t *sqlscan.Text) *liteSchema {
+// with is the schema and the triggers that the text itself makes before it gets to
+// some place.
+func (sc *liteSchema) with(t *sqlscan.Text, place int32) *liteSchema {
 	made := map[string][]liteTrigger{}
 	var last string
 	for word := range wordTokens(t) {
+		if word.Pos > place {
+			break
+		}
 		name := strings.ToUpper(t.Source[word.Pos:word.End])
 		if name == "TRIGGER" && (last == "CREATE" || last == "TEMP" || last == "TEMPORARY") {
-			text := t.Source[word.Pos:]
+			text := t.Source[word.Pos:triggerEnd(t, word.Pos)]
 			table := triggered(&sqlscan.Text{Source: text, Dialect: t.Dialect, Mode: t.Mode})
 			made[table] = append(made[table], readTrigger(text))
 		}
@@ -101,6 +107,31 @@ func (sc *liteSchema) with(t *sqlscan.Text) *liteSchema {
 		larger.triggers[table] = append(slices.Clip(larger.triggers[table]), triggers...)
 	}
 	return &larger
+}
+
+// triggerEnd is where the trigger ends that begins at a place: at the END behind a
+// semicolon.
+func triggerEnd(t *sqlscan.Text, from int32) int32 {
+	closed := false
+	for tok := range tokens(t, from, int32(len(t.Source))) {
+		if closed && tok.Kind == sqlscan.Word && strings.EqualFold(t.Source[tok.Pos:tok.End], "END") {
+			return tok.End
+		}
+		closed = tok.Kind == sqlscan.Punct && tok.Byte == ';'
+	}
+	return int32(len(t.Source))
+}
+
+// inserts is the place of the last INSERT of a text that does nothing else to rows;
+// of any other its end.
+func (st *statement) inserts() (last int32) {
+	for i := range st.targets {
+		if st.op.Acts[i].Verb != dbguard.Insert {
+			return math.MaxInt32
+		}
+		last = max(last, st.targets[i].op.At.Start)
+	}
+	return last
 }
 
 // triggered is the table in CREATE TRIGGER … ON schema.table.

@@ -21,8 +21,9 @@ var indexModules = []string{"fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopo
 type behind struct {
 	known bool
 	sized []mark           // the tables that rows go from, and to which nothing else happens
-	own   int64            // how many rows of indexes go or change with one row of the statement's table at most
-	takes map[string]int64 // the same by table
+	added int64            // how many rows of indexes go or change with a new row of the statement's table at most
+	own   int64            // the same with one that is there; -1: there is no telling
+	takes map[string]int64 // the same by table from which rows go
 }
 
 // moduleOf is the module in CREATE VIRTUAL TABLE … USING module, in lower case.
@@ -45,7 +46,6 @@ func (c *sqliteCounter) boundBehind(ctx context.Context, p *litePlan) error {
 		return nil
 	}
 	b := behind{known: true, takes: map[string]int64{}}
-	from := []string{p.table}
 	for name, e := range p.reach.at {
 		homes := sc.homes[name]
 		switch {
@@ -55,23 +55,20 @@ func (c *sqliteCounter) boundBehind(ctx context.Context, p *litePlan) error {
 			}
 		case e.kinds == rowsRemoved && len(homes) == 1:
 			b.sized = append(b.sized, mark{table: name, homes: homes[0]})
-			from = append(from, name)
 		case e.kinds&^rowsAdded != 0 || len(sc.triggers[name]) > 0:
 			return nil
 		}
 	}
-	for _, name := range from {
-		on := rowsRemoved
-		if name == p.table {
-			on = p.own
-		}
-		n, err := c.takesAlong(ctx, p, name, on)
+	for _, m := range b.sized {
+		n, err := c.takesAlong(ctx, p, m.table, rowsRemoved)
 		if n < 0 || err != nil {
 			return err
 		}
-		b.takes[name] = n
+		b.takes[m.table] = n
 	}
-	b.own = b.takes[p.table]
+	if told, err := c.takesOwn(ctx, p, &b); err != nil || !told {
+		return err
+	}
 	slices.SortFunc(b.sized, func(a, b mark) int { return strings.Compare(a.table, b.table) })
 	p.marks = slices.DeleteFunc(p.marks, func(m mark) bool { return sc.modules[m.table] != "" })
 	p.behind = b
@@ -114,12 +111,34 @@ func (sc *liteSchema) stores(r *reach, a deed, fresh effect) (acts []deed) {
 }
 
 // firesOnce reports that the triggers of the statement's table fire for the rows that
-// changes() tells, and for no others.
+// changes() tells, for those that REPLACE removes, and for no others.
 func (c *sqliteCounter) firesOnce(p *litePlan) bool {
 	sc, homes := p.schema, p.schema.homes[p.table]
 	plain := len(homes) == 1 && !sc.views[p.table] && sc.modules[p.table] == "" && p.reach.at[p.table] == nil
-	simple := p.own == rowsAdded && !c.upserts || p.own == rowsChanged || p.own == rowsRemoved
+	simple := p.own == rowsAdded && !c.upserts || p.own == rowsChanged || p.own == rowsRemoved ||
+		p.own == rowsAdded|rowsChanged || p.own == rowsAdded|rowsReplaced && !c.upserts
 	return plain && simple && !p.reach.dark && !p.reach.skip && !sc.ignores[p.table] && !containsFold(c.f.callers, "ignore")
+}
+
+// takesOwn finds that out for the statement's own table. Rows that REPLACE removes set
+// off triggers only where those may set off themselves.
+func (c *sqliteCounter) takesOwn(ctx context.Context, p *litePlan, b *behind) (told bool, err error) {
+	if p.own&rowsAdded != 0 {
+		if b.added, err = c.takesAlong(ctx, p, p.table, rowsAdded); err != nil || b.added < 0 {
+			return false, err
+		}
+	}
+	on := p.own.whole() & (rowsChanged | rowsRemoved)
+	if p.own&rowsReplaced != 0 {
+		recursive, err := askInts(ctx, c.q.conn, "PRAGMA recursive_triggers")
+		if err != nil || recursive[0] == 0 {
+			return err == nil, err
+		}
+	}
+	if on != 0 {
+		b.own, err = c.takesAlong(ctx, p, p.table, on)
+	}
+	return b.own >= 0 || p.own&rowsAdded != 0, err
 }
 
 // takesAlong is how many rows of indexes the triggers of a table delete or change for
@@ -130,6 +149,9 @@ func (c *sqliteCounter) takesAlong(ctx context.Context, p *litePlan, table strin
 		for _, a := range tr.acts {
 			if tr.on&on == 0 || p.schema.modules[a.table] == "" || a.kind == rowsAdded && p.reach.of(a.table)&rowsReplaced == 0 {
 				continue
+			}
+			if on == rowsAdded && p.own&rowsChanged != 0 && !tr.after {
+				return -1, nil // it fires for rows that are not added, too
 			}
 			most := a.most
 			if a.by != "" {
@@ -183,12 +205,13 @@ func rowNamed(t *sqlscan.Text, x *target) (column string) {
 }
 
 // atMost is how many rows there are behind the statement at most, given how many it
-// has changed itself, and the sizes of tables before and after.
-func (b *behind) atMost(direct int64, before, after []int64) int64 {
-	if !b.known {
+// has written itself, how many of those were there or were replaced, and the sizes of
+// tables before and after.
+func (b *behind) atMost(direct, old int64, before, after []int64) int64 {
+	if !b.known || b.own < 0 && old > 0 {
 		return math.MaxInt64
 	}
-	n := direct * b.own
+	n := direct*b.added + old*max(b.own, 0)
 	for i, m := range b.sized {
 		lost := before[i] - after[i]
 		n += lost + lost*b.takes[m.table]

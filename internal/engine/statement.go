@@ -44,6 +44,8 @@ type statement struct {
 	// quiet says that its INSERTs are known to do nothing but add rows.
 	quiet bool
 	sets  mysqlSettings
+	// triggers says that a text of INSERTs may make a trigger besides.
+	triggers bool
 	// queries says that the rows of an INSERT may come of a query, and so of a
 	// view, which calls whatever it likes.
 	queries bool

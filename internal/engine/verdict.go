@@ -59,6 +59,9 @@ func (f *Flight) endFailed(ctx context.Context, err error) error {
 		}
 		return f.op.End(dbguard.EffectUnknown, hide(err))
 	}
+	if done, err := f.endPartly(ctx, err); done {
+		return err
+	}
 	commits := f.s.backend.endsTransaction(err)
 	undo := f.leave(ctx, f.frame.fail)
 	if f.way == alone {
@@ -70,6 +73,29 @@ func (f *Flight) endFailed(ctx context.Context, err error) error {
 		f.op.Uncountable("it ends the transaction that it is called in")
 	}
 	return f.op.End(dbguard.EffectUndone, hide(err))
+}
+
+// leaving is a counter of an engine where a statement that fails may leave what it
+// did until then, as SQLite's OR FAIL does.
+type leaving interface{ leaves() bool }
+
+// endPartly ends such a statement: what it has left stands, unless that is too much.
+func (f *Flight) endPartly(ctx context.Context, cause error) (done bool, _ error) {
+	c, ok := f.counter.(leaving)
+	if !ok || f.way < own || f.op.AtLeast() > 0 || f.op.Shares() || !c.leaves() {
+		return false, nil
+	}
+	count, err := f.counter.count(ctx, -1)
+	limit := f.op.Limit()
+	switch {
+	case err != nil, count.Rows < 0, limit >= 0 && count.Rows > limit:
+		return false, nil
+	case f.op.Settle(count) != nil:
+		return true, f.takeBack(ctx, cause)
+	case f.s.exec(ctx, f.frame.keep) != nil:
+		return false, nil
+	}
+	return true, f.op.End(dbguard.EffectApplied, hide(cause))
 }
 
 // takeBack undoes a statement that its count refused.

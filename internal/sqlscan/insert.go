@@ -47,11 +47,12 @@ func (p *parser) replace() {
 func (p *parser) insertTarget(kind Kind, at Token, flags Flags) int {
 	p.accept(kwInto)
 	if p.s.dialect == ClickHouse {
+		if t, _ := p.peek(); p.kw == kwTable && t.Kind != EOF {
+			p.next()
+		}
 		if t, _ := p.peek(); p.kw == kwFunction && (t.Kind == Word || t.Kind == QuotedIdent) {
 			p.next()
 			flags |= Parameterised
-		} else if p.kw == kwTable && t.Kind != EOF {
-			p.next()
 		}
 	}
 	i := p.addOn(kind, at, p.name(), flags)

@@ -238,6 +238,8 @@ func TestClickHouseTraps(t *testing.T) {
 		{"TRUNCATE TEMPORARY", ClickHouse, "truncate temporary table t", "Truncate t temporary"},
 		{"DETACH", ClickHouse, "DETACH TABLE t PERMANENTLY", "Alter t"},
 		{"INSERT INTO FUNCTION", ClickHouse, "INSERT INTO FUNCTION url('http://x', CSV) SELECT 1", "Insert url parameterised"},
+		{"INSERT INTO TABLE FUNCTION", ClickHouse, "INSERT INTO TABLE FUNCTION s3('http://x', 'CSV') SELECT 1", "Insert s3 parameterised"},
+		{"INSERT INTO TABLE", ClickHouse, "INSERT INTO TABLE t VALUES (1)", "Insert t rows 1"},
 		{"INTO OUTFILE", ClickHouse, "SELECT 1 INTO OUTFILE 'x'", "Maintain"},
 		{"FROM first", ClickHouse, "FROM t SELECT a", "read"},
 		{"a guard in SET", ClickHouse, "SET max_threads = 1, max_table_size_to_drop = 0", "GuardOff max_table_size_to_drop"},

@@ -48,6 +48,7 @@ var counted = []struct {
 	{"an INSERT that is logged", []string{logs}, "INSERT INTO item VALUES (100, 1)", 0},
 	{"an INSERT that a trigger counts", []string{tallies}, "INSERT INTO item VALUES (100, 1)", 1},
 	{"an INSERT that is logged and counted", []string{logs, tallies}, "INSERT INTO item VALUES (100, 1), (101, 1)", 2},
+	{"an UPDATE that leaves one row of all", []string{"CREATE TABLE u (k INT UNIQUE, v INT)", "INSERT INTO u VALUES (1, 1), (2, 2), (3, 3)"}, "UPDATE OR REPLACE u SET k = 7 WHERE v > 0", 3},
 	{"INSERT OR IGNORE of what is there", []string{tallies}, "INSERT OR IGNORE INTO item VALUES (1, 1), (101, 1)", 1},
 	{"INSERT … SELECT", []string{logs, tallies}, "INSERT INTO item SELECT id + 100, v FROM item WHERE id <= 3", 3},
 	{"WITH … INSERT", []string{tallies}, "WITH a (i) AS (VALUES (100)) INSERT INTO item SELECT i, 0 FROM a", 1},
@@ -212,6 +213,9 @@ var counted = []struct {
 			"CREATE TRIGGER u AFTER UPDATE ON item BEGIN UPDATE box SET a = NEW.v, b = NEW.v WHERE id = NEW.id; END",
 		}, "UPDATE item SET v = 5 WHERE id <= 3", 6,
 	},
+	{"a row and its text, by an upsert", keptByRow, "INSERT INTO item (id, v) VALUES (1, 5) ON CONFLICT (id) DO UPDATE SET v = excluded.v", 2},
+	{"rows, of which some are new, by an upsert", keptByRow, "INSERT INTO item (id, v) VALUES (1, 5), (2, 5), (91, 5) ON CONFLICT (id) DO UPDATE SET v = 5", 4},
+	{"a row that is replaced, and its text with it", keptByRow, "REPLACE INTO item (id, v) VALUES (1, 5)", 2},
 }
 
 // keptByRow and keptAnew are full-text tables that triggers keep, as SQLite's manual
@@ -221,6 +225,7 @@ var (
 		"CREATE VIRTUAL TABLE ft USING fts (body)", "INSERT INTO ft (rowid, body) SELECT id, 'some words of ' || id FROM item",
 		"CREATE TRIGGER d BEFORE DELETE ON item BEGIN DELETE FROM ft WHERE rowid = OLD.id; END",
 		"CREATE TRIGGER u AFTER UPDATE ON item BEGIN UPDATE ft SET body = NEW.v WHERE rowid = OLD.rowid; END",
+		"CREATE TRIGGER i AFTER INSERT ON item BEGIN INSERT INTO ft (rowid, body) VALUES (NEW.id, NEW.v); END",
 	}
 	keptAnew = []string{
 		keptByRow[0], keptByRow[1],
@@ -330,6 +335,21 @@ func send(ctx context.Context, s *stage.Stage, inTx bool, text string) error {
 	return tx.Commit()
 }
 
+// longText is longer than what is told of a text.
+var longText = strings.Repeat("INSERT INTO item (v) VALUES (1); ", 100) +
+	"CREATE TRIGGER o AFTER INSERT ON item BEGIN DELETE FROM latest; END; INSERT INTO item (v) VALUES (1)"
+
+// The same where the transaction has seen that INSERTs do nothing but add rows.
+func TestLongTextsInATransaction(t *testing.T) {
+	stage.Each(t, func(t *testing.T, s *stage.Stage) {
+		for _, text := range common {
+			s.Exec(t, text)
+		}
+		require.ErrorIs(t, send(t.Context(), s, true, longText), dbguard.ErrRefused)
+		assert.Equal(t, 1, s.Int(t, "SELECT count(*) FROM latest"))
+	}, target.SQLite)
+}
+
 // A text may make the trigger that it sets off, and the table that it fills.
 func TestTextsThatMakeTheirOwn(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -341,6 +361,10 @@ func TestTextsThatMakeTheirOwn(t *testing.T) {
 		"a temporary one on a quoted table": {`CREATE TEMP TRIGGER IF NOT EXISTS main AFTER INSERT ON main."item" BEGIN DELETE FROM latest; END; INSERT INTO item VALUES (100, 0)`, "latest", 1, dbguard.Stacked},
 		"a trigger that logs":               {"CREATE TRIGGER o AFTER INSERT ON item BEGIN INSERT INTO log VALUES ('new', NEW.id); END; INSERT INTO item VALUES (100, 0)", "log", 1, nil},
 		"a table":                           {"BEGIN; CREATE TABLE made (id INTEGER PRIMARY KEY); INSERT INTO made VALUES (1), (2); COMMIT", "made", 2, nil},
+		"a trigger behind all INSERTs":      {"BEGIN; INSERT INTO item VALUES (100, 0); CREATE TRIGGER o AFTER INSERT ON item BEGIN DELETE FROM latest; END; COMMIT", "latest", 1, nil},
+		"two triggers":                      {"CREATE TRIGGER o AFTER INSERT ON item BEGIN INSERT INTO log VALUES (CASE WHEN 1 THEN 'new' END, 1); END; CREATE TRIGGER p AFTER DELETE ON item BEGIN DELETE FROM latest; END; INSERT INTO item VALUES (100, 0)", "log", 1, nil},
+		"two triggers, the second deletes":  {"BEGIN; CREATE TRIGGER o AFTER INSERT ON item BEGIN INSERT INTO log VALUES ('new', 1); END; CREATE TRIGGER p AFTER INSERT ON log BEGIN DELETE FROM latest; END; INSERT INTO item VALUES (100, 0); COMMIT", "latest", 1, dbguard.Uncountable},
+		"a trigger far behind":              {"BEGIN; " + longText + "; COMMIT", "latest", 1, dbguard.Uncountable},
 		"a table and a trigger":             {"BEGIN; CREATE TABLE made (id INT); CREATE TRIGGER o AFTER INSERT ON made BEGIN DELETE FROM latest; END; INSERT INTO made VALUES (1); COMMIT", "latest", 1, dbguard.Uncountable},
 	} {
 		t.Run(name, func(t *testing.T) {

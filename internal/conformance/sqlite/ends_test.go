@@ -41,6 +41,7 @@ func TestWhatEndsWithASetting(t *testing.T) {
 		{"temp_store of temp, called", []string{madeTemp}, "PRAGMA temp.temp_store(1)", nil, dbguard.GuardOff, dbguard.Opaque()},
 		{"temp_store, twice the same", []string{"PRAGMA temp_store = 2", madeTemp}, "PRAGMA temp_store = 'memory'", nil, nil, dbguard.Grant{}},
 		{"temp_store without tables", nil, "PRAGMA temp_store = MEMORY", nil, nil, dbguard.Grant{}},
+		{"temp_store in a transaction", []string{"BEGIN"}, "PRAGMA temp_store = MEMORY", nil, nil, dbguard.Grant{}},
 		{"temp_store, asked for", []string{madeTemp}, "PRAGMA temp_store", nil, nil, dbguard.Grant{}},
 		{"a guard of temp", nil, "PRAGMA temp.foreign_keys = OFF", nil, dbguard.GuardOff, dbguard.Opaque()},
 	}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,58 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/stage"
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
+
+// What an upsert or REPLACE adds is new, and so is its place in an index: one is
+// within any bound. What triggers delete besides is not.
+func TestUpsertsOfWhatAnIndexIsKeptOf(t *testing.T) {
+	const added, off = "INSERT INTO item VALUES (91, 5) ON CONFLICT (id) DO UPDATE SET v = 5", "CREATE TRIGGER z AFTER INSERT ON log BEGIN SELECT 1; END"
+	for _, tt := range []struct {
+		name, setup, text string
+		rule              error
+	}{
+		{"a new row", off, added, nil},
+		{"a new row, by REPLACE", off, "REPLACE INTO item VALUES (91, 5)", nil},
+		{"a new row, of which others would be told by a column", "CREATE TRIGGER x AFTER UPDATE ON item BEGIN DELETE FROM ft WHERE body = NEW.v; END", added, nil},
+		{
+			"nothing, which a trigger precedes", "CREATE TRIGGER x BEFORE INSERT ON item BEGIN DELETE FROM ft WHERE rowid = NEW.id; END",
+			"INSERT INTO item VALUES (1, 5), (2, 5) ON CONFLICT (id) DO UPDATE SET v = 5 WHERE 0", dbguard.OverLimit,
+		},
+		{"a new row, and all that matches", "CREATE TRIGGER x AFTER INSERT ON item BEGIN DELETE FROM ft WHERE ft MATCH 'words'; END", added, dbguard.OverLimit},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			stage.Each(t, func(t *testing.T, s *stage.Stage) {
+				for _, text := range slices.Concat(common, keptByRow, []string{tt.setup}) {
+					s.Exec(t, strings.Replace(text, "USING fts", "USING "+fullText[s.Driver], 1))
+				}
+				_, err := s.DB.ExecContext(dbguard.AtMost(t.Context(), 1), tt.text)
+				require.ErrorIs(t, err, tt.rule)
+				if tt.rule != nil {
+					assert.Equal(t, stage.Rows, s.Int(t, "SELECT count(*) FROM ft WHERE body LIKE 'some words%'"))
+				}
+			}, target.SQLite)
+		})
+	}
+}
+
+// Whether rows that REPLACE removes set triggers off is the session's to say.
+func TestReplaceWhereTriggersMaySetOffThemselves(t *testing.T) {
+	for setting, rule := range map[string]error{"OFF": nil, "ON": dbguard.OverLimit} {
+		t.Run(setting, func(t *testing.T) {
+			stage.Each(t, func(t *testing.T, s *stage.Stage) {
+				for _, text := range append(keptByRow[:2:2], "CREATE TRIGGER x AFTER DELETE ON item BEGIN DELETE FROM ft WHERE ft MATCH 'words'; END") {
+					s.Exec(t, strings.Replace(text, "USING fts", "USING "+fullText[s.Driver], 1))
+				}
+				for _, was := range []string{"OFF", setting} {
+					_, err := s.DB.ExecContext(t.Context(), "PRAGMA recursive_triggers = "+was)
+					require.NoError(t, err)
+					_, err = s.DB.ExecContext(dbguard.AtMost(t.Context(), 1), "REPLACE INTO item VALUES (1, 5)")
+					require.ErrorIs(t, err, map[bool]error{true: rule}[was == setting])
+				}
+				assert.Equal(t, stage.Rows, s.Int(t, "SELECT count(*) FROM ft"))
+			}, target.SQLite)
+		})
+	}
+}
 
 // A full-text index keeps its rows in tables that others may hang something on.
 func TestWhatHangsOnTheTablesOfAnIndex(t *testing.T) {
