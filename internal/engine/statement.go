@@ -43,7 +43,8 @@ type statement struct {
 	tabulates bool
 	// quiet says that its INSERTs are known to do nothing but add rows.
 	quiet bool
-	sets  mysqlSettings
+	// sets is what it may change of a session of MySQL's.
+	sets mysqlSettings
 	// triggers says that a text of INSERTs may make a trigger besides.
 	triggers bool
 	// queries says that the rows of an INSERT may come of a query, and so of a
