@@ -10,7 +10,8 @@
 //	        and to the transaction (control.go), and what only the server knows of
 //	        that: code behind names (calls.go, hidden.go), what an INSERT sets off
 //	        (insert.go), what is not there (lookup.go). Session.judge, in session.go,
-//	        asks for each in turn, and the guard last
+//	        asks for each in turn, and the guard last. What a text says by itself
+//	        is kept for when it comes again (readings.go)
 //	choose  a way of running it that its verdict and its engine allow (way.go),
 //	        and the words: the caller's own, or such that the server refuses what
 //	        goes beyond the bound (wording.go)

@@ -49,10 +49,11 @@ func versions(most string) string {
   r.schema, r.name, pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid, ` + most + ` + a.n + 1)) s) v`
 }
 
-// mayUndo reports a text that may undo a part of what it does, or may hide that in a
-// literal with escapes, or in several lines.
+// mayUndo reports a text that may undo a part of what it does, may do so in a language
+// in which that is called otherwise, or may hide it in a literal with escapes, or in
+// several lines.
 func mayUndo(text string) bool {
-	for _, word := range []string{"exception", "execute", "rollback", "savepoint"} {
+	for _, word := range []string{"exception", "execute", "language", "rollback", "savepoint"} {
 		if containsFold(text, word) {
 			return true
 		}
