@@ -157,6 +157,7 @@ func (f *Flight) Answer(ctx context.Context, rows int64, err error) (again bool,
 		return false, f.End(ctx, -1, err)
 	}
 	f.land()
+	b.undid(f)
 	return false, f.op.End(dbguard.EffectUndone, err)
 }
 

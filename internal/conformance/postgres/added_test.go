@@ -104,6 +104,37 @@ func TestRowsOfItsOwnStandard(t *testing.T) {
 	})
 }
 
+// What a statement has added that failed is undone, and stays in the counters: it does
+// not stand for rows that the next one changes.
+func TestRowsOfOneThatFailed(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		for _, text := range shop {
+			w.change(text)
+		}
+		pool := w.native(dbguard.Policy{}, w.dsn)
+		for name, exec := range map[string]func(ctx context.Context, text string) error{
+			"database/sql": func(ctx context.Context, text string) error { _, err := w.db.ExecContext(ctx, text); return err },
+			"pgx":          func(ctx context.Context, text string) error { _, err := pool.Exec(ctx, text); return err },
+		} {
+			for _, fails := range []string{
+				"INSERT INTO ord SELECT 12 - i FROM generate_series(0, 9) i",
+				"INSERT INTO ord SELECT 12 - i FROM generate_series(0, 9) i RETURNING id",
+				"UPDATE ord SET id = id + 1 WHERE id < 4",
+			} {
+				const text = "INSERT INTO line VALUES (50, 1), (51, 1), (52, 2)"
+				w.changes(text, 2, func(ctx context.Context) error {
+					require.Error(t, exec(t.Context(), "SELECT 1/0"))
+					require.NoError(t, exec(atMost(t, 5), "INSERT INTO line VALUES (60, 9)")) // whose counters are flushed
+					require.ErrorContains(t, exec(atMost(t, 5), fails), "duplicate key", name)
+					err := exec(ctx, text)
+					w.change("DELETE FROM line WHERE id = 60; UPDATE ord SET total = 1 WHERE id = 9")
+					return err
+				})
+			}
+		}
+	})
+}
+
 // changes asks for a statement to be refused with less than its rows for a bound, leaving
 // nothing, and to pass with them.
 func (w *world) changes(text string, rows int64, run func(context.Context) error) {
