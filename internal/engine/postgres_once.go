@@ -79,11 +79,13 @@ func nothingUndone(mayUndo bool) string {
 }
 
 // noneUndoes is true where no function has a block with an exception, or may run a text that
-// has. What belongs to an extension is trusted.
-const noneUndoes = `NOT EXISTS (SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_language l ON l.oid = f.prolang
+// has, or had one: the transaction has replaced and dropped none (1255 is pg_proc). What
+// belongs to an extension is trusted, if it did before.
+var noneUndoes = changesOf("1255") + ` = 0 AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_language l ON l.oid = f.prolang
   WHERE f.oid >= 16384 AND (l.lanname NOT IN ('plpgsql', 'sql')
    OR pg_catalog.regexp_like(pg_catalog.regexp_replace(f.prosrc, 'do[[:space:]]+(update|nothing|instead|also)', '', 'gi'), 'exception|execute|[[:<:]]do[[:>:]]', 'i'))
-  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = f.oid AND d.deptype = 'e'))`
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = f.oid AND d.deptype = 'e'
+   AND pg_catalog.age(d.xmin) > pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid)))`
 
 // fresh is such a condition.
 func (c *postgresCounter) fresh() string {

@@ -104,6 +104,30 @@ func TestRowsOfItsOwnStandard(t *testing.T) {
 	})
 }
 
+// vanishing are functions that are gone, or are others, when their undone part is counted.
+var vanishing = map[string]string{
+	"dropped":  "DROP FUNCTION undoes()",
+	"replaced": "CREATE OR REPLACE FUNCTION undoes() RETURNS void LANGUAGE plpgsql AS 'BEGIN END'",
+	"trusted":  "ALTER EXTENSION citext ADD FUNCTION undoes()",
+}
+
+func TestRowsOfWhatIsGone(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		for _, text := range shop {
+			w.change(text)
+		}
+		for name, vanishes := range vanishing {
+			w.change(`DROP EXTENSION IF EXISTS citext; DROP FUNCTION IF EXISTS undoes(), gone(); CREATE EXTENSION citext;
+				CREATE FUNCTION undoes() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM make(100); RAISE 'no'; EXCEPTION WHEN raise_exception THEN NULL; END $$;
+				CREATE FUNCTION gone() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM undoes(); DELETE FROM line WHERE id < 4; ` + vanishes + `; END $$`)
+			_, err := w.db.Exec("CREATE OR REPLACE VIEW looks AS SELECT 1") // and again at what there is
+			require.NoError(t, err)
+			w.changes("SELECT gone()", 3, func(ctx context.Context) error { _, err := w.db.ExecContext(ctx, "SELECT gone()"); return err })
+			t.Log(name)
+		}
+	})
+}
+
 // What a statement has added that failed is undone, and stays in the counters: it does
 // not stand for rows that the next one changes.
 func TestRowsOfOneThatFailed(t *testing.T) {
