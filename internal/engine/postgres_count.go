@@ -331,12 +331,18 @@ UNION ALL
 SELECT 1::int8, pg_catalog.count(*), ''::text, ''::text, '` + heldCursors + `'::text, false, false, false, ''::text
 FROM pg_catalog.pg_cursors k WHERE k.is_holdable AND k.creation_time >= pg_catalog.now()`
 
-// counts is countText, with such cursors where code may have opened one.
+// counts is countText, with such cursors where code may have opened one. What flushes in a
+// transaction of ours comes last: a trigger that has put off more, behind what was put off,
+// has the COMMIT fail where that would write.
 func (c *postgresCounter) counts(flush bool) string {
-	if c.runsCode() {
-		return countText(flush) + heldText
+	text := countText(flush)
+	if flush && c.f.way == own {
+		text = strings.Replace(text, "\nUNION ALL", " OR pg_catalog.set_config('transaction_read_only', 'on', true) IS NULL\nUNION ALL", 1)
 	}
-	return countText(flush)
+	if c.runsCode() {
+		return text + heldText
+	}
+	return text
 }
 
 // runsCode reports a statement that runs code which may open a cursor WITH HOLD.

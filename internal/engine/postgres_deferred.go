@@ -47,16 +47,25 @@ func nothingDeferred(x *target, w way) string {
 
 // Committing has what was put off to the COMMIT of the caller's transaction done
 // and counted. On an error the door rolls back instead, as the server would, and
-// returns it.
+// returns it. What is put off once more, behind that, has the COMMIT fail where it would write.
 func (s *Session) Committing(ctx context.Context) error {
+	some, err := s.committing(ctx)
+	if some && err == nil {
+		_, err = s.conn.Exec(ctx, "SET TRANSACTION READ ONLY")
+	}
+	return err
+}
+
+// committing is that without the last: a COMMIT AND CHAIN would hand it on.
+func (s *Session) committing(ctx context.Context) (some bool, _ error) {
 	p, ok := s.backend.(*postgres)
 	if !ok || !p.later.any || p.later.free || s.lost || s.guard.Observing() {
-		return nil
+		return false, nil
 	}
 	bound := p.later.left
 	p.later = putOff{}
 	_, err := s.fire(ctx, p, bound, "COMMIT", constraintsNow)
-	return err
+	return true, err
 }
 
 // fire has the text do what was put off, and counts it.
@@ -135,7 +144,7 @@ func (s *Session) endsTx(ctx context.Context, st *statement) error {
 	if s.dialect != sqlscan.PostgreSQL || len(st.kinds) != 1 || st.kinds[0] != sqlscan.Commit { // which may begin another one at once
 		return nil
 	}
-	err := s.Committing(ctx)
+	_, err := s.committing(ctx)
 	if err != nil {
 		_, undo := s.conn.Exec(ctx, "ROLLBACK")
 		err = hide(err)

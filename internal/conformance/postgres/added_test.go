@@ -128,6 +128,31 @@ func TestRowsOfWhatIsGone(t *testing.T) {
 	})
 }
 
+// What is put off once more, when what was put off is done, is not counted: it has the
+// COMMIT fail.
+func TestPutOffOnceMore(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change(`CREATE TABLE d1 (a INT); CREATE TABLE d2 (a INT);
+			CREATE FUNCTION f1() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN SET CONSTRAINTS ALL DEFERRED; INSERT INTO d2 VALUES (1); RETURN NULL; END $$;
+			CREATE FUNCTION f2() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM t WHERE id < 5; RETURN NULL; END $$;
+			CREATE CONSTRAINT TRIGGER c1 AFTER INSERT ON d1 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f1();
+			CREATE CONSTRAINT TRIGGER c2 AFTER INSERT ON d2 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f2()`)
+		const text = "INSERT INTO d1 VALUES (1)"
+		_, err := w.db.ExecContext(atMost(t, 3), text)
+		require.ErrorContains(t, err, "read-only")
+		_, err = w.db.ExecContext(dbguard.Budget(t.Context(), 3), text)
+		require.ErrorContains(t, err, "read-only")
+		tx, err := w.db.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		_, err = tx.ExecContext(atMost(t, 3), text)
+		require.NoError(t, err)
+		require.ErrorContains(t, tx.Commit(), "read-only")
+		require.Equal(t, 20, w.count("t"))
+		_, err = w.db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = 1") // and the connection goes on
+		require.NoError(t, err)
+	})
+}
+
 // What a statement has added that failed is undone, and stays in the counters: it does
 // not stand for rows that the next one changes.
 func TestRowsOfOneThatFailed(t *testing.T) {
