@@ -35,6 +35,10 @@ func readBody(body, sqlMode string) *routineBody {
 // values, and no letters that the session's character set lacks.
 func readBlock(body string, mode sqlscan.Mode, values bool) *routineBody {
 	b := &routineBody{text: body}
+	if strings.Contains(body, "!") && sqlscan.Uncertain(body, sqlscan.MySQL, mode) {
+		b.dark = "has a comment that only some servers run"
+		return b
+	}
 	r := bodyReader{body: b, t: sqlscan.Text{Source: body, Dialect: sqlscan.MySQL, Mode: mode}}
 	for tok := range tokens(&r.t, 0, int32(len(body))) {
 		r.toks = append(r.toks, tok)

@@ -73,6 +73,7 @@ func TestReadBody(t *testing.T) {
 		{name: "a protection off", body: "BEGIN SET foreign_key_checks = 0; END", dark: "changes structure, settings or the transaction"},
 		{name: "a prepared text", body: "BEGIN PREPARE p FROM 'DELETE FROM t'; EXECUTE p; END", dark: "runs code that is elsewhere"},
 		{name: "not SQL that is known", body: "BEGIN FROBNICATE t; END", dark: "cannot be read"},
+		{name: "a comment that only some servers run", body: "IF 1 THEN /*!80000 SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = */ COMMIT; END IF", dark: "has a comment that only some servers run"},
 		{name: "an open string", body: "BEGIN DELETE FROM t WHERE a = 'x; END", dark: "cannot be read"},
 	}
 	for _, tt := range tests {
@@ -105,6 +106,7 @@ func TestBlockOf(t *testing.T) {
 		{"a literal with parameters", "EXECUTE IMMEDIATE 'DELETE FROM t WHERE id = ?' USING 1", deletes, ""},
 		{"a literal that commits", "EXECUTE IMMEDIATE 'BEGIN NOT ATOMIC DELETE FROM t; COMMIT; END'", deletes, "changes structure, settings or the transaction"},
 		{"a literal with SHOW STATUS", "EXECUTE IMMEDIATE 'BEGIN NOT ATOMIC DELETE FROM t; SHOW STATUS; END'", deletes, "has a SHOW STATUS, of which the server counts nothing"},
+		{"a literal with a comment that only some servers run", "EXECUTE IMMEDIATE 'IF 1 THEN /*!80000 DECLARE a INT DEFAULT */ COMMIT; END IF'", nil, "has a comment that only some servers run"},
 		{"two literals", "EXECUTE IMMEDIATE 'SELECT 1' '; DELETE FROM t'", nil, opaque},
 		{"a literal with an escape", `EXECUTE IMMEDIATE 'DELETE FROM t WHERE a = \'x'`, nil, opaque},
 		{"an expression", "EXECUTE IMMEDIATE 'SELECT 1' || @a", nil, opaque},
