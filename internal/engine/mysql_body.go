@@ -13,6 +13,7 @@ type routineBody struct {
 	changes []bodyChange
 	calls   [][]string // stored functions, or what may be one
 	procs   [][]string // CALL
+	likes   [][]string // CREATE TEMPORARY TABLE … LIKE: which commits if that is a sequence
 	dark    string     // why it cannot be read, or must not run in a transaction; "" if it can
 }
 
@@ -236,7 +237,31 @@ func (b *routineBody) does(t *sqlscan.Text, op *sqlscan.Op) {
 		if op.Kind != sqlscan.Define && op.Kind != sqlscan.Drop || op.Flags&sqlscan.Temporary == 0 || containsFold(t.Source, "sequence") {
 			b.dark = commitsNote
 		}
+		b.likes = append(b.likes, likeness(t, op)...)
 	}
+}
+
+// likeness is what the table is made like, if anything.
+func likeness(t *sqlscan.Text, op *sqlscan.Op) (names [][]string) {
+	like, sp := false, sqlscan.Span{}
+	for tok := range tokens(t, op.Object.End, int32(len(t.Source))) {
+		switch {
+		case !like:
+			like = strings.EqualFold(t.Source[tok.Pos:tok.End], "like")
+			sp.Start = tok.End
+		case isName(tok) || isPunct(tok, '.') && sp.End > 0:
+			if sp.End == 0 {
+				sp.Start = tok.Pos
+			}
+			sp.End = tok.End
+		default:
+			like = false
+		}
+	}
+	if sp.End == 0 {
+		return nil
+	}
+	return [][]string{nameParts(t, sp)}
 }
 
 func firstWord(text string) string {
