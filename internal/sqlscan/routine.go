@@ -20,7 +20,7 @@ func (p *parser) createRoutine(at Token, flags Flags, class keyword) {
 		p.rest()
 	case p.s.dialect == MySQL:
 		p.onTable(i, kwOn)
-		body{op: i, header: true, start: true}.read(p)
+		body{op: i, header: true, start: true, loop: class == kwEvent}.read(p)
 	default:
 		p.onTable(i, kwOn)
 		p.atomicBody()
@@ -119,7 +119,7 @@ type body struct {
 	cases  int  // CASE open within a statement, where THEN begins none
 	header bool // before the body
 	start  bool // where a statement begins
-	loop   bool // before the DO of a WHILE or FOR
+	loop   bool // before the DO of a WHILE, FOR or event
 }
 
 // read reads to the end of a routine or block. A body is one statement; a
@@ -167,7 +167,7 @@ func (p *parser) skipParen() {
 // statement are also functions or clauses elsewhere, so they count only where
 // a statement begins.
 func (b body) word(p *parser) body {
-	start := b.start || b.header
+	start := (b.start || b.header) && !(b.header && b.loop)
 	b.start = false
 	switch p.kw {
 	case kwBegin:

@@ -107,6 +107,8 @@ func TestMySQLTraps(t *testing.T) {
 		{"IF behind the THEN of a statement", MySQL, "CREATE PROCEDURE p() CASE WHEN CASE WHEN 1 THEN 2 END THEN IF 1 THEN SELECT 1; END IF; END CASE; DELETE FROM t", "Define p view; Delete t"},
 		{"a column named DO", MySQL, "CREATE PROCEDURE p() BEGIN SELECT do begin FROM t; END; DELETE FROM t; SELECT 1 AS end", "Define p view; Delete t"},
 		{"a column named DO, in a loop's condition", MySQL, "CREATE PROCEDURE p() WHILE (SELECT do begin FROM t) DO SELECT 1; END WHILE; DELETE FROM t; SELECT 1 AS end", "Define p view; Delete t"},
+		{"CASE in an event's schedule", MySQL, "CREATE EVENT e ON SCHEDULE EVERY CASE WHEN 1 THEN IF(1, 2, 3) END DAY DO SELECT 1; DELETE FROM t; SELECT 1 AS end", "Define e view; Delete t"},
+		{"CASE in another schedule", MySQL, "ALTER EVENT e ON SCHEDULE EVERY CASE WHEN 1 THEN IF(1, 2, 3) END DAY; DELETE FROM t; SELECT 1 AS end", "Define e view; Delete t"},
 		{"two dashes are arithmetic", MySQL, "DELETE FROM t WHERE id = 1--1", "Delete t where id = 1--1"},
 		{"a control byte makes the comment", MySQL, "DELETE FROM t --\x01 WHERE id = 1", "Delete t"},
 		{"a hash is a comment", MySQL, "DELETE FROM t # WHERE id = 1", "Delete t"},
