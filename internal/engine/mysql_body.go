@@ -13,6 +13,7 @@ type routineBody struct {
 	changes []bodyChange
 	calls   [][]string // stored functions, or what may be one
 	procs   [][]string // CALL
+	likes   [][]string // CREATE TEMPORARY TABLE … LIKE: which commits if that is a sequence
 	dark    string     // why it cannot be read, or must not run in a transaction; "" if it can
 }
 
@@ -35,6 +36,10 @@ func readBody(body, sqlMode string) *routineBody {
 // values, and no letters that the session's character set lacks.
 func readBlock(body string, mode sqlscan.Mode, values bool) *routineBody {
 	b := &routineBody{text: body}
+	if strings.Contains(body, "!") && sqlscan.Uncertain(body, sqlscan.MySQL, mode) {
+		b.dark = "has a comment that only some servers run"
+		return b
+	}
 	r := bodyReader{body: b, t: sqlscan.Text{Source: body, Dialect: sqlscan.MySQL, Mode: mode}}
 	for tok := range tokens(&r.t, 0, int32(len(body))) {
 		r.toks = append(r.toks, tok)
@@ -84,15 +89,17 @@ func (r *bodyReader) statement() {
 			r.i += 2 // ATOMIC
 		}
 	case "IF", "ELSEIF", "WHEN", "CASE":
-		if word == "CASE" {
-			r.i++
-		}
 		r.skipTo("THEN")
 	case "WHILE", "FOR":
 		r.skipTo("DO")
 	case "DECLARE":
 		r.declare()
-	case "END", "UNTIL", "RETURN", "LEAVE", "ITERATE", "SIGNAL", "RESIGNAL", "OPEN", "FETCH", "CLOSE", "GET":
+	case "END", "UNTIL", "OPEN", "CLOSE", "GET": // which may be names
+		from := r.i
+		if r.skipStatement(); !r.flows(word, from+1, r.i) {
+			r.body.dark = "cannot be read"
+		}
+	case "RETURN", "LEAVE", "ITERATE", "SIGNAL", "RESIGNAL", "FETCH":
 		r.skipStatement()
 	case "":
 		if r.punct(r.i, ';') {
@@ -105,21 +112,50 @@ func (r *bodyReader) statement() {
 	}
 }
 
+// flows reports that what stands between is what may follow the word in control flow.
+// Else the word is a variable, in a condition that ends later than it seemed.
+func (r *bodyReader) flows(word string, from, to int) bool {
+	switch n := to - from; word {
+	case "END":
+		switch r.word(from) {
+		case "IF", "CASE", "LOOP", "WHILE", "REPEAT", "FOR":
+			n--
+		case "THEN", "DO":
+			return false
+		}
+		return n <= 1 // a label
+	case "UNTIL":
+		return r.word(to-2) == "END" && r.word(to-1) == "REPEAT" || r.word(to-3) == "END" && r.word(to-2) == "REPEAT"
+	case "GET":
+		next := r.word(from)
+		return next == "DIAGNOSTICS" || next == "CURRENT" || next == "STACKED"
+	case "OPEN":
+		return n == 1 || r.punct(from+1, '(')
+	default:
+		return n == 1
+	}
+}
+
 // skipTo goes behind the word that ends a condition; a CASE within it has the
-// same word.
+// same word, and in parentheses it may be a name.
 func (r *bodyReader) skipTo(end string) {
-	depth := 0
+	parens, cases := 0, 0
 	for r.i++; r.i < len(r.toks); r.i++ {
-		switch r.word(r.i) {
-		case "CASE":
-			depth++
-		case "END":
-			depth--
-		case end:
-			if depth <= 0 {
-				r.i++
-				return
+		switch word := r.word(r.i); {
+		case r.punct(r.i, '('):
+			parens++
+		case r.punct(r.i, ')'):
+			parens--
+		case parens > 0:
+		case word == "CASE":
+			cases++
+		case word == "END":
+			cases = max(cases-1, 0)
+		case word == end && cases == 0:
+			if r.i++; r.word(r.i) == end { // one of them is a name, or a statement
+				r.body.dark = "cannot be read"
 			}
+			return
 		}
 	}
 	r.body.dark = "cannot be read"
@@ -138,14 +174,16 @@ func (r *bodyReader) declare() {
 		r.skipStatement()
 		return
 	}
-	for r.i += 4; r.i < len(r.toks) && !r.punct(r.i, ';'); {
+	for r.i += 4; ; r.i++ {
 		switch r.word(r.i) {
-		case "SQLSTATE", "VALUE", "NOT":
+		case "NOT": // FOUND
 			r.i++
-			continue
+		case "SQLSTATE":
+			if r.i++; r.word(r.i) == "VALUE" {
+				r.i++
+			}
 		}
-		r.i++ // the condition itself
-		if !r.punct(r.i, ',') && r.toks[r.i-1].Kind != sqlscan.Punct {
+		if r.i++; !r.punct(r.i, ',') {
 			return
 		}
 	}
@@ -169,7 +207,7 @@ func (r *bodyReader) change() {
 const commitsNote = "changes structure, settings or the transaction"
 
 // does takes in what a statement does. A temporary table is the session's own:
-// to make and to drop one commits nothing.
+// to make and to drop one commits nothing, but where it is a sequence.
 func (b *routineBody) does(t *sqlscan.Text, op *sqlscan.Op) {
 	switch op.Kind {
 	case sqlscan.Read:
@@ -196,10 +234,34 @@ func (b *routineBody) does(t *sqlscan.Text, op *sqlscan.Op) {
 			b.dark = "cannot be read"
 		}
 	default:
-		if op.Kind != sqlscan.Define && op.Kind != sqlscan.Drop || op.Flags&sqlscan.Temporary == 0 {
+		if op.Kind != sqlscan.Define && op.Kind != sqlscan.Drop || op.Flags&sqlscan.Temporary == 0 || containsFold(t.Source, "sequence") {
 			b.dark = commitsNote
 		}
+		b.likes = append(b.likes, likeness(t, op)...)
 	}
+}
+
+// likeness is what the table is made like, if anything.
+func likeness(t *sqlscan.Text, op *sqlscan.Op) (names [][]string) {
+	like, sp := false, sqlscan.Span{}
+	for tok := range tokens(t, op.Object.End, int32(len(t.Source))) {
+		switch {
+		case !like:
+			like = strings.EqualFold(t.Source[tok.Pos:tok.End], "like")
+			sp.Start = tok.End
+		case isName(tok) || isPunct(tok, '.') && sp.End > 0:
+			if sp.End == 0 {
+				sp.Start = tok.Pos
+			}
+			sp.End = tok.End
+		default:
+			like = false
+		}
+	}
+	if sp.End == 0 {
+		return nil
+	}
+	return [][]string{nameParts(t, sp)}
 }
 
 func firstWord(text string) string {

@@ -73,6 +73,14 @@ func TestReadBody(t *testing.T) {
 		{name: "a protection off", body: "BEGIN SET foreign_key_checks = 0; END", dark: "changes structure, settings or the transaction"},
 		{name: "a prepared text", body: "BEGIN PREPARE p FROM 'DELETE FROM t'; EXECUTE p; END", dark: "runs code that is elsewhere"},
 		{name: "not SQL that is known", body: "BEGIN FROBNICATE t; END", dark: "cannot be read"},
+		{name: "a comment that only some servers run", body: "IF 1 THEN /*!80000 SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = */ COMMIT; END IF", dark: "has a comment that only some servers run"},
+		{name: "a condition named VALUE", body: "BEGIN DECLARE EXIT HANDLER FOR VALUE, NOT FOUND, SQLSTATE VALUE '45000', SQLSTATE '45001', VALUE COMMIT; SELECT 1; END", dark: commitsNote},
+		{name: "CASE of a CASE", body: "CASE CASE WHEN 1 THEN close END WHEN 1 THEN DELETE FROM t; END CASE", changes: []bodyChange{{sqlscan.Delete, []string{"t"}}}},
+		{name: "a variable named END", body: "IF CASE WHEN end = 1 THEN close END THEN DELETE FROM t; END IF", dark: "cannot be read"},
+		{name: "a variable named DO", body: "WHILE NOT do DO DELETE FROM t; END WHILE", dark: "cannot be read"},
+		{name: "columns named like keywords", body: "WHILE (SELECT do close FROM a) DO DELETE FROM t; END WHILE", changes: []bodyChange{{sqlscan.Delete, []string{"t"}}}},
+		{name: "what may be names, and is not", body: "BEGIN DECLARE c CURSOR (a INT) FOR SELECT a; OPEN c(1); CLOSE c; GET DIAGNOSTICS CONDITION 1 @a = MESSAGE_TEXT; l: REPEAT DELETE FROM t; UNTIL 1 END REPEAT l; END", changes: []bodyChange{{sqlscan.Delete, []string{"t"}}}},
+		{name: "a temporary sequence", body: "CREATE TEMPORARY SEQUENCE s", dark: commitsNote},
 		{name: "an open string", body: "BEGIN DELETE FROM t WHERE a = 'x; END", dark: "cannot be read"},
 	}
 	for _, tt := range tests {
@@ -105,6 +113,7 @@ func TestBlockOf(t *testing.T) {
 		{"a literal with parameters", "EXECUTE IMMEDIATE 'DELETE FROM t WHERE id = ?' USING 1", deletes, ""},
 		{"a literal that commits", "EXECUTE IMMEDIATE 'BEGIN NOT ATOMIC DELETE FROM t; COMMIT; END'", deletes, "changes structure, settings or the transaction"},
 		{"a literal with SHOW STATUS", "EXECUTE IMMEDIATE 'BEGIN NOT ATOMIC DELETE FROM t; SHOW STATUS; END'", deletes, "has a SHOW STATUS, of which the server counts nothing"},
+		{"a literal with a comment that only some servers run", "EXECUTE IMMEDIATE 'IF 1 THEN /*!80000 DECLARE a INT DEFAULT */ COMMIT; END IF'", nil, "has a comment that only some servers run"},
 		{"two literals", "EXECUTE IMMEDIATE 'SELECT 1' '; DELETE FROM t'", nil, opaque},
 		{"a literal with an escape", `EXECUTE IMMEDIATE 'DELETE FROM t WHERE a = \'x'`, nil, opaque},
 		{"an expression", "EXECUTE IMMEDIATE 'SELECT 1' || @a", nil, opaque},

@@ -152,6 +152,9 @@ func (r *mysqlReach) body(ctx context.Context, schema, who string, b *routineBod
 	if err := r.routines(ctx, schema, who, b.procs, "PROCEDURE"); err != nil || r.note != "" {
 		return err
 	}
+	if err := r.alike(ctx, schema, who, b.likes); err != nil || r.note != "" {
+		return err
+	}
 	for _, ch := range b.changes {
 		if len(ch.name) == 0 {
 			r.note = who + " changes a table that cannot be named"
@@ -174,6 +177,21 @@ func (r *mysqlReach) body(ctx context.Context, schema, who string, b *routineBod
 			return err
 		}
 		if err := r.change(ctx, bases, eventsOf(ch.kind).in(b.text), true); err != nil || r.note != "" {
+			return err
+		}
+	}
+	return nil
+}
+
+// alike notes a temporary table that is made like a sequence: it is one, and commits.
+func (r *mysqlReach) alike(ctx context.Context, schema, who string, names [][]string) error {
+	for _, name := range names {
+		if len(name) == 1 {
+			name = []string{schema, name[0]}
+		}
+		text := "SELECT 1 FROM information_schema.TABLES t WHERE t.TABLE_TYPE NOT IN ('BASE TABLE', 'SYSTEM VERSIONED') AND " + r.c.m.tableIs(name)
+		err := r.c.m.conn.Query(ctx, text, func([]any) error { r.note = who + " " + commitsNote; return nil })
+		if err != nil || r.note != "" {
 			return err
 		}
 	}

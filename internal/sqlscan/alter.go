@@ -40,7 +40,7 @@ func (p *parser) alterObject(class keyword, at Token, flags Flags) {
 	p.t.Ops[i].Object = p.optionalName()
 	switch {
 	case p.s.dialect == MySQL && (class == kwEvent || class == kwProcedure || class == kwFunction):
-		body{op: i, header: true, start: true}.read(p)
+		body{op: i, header: true, start: true, loop: class == kwEvent}.read(p)
 	case class == kwTrigger || class == kwRule || class == kwPolicy:
 		p.onTable(i, kwOn)
 		p.alterOther(i)

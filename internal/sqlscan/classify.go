@@ -76,13 +76,15 @@ func (p *parser) unreadable() {
 // bothReadings reads a text with an executable comment that some servers run
 // and some do not a second time. Unless both readings do the same, or nothing but
 // to read and to set, the text is unreadable: which one holds depends on the server.
+// So does which code is run where a text runs any.
 func (p *parser) bothReadings(text string, d Dialect, m Mode) {
 	run, calls, statements := slices.Clone(p.t.Ops), p.t.Calls, p.t.Statements
 	other := parser{t: p.t}
 	other.run(text, d, m, true)
+	calls = calls || p.t.Calls || slices.ContainsFunc(run, func(op Op) bool { return op.Kind == Opaque || op.Kind == Prepare })
 	same := statements == p.t.Statements && slices.Equal(run, p.t.Ops)
-	if p.s.uncertain == 1 && (same || onlySets(text, run) && onlySets(text, p.t.Ops)) {
-		p.t.Calls, p.t.Statements, p.t.Ops = p.t.Calls || calls, max(statements, p.t.Statements), append(p.t.Ops[:0], run...)
+	if p.s.uncertain == 1 && !calls && (same || onlySets(text, run) && onlySets(text, p.t.Ops)) {
+		p.t.Statements, p.t.Ops = max(statements, p.t.Statements), append(p.t.Ops[:0], run...)
 		return
 	}
 	p.stmt, p.t.Ops = 0, p.t.Ops[:0]

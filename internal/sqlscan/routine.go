@@ -20,7 +20,7 @@ func (p *parser) createRoutine(at Token, flags Flags, class keyword) {
 		p.rest()
 	case p.s.dialect == MySQL:
 		p.onTable(i, kwOn)
-		body{op: i, header: true, start: true}.read(p)
+		body{op: i, header: true, start: true, loop: class == kwEvent}.read(p)
 	default:
 		p.onTable(i, kwOn)
 		p.atomicBody()
@@ -116,8 +116,10 @@ func (p *parser) atomicBody() {
 type body struct {
 	op     int  // the operation that a RENAME in the header changes, or -1
 	depth  int  // compound statements open
+	cases  int  // CASE open within a statement, where THEN begins none
 	header bool // before the body
 	start  bool // where a statement begins
+	loop   bool // before the DO of a WHILE, FOR or event
 }
 
 // read reads to the end of a routine or block. A body is one statement; a
@@ -132,10 +134,13 @@ func (b body) read(p *parser) {
 			return
 		case p.is(';') && b.depth <= 0:
 			return
+		case p.is(';') && (b.cases > 0 || b.loop):
+			p.fail("a statement in a body is not closed")
+			return
 		case p.is(';'), p.is(':'): // behind a statement, behind a label
 			b.start = true
 			continue
-		case b.header && p.is('('): // parameters may be named like keywords
+		case p.is('('): // no statement begins there, whatever the names within are
 			p.skipParen()
 		}
 		b = b.word(p)
@@ -162,33 +167,37 @@ func (p *parser) skipParen() {
 // statement are also functions or clauses elsewhere, so they count only where
 // a statement begins.
 func (b body) word(p *parser) body {
-	start := b.start || b.header
+	start := (b.start || b.header) && !(b.header && b.loop)
 	b.start = false
 	switch p.kw {
 	case kwBegin:
 		if start {
-			return body{b.op, b.depth + 1, false, true}
+			return body{op: b.op, depth: b.depth + 1, start: true}
 		}
 	case kwCase:
-		b.depth++
+		if start && b.cases == 0 {
+			b.depth++
+		} else {
+			b.cases++
+		}
 	case kwIf, kwLoop, kwWhile, kwRepeat:
 		if start && (!b.header || !p.headerClause()) {
-			return body{b.op, b.depth + 1, false, p.kw == kwLoop || p.kw == kwRepeat}
+			return body{op: b.op, depth: b.depth + 1, start: p.kw == kwLoop || p.kw == kwRepeat, loop: p.kw == kwWhile}
 		}
 	case kwFor:
 		if start && !b.header {
 			b.depth++
+			b.loop = true
 		}
 	case kwDeclare:
 		b.start = start && !b.header && p.handler()
 	case kwEnd:
-		switch _, kw := p.peek(); kw {
-		case kwIf, kwCase, kwLoop, kwWhile, kwRepeat, kwFor:
-			p.next()
-		}
-		b.depth--
-	case kwThen, kwElse, kwDo:
-		b.start = true
+		b = b.end(p)
+	case kwThen, kwElse:
+		b.start = b.cases == 0
+	case kwDo:
+		b.start = b.cases == 0 && (b.loop || b.header)
+		b.loop = b.loop && !b.start
 	case kwRename:
 		if b.header && b.op >= 0 {
 			p.t.Ops[b.op].Kind = Alter // ALTER EVENT … RENAME TO
@@ -196,6 +205,20 @@ func (b body) word(p *parser) body {
 	default:
 		b.header = b.header && !p.beginsBody()
 	}
+	return b
+}
+
+// end is what is open behind the END here.
+func (b body) end(p *parser) body {
+	if b.cases > 0 {
+		b.cases--
+		return b
+	}
+	switch _, kw := p.peek(); kw {
+	case kwIf, kwCase, kwLoop, kwWhile, kwRepeat, kwFor:
+		p.next()
+	}
+	b.depth--
 	return b
 }
 

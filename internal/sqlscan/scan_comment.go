@@ -156,4 +156,22 @@ func (s *Scanner) countUncertain(body int, mark string) {
 	if end >= 0 && strings.Contains(s.src[body:body+end], "/*") {
 		s.uncertain++
 	}
+	s.uncertainEnd = body + end + len("*/")
+}
+
+// closeExec leaves an executable comment. One that ends sooner for the servers that
+// do not run it, at a mark in a literal, hides code from those that do.
+func (s *Scanner) closeExec(end int) {
+	if s.uncertainEnd > 0 && s.uncertainEnd != end {
+		s.uncertain++
+	}
+	s.inExec, s.uncertainEnd, s.pos = false, 0, end
+}
+
+// Uncertain reports a text with an executable comment that only some servers run.
+func Uncertain(text string, d Dialect, m Mode) bool {
+	var s Scanner
+	for s.Init(text, d, m); s.Scan().Kind != EOF; {
+	}
+	return s.uncertain > 0
 }

@@ -21,6 +21,7 @@ type Scanner struct {
 	skipExec      bool
 	uncertain     int
 	uncertainMark string // the last one's
+	uncertainEnd  int    // where it ends for those that do not run it
 	modeMatters   bool   // another mode would cut this text differently
 	stray         int    // where a NUL stands that no lexer accepts, or len(src)
 }
@@ -102,8 +103,7 @@ func (s *Scanner) Scan() Token {
 			if !s.inExec || !s.followedBy(start, '/') {
 				return s.mark(start)
 			}
-			s.inExec = false
-			s.pos = start + 2
+			s.closeExec(start + 2)
 		case cDash:
 			if !s.dashComment(start) {
 				return s.mark(start)
