@@ -119,13 +119,13 @@ func (c *postgresCounter) totalText() string {
 
 // longText is a text that takes long to write, for the bound that it was last written for.
 type longText struct {
-	limit            int64
-	runsCode, undoes bool
-	text             string
+	limit                    int64
+	runsCode, undoes, simple bool
+	text                     string
 }
 
 func (l *longText) of(c *postgresCounter, write func(counts string, limit int64) string) string {
-	now := longText{limit: c.f.op.Limit(), runsCode: c.runsCode(), undoes: c.undoes, text: l.text}
+	now := longText{limit: c.f.op.Limit(), runsCode: c.runsCode(), undoes: c.undoes, simple: c.f.st.simple() != nil, text: l.text}
 	if l.text == "" || *l != now {
 		now.text = write(c.counts(true), now.limit)
 		*l = now

@@ -140,7 +140,7 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	if err := c.lost(ctx, &t); err != nil {
 		return t.Count, err
 	}
-	if err := c.once(ctx, &t, affected); err != nil {
+	if err := c.once(ctx, &t); err != nil {
 		return t.Count, err
 	}
 	t.settle()

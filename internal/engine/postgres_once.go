@@ -87,21 +87,18 @@ var noneUndoes = changesOf("1255") + ` = 0 AND NOT EXISTS (SELECT FROM pg_catalo
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = f.oid AND d.deptype = 'e'
    AND pg_catalog.age(d.xmin) > pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid)))`
 
-// fresh is such a condition.
+// fresh is such a condition. It is not asked of one DELETE or UPDATE, which adds nothing.
 func (c *postgresCounter) fresh() string {
-	if c.clean && c.f.way == own {
+	if c.clean && c.f.way == own && c.f.st.simple() == nil {
 		return nothingUndone(c.undoes)
 	}
 	return ""
 }
 
 // once corrects a total that is beyond the limit.
-func (c *postgresCounter) once(ctx context.Context, t *postgresTotal, affected int64) error {
+func (c *postgresCounter) once(ctx context.Context, t *postgresTotal) error {
 	limit := c.f.op.Limit()
 	fresh := c.fresh()
-	if c.f.st.simple() != nil && t.Rows <= affected {
-		return nil // a DELETE or UPDATE finds none but those that were there
-	}
 	often := fresh != "" || slices.ContainsFunc(t.changed, func(r relation) bool { return r.rows > 1 })
 	if limit < 0 || t.Rows <= limit || t.blind || t.Structure || !often {
 		return nil
