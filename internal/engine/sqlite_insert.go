@@ -95,7 +95,15 @@ func (sc *liteSchema) insertText(f *Flight) string {
 }
 
 // leaves reports that a statement which has failed may have left something: earlier
-// ones of its text, or what FAIL keeps of it.
-func (c *sqliteCounter) leaves() bool {
-	return c.fails || c.schema.fails || c.f.st.op.Statements > 1
+// ones of its text, or what FAIL keeps of it. What FAIL keeps of a step behind the
+// statement that it ends midway is not in total_changes(), nor is what triggers leave
+// that set off each other without end.
+func (c *sqliteCounter) leaves(cause error) bool {
+	switch {
+	case c.reach.midway, strings.Contains(cause.Error(), "too many levels of trigger"):
+		return false
+	case c.fails: // and so may what triggers do
+		return c.reach.onlyAdds() && c.reach.of(c.table) == 0
+	}
+	return len(c.schema.fails) > 0 || c.f.st.op.Statements > 1
 }
