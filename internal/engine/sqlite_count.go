@@ -227,7 +227,7 @@ func (c *sqliteCounter) count(ctx context.Context, _ int64) (dbguard.Count, erro
 // stillHolds makes sure of the schema, now that the transaction holds the lock.
 // Where it has changed the plan may have to, and then it is too late.
 func (c *sqliteCounter) stillHolds(ctx context.Context, version string) (bool, error) {
-	if version == c.schema.version && !c.schema.passing {
+	if version == c.schema.version && !c.schema.passing && !c.schema.opens(c.f.st) {
 		c.q.held = c.q.held || c.f.way == nested && c.f.s.tx == txCaller && c.q.schema == c.schema && c.inMain()
 		return true, nil
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -52,7 +53,22 @@ func (sc *liteSchema) calm(st *statement) bool {
 		starts = append(starts, deed{table: name, kind: rowsAdded})
 	}
 	r := sc.reach(starts)
-	return r.onlyAdds()
+	return r.onlyAdds() && !sc.opens(st)
+}
+
+// opens reports a text that opens another file, and adds rows to a table that may be in
+// it: what hangs on that is known when it has run.
+func (sc *liteSchema) opens(st *statement) bool {
+	if !slices.Contains(st.kinds, sqlscan.CreateDatabase) {
+		return false
+	}
+	for i, x := range st.targets {
+		n := len(x.name)
+		if st.op.Acts[i].Verb == dbguard.Insert && (n == 0 || n > 1 && fold(x.name[0]) != "main" || len(sc.homes[fold(x.name[n-1])]) == 0) {
+			return true
+		}
+	}
+	return false
 }
 
 // insertText is an INSERT of one row that makes sure of the schema by itself:
@@ -95,7 +111,15 @@ func (sc *liteSchema) insertText(f *Flight) string {
 }
 
 // leaves reports that a statement which has failed may have left something: earlier
-// ones of its text, or what FAIL keeps of it.
-func (c *sqliteCounter) leaves() bool {
-	return c.fails || c.schema.fails || c.f.st.op.Statements > 1
+// ones of its text, or what FAIL keeps of it. What FAIL keeps of a step behind the
+// statement that it ends midway is not in total_changes(), nor is what triggers leave
+// that set off each other without end.
+func (c *sqliteCounter) leaves(cause error) bool {
+	switch {
+	case c.reach.midway, strings.Contains(cause.Error(), "too many levels of trigger"):
+		return false
+	case c.fails: // and so may what triggers do
+		return c.reach.onlyAdds() && c.reach.of(c.table) == 0
+	}
+	return len(c.schema.fails) > 0 || c.f.st.op.Statements > 1
 }

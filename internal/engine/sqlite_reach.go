@@ -23,11 +23,12 @@ func (e effect) whole() effect {
 // reach is what a statement leads to, by triggers and foreign keys, beyond
 // what it says itself.
 type reach struct {
-	at   map[string]*effects // by table
-	dark bool                // a trigger cannot be read
-	fail bool                // one may raise an error
-	skip bool                // one may pass over a row
-	gone map[any]bool        // the foreign keys and triggers by which an UPDATE of some columns has been followed
+	at     map[string]*effects // by table
+	dark   bool                // a trigger cannot be read
+	fail   bool                // one may raise an error
+	skip   bool                // one may pass over a row
+	midway bool                // a step may fail when it has done a part, and keep that
+	gone   map[any]bool        // the foreign keys and triggers by which an UPDATE of some columns has been followed
 }
 
 // effects are all that happens to one table.
@@ -63,8 +64,10 @@ func (sc *liteSchema) reach(starts []deed) reach {
 func (sc *liteSchema) follow(starts []deed, hands bool) (r reach, handed bool) {
 	r = reach{at: map[string]*effects{}, gone: map[any]bool{}}
 	done := map[string]effect{}
-	for todo := starts; len(todo) > 0; todo = todo[1:] {
-		a := todo[0]
+	todo := starts
+	for i := 0; i < len(todo); i++ {
+		a := todo[i]
+		r.midway = r.midway || i >= len(starts) && sc.fails[a.table]
 		if a.kind&(rowsAdded|rowsChanged) != 0 && sc.replaces[a.table] {
 			a.kind |= rowsReplaced
 		}
@@ -98,6 +101,7 @@ func (sc *liteSchema) fires(r *reach, a deed, fresh effect) (acts []deed) {
 		if on {
 			r.dark = r.dark || !t.read
 			r.fail, r.skip = r.fail || t.raises, r.skip || t.skips
+			r.midway = r.midway || t.midway
 			acts = append(acts, t.acts...)
 		}
 	}

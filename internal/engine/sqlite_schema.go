@@ -28,7 +28,7 @@ type liteSchema struct {
 	views    map[string]bool
 	modules  map[string]string     // of the virtual ones
 	ignores  map[string]bool       // tables that pass over rows in conflict by themselves
-	fails    bool                  // a table or a trigger may fail and keep what was done until then
+	fails    map[string]bool       // tables that may fail, or whose triggers may, and keep what was done until then
 	tables   map[string]*liteTable // looked up when they are asked for
 	passing  bool                  // another may hold for the next statement
 }
@@ -57,7 +57,7 @@ func (q *sqlite) known(ctx context.Context) (*liteSchema, error) {
 	sc := &liteSchema{
 		version: version, triggers: map[string][]liteTrigger{}, refs: map[string][]liteRef{},
 		replaces: map[string]bool{}, homes: map[string][]string{}, views: map[string]bool{}, tables: map[string]*liteTable{},
-		modules: map[string]string{}, ignores: map[string]bool{},
+		modules: map[string]string{}, ignores: map[string]bool{}, fails: map[string]bool{},
 	}
 	for _, name := range names {
 		sc.passing = sc.passing || name != "main" && name != "temp"
@@ -88,7 +88,9 @@ func (sc *liteSchema) read(ctx context.Context, conn Conn, schema string) error 
 	err := conn.Query(ctx, "SELECT type, tbl_name, CASE WHEN type = 'trigger' OR lower(sql) LIKE '%conflict%' OR sql GLOB 'CREATE VIRTUAL*' THEN sql END FROM "+
 		master+" WHERE type IN ('table', 'view', 'trigger')", func(v []any) error {
 		table, text := fold(asText(v[1])), asText(v[2])
-		sc.fails = sc.fails || containsFold(text, "fail")
+		if containsFold(text, "fail") {
+			sc.fails[table] = true
+		}
 		switch asText(v[0]) {
 		case "trigger":
 			sc.triggers[table] = append(sc.triggers[table], readTrigger(text))

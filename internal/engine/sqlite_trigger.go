@@ -18,6 +18,7 @@ type liteTrigger struct {
 	acts   []deed
 	read   bool // else it may do anything, at anything
 	raises bool // it may fail
+	midway bool // what else it does than SELECT may fail, and keep a part
 	skips  bool // it may pass over a row
 }
 
@@ -174,6 +175,24 @@ func (tr *liteTrigger) readBody(text string) {
 		tr.acts = append(tr.acts, a)
 	}
 	tr.read = body.Statements > 0
+	tr.midway = failsMidway(&body)
+}
+
+// failsMidway reports that a body has FAIL elsewhere than in a SELECT of its own.
+func failsMidway(body *sqlscan.Text) bool {
+	first := ""
+	for tok := range tokens(body, 0, int32(len(body.Source))) {
+		text := body.Source[tok.Pos:tok.End]
+		switch {
+		case isPunct(tok, ';'):
+			first = ""
+		case first == "":
+			first = text
+		case tok.Kind == sqlscan.Word && strings.EqualFold(text, "FAIL") && !strings.EqualFold(first, "SELECT"):
+			return true
+		}
+	}
+	return false
 }
 
 // pinned are the columns of a condition like

@@ -77,12 +77,12 @@ func (f *Flight) endFailed(ctx context.Context, err error) error {
 
 // leaving is a counter of an engine where a statement that fails may leave what it
 // did until then, as SQLite's OR FAIL does.
-type leaving interface{ leaves() bool }
+type leaving interface{ leaves(cause error) bool }
 
 // endPartly ends such a statement: what it has left stands, unless that is too much.
 func (f *Flight) endPartly(ctx context.Context, cause error) (done bool, _ error) {
 	c, ok := f.counter.(leaving)
-	if !ok || f.way < own || f.op.AtLeast() > 0 || f.op.Shares() || !c.leaves() {
+	if !ok || f.way < own || f.op.AtLeast() > 0 || f.op.Shares() || !c.leaves(cause) {
 		return false, nil
 	}
 	count, err := f.counter.count(ctx, -1)
