@@ -39,7 +39,7 @@ func (c *mysqlCounter) reads() bool {
 func (c *mysqlCounter) trailed() bool {
 	t := sqlscan.Text{Source: c.text, Dialect: sqlscan.MySQL, Mode: c.f.s.modes.mode}
 	for tok := range tokens(&t, 0, int32(len(c.text))) {
-		if tok.Kind == sqlscan.Punct && tok.Byte == ';' {
+		if isPunct(tok, ';') {
 			return strings.Trim(c.text[tok.End:], "; \t\r\n") != ""
 		}
 	}

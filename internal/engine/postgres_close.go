@@ -113,19 +113,20 @@ func (c *postgresCounter) undone(ctx context.Context, value string) (dbguard.Cou
 // totalText counts, and has the counters flushed.
 func (c *postgresCounter) totalText() string {
 	return c.p.total.of(c, func(counts string, limit int64) string {
-		return totalText("("+eachOnce(counts, limit, c.fresh())+")", limit)
+		return totalText("("+eachOnce(counts, limit, c.fresh)+")", limit)
 	})
 }
 
 // longText is a text that takes long to write, for the bound that it was last written for.
 type longText struct {
-	limit                    int64
-	runsCode, undoes, simple bool
-	text                     string
+	limit    int64
+	runsCode bool
+	fresh    string
+	text     string
 }
 
 func (l *longText) of(c *postgresCounter, write func(counts string, limit int64) string) string {
-	now := longText{limit: c.f.op.Limit(), runsCode: c.runsCode(), undoes: c.undoes, simple: c.f.st.simple() != nil, text: l.text}
+	now := longText{limit: c.f.op.Limit(), runsCode: c.runsCode(), fresh: c.fresh, text: l.text}
 	if l.text == "" || *l != now {
 		now.text = write(c.counts(true), now.limit)
 		*l = now

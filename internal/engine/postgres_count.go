@@ -26,7 +26,7 @@ type postgresCounter struct {
 	locked map[int64]string // those that were, by AccessExclusive, and their stamps
 	apart  map[int64]string // tables that a text about structure is not about
 	clean  bool             // nothing was counted before, and the server flushes on demand
-	undoes bool             // the text may undo a part of what it does
+	fresh  string           // a condition by which they hold nothing but what the transaction has done; "": they may
 	told   bool             // the server knows what was counted before
 }
 
@@ -88,7 +88,7 @@ func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if p.major < 0 || c.f.way == own && !p.stale {
-		c.clean, c.undoes = p.canFlush(), mayUndo(c.f.callers)
+		c.begins()
 		return "", nil
 	}
 	c.before, c.locked = map[int64]int64{}, map[int64]string{}
@@ -293,18 +293,21 @@ FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND 
 // that row of pg_attribute again. Indexes, views and composite types have none, and
 // nothing to lose as long as they are there. One that is gone has no row in pg_class.
 //
-// A head with oid 0 is there if the server does not count. flush makes the
-// server flush its counters at the end of the transaction.
-func countText(flush bool) string {
-	call := ""
-	if flush {
-		call = " OR pg_catalog.pg_stat_force_next_flush() IS NULL" // void: called for each head, never NULL
-	}
+// A head with oid 0 is there if the server does not count, which is asked together
+// with the calls.
+func countText(calls string) string {
 	return `SELECT 0::int8, 0::int8, ''::text, ''::text, ''::text, false, false, false, ''::text
-WHERE pg_catalog.current_setting('track_counts') = 'off'` + call + `
+WHERE pg_catalog.current_setting('track_counts') = 'off'` + calls + `
 UNION ALL
 ` + relations
 }
+
+// Calls that countText makes, once each, and that are never NULL: the counters are flushed
+// at the end of the transaction, and nothing is written any more.
+const (
+	flushCall    = " OR pg_catalog.pg_stat_force_next_flush() IS NULL"
+	readOnlyCall = " OR pg_catalog.set_config('transaction_read_only', 'on', true) IS NULL"
+)
 
 // A table that was made after the transaction's snapshot is not in pg_class, and rows of
 // it that were frozen are found all the same.
@@ -335,14 +338,17 @@ FROM pg_catalog.pg_cursors k WHERE k.is_holdable AND k.creation_time >= pg_catal
 // transaction of ours comes last: a trigger that has put off more, behind what was put off,
 // has the COMMIT fail where that would write.
 func (c *postgresCounter) counts(flush bool) string {
-	text := countText(flush)
+	calls := ""
+	if flush {
+		calls = flushCall
+	}
 	if flush && c.f.way == own {
-		text = strings.Replace(text, "\nUNION ALL", " OR pg_catalog.set_config('transaction_read_only', 'on', true) IS NULL\nUNION ALL", 1)
+		calls += readOnlyCall
 	}
 	if c.runsCode() {
-		return text + heldText
+		return countText(calls) + heldText
 	}
-	return text
+	return countText(calls)
 }
 
 // runsCode reports a statement that runs code which may open a cursor WITH HOLD.

@@ -61,16 +61,18 @@ func mayUndo(text string) bool {
 	return containsFold(text, "do") && strings.Contains(text, "'") && strings.ContainsAny(text, "\\&\n\r")
 }
 
-// nothingUndone is a condition: no part of the transaction was undone by itself, as what an
+// What tells that nothing was undone, of a text that may undo a part itself, and of others.
+var (
+	nothingUndone       = nothingUndoneOr("false")
+	nothingUndoneByCode = nothingUndoneOr(noneUndoes)
+)
+
+// nothingUndoneOr is a condition: no part of the transaction was undone by itself, as what an
 // exception undoes is, for the counters keep that. Either there is no code that could, or no
 // transaction since this one has begun was rolled back: a part that has written has a number
-// of its own. A snapshot that is kept tells no later ones. It is a text in a text, which the
+// of its own. code tells the former. A snapshot that is kept tells no later ones. It is a text in a text, which the
 // server plans when it is asked.
-func nothingUndone(mayUndo bool) string {
-	code := noneUndoes
-	if mayUndo {
-		code = "false"
-	}
+func nothingUndoneOr(code string) string {
 	return `EXISTS (SELECT FROM pg_catalog.ts_stat($dbguard$SELECT 'n'::pg_catalog.tsvector WHERE ` + code + `
  OR pg_catalog.current_setting('transaction_isolation') = 'read committed' AND (SELECT CASE WHEN x.last - x.first < 10000
   THEN NOT EXISTS (SELECT FROM pg_catalog.generate_series(x.first, x.last) i WHERE pg_catalog.pg_xact_status(i::text::pg_catalog.xid8) = 'aborted') END
@@ -87,19 +89,21 @@ var noneUndoes = changesOf("1255") + ` = 0 AND NOT EXISTS (SELECT FROM pg_catalo
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = f.oid AND d.deptype = 'e'
    AND pg_catalog.age(d.xmin) > pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid)))`
 
-// fresh is such a condition. It is not asked of one DELETE or UPDATE, which adds nothing.
-func (c *postgresCounter) fresh() string {
-	if c.clean && c.f.way == own && c.f.st.simple() == nil {
-		return nothingUndone(c.undoes)
+// begins notes that the counters are empty where a transaction of ours begins. One DELETE
+// or UPDATE adds nothing: of that fresh is not asked.
+func (c *postgresCounter) begins() {
+	if c.clean = c.p.canFlush(); !c.clean || c.f.way != own || c.f.st.simple() != nil {
+		return
 	}
-	return ""
+	if c.fresh = nothingUndoneByCode; mayUndo(c.f.callers) {
+		c.fresh = nothingUndone
+	}
 }
 
 // once corrects a total that is beyond the limit.
 func (c *postgresCounter) once(ctx context.Context, t *postgresTotal) error {
 	limit := c.f.op.Limit()
-	fresh := c.fresh()
-	often := fresh != "" || slices.ContainsFunc(t.changed, func(r relation) bool { return r.rows > 1 })
+	often := c.fresh != "" || slices.ContainsFunc(t.changed, func(r relation) bool { return r.rows > 1 })
 	if limit < 0 || t.Rows <= limit || t.blind || t.Structure || !often {
 		return nil
 	}
@@ -111,7 +115,7 @@ func (c *postgresCounter) once(ctx context.Context, t *postgresTotal) error {
 		rows[i] = fmt.Sprintf("(%d::int8, %d::int8, %s, %s, %s, false, false, false, '')", r.oid, r.rows,
 			quoteString(sqlscan.PostgreSQL, r.schema), quoteString(sqlscan.PostgreSQL, r.name), quoteString(sqlscan.PostgreSQL, r.kind))
 	}
-	err := c.read(ctx, eachOnce("VALUES "+strings.Join(rows, ", "), limit, fresh), func(r *relation) {
+	err := c.read(ctx, eachOnce("VALUES "+strings.Join(rows, ", "), limit, c.fresh), func(r *relation) {
 		if was := at[r.oid]; was != nil {
 			t.Rows -= was.rows - r.rows
 			was.rows = r.rows

@@ -11,7 +11,7 @@ import (
 // readings are texts as they were read, for when they come again: programs send the
 // same few. Like a textSet they are direct-mapped and bounded.
 type readings struct {
-	slots [64]*reading
+	slots [textSlots]*reading
 	long  *reading // of what is too long to be kept
 }
 

@@ -118,7 +118,7 @@ func triggerEnd(t *sqlscan.Text, from int32) int32 {
 		if closed && tok.Kind == sqlscan.Word && strings.EqualFold(t.Source[tok.Pos:tok.End], "END") {
 			return tok.End
 		}
-		closed = tok.Kind == sqlscan.Punct && tok.Byte == ';'
+		closed = isPunct(tok, ';')
 	}
 	return int32(len(t.Source))
 }

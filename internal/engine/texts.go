@@ -6,15 +6,18 @@ import "hash/maphash"
 // the slot, equality decides. It copies, since a text may live in a buffer that its
 // owner writes to again, and holds at most a quarter of a megabyte.
 type textSet struct {
-	slots [64][]byte
+	slots [textSlots][]byte
 }
+
+// textSlots is how many texts of a kind are kept.
+const textSlots = 64
 
 // maxKept is the longest text that is kept.
 const maxKept = 4 << 10
 
 var textSeed = maphash.MakeSeed()
 
-func slotOf(text string) uint64 { return maphash.String(textSeed, text) % 64 }
+func slotOf(text string) uint64 { return maphash.String(textSeed, text) % textSlots }
 
 func (c *textSet) has(text string) bool {
 	return text != "" && len(text) <= maxKept && string(c.slots[slotOf(text)]) == text
