@@ -34,7 +34,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 
 // Commit commits, unless triggers that were deferred to it go beyond the bounds.
 func (t *tx) Commit() error {
-	if err := t.conn.session.Committing(t.ctx); err != nil {
+	if err := t.conn.session.BeforeCommit(t.ctx); err != nil {
 		if undo := t.Rollback(); undo != nil {
 			err = errors.Join(err, undo)
 		}

@@ -186,6 +186,6 @@ func TestRunsAlone(t *testing.T) {
 	} {
 		var x sqlscan.Text
 		sqlscan.Classify(&x, text, pg, pg.DefaultMode())
-		assert.Equal(t, alone, runsAlone(&x), text)
+		assert.Equal(t, alone, runsOutsideTx(&x), text)
 	}
 }

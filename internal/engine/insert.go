@@ -66,7 +66,7 @@ func (s *Session) additions(ctx context.Context, t *sqlscan.Text, st *statement)
 			s.add(st, &t.Ops[i], dbguard.Insert)
 		}
 	}
-	st.restructures(t)
+	st.noteStructure(t)
 	st.triggers = slices.Contains(st.kinds, sqlscan.Define) && containsFold(t.Source, "trigger")
 	st.queries = containsFold(t.Source, "select") || containsFold(t.Source, "table")
 	quiet := s.manner == usual && takesRows(t) || !s.strayed && b.quiet(st) // or was looked at when it was prepared

@@ -98,11 +98,11 @@ func (p *postgres) hasPart(ctx context.Context, x *target, of part) (has bool, e
 	case "INDEX":
 		return true, nil
 	}
-	if !isRegclass(x) {
+	if !isRegclassName(x) {
 		return true, nil
 	}
 	err = p.conn.Query(ctx, text, func([]any) error { has = true; return nil })
-	return has, unlessAborted(p, err)
+	return has, ignoreAborted(p, err)
 }
 
 func (m *mysql) hasPart(ctx context.Context, x *target, of part) (has bool, err error) {

@@ -46,7 +46,7 @@ func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
 	switch {
 	case len(st.op.Acts) > 0:
 		return Guarded, nil
-	case st.control != controlNone, st.commits, isImmediate(t):
+	case st.control != controlNone, st.commits, isSetConstraintsImmediate(t):
 		return Control, nil
 	}
 	s.backend.touched(st, s.tx != txCaller)
@@ -99,7 +99,7 @@ func (s *Session) Past(ctx context.Context, text string) (*Flight, error) {
 	case err != nil || st == nil:
 		return nil, err
 	case op == nil:
-		if err := s.ends(ctx, st); err != nil {
+		if err := s.runDeferredBefore(ctx, st); err != nil {
 			return nil, err
 		}
 		f := s.follow(ctx, st)
@@ -115,7 +115,7 @@ func (s *Session) Past(ctx context.Context, text string) (*Flight, error) {
 		return nil, f.refused(ctx, err)
 	}
 	if p, ok := s.backend.(*postgres); ok && s.tx == txCaller {
-		p.later.free = true // it may have put off something, too
+		p.deferred.unbounded = true // it may have put off something, too
 	}
 	return f, nil
 }

@@ -27,63 +27,63 @@ type postgres struct {
 	// caller's is open.
 	pending map[int64]int64
 	// unseen are tables that it has changed and its snapshot does not show.
-	unseen []int64
+	invisible []int64
 	// ahead says that the counters may hold more than the server was told: see
-	// postgres_nested.go.
-	ahead bool
+	// postgres_pipeline.go.
+	pendingOutdated bool
 	// texts are those that were read; told is which of them has left the server
 	// with all that is counted, so that it need not be told before the next one.
-	texts, told int
+	textCount, savedAfter int
 	// total and judge are how the server was last asked to count.
-	total, judge longText
+	totalCache, judgeCache textCache
 	// costly are the masked texts that could not bound themselves. That costs a
 	// round trip each time, and nothing else.
-	costly textSet
+	unsealable textSet
 	// unfit are those that no other words fit.
-	unfit textSet
+	unrewritable textSet
 	// asking are those that do not show by themselves whether there is a rule.
-	asking textSet
+	ruleLookups textSet
 	// refused are those that went beyond their bound.
 	refused textSet
 	// slow are those that take longer than a few round trips.
-	slow      textSet
-	hesitated string // one that did once, just now
+	slow     textSet
+	slowOnce string // one that did once, just now
 	// tables are those that the session has met in a transaction of the caller's.
 	tables map[string]plainTable
 	// adding are those that rows were added to, seen what a transaction of the
 	// caller's has made sure of under a lock.
-	adding map[string]addingTable
-	seen   map[string]bool
-	later  putOff
+	insertTables map[string]insertTable
+	verified     map[string]bool
+	deferred     deferredTriggers
 	// isolation is the level of the transaction that is open, or would be; ""
 	// until asked. chosen says that it is this transaction's own.
-	isolation string
-	chosen    bool
-	trip      time.Duration // how long it took to ask about one
-	wary      bool          // one was not what it had been, or the caller's transaction keeps its snapshot
+	isolation      string
+	isolationLocal bool
+	roundTrip      time.Duration // how long it took to ask about one
+	tablesInDoubt  bool          // one was not what it had been, or the caller's transaction keeps its snapshot
 	// functions are names that were asked about, and whether one may write.
 	functions map[string]bool
 	// blinds says that there is a function that turns the counters off while it runs,
 	// deceives that an operator of somebody's own compares numbers in the server's place,
 	// objects that a function may change large objects, holds that one may open a cursor
 	// WITH HOLD.
-	blinds, deceives, objects, holds bool
+	countersOff, operatorShadowed, largeObjects, holdCursors bool
 	// cursors says that the transaction may have one over a function that may write.
-	cursors bool
+	writingCursors bool
 }
 
 func (*postgres) system() string { return "postgresql" }
 
 func (p *postgres) forget() {
-	p.stale, p.flushing, p.pending, p.unseen, p.seen, p.isolation = true, false, nil, nil, nil, ""
+	p.stale, p.flushing, p.pending, p.invisible, p.verified, p.isolation = true, false, nil, nil, nil, ""
 }
 
 func (p *postgres) touched(st *statement, outside bool) {
-	if outside || !keepsSeen(st) {
-		p.seen = nil
+	if outside || !keepsVerified(st) {
+		p.verified = nil
 	}
 	if st.elsewhere || st.calls { // that code may have done anything
-		p.tables, p.adding, p.cursors = nil, nil, true
+		p.tables, p.insertTables, p.writingCursors = nil, nil, true
 	}
 	switch {
 	case outside:
@@ -156,18 +156,18 @@ func (p *postgres) endsTransaction(err error) bool {
 
 func (p *postgres) begun(isolated bool) dbguard.Effect {
 	if isolated {
-		p.isolated()
+		p.forgetIsolation()
 	}
 	return dbguard.EffectApplied
 }
 
 func (p *postgres) rest() txState {
 	p.stale = !p.flushing
-	p.flushing, p.pending, p.unseen, p.ahead, p.seen, p.wary = false, nil, nil, false, nil, false
-	p.told = 0
-	p.later, p.cursors = putOff{}, false
-	if p.chosen {
-		p.isolation, p.chosen = "", false
+	p.flushing, p.pending, p.invisible, p.pendingOutdated, p.verified, p.tablesInDoubt = false, nil, nil, false, nil, false
+	p.savedAfter = 0
+	p.deferred, p.writingCursors = deferredTriggers{}, false
+	if p.isolationLocal {
+		p.isolation, p.isolationLocal = "", false
 	}
 	return txIdle
 }
@@ -217,7 +217,7 @@ func (p *postgres) find(ctx context.Context, x *target) (existence, error) {
 
 // findElse asks for what is not a relation: by its name alone, in any schema
 // and on any table, for none anywhere is what matters.
-func findElse(x *target, name string) string {
+func findNonRelationText(x *target, name string) string {
 	part := "''"
 	switch x.class {
 	case "TRIGGER", "RULE", "POLICY":
@@ -251,7 +251,7 @@ func (p *postgres) findText(x *target) string {
 		return "SELECT false FROM pg_catalog.pg_database WHERE datname = " + quoted
 	case "", "TABLE", "VIEW", "MATERIALIZED VIEW", "INDEX", "SEQUENCE", "FOREIGN TABLE":
 	default:
-		return findElse(x, quoted)
+		return findNonRelationText(x, quoted)
 	}
 	text := `SELECT c.relpersistence = 't' FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = ` + quoted
 	switch len(x.name) {

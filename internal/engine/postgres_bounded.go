@@ -19,7 +19,7 @@ import (
 // itself has passed that check already. A cascade, a trigger, a rule's or a
 // function's statement that would write has not, and fails, and everything with
 // it (SQLSTATE 25006). What a rule has put in the statement's place has passed it,
-// too: postgres_ruled.go. Nothing is assumed of the schema, so nothing about it can
+// too: postgres_rules.go. Nothing is assumed of the schema, so nothing about it can
 // be out of date.
 //
 // What a SELECT … FOR KEY SHARE does counts as writing there: the check of a
@@ -40,9 +40,9 @@ var nonce = func() string {
 
 // What our errors say, after the nonce.
 const (
-	raisedOver   = "over"
-	raisedUnder  = "under"
-	raisedUnsure = "unsure"
+	raisedOver       = "over"
+	raisedUnder      = "under"
+	raisedUnverified = "unsure"
 )
 
 // raise is an expression that fails with SQLSTATE 22P02 and the word in its
@@ -80,37 +80,37 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 		return w
 	}
 	if f.way == nested && p.gateable(f) {
-		if known, ok := p.plain(ctx, f); ok {
+		if known, ok := p.lookUpPlain(ctx, f); ok {
 			return p.gate(f, known)
 		}
 	}
-	if f.op.Limit() >= bulk && f.form != Rows && isBulk(f) {
+	if f.op.Limit() >= minBulk && f.form != Rows && isBulk(f) {
 		return wording{text: bulkText(f), tagged: true}
 	}
 	j := p.seal(ctx, f)
 	return wording{
-		text: p.boundText(f, j), sealed: j.seal != "", sees: j.seen, keys: j.seen, shows: j.shows,
+		text: p.boundText(f, j), sealed: j.seal != "", sees: j.ofTable, keys: j.ofTable, shows: j.showsRules,
 		terse: p.terse(f), tagged: f.tags(f.op.Limit()),
 	}
 }
 
 // seal finds the condition by which a statement changes nothing besides.
-func (p *postgres) seal(ctx context.Context, f *Flight) judged {
+func (p *postgres) seal(ctx context.Context, f *Flight) checks {
 	x := &f.st.targets[0]
 	switch {
-	case f.st.calls, p.costly.has(f.st.op.Text), f.way == nested && p.holds:
+	case f.st.calls, p.unsealable.has(f.st.op.Text), f.way == nested && p.holdCursors:
 	case f.way == own && !f.op.Shares():
-		return judged{seal: p.nothingWritten(), shows: p.showsRules(f)}
-	case !isRegclass(x):
-	case f.way == nested && !p.wary && f.isSteady(x) && equals(f, x) != nil && p.committed(ctx):
-		if known, ok := p.plain(ctx, f); ok {
-			return judged{seal: known.still(x, true), seen: true} // for as long as the statement's lock is held
+		return checks{seal: p.readOnlySeal(), showsRules: p.canShowRules(f)}
+	case !isRegclassName(x):
+	case f.way == nested && !p.tablesInDoubt && f.isStable(x) && equals(f, x) != nil && p.isReadCommitted(ctx):
+		if known, ok := p.lookUpPlain(ctx, f); ok {
+			return checks{seal: known.unchangedCond(x, true), ofTable: true} // for as long as the statement's lock is held
 		}
 		fallthrough
 	default:
-		return judged{seal: p.nothingWritten() + nothingDeferred(x, f.way), shows: p.showsRules(f)} // what comes with the COMMIT comes too late
+		return checks{seal: p.readOnlySeal() + nothingDeferred(x, f.way), showsRules: p.canShowRules(f)} // what comes with the COMMIT comes too late
 	}
-	return judged{shows: p.showsRules(f)}
+	return checks{showsRules: p.canShowRules(f)}
 }
 
 // boundable reports that the flight's statement can bound itself in the form
@@ -118,12 +118,12 @@ func (p *postgres) seal(ctx context.Context, f *Flight) judged {
 func (p *postgres) boundable(f *Flight) bool {
 	st, limit := f.st, f.op.Limit()
 	switch x := st.simple(); {
-	case x == nil, len(st.kinds) != 1, limit < 0, p.major < 10, p.deceives:
+	case x == nil, len(st.kinds) != 1, limit < 0, p.major < 10, p.operatorShadowed:
 		return false
 	case f.form == Rows && (x.op.Flags&sqlscan.Returning == 0 || limit > maxHeld):
 		return false
 	}
-	return !p.unfit.has(st.op.Text)
+	return !p.unrewritable.has(st.op.Text)
 }
 
 // terse reports that the statement may be refused in the fewest words, which do not
@@ -134,10 +134,10 @@ func (p *postgres) terse(f *Flight) bool { return !p.refused.has(f.st.op.Text) }
 // nothingWritten is true, and has the server refuse from then on whatever writes:
 // large objects only since version 16. Where a function may change some, and there are
 // any, it is false.
-func (p *postgres) nothingWritten() string {
+func (p *postgres) readOnlySeal() string {
 	const text = `pg_catalog.set_config('transaction_read_only', 'on', true) IS NOT NULL
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table)`
-	if p.major >= 16 || !p.objects {
+	if p.major >= 16 || !p.largeObjects {
 		return text
 	}
 	return text + `
@@ -145,12 +145,12 @@ func (p *postgres) nothingWritten() string {
 }
 
 // boundText is the statement that bounds itself.
-func (p *postgres) boundText(f *Flight, j judged) string {
+func (p *postgres) boundText(f *Flight, j checks) string {
 	x, limit := &f.st.targets[0], f.op.Limit()
 	over := negative
 	switch {
 	case p.terse(f):
-	case isRegclass(x): // the file of a temporary table tells that it is one: its rows do not count
+	case isRegclassName(x): // the file of a temporary table tells that it is one: its rows do not count
 		over = raiseWith(raisedOver, "pg_catalog.pg_relation_filepath("+regclass(x)+"), pg_catalog.random()")
 	default:
 		over = raise(raisedOver)
@@ -160,8 +160,8 @@ func (p *postgres) boundText(f *Flight, j judged) string {
 		const rows = "(SELECT pg_catalog.count(*) FROM dbguard)"
 		verdict += " WHEN " + rows + " < " + strconv.FormatInt(least, 10) + " THEN " + raiseWith(raisedUnder, rows)
 	}
-	j.verdict, j.atMost = verdict+" END", limit
-	return p.judgedText(f, j)
+	j.limit, j.maxRows = verdict+" END", limit
+	return p.checkedText(f, j)
 }
 
 // negative is what no limit and no offset may be (SQLSTATE 2201W, 2201X), and takes
@@ -169,12 +169,12 @@ func (p *postgres) boundText(f *Flight, j judged) string {
 const negative = "-1"
 
 // judged is what is asked of a statement while it runs.
-type judged struct {
-	seal    string // a condition by which nothing happens besides; "": it is not asked for
-	verdict string // the limit of the rows that are read: NULL, or it raises; "": none
-	seen    bool   // the seal is about the table, and not about its children, and knows of rules
-	shows   bool   // it shows whether there is a rule, else the catalogue is asked
-	atMost  int64  // rows that it answers with
+type checks struct {
+	seal       string // a condition by which nothing happens besides; "": it is not asked for
+	limit      string // the limit of the rows that are read: NULL, or it raises; "": none
+	ofTable    bool   // the seal is about the table, and not about its children, and knows of rules
+	showsRules bool   // it shows whether there is a rule, else the catalogue is asked
+	maxRows    int64  // rows that it answers with
 }
 
 // judgedText answers with the rows of the statement, or their number. It is judged by
@@ -182,54 +182,54 @@ type judged struct {
 // row is (recompute_limits in the server's source), and CASE evaluates in order, a
 // subquery when it is reached. The statement would run to its end even if nobody read
 // its rows: who is unsure raises.
-func (p *postgres) judgedText(f *Flight, j judged) string {
+func (p *postgres) checkedText(f *Flight, j checks) string {
 	known := &f.s.text.bound
-	if asked := (boundWords{judged: j, form: f.form, way: f.way, text: known.text}); *known != asked {
+	if asked := (checkedWording{checks: j, form: f.form, way: f.way, text: known.text}); *known != asked {
 		*known = asked
-		known.text = judgedText(f, j)
+		known.text = writeCheckedText(f, j)
 	}
 	return known.text
 }
 
 // boundWords are those that a text was last given to bound itself, and for what.
-type boundWords struct {
-	judged
+type checkedWording struct {
+	checks
 	form Form
 	way  way
 	text string
 }
 
-func judgedText(f *Flight, j judged) string {
+func writeCheckedText(f *Flight, j checks) string {
 	x, t := &f.st.targets[0], &f.s.text.Text
-	stmt := withoutEnd(t)
-	if j.seen && x.op.Kind != sqlscan.Insert {
-		stmt = only(t, x, 0, int32(len(stmt)))
+	stmt := trimTrailing(t)
+	if j.ofTable && x.op.Kind != sqlscan.Insert {
+		stmt = withOnly(t, x, 0, int32(len(stmt)))
 	}
 	switch {
 	case x.op.Flags&sqlscan.Returning != 0:
-	case j.shows:
+	case j.showsRules:
 		stmt += "\nRETURNING tableoid"
 	default:
 		stmt += "\nRETURNING 1"
 	}
 	seal, unsure := j.seal, negative
-	if j.seen && f.way == nested {
-		unsure = raise(raisedUnsure) // told from the caller's own errors
+	if j.ofTable && f.way == nested {
+		unsure = raise(raisedUnverified) // told from the caller's own errors
 	}
-	if !j.seen {
-		seal = unruled(f, j.shows)
+	if !j.ofTable {
+		seal = noRuleCond(f, j.showsRules)
 		if j.seal != "" {
 			seal += "\n AND " + j.seal
 		}
 	}
 	read := "FROM dbguard OFFSET CASE WHEN " + seal + "\n THEN 0 ELSE " + unsure + " END"
-	if j.verdict != "" {
-		read += "\n LIMIT " + j.verdict
+	if j.limit != "" {
+		read += "\n LIMIT " + j.limit
 	}
 	switch {
 	case f.form == Rows:
 		read = "dbguard.* " + read
-	case !f.tags(j.atMost): // the command tag tells how many rows there are
+	case !f.tags(j.maxRows): // the command tag tells how many rows there are
 		read = "pg_catalog.count(*) FROM (SELECT " + read + ") l"
 	}
 	return "WITH dbguard AS (" + stmt + "\n)\nSELECT " + read
@@ -237,7 +237,7 @@ func judgedText(f *Flight, j judged) string {
 
 // withoutEnd is the text without what comes after its last word: a semicolon
 // and comments.
-func withoutEnd(t *sqlscan.Text) string {
+func trimTrailing(t *sqlscan.Text) string {
 	end := int32(0)
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
 		if !isPunct(tok, ';') {
@@ -262,24 +262,24 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 		return &dbguard.Count{Rows: f.op.Limit() + 1}, false
 	case raisedUnder:
 		return asCount(value), false
-	case raisedUnsure:
-		p.unsure(f)
+	case raisedUnverified:
+		p.sealFailed(f)
 		return nil, true
 	}
 	switch {
-	case f.shows && slices.Contains(noTable, state), state == "2201X": // invalid_row_count_in_result_offset_clause
-		p.unsure(f)
+	case f.shows && slices.Contains(tableoidErrors, state), state == "2201X": // invalid_row_count_in_result_offset_clause
+		p.sealFailed(f)
 		return nil, true
 	case f.terse && state == "2201W": // invalid_row_count_in_limit_clause
 		p.refused.add(f.st.op.Text)
 		return nil, true
-	case state == "25006" && f.sealed && !p.costly.has(f.st.op.Text): // once: then it is not by us
-		p.costly.add(f.st.op.Text)
+	case state == "25006" && f.sealed && !p.unsealable.has(f.st.op.Text): // once: then it is not by us
+		p.unsealable.add(f.st.op.Text)
 		return nil, true
 	case strings.HasPrefix(state, "0A"):
-		p.unfit.add(f.st.op.Text)
+		p.unrewritable.add(f.st.op.Text)
 		return nil, true
-	case len(state) == 5 && slices.Contains(otherwise, state[:2]):
+	case len(state) == 5 && slices.Contains(rewordedErrors, state[:2]):
 		f.verbatim = true
 		return nil, true
 	}
@@ -288,10 +288,10 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 
 // noTable are the errors where tableoid is asked for: of a rule, of a view, and where
 // the account may not read.
-var noTable = []string{"XX000", "42703", "42501"}
+var tableoidErrors = []string{"XX000", "42703", "42501"}
 
 // otherwise are the classes of errors that may read otherwise than without a guard.
-var otherwise = []string{"22", "25", "3F", "42"}
+var rewordedErrors = []string{"22", "25", "3F", "42"}
 
 // undid notes that counters hold what the server has undone, for relations that
 // are no longer locked.

@@ -12,18 +12,18 @@ import (
 // counted after it.
 
 // bulk is the bound from which on a second scan costs less than a WITH.
-const bulk = 10_000
+const minBulk = 10_000
 
 func isBulk(f *Flight) bool {
 	x := f.st.simple()
-	return isRegclass(x) && x.op.Flags&(sqlscan.Multi|sqlscan.Returning|sqlscan.Parameterised) == 0 &&
-		!f.st.calls && isSteady(&f.s.text.Text, x.op.At.Start)
+	return isRegclassName(x) && x.op.Flags&(sqlscan.Multi|sqlscan.Returning|sqlscan.Parameterised) == 0 &&
+		!f.st.calls && isStableText(&f.s.text.Text, x.op.At.Start)
 }
 
 func bulkText(f *Flight) string {
 	t, x, limit := &f.s.text.Text, &f.st.targets[0], f.op.Limit()
 	found, rest := targetClause(t, x), ""
-	stmt := withoutEnd(t) + "\nWHERE "
+	stmt := trimTrailing(t) + "\nWHERE "
 	if where := x.op.Where; where.Start < where.End {
 		condition := "(" + t.Source[where.Start:where.End] + "\n)"
 		stmt, rest = t.Source[:where.Start], " AND "+condition

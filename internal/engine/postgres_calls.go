@@ -18,7 +18,7 @@ import (
 // out, by a function of whatever language, may, too.
 func (p *postgres) writers(ctx context.Context, names []string) (bool, error) {
 	if err := p.learn(ctx); err != nil {
-		return true, unlessAborted(p, err)
+		return true, ignoreAborted(p, err)
 	}
 	if p.major < 0 {
 		return false, nil // it could not count them
@@ -43,7 +43,7 @@ func (p *postgres) writers(ctx context.Context, names []string) (bool, error) {
 		return nil
 	})
 	if err != nil {
-		return true, unlessAborted(p, err)
+		return true, ignoreAborted(p, err)
 	}
 	for _, name := range names {
 		if _, ok := p.functions[name]; !ok {
@@ -57,7 +57,7 @@ func (p *postgres) forgetFunctions() { p.functions = nil }
 
 // unlessAborted forgets that nothing can be asked before the caller's ROLLBACK:
 // nothing will run either, and the server says so.
-func unlessAborted(p *postgres, err error) error {
+func ignoreAborted(p *postgres, err error) error {
 	if p.aborted(err) {
 		return nil
 	}
@@ -69,11 +69,11 @@ const writersText = `SELECT DISTINCT p.proname::text FROM pg_catalog.pg_proc p W
 // mayWrite is the condition that a function, p, may change rows. 12 and 13 are the
 // languages internal and C.
 const mayWrite = `CASE WHEN p.oid < 16384 THEN p.proname ~ '_to_xml|^ts_(stat|rewrite)$|^lo_|^lowrite$|^brin_summarize_|^(domain|array|record|range|multirange)_(in|recv)$'
- WHEN p.prolang NOT IN (12, 13) OR p.oid IN (` + membersOf + ` ('dblink', 'tablefunc', 'xml2', 'adminpack')) THEN true
+ WHEN p.prolang NOT IN (12, 13) OR p.oid IN (` + extensionFunctions + ` ('dblink', 'tablefunc', 'xml2', 'adminpack')) THEN true
  WHEN p.pronargdefaults > 0 AND EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 1255 AND d.objid = p.oid AND d.refclassid = 1255 AND d.refobjid >= 16384) THEN true
- WHEN p.provolatile = 'v' OR p.prokind NOT IN ('f', 'w') THEN p.oid NOT IN (` + membersOf + ` ('uuid-ossp', 'pgcrypto', 'citext', 'hstore', 'pg_trgm', 'postgis'))
+ WHEN p.provolatile = 'v' OR p.prokind NOT IN ('f', 'w') THEN p.oid NOT IN (` + extensionFunctions + ` ('uuid-ossp', 'pgcrypto', 'citext', 'hstore', 'pg_trgm', 'postgis'))
  ELSE false END`
 
 // membersOf are the functions of extensions.
-const membersOf = `SELECT d.objid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+const extensionFunctions = `SELECT d.objid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
  WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e' AND e.extname IN`

@@ -20,14 +20,14 @@ import (
 // The counters are never reset, only flushed, and a rolled-back savepoint stays
 // in them: what counts is the difference.
 type postgresCounter struct {
-	p      *postgres
-	f      *Flight
-	before map[int64]int64
-	locked map[int64]string // those that were, by AccessExclusive, and their stamps
-	apart  map[int64]string // tables that a text about structure is not about
-	clean  bool             // nothing was counted before, and the server flushes on demand
-	fresh  string           // a condition by which they hold nothing but what the transaction has done; "": they may
-	told   bool             // the server knows what was counted before
+	p              *postgres
+	f              *Flight
+	baselineRows   map[int64]int64
+	lockedStamps   map[int64]string // those that were, by AccessExclusive, and their stamps
+	unnamed        map[int64]string // tables that a text about structure is not about
+	startedEmpty   bool             // nothing was counted before, and the server flushes on demand
+	noUndo         string           // a condition by which they hold nothing but what the transaction has done; "": they may
+	baselineStored bool             // the server knows what was counted before
 }
 
 // relation is one that the transaction has changed or locked.
@@ -38,16 +38,16 @@ type relation struct {
 	temporary    bool
 	rows         int64
 	exclusive    bool   // dropped, emptied or altered, and not created here
-	deferring    bool   // has a trigger that may fire at the COMMIT
+	deferrable   bool   // has a trigger that may fire at the COMMIT
 	stamp        string // of what is exclusive: another one if it is gone, emptied, written anew or without a column
-	judged       int64  // by the server: those that count as the statement's
+	judgedRows   int64  // by the server: those that count as the statement's
 }
 
 func (c *postgresCounter) survey(ctx context.Context) (string, error) {
 	if c.p.major < 0 {
 		return affectedCounter{c.f.st}.survey(ctx)
 	}
-	if note := c.misled(); note != "" {
+	if note := c.whyUntrusted(); note != "" {
 		return note, nil
 	}
 	if c.f.way == own && c.p.stale && c.p.canFlush() {
@@ -60,15 +60,15 @@ func (c *postgresCounter) survey(ctx context.Context) (string, error) {
 }
 
 // misled says why the counters, or what compares them, cannot be believed.
-func (c *postgresCounter) misled() string {
+func (c *postgresCounter) whyUntrusted() string {
 	switch st := c.f.st; {
-	case c.p.deceives:
+	case c.p.operatorShadowed:
 		return "an operator of this database takes the place of one of the server's own"
-	case c.p.blinds, (st.elsewhere || st.calls) && containsFold(c.f.callers, "track_counts"):
+	case c.p.countersOff, (st.elsewhere || st.calls) && containsFold(c.f.callers, "track_counts"):
 		return "code in this database turns track_counts off, or kills rows uncounted"
 	case (st.elsewhere || st.calls) && containsFold(c.f.callers, "heap_force_"):
 		return "rows that pg_surgery kills are not counted"
-	case (st.elsewhere || st.calls) && changesElsewhere(c.f.reading(), c.f.args):
+	case (st.elsewhere || st.calls) && dblinkMayWrite(c.f.reading(), c.f.args):
 		return "what dblink does on another connection is neither counted nor undone"
 	}
 	return ""
@@ -77,45 +77,45 @@ func (c *postgresCounter) misled() string {
 // spares reports that a rule may stand in for an UPDATE.
 func (c *postgresCounter) spares() bool {
 	x := c.f.st.simple()
-	return x != nil && x.op.Kind == sqlscan.Update && c.p.unfit.has(c.f.st.op.Text)
+	return x != nil && x.op.Kind == sqlscan.Update && c.p.unrewritable.has(c.f.st.op.Text)
 }
 
 // baseline is what the counters hold already. A transaction of ours has
 // nothing in them once they are flushed.
 func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 	p := c.p
-	if err := c.stands(ctx); err != nil {
+	if err := c.recordUnnamed(ctx); err != nil {
 		return "", err
 	}
 	if p.major < 0 || c.f.way == own && !p.stale {
-		c.begins()
+		c.startEmpty()
 		return "", nil
 	}
-	c.before, c.locked = map[int64]int64{}, map[int64]string{}
-	if c.tells() {
-		c.told = true
-		return "", c.tell(ctx)
+	c.baselineRows, c.lockedStamps = map[int64]int64{}, map[int64]string{}
+	if c.canStoreBaseline() {
+		c.baselineStored = true
+		return "", c.storeBaseline(ctx)
 	}
 	if p.stale && p.pending == nil {
 		p.pending = map[int64]int64{}
-		if err := c.read(ctx, p.allCounts(), func(r *relation) { p.pending[r.oid], p.ahead = r.rows, true }); err != nil {
+		if err := c.readRelations(ctx, p.allCounts(), func(r *relation) { p.pending[r.oid], p.pendingOutdated = r.rows, true }); err != nil {
 			p.pending = nil
 			return "", err
 		}
 	}
-	return "", c.read(ctx, c.counts(false), func(r *relation) { c.held(r.oid, r.rows, r.exclusive, r.stamp) })
+	return "", c.readRelations(ctx, c.countsText(false), func(r *relation) { c.recordBaseline(r.oid, r.rows, r.exclusive, r.stamp) })
 }
 
 // held notes what was counted of a relation before, and that it was exclusively locked.
-func (c *postgresCounter) held(oid, rows int64, exclusive bool, stamp string) {
-	if c.before[oid] = rows; exclusive {
-		c.locked[oid] = strings.Clone(stamp)
+func (c *postgresCounter) recordBaseline(oid, rows int64, exclusive bool, stamp string) {
+	if c.baselineRows[oid] = rows; exclusive {
+		c.lockedStamps[oid] = strings.Clone(stamp)
 	}
 }
 
 // same reports that a relation was exclusively locked before, and is what it was.
-func (c *postgresCounter) same(r *relation) bool {
-	stamp, ok := c.locked[r.oid]
+func (c *postgresCounter) unchanged(r *relation) bool {
+	stamp, ok := c.lockedStamps[r.oid]
 	return ok && stamp == r.stamp
 }
 
@@ -124,45 +124,45 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	if p.major < 0 {
 		return dbguard.Count{Rows: affected}, nil
 	}
-	p.ranCode()
+	p.noteUserCode()
 	t := postgresTotal{reshapes: c.f.st.reshapes}
 	later := false
-	err := c.read(ctx, c.counts(p.canFlush()), func(r *relation) {
-		was := c.was(r.oid)
-		later = later || r.deferring
-		c.leave(r)
+	err := c.readRelations(ctx, c.countsText(p.canFlush()), func(r *relation) {
+		was := c.rowsBefore(r.oid)
+		later = later || r.deferrable
+		c.rememberRows(r)
 		r.rows -= was
-		t.add(r, c.same(r))
+		t.add(r, c.unchanged(r))
 	})
 	if err != nil {
 		return t.Count, err
 	}
-	if err := c.lost(ctx, &t); err != nil {
+	if err := c.checkUnnamed(ctx, &t); err != nil {
 		return t.Count, err
 	}
-	if err := c.once(ctx, &t); err != nil {
+	if err := c.countDistinct(ctx, &t); err != nil {
 		return t.Count, err
 	}
 	t.settle()
 	if later && c.f.way == nested {
-		p.putsOff(c.f.op.Limit(), t.Rows)
+		p.noteDeferred(c.f.op.Limit(), t.Rows)
 	}
-	p.flushes(c.f.way)
+	p.noteFlush(c.f.way)
 	if c.f.op.Plain() && !t.Structure && t.Rows >= 0 && t.Rows <= c.f.op.Limit() {
 		return t.Count, nil // nobody asks where they are
 	}
-	p.ahead = true // it may be undone
-	t.Tables, err = c.tables(ctx, t.changed)
+	p.pendingOutdated = true // it may be undone
+	t.Tables, err = c.tableRows(ctx, t.changed)
 	return t.Count, err
 }
 
 // ranCode notes that a statement may have set off code of somebody's own, which can
 // change tables that were looked at and open cursors.
-func (p *postgres) ranCode() { p.seen, p.cursors = nil, true }
+func (p *postgres) noteUserCode() { p.verified, p.writingCursors = nil, true }
 
 // was is what a relation's counters held before the statement.
-func (c *postgresCounter) was(oid int64) int64 {
-	if n, ok := c.before[oid]; ok || c.before == nil {
+func (c *postgresCounter) rowsBefore(oid int64) int64 {
+	if n, ok := c.baselineRows[oid]; ok || c.baselineRows == nil {
 		return n
 	}
 	return c.p.pending[oid]
@@ -171,10 +171,10 @@ func (c *postgresCounter) was(oid int64) int64 {
 // postgresTotal adds up relations.
 type postgresTotal struct {
 	dbguard.Count
-	changed  []relation
-	blind    bool
-	reshapes bool       // the text says that it does, and rows of materialized views come anew
-	locked   []relation // by such a text, which need not have changed them
+	changed     []relation
+	uncountable bool
+	reshapes    bool       // the text says that it does, and rows of materialized views come anew
+	locked      []relation // by such a text, which need not have changed them
 }
 
 // add takes a relation's rows. same says that it was exclusively locked before the
@@ -182,12 +182,12 @@ type postgresTotal struct {
 func (t *postgresTotal) add(r *relation, same bool) {
 	switch {
 	case r.oid == 0: // the answer's head: track_counts is off
-		t.blind = true
+		t.uncountable = true
 	case r.temporary:
-	case r.kind == heldCursors && r.rows > 0:
-		t.blind = true
+	case r.kind == holdCursorKind && r.rows > 0:
+		t.uncountable = true
 	case r.kind == "f":
-		t.blind = true // what a foreign server changes is not counted here
+		t.uncountable = true // what a foreign server changes is not counted here
 	case r.rows > 0 && (r.kind == "r" || r.kind == "m" && !t.reshapes):
 		t.Rows += r.rows
 		t.changed = append(t.changed, *r)
@@ -202,7 +202,7 @@ func (t *postgresTotal) add(r *relation, same bool) {
 }
 
 func (t *postgresTotal) settle() {
-	if t.blind {
+	if t.uncountable {
 		t.Rows = -1
 	}
 }
@@ -213,14 +213,14 @@ func (c *postgresCounter) due(ctx context.Context) error {
 	if c.f.way != own || c.p.major < 0 {
 		return nil
 	}
-	_, err := c.p.conn.Exec(ctx, constraintsNow)
+	_, err := c.p.conn.Exec(ctx, setConstraintsImmediate)
 	return err
 }
 
 // leave remembers what a relation's counters hold. If the statement is undone,
 // alone or by a ROLLBACK TO of the caller's, the lock by which the next baseline
 // would find the relation is gone, and the counts are not.
-func (c *postgresCounter) leave(r *relation) {
+func (c *postgresCounter) rememberRows(r *relation) {
 	if c.f.way == own {
 		return
 	}
@@ -228,13 +228,13 @@ func (c *postgresCounter) leave(r *relation) {
 		c.p.pending = map[int64]int64{}
 	}
 	c.p.pending[r.oid] = r.rows
-	if r.schema == "" && r.rows > 0 && r.oid >= 16384 && !slices.Contains(c.p.unseen, r.oid) {
-		c.p.unseen = append(c.p.unseen, r.oid)
+	if r.schema == "" && r.rows > 0 && r.oid >= 16384 && !slices.Contains(c.p.invisible, r.oid) {
+		c.p.invisible = append(c.p.invisible, r.oid)
 	}
 }
 
 // flushes notes that the counters will be flushed when the transaction ends.
-func (p *postgres) flushes(w way) {
+func (p *postgres) noteFlush(w way) {
 	switch {
 	case !p.canFlush():
 	case w == own:
@@ -245,7 +245,7 @@ func (p *postgres) flushes(w way) {
 }
 
 // read asks for relations.
-func (c *postgresCounter) read(ctx context.Context, text string, each func(*relation)) error {
+func (c *postgresCounter) readRelations(ctx context.Context, text string, each func(*relation)) error {
 	return c.p.conn.Query(ctx, text, func(v []any) error {
 		var r relation
 		var err error
@@ -256,10 +256,10 @@ func (c *postgresCounter) read(ctx context.Context, text string, each func(*rela
 			return err
 		}
 		r.schema, r.name, r.kind = asText(v[2]), asText(v[3]), asText(v[4])
-		r.temporary, r.exclusive, r.deferring = asBool(v[5]), asBool(v[6]), asBool(v[7])
+		r.temporary, r.exclusive, r.deferrable = asBool(v[5]), asBool(v[6]), asBool(v[7])
 		r.stamp = asText(v[8])
 		if len(v) > 9 {
-			r.judged, err = asInt(v[9])
+			r.judgedRows, err = asInt(v[9])
 		}
 		each(&r)
 		return err
@@ -275,15 +275,15 @@ func changesOf(oid string) string {
 // but asked only where something before the caller's transaction was unguarded. Those of
 // tables that its snapshot does not show are asked for by their oids.
 func (p *postgres) allCounts() string {
-	text := allCounts
-	for _, oid := range p.unseen {
+	text := allCountsText
+	for _, oid := range p.invisible {
 		text += strings.ReplaceAll("\nUNION ALL SELECT {oid}::int8, "+changesOf("c.oid")+", ''::text, ''::text, 'r'::text, false, false, false, ''::text FROM (VALUES ({oid}::pg_catalog.oid)) AS c (oid)",
 			"{oid}", strconv.FormatInt(oid, 10))
 	}
 	return text
 }
 
-var allCounts = `SELECT c.oid::int8, ` + changesOf("c.oid") + `, ''::text, ''::text, c.relkind::text, false, false, false, ''::text
+var allCountsText = `SELECT c.oid::int8, ` + changesOf("c.oid") + `, ''::text, ''::text, c.relkind::text, false, false, false, ''::text
 FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND ` + changesOf("c.oid") + ` > 0`
 
 // countText asks for the relations that this transaction has changed or
@@ -295,11 +295,11 @@ FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND 
 //
 // A head with oid 0 is there if the server does not count, which is asked together
 // with the calls.
-func countText(calls string) string {
+func relationsText(calls string) string {
 	return `SELECT 0::int8, 0::int8, ''::text, ''::text, ''::text, false, false, false, ''::text
 WHERE pg_catalog.current_setting('track_counts') = 'off'` + calls + `
 UNION ALL
-` + relations
+` + lockedRelations
 }
 
 // Calls that countText makes, once each, and that are never NULL: the counters are flushed
@@ -311,7 +311,7 @@ const (
 
 // A table that was made after the transaction's snapshot is not in pg_class, and rows of
 // it that were frozen are found all the same.
-var relations = `SELECT l.relation::int8 AS oid, COALESCE(` + changesOf("l.relation") + `, 0) AS rows, COALESCE(n.nspname::text, '') AS schema,
+var lockedRelations = `SELECT l.relation::int8 AS oid, COALESCE(` + changesOf("l.relation") + `, 0) AS rows, COALESCE(n.nspname::text, '') AS schema,
   COALESCE(c.relname::text, l.relation::pg_catalog.regclass::text) AS name, COALESCE(c.relkind::text, CASE WHEN ` + changesOf("l.relation") + ` > 0 THEN 'r' ELSE '' END) AS kind, COALESCE(c.relpersistence = 't', false) AS temporary,
   l.exclusive AND COALESCE(c.relkind NOT IN ('i', 'I', 'v', 'c'), true) AND NOT COALESCE((SELECT pg_catalog.age(a.xmin) <= pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::xid)
     FROM pg_catalog.pg_attribute a WHERE a.attrelid = l.relation AND a.attnum = -1), false) AS exclusive,
@@ -327,17 +327,17 @@ LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
 
 // heldCursors are cursors WITH HOLD that the transaction has opened: their queries run at
 // the COMMIT, and may do anything. The text of one that the caller opens is judged itself.
-const heldCursors = "held"
+const holdCursorKind = "held"
 
-const heldText = `
+const holdCursorsText = `
 UNION ALL
-SELECT 1::int8, pg_catalog.count(*), ''::text, ''::text, '` + heldCursors + `'::text, false, false, false, ''::text
+SELECT 1::int8, pg_catalog.count(*), ''::text, ''::text, '` + holdCursorKind + `'::text, false, false, false, ''::text
 FROM pg_catalog.pg_cursors k WHERE k.is_holdable AND k.creation_time >= pg_catalog.now()`
 
 // counts is countText, with such cursors where code may have opened one. What flushes in a
 // transaction of ours comes last: a trigger that has put off more, behind what was put off,
 // has the COMMIT fail where that would write.
-func (c *postgresCounter) counts(flush bool) string {
+func (c *postgresCounter) countsText(flush bool) string {
 	calls := ""
 	if flush {
 		calls = flushCall
@@ -345,11 +345,13 @@ func (c *postgresCounter) counts(flush bool) string {
 	if flush && c.f.way == own {
 		calls += readOnlyCall
 	}
-	if c.runsCode() {
-		return countText(calls) + heldText
+	if c.mayHoldCursor() {
+		return relationsText(calls) + holdCursorsText
 	}
-	return countText(calls)
+	return relationsText(calls)
 }
 
 // runsCode reports a statement that runs code which may open a cursor WITH HOLD.
-func (c *postgresCounter) runsCode() bool { return c.p.holds || c.f.st.elsewhere || c.f.st.calls }
+func (c *postgresCounter) mayHoldCursor() bool {
+	return c.p.holdCursors || c.f.st.elsewhere || c.f.st.calls
+}

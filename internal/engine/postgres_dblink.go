@@ -10,7 +10,7 @@ import (
 // changesElsewhere reports that dblink may change something on the connection that it
 // opens, of which nothing is counted or undone here: unless the text that it is given
 // is in sight, as a literal or an argument, and reads.
-func changesElsewhere(t *sqlscan.Text, args []driver.NamedValue) bool {
+func dblinkMayWrite(t *sqlscan.Text, args []driver.NamedValue) bool {
 	if !containsFold(t.Source, "dblink") {
 		return false
 	}
@@ -20,7 +20,7 @@ func changesElsewhere(t *sqlscan.Text, args []driver.NamedValue) bool {
 		text := t.Source[tok.Pos:tok.End]
 		switch {
 		case tok.Kind == sqlscan.String:
-			texts = append(texts, unquoted(text))
+			texts = append(texts, stringContent(text))
 		case text == "(" && (last == "dblink_exec" || last == "dblink_send_query"):
 			return true
 		case text == "(" && (last == "dblink" || last == "dblink_open"):
@@ -28,16 +28,16 @@ func changesElsewhere(t *sqlscan.Text, args []driver.NamedValue) bool {
 		}
 		last = strings.ToLower(sqlscan.Unquote(text))
 	}
-	return runs && !(known && areReads(texts))
+	return runs && !(known && allRead(texts))
 }
 
 // areReads reports that some of the texts read, and that none does anything else.
-func areReads(texts []string) bool {
+func allRead(texts []string) bool {
 	reads := false
 	for _, text := range texts {
 		var t sqlscan.Text
 		sqlscan.Classify(&t, text, sqlscan.PostgreSQL, sqlscan.PostgreSQL.DefaultMode())
-		if t.Calls || doesMore(&t) {
+		if t.Calls || hasOtherOps(&t) {
 			return false
 		}
 		reads = reads || t.IsRead()
@@ -47,7 +47,7 @@ func areReads(texts []string) bool {
 
 // doesMore reports an operation that can be read and is none of a session's. Words that
 // are no statement, as those of a connection, cannot be.
-func doesMore(t *sqlscan.Text) bool {
+func hasOtherOps(t *sqlscan.Text) bool {
 	for i := range t.Ops {
 		switch t.Ops[i].Kind {
 		case sqlscan.Unreadable, sqlscan.Read, sqlscan.Session:
@@ -60,7 +60,7 @@ func doesMore(t *sqlscan.Text) bool {
 
 // unquoted is the content of a string. One with escapes is left as it is, which is no
 // statement.
-func unquoted(text string) string {
+func stringContent(text string) string {
 	if tag := strings.IndexByte(text[min(1, len(text)):], '$'); text[0] == '$' && tag >= 0 && len(text) >= 2*(tag+2) {
 		return text[tag+2 : len(text)-tag-2]
 	}

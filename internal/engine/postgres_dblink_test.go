@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestChangesElsewhere(t *testing.T) {
+func TestDblinkMayWrite(t *testing.T) {
 	tests := map[string]bool{
 		"SELECT * FROM dblink('dbname=x', 'SELECT id FROM t') AS r (id int)":                             false,
 		"SELECT * FROM dblink('dbname=x', $$SELECT id FROM t$$) AS r (id int)":                           false,
@@ -28,14 +28,14 @@ func TestChangesElsewhere(t *testing.T) {
 		"SELECT * FROM dblink('dbname=x', $1) AS r (id int)":                                             true,
 	}
 	for text, want := range tests {
-		assert.Equal(t, want, changesElsewhere(readText(text), nil), text)
+		assert.Equal(t, want, dblinkMayWrite(readText(text), nil), text)
 	}
 	for given, want := range map[any]bool{"SELECT 1": false, "DELETE FROM t": true, int64(1): true, sqlText("SELECT 1"): true} {
 		args := []driver.NamedValue{{Ordinal: 1, Value: given}}
-		assert.Equal(t, want, changesElsewhere(readText("SELECT * FROM dblink('dbname=x', $1) AS r (id int)"), args), given)
+		assert.Equal(t, want, dblinkMayWrite(readText("SELECT * FROM dblink('dbname=x', $1) AS r (id int)"), args), given)
 	}
 	both := []driver.NamedValue{{Ordinal: 1, Value: "SELECT 1"}, {Ordinal: 2, Value: []byte("DELETE FROM t")}}
-	assert.True(t, changesElsewhere(readText("SELECT * FROM dblink($1), dblink($2)"), both))
+	assert.True(t, dblinkMayWrite(readText("SELECT * FROM dblink($1), dblink($2)"), both))
 }
 
 // sqlText is a type that pgx sends as text.

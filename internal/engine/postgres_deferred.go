@@ -17,18 +17,18 @@ import (
 // tell: together they may change as many more as their bounds have left.
 
 // putOff is what statements of the caller's transaction left to its COMMIT.
-type putOff struct {
-	any  bool
-	left int64 // what is left of their bounds
-	free bool  // one of them has none
+type deferredTriggers struct {
+	any       bool
+	rowsLeft  int64 // what is left of their bounds
+	unbounded bool  // one of them has none
 }
 
 // putsOff notes that a statement, of which so many rows were counted, changed a
 // table that has a deferred trigger.
-func (p *postgres) putsOff(limit, rows int64) {
-	p.later.any = true
-	p.later.left += max(limit-rows, 0)
-	p.later.free = p.later.free || limit < 0
+func (p *postgres) noteDeferred(limit, rows int64) {
+	p.deferred.any = true
+	p.deferred.rowsLeft += max(limit-rows, 0)
+	p.deferred.unbounded = p.deferred.unbounded || limit < 0
 }
 
 // nothingDeferred is true of an ordinary table, or a partitioned one, if nothing
@@ -48,8 +48,8 @@ func nothingDeferred(x *target, w way) string {
 // Committing has what was put off to the COMMIT of the caller's transaction done
 // and counted. On an error the door rolls back instead, as the server would, and
 // returns it. What is put off once more, behind that, has the COMMIT fail where it would write.
-func (s *Session) Committing(ctx context.Context) error {
-	some, err := s.committing(ctx)
+func (s *Session) BeforeCommit(ctx context.Context) error {
+	some, err := s.runDeferred(ctx)
 	if some && err == nil {
 		_, err = s.conn.Exec(ctx, "SET TRANSACTION READ ONLY")
 	}
@@ -57,19 +57,19 @@ func (s *Session) Committing(ctx context.Context) error {
 }
 
 // committing is that without the last: a COMMIT AND CHAIN would hand it on.
-func (s *Session) committing(ctx context.Context) (some bool, _ error) {
+func (s *Session) runDeferred(ctx context.Context) (some bool, _ error) {
 	p, ok := s.backend.(*postgres)
-	if !ok || !p.later.any || p.later.free || s.lost || s.guard.Observing() {
+	if !ok || !p.deferred.any || p.deferred.unbounded || s.lost || s.guard.Observing() {
 		return false, nil
 	}
-	bound := p.later.left
-	p.later = putOff{}
-	_, err := s.fire(ctx, p, bound, "COMMIT", constraintsNow)
+	bound := p.deferred.rowsLeft
+	p.deferred = deferredTriggers{}
+	_, err := s.countDeferred(ctx, p, bound, "COMMIT", setConstraintsImmediate)
 	return true, err
 }
 
 // fire has the text do what was put off, and counts it.
-func (s *Session) fire(ctx context.Context, p *postgres, bound int64, name, text string) (rows int64, err error) {
+func (s *Session) countDeferred(ctx context.Context, p *postgres, bound int64, name, text string) (rows int64, err error) {
 	op, err := s.guard.Begin(dbguard.AtMost(ctx, bound), dbguard.Op{
 		System: p.system(), Namespace: s.name, Name: name, Summary: name, Text: name, Statements: 1,
 		Acts: []dbguard.Act{{Verb: dbguard.Ask, Note: "triggers that were deferred"}},
@@ -97,18 +97,18 @@ func (s *Session) fire(ctx context.Context, p *postgres, bound int64, name, text
 
 // firesNow is for a SET CONSTRAINTS of the caller's, by which what was put off is done
 // before the COMMIT. It does it under a savepoint; that it is sent again does nothing.
-func (s *Session) firesNow(ctx context.Context) error {
+func (s *Session) beforeSetConstraints(ctx context.Context) error {
 	p, ok := s.backend.(*postgres)
-	if !ok || !p.later.any || p.later.free || s.lost || s.guard.Observing() || !isImmediate(&s.text.Text) {
+	if !ok || !p.deferred.any || p.deferred.unbounded || s.lost || s.guard.Observing() || !isSetConstraintsImmediate(&s.text.Text) {
 		return nil
 	}
 	if err := s.exec(ctx, underSavepoint.open); err != nil {
 		return hide(err)
 	}
-	rows, err := s.fire(ctx, p, p.later.left, "SET CONSTRAINTS", strings.Clone(withoutEnd(&s.text.Text)))
+	rows, err := s.countDeferred(ctx, p, p.deferred.rowsLeft, "SET CONSTRAINTS", strings.Clone(trimTrailing(&s.text.Text)))
 	switch {
 	case err == nil:
-		p.later.left -= rows
+		p.deferred.rowsLeft -= rows
 		return hide(s.exec(ctx, underSavepoint.keep))
 	case errors.Is(err, dbguard.ErrRefused):
 		if s.exec(ctx, underSavepoint.undo) != nil {
@@ -120,7 +120,7 @@ func (s *Session) firesNow(ctx context.Context) error {
 }
 
 // isImmediate reports SET CONSTRAINTS … IMMEDIATE.
-func isImmediate(t *sqlscan.Text) bool {
+func isSetConstraintsImmediate(t *sqlscan.Text) bool {
 	n, last := 0, ""
 	for word := range words(t, 0, int32(len(t.Source))) {
 		last = strings.ToLower(word)
@@ -132,19 +132,19 @@ func isImmediate(t *sqlscan.Text) bool {
 }
 
 // ends has done and counted what a text has done that was put off.
-func (s *Session) ends(ctx context.Context, st *statement) error {
-	if err := s.endsTx(ctx, st); err != nil {
+func (s *Session) runDeferredBefore(ctx context.Context, st *statement) error {
+	if err := s.beforeCommitText(ctx, st); err != nil {
 		return err
 	}
-	return s.firesNow(ctx)
+	return s.beforeSetConstraints(ctx)
 }
 
 // endsTx is Committing for a COMMIT that the caller sends as a text.
-func (s *Session) endsTx(ctx context.Context, st *statement) error {
+func (s *Session) beforeCommitText(ctx context.Context, st *statement) error {
 	if s.dialect != sqlscan.PostgreSQL || len(st.kinds) != 1 || st.kinds[0] != sqlscan.Commit { // which may begin another one at once
 		return nil
 	}
-	_, err := s.committing(ctx)
+	_, err := s.runDeferred(ctx)
 	if err != nil {
 		_, undo := s.conn.Exec(ctx, "ROLLBACK")
 		err = hide(err)

@@ -32,7 +32,7 @@ const harmlessTriggers = "(1250, 1644, 1645, 1648, 1649, 1654, 1655)"
 
 // steady are the words before a parenthesis whose value does not change from
 // one evaluation to the next in the same statement.
-var steady = []string{
+var stableCalls = []string{
 	"abs", "all", "and", "any", "array", "between", "cast", "ceil", "char", "coalesce", "concat", "current_timestamp",
 	"date", "date_trunc", "decimal", "extract", "floor", "greatest", "in", "interval", "least", "length", "lower", "ltrim",
 	"mod", "not", "now", "nullif", "numeric", "or", "replace", "round", "row", "rtrim", "set", "substr", "substring",
@@ -41,30 +41,30 @@ var steady = []string{
 
 // strange are the words of subqueries, of cursors, and of other servers, which
 // this one would not find behind the condition that it is sent.
-var strange = []string{"select", "table", "values", "of", "order", "limit"}
+var unsupportedWords = []string{"select", "table", "values", "of", "order", "limit"}
 
 // gateable reports that the flight's statement can be written so.
 func (p *postgres) gateable(f *Flight) bool {
 	x, limit := f.st.simple(), f.op.Limit()
 	switch {
-	case p.wary, f.form == Rows, f.op.AtLeast() > 0, limit > maxHeld, x.op.Flags&sqlscan.Returning != 0, p.slow.has(f.st.op.Text):
+	case p.tablesInDoubt, f.form == Rows, f.op.AtLeast() > 0, limit > maxHeld, x.op.Flags&sqlscan.Returning != 0, p.slow.has(f.st.op.Text):
 		return false
 	}
-	return f.isSteady(x)
+	return f.isStable(x)
 }
 
 // isSteady reports one statement of which the text says all that the table does not.
-func (f *Flight) isSteady(x *target) bool {
+func (f *Flight) isStable(x *target) bool {
 	switch {
-	case !isRegclass(x), starred(&f.s.text.Text, x), f.op.Shares(), f.st.calls, x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0:
+	case !isRegclassName(x), hasStar(&f.s.text.Text, x), f.op.Shares(), f.st.calls, x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0:
 		return false
 	}
-	return isSteady(&f.s.text.Text, x.op.At.Start)
+	return isStableText(&f.s.text.Text, x.op.At.Start)
 }
 
 // isRegclass reports a name that to_regclass reads as the statement does, and
 // without an error, which would end the caller's transaction.
-func isRegclass(x *target) bool {
+func isRegclassName(x *target) bool {
 	return len(x.name) >= 1 && len(x.name) <= 2 && !strings.ContainsFunc(x.raw, func(r rune) bool {
 		return !(r == '_' || r == '.' || r == '"' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
 	})
@@ -72,7 +72,7 @@ func isRegclass(x *target) bool {
 
 // isSteady reports that the text begins with the statement, has no subquery,
 // and finds the same rows if it is evaluated twice.
-func isSteady(t *sqlscan.Text, start int32) bool {
+func isStableText(t *sqlscan.Text, start int32) bool {
 	var last sqlscan.Token
 	word := ""
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
@@ -81,11 +81,11 @@ func isSteady(t *sqlscan.Text, start int32) bool {
 		}
 		text := strings.ToLower(t.Source[tok.Pos:tok.End])
 		switch {
-		case tok.Kind == sqlscan.Word && slices.Contains(strange, text):
+		case tok.Kind == sqlscan.Word && slices.Contains(unsupportedWords, text):
 			return false
 		case isPunct(tok, '('):
 			called := isName(last)
-			if called && (last.Kind == sqlscan.QuotedIdent || !slices.Contains(steady, word)) {
+			if called && (last.Kind == sqlscan.QuotedIdent || !slices.Contains(stableCalls, word)) {
 				return false
 			}
 		}
@@ -96,14 +96,14 @@ func isSteady(t *sqlscan.Text, start int32) bool {
 
 // plain asks the catalogue, once per session and table, whether it is one of
 // which a statement can make sure by itself.
-func (p *postgres) plain(ctx context.Context, f *Flight) (known plainTable, ok bool) {
+func (p *postgres) lookUpPlain(ctx context.Context, f *Flight) (known plainTable, ok bool) {
 	x := &f.st.targets[0]
-	key := x.key()
+	key := x.cacheKey()
 	if known, met := p.tables[key]; met {
 		return known, known.ok
 	}
 	begin := time.Now()
-	err := p.conn.Query(ctx, "SELECT c.relchecks::int8, "+keysOfRows+" FROM pg_catalog.pg_class c WHERE "+isOrdinary(x)+firesNothing(x)+isSimple+mayRead, func(v []any) (err error) {
+	err := p.conn.Query(ctx, "SELECT c.relchecks::int8, "+uniqueKeys+" FROM pg_catalog.pg_class c WHERE "+isOrdinary(x)+noTriggersFor(x)+noHiddenCalls+maySelect, func(v []any) (err error) {
 		known.checks, err = asInt(v[0])
 		known.keys = strings.Clone(asText(v[1]))
 		known.ok = err == nil
@@ -113,7 +113,7 @@ func (p *postgres) plain(ctx context.Context, f *Flight) (known plainTable, ok b
 		f.fails(err)
 		return known, false
 	}
-	p.trip = time.Since(begin)
+	p.roundTrip = time.Since(begin)
 	if p.tables == nil || len(p.tables) >= maxNames {
 		p.tables = map[string]plainTable{}
 	}
@@ -130,17 +130,17 @@ type plainTable struct {
 
 // still is the condition that the table of that name is as it was met, and so are
 // its keys, if they matter: they take the server longest to plan.
-func (known plainTable) still(x *target, keys bool) string {
+func (known plainTable) unchangedCond(x *target, keys bool) string {
 	text := `pg_catalog.current_setting('transaction_isolation') = 'read committed'
  AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE ` + isOrdinary(x) + ` AND c.relchecks = ` + strconv.FormatInt(known.checks, 10)
 	if keys {
-		text += "\n AND " + keysOfRows + ` = ` + quoteString(sqlscan.PostgreSQL, known.keys)
+		text += "\n AND " + uniqueKeys + ` = ` + quoteString(sqlscan.PostgreSQL, known.keys)
 	}
-	return text + ")" + firesNothing(x)
+	return text + ")" + noTriggersFor(x)
 }
 
 // event is the bit of the statement in pg_trigger.tgtype.
-func event(x *target) string {
+func triggerEvent(x *target) string {
 	if x.op.Kind == sqlscan.Update {
 		return "16"
 	}
@@ -154,16 +154,16 @@ func isOrdinary(x *target) string {
 }
 
 // firesNothing is a condition of its own: as one on c it would take longer to plan.
-func firesNothing(x *target) string {
+func noTriggersFor(x *target) string {
 	return `
- AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ` + regclass(x) + ` AND (g.tgtype & ` + event(x) + `) <> 0 AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ` + regclass(x) + ` AND (g.tgtype & ` + triggerEvent(x) + `) <> 0 AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
 }
 
 // isSimple is about what may call functions that write and takes no lock of the
 // table: constraints, indexes and defaults, domains and what may hold some,
 // operators, casts. A partition's own entries do not tell of the expressions and
 // operator classes of the key that its rows must have.
-const isSimple = `
+const noHiddenCalls = `
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend a JOIN pg_catalog.pg_depend b ON b.classid = a.classid AND b.objid = a.objid
   LEFT JOIN pg_catalog.pg_proc p ON p.oid = b.refobjid AND b.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
   LEFT JOIN pg_catalog.pg_language l ON l.oid = p.prolang
@@ -174,11 +174,11 @@ const isSimple = `
   AND a.classid <> 'pg_catalog.pg_trigger'::pg_catalog.regclass
   AND NOT COALESCE(l.lanname IN ('c', 'internal') AND e.extname IN ('uuid-ossp', 'pgcrypto', 'citext'), false)
   AND NOT (b.refclassid <> 'pg_catalog.pg_proc'::pg_catalog.regclass AND COALESCE(e.extname IN ('citext', 'pg_trgm', 'btree_gin', 'btree_gist', 'hstore', 'ltree', 'cube', 'intarray'), false)))
- AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE a.attrelid = c.oid AND ` + holdsOthers + `)
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE a.attrelid = c.oid AND ` + mayHoldDomain + `)
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend a JOIN pg_catalog.pg_depend b ON b.classid = a.classid AND b.objid = a.objid
   JOIN pg_catalog.pg_type t ON t.oid = b.refobjid
   WHERE a.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND a.refobjid = c.oid AND b.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
-  AND a.classid <> 'pg_catalog.pg_type'::pg_catalog.regclass AND ` + holdsOthers + `)
+  AND a.classid <> 'pg_catalog.pg_type'::pg_catalog.regclass AND ` + mayHoldDomain + `)
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode JOIN pg_catalog.pg_language l ON l.oid = p.prolang
   WHERE o.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast k JOIN pg_catalog.pg_proc p ON p.oid = k.castfunc JOIN pg_catalog.pg_language l ON l.oid = p.prolang
@@ -187,12 +187,12 @@ const isSimple = `
   WHERE d.refclassid IN (1255, 2616, 2617) AND d.refobjid >= 16384))`
 
 // mayRead is what the count of rows needs: a condition without a column does not.
-const mayRead = `
+const maySelect = `
  AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT')`
 
 // holdsOthers is the condition on t, a pg_type, that it is a domain, or that its
 // values may have some in them: who reads one runs the domain's checks.
-const holdsOthers = `t.oid >= 16384 AND (t.typtype NOT IN ('b', 'e') OR t.typelem <> 0
+const mayHoldDomain = `t.oid >= 16384 AND (t.typtype NOT IN ('b', 'e') OR t.typelem <> 0
   AND EXISTS (SELECT FROM pg_catalog.pg_type m WHERE m.oid = t.typelem AND m.typtype NOT IN ('b', 'e')))`
 
 // gate is the wording of a statement that changes nothing if it goes beyond its
@@ -201,8 +201,8 @@ const holdsOthers = `t.oid >= 16384 AND (t.typtype NOT IN ('b', 'e') OR t.typele
 func (p *postgres) gate(f *Flight, known plainTable) wording {
 	x := &f.st.targets[0]
 	still, keyed := "", known.hasKey(equals(f, x))
-	if keys, seen := p.seen[x.key()]; !seen || keyed && !keys {
-		still = known.still(x, keyed)
+	if keys, seen := p.verified[x.cacheKey()]; !seen || keyed && !keys {
+		still = known.unchangedCond(x, keyed)
 	}
 	return wording{text: gateText(f, still), gated: true, keys: keyed, tagged: f.form == Tagged}
 }
@@ -216,17 +216,17 @@ func gateText(f *Flight, still string) string {
 	begin, end := targetSpan(t, x)
 	verb, where := "", "true"
 	if w := x.op.Where; w.Start < w.End {
-		verb, where = only(t, x, x.op.At.Start, w.Start), t.Source[w.Start:w.End]
+		verb, where = withOnly(t, x, x.op.At.Start, w.Start), t.Source[w.Start:w.End]
 	} else {
-		verb = only(t, x, x.op.At.Start, int32(len(withoutEnd(t)))) + "\nWHERE "
+		verb = withOnly(t, x, x.op.At.Start, int32(len(trimTrailing(t)))) + "\nWHERE "
 	}
-	found := `(SELECT pg_catalog.count(*) FROM (SELECT FROM ` + only(t, x, begin, end) + "\nWHERE (" + where + "\n) LIMIT " + n(1) + `) k)`
+	found := `(SELECT pg_catalog.count(*) FROM (SELECT FROM ` + withOnly(t, x, begin, end) + "\nWHERE (" + where + "\n) LIMIT " + n(1) + `) k)`
 	if still != "" {
 		found = `CASE
  WHEN ` + still + `
  THEN ` + found + `
  WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ` + regclass(x) + ` AND (g.tgtype & 1) = 0)
- THEN ` + raise(raisedUnsure) + ` ELSE ` + n(2) + ` END`
+ THEN ` + raise(raisedUnverified) + ` ELSE ` + n(2) + ` END`
 	}
 	count := "WITH dbguard_k AS MATERIALIZED (SELECT " + found + " AS n)"
 	stmt := verb + "(SELECT dbguard_k.n FROM dbguard_k) <= " + n(0) + " AND (" + where + "\n) RETURNING 1"
@@ -246,7 +246,7 @@ func targetClause(t *sqlscan.Text, x *target) string {
 }
 
 func targetSpan(t *sqlscan.Text, x *target) (begin, end int32) {
-	begin, end = x.op.At.End, int32(len(withoutEnd(t)))
+	begin, end = x.op.At.End, int32(len(trimTrailing(t)))
 	before := ""
 	for tok := range tokens(t, x.op.At.End, end) {
 		word := ""
@@ -265,7 +265,7 @@ func targetSpan(t *sqlscan.Text, x *target) (begin, end int32) {
 }
 
 // only is a piece of the text that has the table in it, and leaves its children out.
-func only(t *sqlscan.Text, x *target, from, to int32) string {
+func withOnly(t *sqlscan.Text, x *target, from, to int32) string {
 	at := x.op.Object.Start
 	if x.only {
 		return t.Source[from:to]
@@ -278,7 +278,7 @@ func only(t *sqlscan.Text, x *target, from, to int32) string {
 }
 
 // starred reports a table that asks for its children by a star behind its name.
-func starred(t *sqlscan.Text, x *target) bool {
+func hasStar(t *sqlscan.Text, x *target) bool {
 	for tok := range tokens(t, x.op.Object.End, int32(len(t.Source))) {
 		return t.Source[tok.Pos:tok.End] == "*"
 	}
@@ -289,17 +289,17 @@ func starred(t *sqlscan.Text, x *target) bool {
 func (p *postgres) passed(f *Flight, rows int64) (refused *dbguard.Count, again bool) {
 	x := &f.st.targets[0]
 	if f.adds {
-		p.saw(x, false)
+		p.markVerified(x, false)
 		return nil, false
 	}
-	p.timed(f)
+	p.noteDuration(f)
 	over := rows - f.op.Limit()
 	if over > 1 {
-		delete(p.tables, x.key())
-		p.wary = true
+		delete(p.tables, x.cacheKey())
+		p.tablesInDoubt = true
 		return nil, true
 	}
-	p.saw(x, f.keys)
+	p.markVerified(x, f.keys)
 	if over == 1 {
 		return &dbguard.Count{Rows: rows}, false
 	}
@@ -308,35 +308,35 @@ func (p *postgres) passed(f *Flight, rows int64) (refused *dbguard.Count, again 
 
 // timed finds out which statements have a condition that no index serves, and
 // that is looked at twice: those that were slow twice in a row.
-func (p *postgres) timed(f *Flight) {
+func (p *postgres) noteDuration(f *Flight) {
 	text := f.st.op.Text
 	switch {
-	case time.Since(f.sent) <= 4*p.trip+slowly:
-		if p.hesitated == text {
-			p.hesitated = ""
+	case time.Since(f.sent) <= 4*p.roundTrip+slowAfter:
+		if p.slowOnce == text {
+			p.slowOnce = ""
 		}
-	case p.hesitated == text:
+	case p.slowOnce == text:
 		p.slow.add(text)
 	default:
-		p.hesitated = text
+		p.slowOnce = text
 	}
 }
 
 // key tells what a session has met: the table, and what is done to it.
-func (x *target) key() string { return x.how + " " + x.raw }
+func (x *target) cacheKey() string { return x.how + " " + x.raw }
 
 // slowly is a time beyond that of a statement which finds its rows by an index.
-const slowly = 50 * time.Millisecond
+const slowAfter = 50 * time.Millisecond
 
 // gateError is the server's error, but for ours.
 func (p *postgres) gateError(f *Flight, err error) error {
-	p.tables, p.adding = nil, nil // the error may come of a rule that was not there before
+	p.tables, p.insertTables = nil, nil // the error may come of a rule that was not there before
 	switch word, _ := raised(err); {
-	case word == raisedUnsure, f.adds && sqlState(err) == "0A000":
+	case word == raisedUnverified, f.adds && sqlState(err) == "0A000":
 		return fmt.Errorf("%w: %w", errTableChanged, err)
 	case word == raisedOver:
-		p.unfit.add(f.st.op.Text)
-		return fmt.Errorf("%w: %w", errUnsteady, err)
+		p.unrewritable.add(f.st.op.Text)
+		return fmt.Errorf("%w: %w", errUnstable, err)
 	}
 	if sqlState(err) == "0A000" { // feature_not_supported: a rule or a view that was not there before
 		_ = f.op.Uncountable("its table was given a rule while the transaction was open") // told by End
@@ -346,5 +346,5 @@ func (p *postgres) gateError(f *Flight, err error) error {
 
 var (
 	errTableChanged = errors.New("dbguard: the table was given a trigger or a rule since this connection met it: run the transaction again")
-	errUnsteady     = errors.New("dbguard: the condition finds other rows each time it is evaluated: run the transaction again")
+	errUnstable     = errors.New("dbguard: the condition finds other rows each time it is evaluated: run the transaction again")
 )

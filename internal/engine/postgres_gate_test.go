@@ -19,7 +19,7 @@ func TestGateLooksOnce(t *testing.T) {
 	)
 	r := seenTable(t)
 	p := r.backend.(*postgres)
-	clear(p.seen)
+	clear(p.verified)
 	for _, tt := range []struct {
 		text        string
 		table, keys bool

@@ -12,7 +12,7 @@ import (
 // hidden asks for the words of this database, if there can be any.
 func (p *postgres) hidden(ctx context.Context) (*hiddenCode, error) {
 	if err := p.learn(ctx); err != nil {
-		return nil, unlessAborted(p, err)
+		return nil, ignoreAborted(p, err)
 	}
 	h := &hiddenCode{}
 	if p.major < 0 {
@@ -22,13 +22,13 @@ func (p *postgres) hidden(ctx context.Context) (*hiddenCode, error) {
 	err := p.conn.Query(ctx, mayHideText, func(v []any) error {
 		some = asBool(v[0])
 		if len(v) > 4 {
-			p.blinds, p.deceives, p.objects, p.holds = asBool(v[1]), asBool(v[2]), asBool(v[3]), asBool(v[4])
+			p.countersOff, p.operatorShadowed, p.largeObjects, p.holdCursors = asBool(v[1]), asBool(v[2]), asBool(v[3]), asBool(v[4])
 		}
 		return nil
 	})
 	if err == nil && some {
 		err = p.conn.Query(ctx, hiddenText, func(v []any) error {
-			h.found(asText(v[0]), asText(v[1]))
+			h.addRow(asText(v[0]), asText(v[1]))
 			return nil
 		})
 	}
@@ -38,11 +38,11 @@ func (p *postgres) hidden(ctx context.Context) (*hiddenCode, error) {
 	case strings.HasPrefix(state, "42"), strings.HasPrefix(state, "0A"), strings.HasPrefix(state, "XX"):
 		return &hiddenCode{}, nil // it only says that it is PostgreSQL
 	}
-	return nil, unlessAborted(p, err)
+	return nil, ignoreAborted(p, err)
 }
 
 // found adds a row of the answer.
-func (h *hiddenCode) found(class, word string) {
+func (h *hiddenCode) addRow(class, word string) {
 	switch class {
 	case "name":
 		h.add(&h.names, word)
@@ -56,7 +56,7 @@ func (h *hiddenCode) found(class, word string) {
 		}
 	case "operator":
 		h.add(&h.symbols, word)
-		for _, by := range written[word] {
+		for _, by := range operatorKeywords[word] {
 			h.add(&h.names, by)
 		}
 	case "cast":
@@ -71,7 +71,7 @@ func (h *hiddenCode) found(class, word string) {
 }
 
 // written are the words by which an operator is written, too.
-var written = map[string][]string{
+var operatorKeywords = map[string][]string{
 	"=":  {"in", "using", "natural", "nullif", "case", "distinct"},
 	"<>": {"in"}, "<=": {"between"}, ">=": {"between"},
 	"~~": {"like"}, "!~~": {"like"}, "~~*": {"ilike"}, "!~~*": {"ilike"}, "~": {"similar"}, "!~": {"similar"},
@@ -80,27 +80,27 @@ var written = map[string][]string{
 // hides looks for the words as the server reads them.
 func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text, _ string) bool {
 	about := structural(t)
-	if h.all || h.changes && about || len(h.kept) > 0 && sweeps(t) {
+	if h.all || h.changes && about || len(h.kept) > 0 && maintainsUnnamed(t) {
 		return true
 	}
 	run, dot, last := sqlscan.Token{}, false, "" // the operator so far, the name before
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
-		if isOperator(tok) && tok.Pos == run.End && run.End > 0 {
+		if isOperatorChar(tok) && tok.Pos == run.End && run.End > 0 {
 			run.End = tok.End
 			continue
 		}
-		if h.holds(t.Source[run.Pos:run.End]) {
+		if h.hasOperator(t.Source[run.Pos:run.End]) {
 			return true
 		}
 		run = sqlscan.Token{}
 		name := ""
 		switch {
-		case isOperator(tok):
+		case isOperatorChar(tok):
 			run = tok
 		case tok.Kind == sqlscan.QuotedIdent && t.Source[tok.Pos]|0x20 == 'u':
 			return true // U&"…": its escape may be told behind it
 		case isName(tok):
-			name = cut(nameAt(t, tok))
+			name = truncateName(nameAt(t, tok))
 			if h.names[name] || dot && h.fields[name] || about && h.kept[name] {
 				return true
 			}
@@ -109,14 +109,14 @@ func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text, _ string) bool {
 		}
 		dot, last = isPunct(tok, '.'), name
 	}
-	return h.holds(t.Source[run.Pos:run.End])
+	return h.hasOperator(t.Source[run.Pos:run.End])
 }
 
 // locate asks nothing: a word is looked for whatever schema it may be in.
 func (*postgres) locate(context.Context, *sqlscan.Text) (string, error) { return "", nil }
 
 // sweeps reports ANALYZE and REINDEX, which need not name the tables that they mean.
-func sweeps(t *sqlscan.Text) bool {
+func maintainsUnnamed(t *sqlscan.Text) bool {
 	return slices.ContainsFunc(t.Ops, func(op sqlscan.Op) bool {
 		how := keyword(t, &op)
 		return op.Kind == sqlscan.Maintain && (how == "ANALYZE" || how == "ANALYSE" || how == "REINDEX")
@@ -125,7 +125,7 @@ func sweeps(t *sqlscan.Text) bool {
 
 // cut shortens a name as the server does: to NAMEDATALEN - 1 bytes, in whole
 // characters.
-func cut(name string) string {
+func truncateName(name string) string {
 	const most = 63
 	if len(name) <= most {
 		return name
@@ -137,14 +137,14 @@ func cut(name string) string {
 	return name[:end]
 }
 
-func isOperator(tok sqlscan.Token) bool {
+func isOperatorChar(tok sqlscan.Token) bool {
 	return tok.Kind == sqlscan.Punct && strings.IndexByte("+-*/<>=~!@#%^&|`?:", tok.Byte) >= 0
 }
 
 // holds reports that the characters, which follow each other, hold one of the
 // operators. More than one character ends in + or - only together with one of
 // ~!@#%^&|`?: else those are operators of their own.
-func (h *hiddenCode) holds(run string) bool {
+func (h *hiddenCode) hasOperator(run string) bool {
 	if run == "" || len(h.symbols) == 0 {
 		return false
 	}
@@ -166,23 +166,25 @@ func (h *hiddenCode) holds(run string) bool {
 // was put off to the COMMIT runs with a SET CONSTRAINTS that stands among others.
 func (p *postgres) runsNow(t *sqlscan.Text, calls bool) bool {
 	if !calls {
-		return p.cursors && fetches(t) || p.later.any && t.Statements > 1 && containsFold(t.Source, "constraints")
+		return p.writingCursors && fetchesCursor(t) || p.deferred.any && t.Statements > 1 && containsFold(t.Source, "constraints")
 	}
-	declared := declares(t)
-	p.cursors = p.cursors || declared
-	return !runsAlone(t) && (!declared || t.Statements > 1 || holds(t))
+	declared := declaresCursor(t)
+	p.writingCursors = p.writingCursors || declared
+	return !runsOutsideTx(t) && (!declared || t.Statements > 1 || declaresWithHold(t))
 }
 
 // declares reports DECLARE c CURSOR.
-func declares(t *sqlscan.Text) bool {
+func declaresCursor(t *sqlscan.Text) bool {
 	return slices.ContainsFunc(t.Ops, func(op sqlscan.Op) bool { return op.Kind == sqlscan.Session && keyword(t, &op) == "DECLARE" })
 }
 
 // holds reports a cursor that outlives its transaction.
-func holds(t *sqlscan.Text) bool { return declares(t) && containsFold(t.Source, "hold") }
+func declaresWithHold(t *sqlscan.Text) bool {
+	return declaresCursor(t) && containsFold(t.Source, "hold")
+}
 
 // fetches reports FETCH and MOVE, which run the query of a cursor.
-func fetches(t *sqlscan.Text) bool {
+func fetchesCursor(t *sqlscan.Text) bool {
 	return slices.ContainsFunc(t.Ops, func(op sqlscan.Op) bool {
 		how := keyword(t, &op)
 		return op.Kind == sqlscan.Session && (how == "FETCH" || how == "MOVE")
@@ -190,7 +192,7 @@ func fetches(t *sqlscan.Text) bool {
 }
 
 // runsAlone reports a statement that the server does not run in a transaction.
-func runsAlone(t *sqlscan.Text) bool {
+func runsOutsideTx(t *sqlscan.Text) bool {
 	if t.Statements != 1 || !structural(t) {
 		return false
 	}

@@ -10,8 +10,8 @@ import "strings"
 // whether a function's text names large objects, or cursors WITH HOLD.
 const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prorettype <> 2279 AND (` + mayWrite + `))
  OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_action::pg_catalog.text ~ (
-  ` + callsOwn + `(` + mayWrite + `)))
- OR CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) THEN EXISTS (` + objectsIn + `) ELSE false END,
+  ` + builtinCalls + `(` + mayWrite + `)))
+ OR CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) THEN EXISTS (` + largeObjectUsers + `) ELSE false END,
  EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prolang NOT IN (12, 13)
   AND (p.proconfig::pg_catalog.text ~ 'track_counts=' OR p.prosrc ~* '(set_config|\mset)\M[^;]*\mtrack_counts|\mheap_force_kill\M')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 1255 AND d.objid = p.oid AND d.deptype = 'e')),
@@ -24,15 +24,15 @@ const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid
 // callsOwn is the expression that finds calls of functions of the server's own in the
 // tree of an expression or rule: no dependency tells of those. A condition on p, a
 // pg_proc, comes behind it.
-const callsOwn = `SELECT ':funcid (' || pg_catalog.string_agg(p.oid::pg_catalog.text, '|') || ')\M' FROM pg_catalog.pg_proc p WHERE p.oid < 16384 AND `
+const builtinCalls = `SELECT ':funcid (' || pg_catalog.string_agg(p.oid::pg_catalog.text, '|') || ')\M' FROM pg_catalog.pg_proc p WHERE p.oid < 16384 AND `
 
 // objectsIn are the tables and domains of which a check, a default or the condition of
 // a trigger or policy names large objects.
-const objectsIn = `SELECT t.rel, t.type FROM (SELECT k.conrelid AS rel, k.contypid AS type, k.conbin AS tree FROM pg_catalog.pg_constraint k
+const largeObjectUsers = `SELECT t.rel, t.type FROM (SELECT k.conrelid AS rel, k.contypid AS type, k.conbin AS tree FROM pg_catalog.pg_constraint k
   UNION ALL SELECT d.adrelid, 0, d.adbin FROM pg_catalog.pg_attrdef d
   UNION ALL SELECT g.tgrelid, 0, g.tgqual FROM pg_catalog.pg_trigger g
   UNION ALL SELECT o.polrelid, 0, o.polqual FROM pg_catalog.pg_policy o UNION ALL SELECT o.polrelid, 0, o.polwithcheck FROM pg_catalog.pg_policy o) t
- WHERE t.tree::pg_catalog.text ~ (` + callsOwn + `p.proname ~ '^lo_')`
+ WHERE t.tree::pg_catalog.text ~ (` + builtinCalls + `p.proname ~ '^lo_')`
 
 // hiddenText asks what leads to a function that may write. It follows the
 // server's own dependencies, from such functions on: what an operator, a cast, a
@@ -45,7 +45,7 @@ const objectsIn = `SELECT t.rel, t.type FROM (SELECT k.conrelid AS rel, k.contyp
 //
 // It begins with one row, and not with the functions: the planner then expects
 // few, and does not compile what takes a few milliseconds.
-var hiddenText = catalogues.Replace(`WITH RECURSIVE f AS MATERIALIZED (
+var hiddenText = catalogOIDs.Replace(`WITH RECURSIVE f AS MATERIALIZED (
  SELECT p.oid, p.proname, p.pronargs, p.pronargdefaults, p.provariadic, p.prorettype, p.proargtypes FROM pg_catalog.pg_proc p WHERE (` + mayWrite + `)::pg_catalog.int4 = 1
 ), r AS MATERIALIZED (
  SELECT r.oid FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384
@@ -57,7 +57,7 @@ var hiddenText = catalogues.Replace(`WITH RECURSIVE f AS MATERIALIZED (
   SELECT {proc}::pg_catalog.oid AS class, u.id FROM pg_catalog.unnest(ARRAY(SELECT f.oid FROM f WHERE f.prorettype NOT IN (2279, 3838))) AS u (id) WHERE h.class = 0
   UNION ALL SELECT {rewrite}, u.id FROM pg_catalog.unnest(ARRAY(SELECT r.oid FROM r)) AS u (id) WHERE h.class = 0
   UNION ALL SELECT CASE o.type WHEN 0 THEN {class} ELSE {type} END, CASE o.type WHEN 0 THEN o.rel ELSE o.type END
-   FROM (` + objectsIn + `) o WHERE h.class = 0 AND EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)
+   FROM (` + largeObjectUsers + `) o WHERE h.class = 0 AND EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)
   UNION ALL SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
    WHERE d.refclassid = h.class AND d.refobjid = h.id AND d.deptype IN ('n', 'a', 'i') AND CASE
     WHEN d.classid IN ({operator}, {cast}) THEN h.class = {proc}
@@ -94,9 +94,9 @@ UNION SELECT 'field', f.proname FROM f JOIN pg_catalog.pg_type t ON t.oid = f.pr
 UNION SELECT 'call', f.proname FROM f WHERE f.oid >= 16384
 UNION SELECT 'operator', o.oprname FROM h JOIN pg_catalog.pg_operator o ON h.class = {operator} AND o.oid = h.id
  LEFT JOIN types l ON l.oid = o.oprleft LEFT JOIN types r ON r.oid = o.oprright
- WHERE ` + symbolTells + `
+ WHERE ` + symbolSuffices + `
 UNION SELECT 'operator', o.oprname FROM pg_catalog.pg_operator o LEFT JOIN types l ON l.oid = o.oprleft LEFT JOIN types r ON r.oid = o.oprright
- WHERE EXISTS (SELECT FROM types) AND (l.oid IS NOT NULL OR r.oid IS NOT NULL) AND ` + symbolTells + `
+ WHERE EXISTS (SELECT FROM types) AND (l.oid IS NOT NULL OR r.oid IS NOT NULL) AND ` + symbolSuffices + `
 UNION SELECT CASE k.castcontext WHEN 'i' THEN 'all' ELSE 'cast' END, t.typname FROM h JOIN pg_catalog.pg_cast k ON h.class = {cast} AND k.oid = h.id
  JOIN pg_catalog.pg_type t ON t.oid = k.casttarget WHERE k.castsource < 16384 AND k.casttarget < 16384
 UNION SELECT 'kept', c.relname FROM h JOIN pg_catalog.pg_rewrite r ON h.class = {rewrite} AND r.oid = h.id JOIN pg_catalog.pg_class c ON c.oid = r.ev_class WHERE c.relkind = 'm'
@@ -114,11 +114,11 @@ UNION SELECT 'event', '' FROM pg_catalog.pg_event_trigger e JOIN f ON f.oid = e.
 // symbol is in the text. A value of a type of one's own comes of something that is
 // a word itself, but that a row is taken for a composite type, and an unknown value
 // for whatever no operator of the server's own takes.
-const symbolTells = `(l.oid IS NULL AND r.oid IS NULL OR l.typtype = 'c' OR r.typtype = 'c'
+const symbolSuffices = `(l.oid IS NULL AND r.oid IS NULL OR l.typtype = 'c' OR r.typtype = 'c'
  OR NOT EXISTS (SELECT FROM pg_catalog.pg_operator s WHERE s.oid < 16384 AND s.oprname = o.oprname))`
 
 // catalogues are the server's, by the object identifiers that they have for good.
-var catalogues = strings.NewReplacer(
+var catalogOIDs = strings.NewReplacer(
 	"{type}", "1247", "{proc}", "1255", "{class}", "1259", "{amop}", "2602", "{amproc}", "2603", "{cast}", "2605", "{constraint}", "2606",
 	"{opclass}", "2616", "{operator}", "2617", "{rewrite}", "2618", "{policy}", "3256", "{statistic}", "3381", "{event}", "3466",
 )

@@ -28,7 +28,7 @@ func (p *postgres) quiet(st *statement) bool {
 		return false
 	}
 	for i := range st.targets {
-		if st.op.Acts[i].Verb == dbguard.Insert && !p.sure(&st.targets[i]) {
+		if st.op.Acts[i].Verb == dbguard.Insert && !p.isVerified(&st.targets[i]) {
 			return false
 		}
 	}
@@ -42,15 +42,15 @@ func (p *postgres) stirs(ctx context.Context, t *sqlscan.Text, st *statement) (b
 			continue
 		}
 		x := &st.targets[i]
-		known, err := p.addsOnly(ctx, x)
-		if err == nil && known.found.IsZero() && makes(t, x) {
+		known, err := p.queryInsertTable(ctx, x)
+		if err == nil && known.queriedAt.IsZero() && createsTable(t, x) {
 			writes, err := p.writers(ctx, calledNames(t)) // in its defaults and checks
 			if err == nil && !writes {
 				continue
 			}
 		}
-		if err != nil || !known.ok {
-			return true, unlessAborted(p, err)
+		if err != nil || !known.addsOnly {
+			return true, ignoreAborted(p, err)
 		}
 	}
 	return false, nil
@@ -58,7 +58,7 @@ func (p *postgres) stirs(ctx context.Context, t *sqlscan.Text, st *statement) (b
 
 // makes reports that the text makes the table, if it is not there, as one of which
 // nothing else than functions that the text names could change rows.
-func makes(t *sqlscan.Text, x *target) bool {
+func createsTable(t *sqlscan.Text, x *target) bool {
 	for word := range words(t, 0, int32(len(t.Source))) {
 		switch strings.ToLower(word) {
 		case "aggregate", "event", "extension", "function", "inherits", "like", "of", "operator", "procedure", "rule", "trigger":
@@ -69,7 +69,7 @@ func makes(t *sqlscan.Text, x *target) bool {
 	for i := range t.Ops {
 		switch op := &t.Ops[i]; op.Kind {
 		case sqlscan.Define, sqlscan.Insert:
-			made = made || isRegclass(x) && isCreateTable(t, op) && slices.Equal(nameParts(t, op.Object), x.name)
+			made = made || isRegclassName(x) && isCreateTable(t, op) && slices.Equal(nameParts(t, op.Object), x.name)
 		case sqlscan.Begin, sqlscan.Commit:
 		default:
 			return false
@@ -91,84 +91,84 @@ func isCreateTable(t *sqlscan.Text, op *sqlscan.Op) bool {
 
 // secure takes the lock that the INSERT takes, and looks at the tables under it.
 func (p *postgres) secure(ctx context.Context, st *statement) (bool, error) {
-	if st.queries || !p.committed(ctx) {
+	if st.queries || !p.isReadCommitted(ctx) {
 		return false, nil
 	}
 	for i := range st.targets {
 		x := &st.targets[i]
-		if st.op.Acts[i].Verb != dbguard.Insert || p.sure(x) {
+		if st.op.Acts[i].Verb != dbguard.Insert || p.isVerified(x) {
 			continue
 		}
-		known, err := p.met(ctx, x, own)
-		if err != nil || !known.ok {
-			return false, unlessAborted(p, err)
+		known, err := p.lookUpInsert(ctx, x, own)
+		if err != nil || !known.addsOnly {
+			return false, ignoreAborted(p, err)
 		}
 		sure := false
-		err = p.conn.Query(ctx, "LOCK TABLE "+x.raw+" IN ROW EXCLUSIVE MODE;\nSELECT "+known.still(x, nested), func(v []any) error {
+		err = p.conn.Query(ctx, "LOCK TABLE "+x.raw+" IN ROW EXCLUSIVE MODE;\nSELECT "+known.unchangedCond(x, nested), func(v []any) error {
 			sure = asBool(v[0])
 			return nil
 		})
 		if err != nil || !sure {
-			delete(p.adding, x.raw)
+			delete(p.insertTables, x.raw)
 			return false, err
 		}
-		p.saw(x, false)
+		p.markVerified(x, false)
 	}
 	return true, nil
 }
 
 // addingTable is what the session knows of a table that rows are added to.
-type addingTable struct {
-	found time.Time // when; zero: there is none
-	ok    bool      // nothing but rows that are added
-	keyed bool      // it has a foreign key: its check counts as writing
+type insertTable struct {
+	queriedAt     time.Time // when; zero: there is none
+	addsOnly      bool      // nothing but rows that are added
+	hasForeignKey bool      // it has a foreign key: its check counts as writing
 	// calls says that its defaults or checks call functions that are not the
 	// server's own, and write nothing.
-	calls bool
+	callsFunctions bool
 	// draws says that its defaults draw from sequences, which counts as writing.
-	draws bool
+	usesSequence bool
 	// same is the condition that nothing about it has changed at all.
-	same string
+	unchanged string
 }
 
 // metAgo is for how long a table is taken for what it was, in a transaction of the
 // caller's: one that has changed costs the transaction.
-const metAgo = time.Minute
+const insertTableTTL = time.Minute
 
 // met is addsOnly, asked once per session and table that is there, and in a
 // transaction of the caller's once in a while.
-func (p *postgres) met(ctx context.Context, x *target, way way) (addingTable, error) {
-	if known, ok := p.adding[x.raw]; ok && (way == own || time.Since(known.found) < metAgo) {
+func (p *postgres) lookUpInsert(ctx context.Context, x *target, way way) (insertTable, error) {
+	if known, ok := p.insertTables[x.raw]; ok && (way == own || time.Since(known.queriedAt) < insertTableTTL) {
 		return known, nil
 	}
-	known, err := p.addsOnly(ctx, x)
-	if err != nil || known.found.IsZero() {
+	known, err := p.queryInsertTable(ctx, x)
+	if err != nil || known.queriedAt.IsZero() {
 		return known, err
 	}
-	if p.adding == nil || len(p.adding) >= maxNames {
-		p.adding = map[string]addingTable{}
+	if p.insertTables == nil || len(p.insertTables) >= maxNames {
+		p.insertTables = map[string]insertTable{}
 	}
-	p.adding[x.raw] = known
+	p.insertTables[x.raw] = known
 	return known, nil
 }
 
 // addsOnly asks the catalogue what adding rows to a table sets off.
-func (p *postgres) addsOnly(ctx context.Context, x *target) (known addingTable, err error) {
-	if !isRegclass(x) {
+func (p *postgres) queryInsertTable(ctx context.Context, x *target) (known insertTable, err error) {
+	if !isRegclassName(x) {
 		return known, nil
 	}
-	text := `SELECT c.oid::int8, c.xmin::text, ` + defaultsOf + `, c.relhastriggers, EXISTS (` + keysOf + `), NOT (` + callsNothing + `), ` + drawsFrom + `,
- ` + addsOnlyRows + isSimple + `, pg_catalog.current_setting('transaction_isolation')
+	text := `SELECT c.oid::int8, c.xmin::text, ` + defaultsSum + `, c.relhastriggers, EXISTS (` + foreignKeysOf + `), NOT (` + noCallsInDefaults + `), ` + usesSequences + `,
+ ` + addsOnlyRows + noHiddenCalls + `, pg_catalog.current_setting('transaction_isolation')
 FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x)
 	err = p.conn.Query(ctx, text, func(v []any) error {
 		oid := asText(v[0])
-		known.found = time.Now()
-		known.same = `EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + oid + ` AND c.xmin = '` + asText(v[1]) + `' AND c.oid = ` + regclass(x) + `)
- AND ` + strings.ReplaceAll(defaultsOf, "c.oid", oid) + ` = ` + asText(v[2])
+		known.queriedAt = time.Now()
+		known.unchanged = `EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + oid + ` AND c.xmin = '` + asText(v[1]) + `' AND c.oid = ` + regclass(x) + `)
+ AND ` + strings.ReplaceAll(defaultsSum, "c.oid", oid) + ` = ` + asText(v[2])
 		if asBool(v[3]) {
-			known.same += " AND " + strings.ReplaceAll(noTriggers, "c.oid", oid)
+			known.unchanged += " AND " + strings.ReplaceAll(noInsertTriggers, "c.oid", oid)
 		}
-		known.keyed, known.calls, known.draws, known.ok = asBool(v[4]), asBool(v[5]), asBool(v[6]), asBool(v[7])
+		known.hasForeignKey, known.callsFunctions, known.usesSequence, known.addsOnly = asBool(v[4]), asBool(v[5]), asBool(v[6]), asBool(v[7])
 		p.isolation = strings.Clone(asText(v[8]))
 		return nil
 	})
@@ -182,16 +182,16 @@ func regclass(x *target) string {
 // What is asked of c, a pg_class. Most changes write its row anew. A trigger that is
 // not the first does not, nor does a default, which is another row of pg_attrdef.
 const (
-	defaultsOf = `(SELECT COALESCE(sum(d.oid::int8), 0)::int8 FROM pg_catalog.pg_attrdef d WHERE d.adrelid = c.oid)`
-	keysOf     = `SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'`
-	noTriggers = `NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND (g.tgtype & 4) <> 0 AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
-	drawsFrom  = `(EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attidentity <> '')
+	defaultsSum      = `(SELECT COALESCE(sum(d.oid::int8), 0)::int8 FROM pg_catalog.pg_attrdef d WHERE d.adrelid = c.oid)`
+	foreignKeysOf    = `SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'`
+	noInsertTriggers = `NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND (g.tgtype & 4) <> 0 AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
+	usesSequences    = `(EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attidentity <> '')
  OR EXISTS (SELECT FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND e.objid = d.oid
   WHERE d.adrelid = c.oid AND e.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.refobjid <> c.oid))`
 
-	addsOnlyRows = `c.relkind = 'r' AND NOT (c.relhasrules OR c.relrowsecurity) AND ` + noTriggers
+	addsOnlyRows = `c.relkind = 'r' AND NOT (c.relhasrules OR c.relrowsecurity) AND ` + noInsertTriggers
 
-	callsNothing = `NOT EXISTS (SELECT FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND e.objid = d.oid
+	noCallsInDefaults = `NOT EXISTS (SELECT FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND e.objid = d.oid
   WHERE d.adrelid = c.oid AND e.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND e.refobjid >= 16384)
  AND (c.relchecks = 0 OR NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_depend e ON e.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND e.objid = k.oid
   WHERE k.conrelid = c.oid AND k.contype = 'c' AND e.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND e.refobjid >= 16384))`
@@ -200,7 +200,7 @@ const (
 // committed asks, if it is not known, whether a statement in the caller's
 // transaction sees what was committed before it: a snapshot that is older than
 // the lock may not show a trigger that fires.
-func (p *postgres) committed(ctx context.Context) bool {
+func (p *postgres) isReadCommitted(ctx context.Context) bool {
 	if p.isolation == "" {
 		p.isolation, _ = askText(ctx, p.conn, "SHOW transaction_isolation") // unknown is no
 	}
@@ -214,7 +214,7 @@ func (p *postgres) keepsSnapshot() bool {
 }
 
 // isolated notes that somebody may have chosen another level.
-func (p *postgres) isolated() { p.isolation, p.chosen = "", true }
+func (p *postgres) forgetIsolation() { p.isolation, p.isolationLocal = "", true }
 
 // wordInsert is the wording of an INSERT, if it is one that can make sure.
 func (p *postgres) wordInsert(ctx context.Context, f *Flight) (w wording) {
@@ -222,33 +222,33 @@ func (p *postgres) wordInsert(ctx context.Context, f *Flight) (w wording) {
 	if !p.insertable(f, x) {
 		return w
 	}
-	j := judged{atMost: x.op.Rows} // by the seal alone, which is asked for even if there is no row
-	known, err := p.met(ctx, x, f.way)
-	writes := known.keyed || p.costly.has(f.st.op.Text)
-	draws := known.draws || containsFold(f.callers, "nextval")
+	j := checks{maxRows: x.op.Rows} // by the seal alone, which is asked for even if there is no row
+	known, err := p.lookUpInsert(ctx, x, f.way)
+	writes := known.hasForeignKey || p.unsealable.has(f.st.op.Text)
+	draws := known.usesSequence || containsFold(f.callers, "nextval")
 	switch {
 	case err != nil:
 		f.fails(err)
-	case known.ok && f.way == own && !f.st.queries && (writes || draws) && !p.keepsSnapshot(): // takes longer to plan than the next
-		w, j.seal, j.seen = wording{sealed: true}, known.still(x, f.way), true
+	case known.addsOnly && f.way == own && !f.st.queries && (writes || draws) && !p.keepsSnapshot(): // takes longer to plan than the next
+		w, j.seal, j.ofTable = wording{sealed: true}, known.unchangedCond(x, f.way), true
 	case f.way == own && !writes:
-		j.shows = p.showsRules(f)
-		w, j.seal = wording{sealed: true, shows: j.shows}, p.nothingWritten()
-	case f.way == nested && known.ok && !f.st.queries && p.committed(ctx):
-		w, j.seal, j.seen = wording{gated: true}, known.still(x, f.way), true
+		j.showsRules = p.canShowRules(f)
+		w, j.seal = wording{sealed: true, shows: j.showsRules}, p.readOnlySeal()
+	case f.way == nested && known.addsOnly && !f.st.queries && p.isReadCommitted(ctx):
+		w, j.seal, j.ofTable = wording{gated: true}, known.unchangedCond(x, f.way), true
 	}
 	if j.seal != "" {
-		w.text, w.adds, w.tagged = p.judgedText(f, j), true, f.tags(j.atMost)
+		w.text, w.adds, w.tagged = p.checkedText(f, j), true, f.tags(j.maxRows)
 	}
 	return w
 }
 
 // still is the condition that the table of that name sets nothing off. Where an
 // error would end the caller's transaction it is asked for no more than that.
-func (known addingTable) still(x *target, way way) string {
-	same := known.same
-	if way == nested && !known.calls {
-		same = `EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND ` + addsOnlyRows + ` AND ` + callsNothing + `)`
+func (known insertTable) unchangedCond(x *target, way way) string {
+	same := known.unchanged
+	if way == nested && !known.callsFunctions {
+		same = `EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND ` + addsOnlyRows + ` AND ` + noCallsInDefaults + `)`
 	}
 	return `pg_catalog.current_setting('transaction_isolation') = 'read committed' AND ` + same
 }
@@ -258,33 +258,33 @@ func (known addingTable) still(x *target, way way) string {
 func (p *postgres) insertable(f *Flight, x *target) bool {
 	st := f.st
 	switch {
-	case p.major < 10, p.deceives, st.calls, st.op.Statements != 1, len(st.targets) != 1, len(st.kinds) != 1,
-		x.op.Kind != sqlscan.Insert, x.op.Path != sqlscan.Top, x.how != "INSERT", p.unfit.has(st.op.Text):
+	case p.major < 10, p.operatorShadowed, st.calls, st.op.Statements != 1, len(st.targets) != 1, len(st.kinds) != 1,
+		x.op.Kind != sqlscan.Insert, x.op.Path != sqlscan.Top, x.how != "INSERT", p.unrewritable.has(st.op.Text):
 		return false
 	case f.form == Rows && (x.op.Flags&sqlscan.Returning == 0 || x.op.Rows <= 0 || x.op.Rows > maxHeld):
 		return false
 	}
-	return isRegclass(x)
+	return isRegclassName(x)
 }
 
 // saw notes that a statement has made sure of the table, and of its keys or not,
 // under a lock that stays until the transaction ends.
-func (p *postgres) saw(x *target, keys bool) {
-	if p.seen == nil || len(p.seen) >= maxNames {
-		p.seen = map[string]bool{}
+func (p *postgres) markVerified(x *target, keys bool) {
+	if p.verified == nil || len(p.verified) >= maxNames {
+		p.verified = map[string]bool{}
 	}
-	p.seen[x.key()] = p.seen[x.key()] || keys
+	p.verified[x.cacheKey()] = p.verified[x.cacheKey()] || keys
 }
 
 // sure reports that the transaction has made sure of the table.
-func (p *postgres) sure(x *target) bool {
-	_, ok := p.seen[x.key()]
+func (p *postgres) isVerified(x *target) bool {
+	_, ok := p.verified[x.cacheKey()]
 	return ok
 }
 
 // keepsSeen reports a text after which what was seen under locks still holds: it
 // releases none, changes no structure, and lets names mean what they meant.
-func keepsSeen(st *statement) bool {
+func keepsVerified(st *statement) bool {
 	if st.elsewhere || st.calls {
 		return false
 	}

@@ -53,20 +53,20 @@ func TestInsertSeen(t *testing.T) {
 		r.TxBegan(false)
 		p := r.backend.(*postgres)
 		x := newTarget(readText(insertOne), &readText(insertOne).Ops[0], nil)
-		p.saw(&x, false)
+		p.markVerified(&x, false)
 		require.NoError(t, r.send(context.Background(), insertOne, 1, nil))
 		require.Equal(t, []string{"> " + insertOne}, r.sent())
 		if text == "SELECT some_function()" {
 			p.functions = map[string]bool{"some_function": true}
 		}
 		require.NoError(t, r.send(context.Background(), text, 0, nil), text)
-		assert.Equal(t, stays, p.sure(&x), text)
+		assert.Equal(t, stays, p.isVerified(&x), text)
 	}
 }
 
 // Which INSERTs can make sure by themselves, and in which form.
 func TestInsertWords(t *testing.T) {
-	known := addingTable{ok: true, keyed: true, same: "same"}
+	known := insertTable{addsOnly: true, hasForeignKey: true, unchanged: "same"}
 	tests := []struct {
 		name, text string
 		form       Form
@@ -87,8 +87,8 @@ func TestInsertWords(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t, pg)
 			p := r.backend.(*postgres)
-			known.found = time.Now()
-			p.adding, p.isolation = map[string]addingTable{"t": known, `"a b"`: known}, "read committed"
+			known.queriedAt = time.Now()
+			p.insertTables, p.isolation = map[string]insertTable{"t": known, `"a b"`: known}, "read committed"
 			if tc.inTx {
 				r.TxBegan(false)
 			}
@@ -106,7 +106,7 @@ func TestInsertWords(t *testing.T) {
 			require.NoError(t, err)
 			assert.False(t, again)
 			assert.Empty(t, r.events)
-			assert.Equal(t, tc.inTx, len(p.seen) > 0)
+			assert.Equal(t, tc.inTx, len(p.verified) > 0)
 		})
 	}
 }
@@ -116,17 +116,17 @@ func TestInsertUnsure(t *testing.T) {
 	for _, inTx := range []bool{false, true} {
 		r := newRig(t, pg)
 		p := r.backend.(*postgres)
-		p.adding, p.isolation = map[string]addingTable{"t": {found: time.Now(), ok: true, keyed: true, same: "same"}}, "read committed"
+		p.insertTables, p.isolation = map[string]insertTable{"t": {queriedAt: time.Now(), addsOnly: true, hasForeignKey: true, unchanged: "same"}}, "read committed"
 		unsure := stated{"2201X", "OFFSET must not be negative"}
 		if inTx {
-			unsure = stated{"22P02", `invalid input syntax for type integer: "dbguard ` + nonce + ` ` + raisedUnsure + ` 0.5"`}
+			unsure = stated{"22P02", `invalid input syntax for type integer: "dbguard ` + nonce + ` ` + raisedUnverified + ` 0.5"`}
 			r.TxBegan(false)
 		}
 		r.heard = time.Now()
 		f, err := r.Start(context.Background(), insertOne, Counted)
 		require.NoError(t, err)
 		again, err := f.Answer(context.Background(), -1, unsure)
-		assert.Empty(t, p.adding)
+		assert.Empty(t, p.insertTables)
 		if inTx {
 			require.ErrorIs(t, err, errTableChanged)
 			continue

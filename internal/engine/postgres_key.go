@@ -13,7 +13,7 @@ import (
 
 // keysOfRows are the unique indexes of c, a pg_class, as plainTable.keys has them:
 // of whole numbers and UUIDs, to which nothing is equal but they themselves.
-const keysOfRows = `COALESCE((SELECT pg_catalog.string_agg(k.names, E'\n' ORDER BY k.names) FROM (
+const uniqueKeys = `COALESCE((SELECT pg_catalog.string_agg(k.names, E'\n' ORDER BY k.names) FROM (
  SELECT (SELECT pg_catalog.string_agg(a.attname, ',' ORDER BY a.attname) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
    HAVING pg_catalog.count(*) = i.indnatts AND pg_catalog.bool_and(a.atttypid IN (20, 21, 23, 2950))) AS names
  FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
@@ -23,13 +23,13 @@ const keysOfRows = `COALESCE((SELECT pg_catalog.string_agg(k.names, E'\n' ORDER 
 // meanwhile; it has none.
 func (p *postgres) wordKey(f *Flight) (w wording, ok bool) {
 	x := f.st.simple()
-	if f.way != nested || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !p.seen[x.key()] || !f.isSteady(x) {
+	if f.way != nested || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !p.verified[x.cacheKey()] || !f.isStable(x) {
 		return wording{}, false
 	}
-	if !p.tables[x.key()].hasKey(equals(f, x)) || slices.ContainsFunc(f.args, isFloat) {
+	if !p.tables[x.cacheKey()].hasKey(equals(f, x)) || slices.ContainsFunc(f.args, isFloat) {
 		return wording{}, false
 	}
-	return wording{text: only(&f.s.text.Text, x, 0, int32(len(f.callers))), gated: true, keyed: true, tagged: f.form != Rows}, true
+	return wording{text: withOnly(&f.s.text.Text, x, 0, int32(len(f.callers))), gated: true, keyed: true, tagged: f.form != Rows}, true
 }
 
 // hasKey reports that no two rows are the same in these columns.

@@ -43,9 +43,9 @@ var byKey = []struct{ text, want string }{
 func seenTable(t *testing.T) *rig {
 	r := newRig(t, pg)
 	p := r.backend.(*postgres)
-	p.isolation, p.tables, p.seen = "read committed", map[string]plainTable{}, map[string]bool{}
+	p.isolation, p.tables, p.verified = "read committed", map[string]plainTable{}, map[string]bool{}
 	for _, key := range []string{"DELETE t", "UPDATE t", `DELETE "t"`} {
-		p.tables[key], p.seen[key] = plainTable{ok: true, keys: "id\na,b"}, true
+		p.tables[key], p.verified[key] = plainTable{ok: true, keys: "id\na,b"}, true
 	}
 	r.TxBegan(false)
 	return r

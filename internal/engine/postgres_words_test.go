@@ -17,7 +17,7 @@ func readText(text string) *sqlscan.Text {
 }
 
 // A condition is evaluated twice only if it finds the same rows both times.
-func TestSteady(t *testing.T) {
+func TestStable(t *testing.T) {
 	tests := map[string]bool{
 		"DELETE FROM t WHERE id = $1":                                             true,
 		"UPDATE t SET (a, b) = ($1, $2) WHERE id IN (1, 2) AND lower(s) = 'x'":    true,
@@ -32,7 +32,7 @@ func TestSteady(t *testing.T) {
 	for text, want := range tests {
 		r := readText(text)
 		require.NotEmpty(t, r.Ops, text)
-		assert.Equal(t, want, isSteady(r, r.Ops[0].At.Start), text)
+		assert.Equal(t, want, isStableText(r, r.Ops[0].At.Start), text)
 	}
 }
 
@@ -52,9 +52,9 @@ func TestTargetClause(t *testing.T) {
 	}
 }
 
-func TestWithoutEnd(t *testing.T) {
+func TestTrimTrailing(t *testing.T) {
 	for _, text := range []string{"DELETE FROM t", "DELETE FROM t;", "DELETE FROM t -- all", "DELETE FROM t /* ; */ ;; -- ;"} {
-		assert.Equal(t, "DELETE FROM t", withoutEnd(readText(text)), text)
+		assert.Equal(t, "DELETE FROM t", trimTrailing(readText(text)), text)
 	}
 }
 

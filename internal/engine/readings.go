@@ -23,7 +23,7 @@ type reading struct {
 	passes bool // as far as is known it only reads, and runs nothing
 	// summary and masked are what a trace shows of it, once that was asked for.
 	summary, masked string
-	bound           boundWords
+	bound           checkedWording
 }
 
 func (all *readings) slot(text string) **reading {
@@ -54,7 +54,7 @@ func (all *readings) read(text string, d sqlscan.Dialect, m sqlscan.Mode) *readi
 		return r
 	}
 	sqlscan.Classify(&r.Text, text, d, m)
-	r.source, r.passes, r.masked, r.bound = r.source[:0], false, "", boundWords{}
+	r.source, r.passes, r.masked, r.bound = r.source[:0], false, "", checkedWording{}
 	if r != all.long && !slices.ContainsFunc(r.Ops, heeded) {
 		r.source = append(r.source, text...)
 	}

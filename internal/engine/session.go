@@ -181,7 +181,7 @@ func (s *Session) Start(ctx context.Context, text string, form Form, args ...dri
 	case err != nil || st == nil:
 		return nil, err
 	case op == nil:
-		if err := s.ends(ctx, st); err != nil {
+		if err := s.runDeferredBefore(ctx, st); err != nil {
 			return nil, err
 		}
 		return s.follow(ctx, st), nil
@@ -260,7 +260,7 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 	if changesMode(t) {
 		s.steer()
 	}
-	s.rename(t)
+	s.notePrepared(t)
 	if err := s.leaves(ctx, t); err != nil {
 		return nil, err
 	}

@@ -108,7 +108,7 @@ func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.
 	}
 	switch op.Kind {
 	case sqlscan.Prepare:
-		st.elsewhere = s.dialect == sqlscan.PostgreSQL && isDrivers(t.Name(op.Object))
+		st.elsewhere = s.dialect == sqlscan.PostgreSQL && isDriverName(t.Name(op.Object))
 		return dbguard.Run, st.elsewhere
 	case sqlscan.Read, sqlscan.Insert, sqlscan.Define, sqlscan.Session, sqlscan.Maintain,
 		sqlscan.Savepoint, sqlscan.RollbackTo:
@@ -135,7 +135,7 @@ func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.
 // functions do. Around transactions of its own that cannot be undone.
 func (s *Session) ask(st *statement) {
 	t := &s.text.Text
-	st.restructures(t)
+	st.noteStructure(t)
 	if st.changesRows() || len(st.op.Acts) > 0 && !st.reshapes {
 		return
 	}
@@ -143,7 +143,7 @@ func (s *Session) ask(st *statement) {
 	switch {
 	case st.control != controlNone:
 		act.Verb = dbguard.Call
-	case holds(t):
+	case declaresWithHold(t):
 		act.Verb, act.Note = dbguard.Uncounted, "a cursor WITH HOLD runs its query at the COMMIT, and it calls a function that may change rows"
 	}
 	if len(st.op.Acts) == 0 {

@@ -43,7 +43,7 @@ type wording struct {
 	// keys says of a gated one, or one that sees, that it makes sure of the keys, too.
 	keys bool
 	// shows says that it shows by itself whether a rule has put another statement in its
-	// place: postgres_ruled.go.
+	// place: postgres_rules.go.
 	shows bool
 	// terse says that the error of what goes beyond the bound could be the caller's own.
 	terse bool

@@ -69,7 +69,7 @@ func (l *link) prepared(ctx context.Context, sql string) (text string, named boo
 // takenFor reports that a text may have taken the name for a statement of its own,
 // which pgx does not notice. The server tells which of them is there.
 func (l *link) takenFor(ctx context.Context, name string, n named) bool {
-	now := l.session.Renamed()
+	now := l.session.PrepareCount()
 	if l.statements.unsent {
 		return true
 	}

@@ -111,6 +111,6 @@ func (t *tracer) TracePrepareEnd(ctx context.Context, conn *pgx.Conn, data pgx.T
 		l.statements.kept = data.AlreadyPrepared
 		return
 	}
-	l.statements.done(data, l.session.Renamed())
+	l.statements.done(data, l.session.PrepareCount())
 	t.next.prepareEnd(ctx, conn, data)
 }

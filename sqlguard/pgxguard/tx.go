@@ -65,7 +65,7 @@ func (t *tx) finish(ctx context.Context, do func(context.Context) error, commits
 		defer t.pooled.Release()
 	}
 	if commits {
-		err = t.link.session.Committing(ctx) // what triggers have put off may be too much
+		err = t.link.session.BeforeCommit(ctx) // what triggers have put off may be too much
 	}
 	if err != nil {
 		return also(err, t.end(ctx, t.base.Rollback, false))

@@ -34,10 +34,10 @@ func (l *link) watch(ctx context.Context, takes options, queries ...pgx.QueuedQu
 		return nil
 	}
 	var w *watch
-	renamed, shifted := l.session.Renamed(), l.session.Shifted()
+	renamed, shifted := l.session.PrepareCount(), l.session.Shifted()
 	defer func() { l.statements.unsent = false; l.session.Unsent(false) }()
 	for i, q := range queries {
-		l.statements.unsent = l.session.Renamed() != renamed
+		l.statements.unsent = l.session.PrepareCount() != renamed
 		l.session.Unsent(l.session.Shifted() != shifted)
 		flight, err := l.judge(ctx, takes, q)
 		if flight == nil && err == nil {

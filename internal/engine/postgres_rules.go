@@ -11,19 +11,19 @@ import "github.com/dbguard/dbguard-go/internal/sqlscan"
 // stands, the catalogue is asked.
 
 // showsRules reports that the statement's RETURNING is ours, and can ask for tableoid.
-func (p *postgres) showsRules(f *Flight) bool {
+func (p *postgres) canShowRules(f *Flight) bool {
 	x := &f.st.targets[0]
-	return isRegclass(x) && x.op.Flags&(sqlscan.Multi|sqlscan.Returning) == 0 && !p.asking.has(f.st.op.Text)
+	return isRegclassName(x) && x.op.Flags&(sqlscan.Multi|sqlscan.Returning) == 0 && !p.ruleLookups.has(f.st.op.Text)
 }
 
 // unruled is the condition that no rule has put another statement in the caller's place.
-func unruled(f *Flight, shows bool) string {
+func noRuleCond(f *Flight, shows bool) string {
 	x := &f.st.targets[0]
 	if shows {
 		return `pg_catalog.pg_relation_filenode(` + quoteString(sqlscan.PostgreSQL, x.raw) + `::pg_catalog.regclass) IS NOT NULL` // views have none
 	}
 	none := `NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_type <> '1')`
-	if isRegclass(x) {
+	if isRegclassName(x) {
 		none = `(EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND c.relkind IN ('r', 'p') AND NOT c.relhasrules)
  OR ` + none + `)` // in this order: the former is found by an index
 	}
@@ -34,16 +34,16 @@ func unruled(f *Flight, shows bool) string {
 // unsure notes a statement that could not make sure by itself. The catalogue knows
 // better whether there is a rule; where that has been asked it is counted, and where
 // it was not to be sealed, sent as it is.
-func (p *postgres) unsure(f *Flight) {
+func (p *postgres) sealFailed(f *Flight) {
 	x := &f.st.targets[0]
-	delete(p.adding, x.raw)
-	delete(p.tables, x.key())
+	delete(p.insertTables, x.raw)
+	delete(p.tables, x.cacheKey())
 	switch text := f.st.op.Text; {
 	case f.shows:
-		p.asking.add(text)
+		p.ruleLookups.add(text)
 	case f.sealed:
-		p.costly.add(text)
+		p.unsealable.add(text)
 	default:
-		p.unfit.add(text)
+		p.unrewritable.add(text)
 	}
 }

@@ -26,7 +26,7 @@ import (
 // eachOnce asks for the same relations, with that for rows. limit is the bound. fresh
 // is a condition by which the counters hold nothing but what the transaction has done;
 // "": they may hold more.
-func eachOnce(relations string, limit int64, fresh string) string {
+func distinctRowsText(relations string, limit int64, fresh string) string {
 	most := strconv.FormatInt(min(limit, math.MaxInt32), 10)
 	least, added := "1", "0::int8" // a single change is that of a row
 	if fresh != "" {
@@ -35,15 +35,15 @@ func eachOnce(relations string, limit int64, fresh string) string {
 	return `SELECT r.oid, CASE WHEN r.all_rows > ` + most + ` AND r.rows > ` + least + ` AND r.kind = 'r' AND r.schema <> '' AND NOT r.temporary
   AND pg_catalog.has_table_privilege(r.oid::oid, 'SELECT') AND NOT pg_catalog.row_security_active(r.oid::oid)
  THEN (SELECT LEAST(r.rows, CASE WHEN e.n >= 0 THEN e.n WHEN e.n < 0 THEN 0 END) FROM (SELECT v.n + pg_catalog.pg_stat_get_xact_tuples_deleted(r.oid::oid) - a.n AS n
-  FROM (SELECT ` + added + ` AS n) a, LATERAL ` + versions(most) + `) e) ELSE r.rows END AS rows,
+  FROM (SELECT ` + added + ` AS n) a, LATERAL ` + ownVersions(most) + `) e) ELSE r.rows END AS rows,
  r.schema, r.name, r.kind, r.temporary, r.exclusive, r.deferring, r.stamp
-FROM (SELECT *, pg_catalog.sum(rows) OVER () AS all_rows FROM (` + relations + `) AS r ` + columns + `) r`
+FROM (SELECT *, pg_catalog.sum(rows) OVER () AS all_rows FROM (` + relations + `) AS r ` + relationColumns + `) r`
 }
 
 // versions is the number of rows of the relation r with a version of this transaction's,
 // as v (n): NULL if there are more than most beside the a.n that it has added. Only ts_stat
 // runs a text in every server, and tells how many of its rows hold a word.
-func versions(most string) string {
+func ownVersions(most string) string {
 	return `(SELECT NULLIF(COALESCE(pg_catalog.sum(s.ndoc), 0), ` + most + ` + a.n + 1) AS n FROM pg_catalog.ts_stat(pg_catalog.format(
   'SELECT ''n''::pg_catalog.tsvector FROM ONLY %I.%I WHERE pg_catalog.age(xmin) <= pg_catalog.age(%L::pg_catalog.xid) LIMIT %s',
   r.schema, r.name, pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid, ` + most + ` + a.n + 1)) s) v`
@@ -52,7 +52,7 @@ func versions(most string) string {
 // mayUndo reports a text that may undo a part of what it does, may do so in a language
 // in which that is called otherwise, or may hide it in a literal with escapes, or in
 // several lines.
-func mayUndo(text string) bool {
+func mayRollBackPart(text string) bool {
 	for _, word := range []string{"exception", "execute", "language", "rollback", "savepoint"} {
 		if containsFold(text, word) {
 			return true
@@ -63,8 +63,8 @@ func mayUndo(text string) bool {
 
 // What tells that nothing was undone, of a text that may undo a part itself, and of others.
 var (
-	nothingUndone       = nothingUndoneOr("false")
-	nothingUndoneByCode = nothingUndoneOr(noneUndoes)
+	noAbortedPart       = noAbortedPartOr("false")
+	noAbortedPartOfCode = noAbortedPartOr(noCodeRollsBack)
 )
 
 // nothingUndoneOr is a condition: no part of the transaction was undone by itself, as what an
@@ -72,7 +72,7 @@ var (
 // transaction since this one has begun was rolled back: a part that has written has a number
 // of its own. code tells the former. A snapshot that is kept tells no later ones. It is a text in a text, which the
 // server plans when it is asked.
-func nothingUndoneOr(code string) string {
+func noAbortedPartOr(code string) string {
 	return `EXISTS (SELECT FROM pg_catalog.ts_stat($dbguard$SELECT 'n'::pg_catalog.tsvector WHERE ` + code + `
  OR pg_catalog.current_setting('transaction_isolation') = 'read committed' AND (SELECT CASE WHEN x.last - x.first < 10000
   THEN NOT EXISTS (SELECT FROM pg_catalog.generate_series(x.first, x.last) i WHERE pg_catalog.pg_xact_status(i::text::pg_catalog.xid8) = 'aborted') END
@@ -83,7 +83,7 @@ func nothingUndoneOr(code string) string {
 // noneUndoes is true where no function has a block with an exception, or may run a text that
 // has, or had one: the transaction has replaced and dropped none (1255 is pg_proc). What
 // belongs to an extension is trusted, if it did before.
-var noneUndoes = changesOf("1255") + ` = 0 AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_language l ON l.oid = f.prolang
+var noCodeRollsBack = changesOf("1255") + ` = 0 AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_language l ON l.oid = f.prolang
   WHERE f.oid >= 16384 AND (l.lanname NOT IN ('plpgsql', 'sql')
    OR pg_catalog.regexp_like(pg_catalog.regexp_replace(f.prosrc, 'do[[:space:]]+(update|nothing|instead|also)', '', 'gi'), 'exception|execute|[[:<:]]do[[:>:]]', 'i'))
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = f.oid AND d.deptype = 'e'
@@ -91,20 +91,20 @@ var noneUndoes = changesOf("1255") + ` = 0 AND NOT EXISTS (SELECT FROM pg_catalo
 
 // begins notes that the counters are empty where a transaction of ours begins. One DELETE
 // or UPDATE adds nothing: of that fresh is not asked.
-func (c *postgresCounter) begins() {
-	if c.clean = c.p.canFlush(); !c.clean || c.f.way != own || c.f.st.simple() != nil {
+func (c *postgresCounter) startEmpty() {
+	if c.startedEmpty = c.p.canFlush(); !c.startedEmpty || c.f.way != own || c.f.st.simple() != nil {
 		return
 	}
-	if c.fresh = nothingUndoneByCode; mayUndo(c.f.callers) {
-		c.fresh = nothingUndone
+	if c.noUndo = noAbortedPartOfCode; mayRollBackPart(c.f.callers) {
+		c.noUndo = noAbortedPart
 	}
 }
 
 // once corrects a total that is beyond the limit.
-func (c *postgresCounter) once(ctx context.Context, t *postgresTotal) error {
+func (c *postgresCounter) countDistinct(ctx context.Context, t *postgresTotal) error {
 	limit := c.f.op.Limit()
-	often := c.fresh != "" || slices.ContainsFunc(t.changed, func(r relation) bool { return r.rows > 1 })
-	if limit < 0 || t.Rows <= limit || t.blind || t.Structure || !often {
+	often := c.noUndo != "" || slices.ContainsFunc(t.changed, func(r relation) bool { return r.rows > 1 })
+	if limit < 0 || t.Rows <= limit || t.uncountable || t.Structure || !often {
 		return nil
 	}
 	rows := make([]string, len(t.changed))
@@ -115,7 +115,7 @@ func (c *postgresCounter) once(ctx context.Context, t *postgresTotal) error {
 		rows[i] = fmt.Sprintf("(%d::int8, %d::int8, %s, %s, %s, false, false, false, '')", r.oid, r.rows,
 			quoteString(sqlscan.PostgreSQL, r.schema), quoteString(sqlscan.PostgreSQL, r.name), quoteString(sqlscan.PostgreSQL, r.kind))
 	}
-	err := c.read(ctx, eachOnce("VALUES "+strings.Join(rows, ", "), limit, c.fresh), func(r *relation) {
+	err := c.readRelations(ctx, distinctRowsText("VALUES "+strings.Join(rows, ", "), limit, c.noUndo), func(r *relation) {
 		if was := at[r.oid]; was != nil {
 			t.Rows -= was.rows - r.rows
 			was.rows = r.rows

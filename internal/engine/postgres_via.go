@@ -11,11 +11,11 @@ import (
 
 // tables says where the rows are: tables that the text names first, then the
 // others with the way in which they were reached.
-func (c *postgresCounter) tables(ctx context.Context, changed []relation) ([]dbguard.TableRows, error) {
+func (c *postgresCounter) tableRows(ctx context.Context, changed []relation) ([]dbguard.TableRows, error) {
 	// A text that runs code elsewhere names nothing: then all of it is meant.
 	code := slices.ContainsFunc(c.f.st.op.Acts, func(a dbguard.Act) bool { return a.Verb == dbguard.Call || a.Verb == dbguard.Ask })
 	named := func(r relation) bool {
-		return code || slices.ContainsFunc(c.f.st.targets, func(x target) bool { return r.is(x.name) })
+		return code || slices.ContainsFunc(c.f.st.targets, func(x target) bool { return r.mayBe(x.name) })
 	}
 	var tables []dbguard.TableRows
 	var hidden []relation
@@ -38,7 +38,7 @@ func (c *postgresCounter) tables(ctx context.Context, changed []relation) ([]dbg
 }
 
 // is reports that a name of the text can only mean, or may mean, the relation.
-func (r *relation) is(name []string) bool {
+func (r *relation) mayBe(name []string) bool {
 	switch len(name) {
 	case 0:
 		return false
@@ -81,7 +81,7 @@ func (c *postgresCounter) routes(ctx context.Context, hidden []relation) (map[in
 
 // namedText is the condition that a row of pg_class c is a relation that the
 // statement names.
-func namedText(st *statement) string {
+func namedCond(st *statement) string {
 	conds := []string{"false"}
 	for i := range st.targets {
 		x := &st.targets[i]
@@ -106,7 +106,7 @@ func routesText(st *statement) string {
 		action, when = "confupdtype", "UPDATE"
 	}
 	return `WITH RECURSIVE same(oid) AS (
-  SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE ` + namedText(st) + `
+  SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE ` + namedCond(st) + `
   UNION
   SELECT x.oid FROM same, LATERAL (
     SELECT i.inhrelid AS oid FROM pg_catalog.pg_inherits i WHERE i.inhparent = same.oid

@@ -19,25 +19,25 @@ func (p *postgres) along(ctx context.Context, st *statement, x *target, verb dbg
 	if p.major < 0 || verb != dbguard.Empty && !removes {
 		return nil, nil
 	}
-	text, start := "", startOf(x)
+	text, start := "", objectAddress(x)
 	switch {
 	case start == "":
 	case removes:
-		text = droppedText(start)
+		text = droppedTablesText(start)
 	default:
-		text = emptiedText(start, cascade, x.only)
+		text = truncatedTablesText(start, cascade, x.only)
 	}
 	if text == "" {
 		return nil, nil
 	}
-	return p.goingAlong(ctx, st, verb, text)
+	return p.dependentActs(ctx, st, verb, text)
 }
 
 // goingAlong are the acts on the tables that the text finds, but for those named.
-func (p *postgres) goingAlong(ctx context.Context, st *statement, verb dbguard.Verb, text string) (acts []dbguard.Act, err error) {
+func (p *postgres) dependentActs(ctx context.Context, st *statement, verb dbguard.Verb, text string) (acts []dbguard.Act, err error) {
 	err = p.conn.Query(ctx, text, func(v []any) error {
 		r := relation{schema: strings.Clone(asText(v[0])), name: strings.Clone(asText(v[1]))}
-		if slices.ContainsFunc(st.targets, func(x target) bool { return r.is(x.name) }) {
+		if slices.ContainsFunc(st.targets, func(x target) bool { return r.mayBe(x.name) }) {
 			return nil
 		}
 		act := dbguard.Act{Verb: verb, Object: r.display(), Note: "it goes along by CASCADE or inheritance"}
@@ -50,12 +50,12 @@ func (p *postgres) goingAlong(ctx context.Context, st *statement, verb dbguard.V
 		acts = append(acts, act)
 		return nil
 	})
-	return acts, unlessAborted(p, err)
+	return acts, ignoreAborted(p, err)
 }
 
 // startOf is the target as the catalogue refers to it, classid and objid; "", if nothing
 // goes along with its class.
-func startOf(x *target) string {
+func objectAddress(x *target) string {
 	if len(x.name) == 0 {
 		return "" // the text gives none that can be read
 	}
@@ -78,7 +78,7 @@ func startOf(x *target) string {
 }
 
 // emptiedText asks for schema, name, and false.
-func emptiedText(start string, cascade, only bool) string {
+func truncatedTablesText(start string, cascade, only bool) string {
 	var ways []string
 	if !only {
 		ways = append(ways, "SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = a.id")
@@ -91,23 +91,23 @@ func emptiedText(start string, cascade, only bool) string {
 	}
 	return `WITH RECURSIVE s (class, id) AS (VALUES (` + start + `::pg_catalog.oid)), a (id) AS (
  SELECT id FROM s UNION SELECT w.id FROM a CROSS JOIN LATERAL (` + strings.Join(ways, " UNION ALL ") + `) w (id))
-SELECT n.nspname, c.relname, false ` + ofTables + ` JOIN a ON c.oid = a.id WHERE c.oid NOT IN (SELECT id FROM s) AND ` + isWhole
+SELECT n.nspname, c.relname, false ` + fromTables + ` JOIN a ON c.oid = a.id WHERE c.oid NOT IN (SELECT id FROM s) AND ` + isRootTable
 }
 
 // droppedText asks for schema and name, and whether it is a column that goes. What
 // depends on the type of its rows depends on the table.
-func droppedText(start string) string {
+func droppedTablesText(start string) string {
 	return `WITH RECURSIVE s (class, id) AS (VALUES (` + start + `::pg_catalog.oid)), d (class, id, part) AS (
  SELECT class::pg_catalog.oid, id, 0 FROM s
  UNION SELECT g.classid, g.objid, g.objsubid FROM d JOIN pg_catalog.pg_depend g ON g.refclassid = d.class AND g.refobjid = d.id
   AND (d.part = 0 OR g.refobjsubid = d.part) WHERE g.deptype IN ('n', 'a', 'i', 'e'))
-SELECT n.nspname, c.relname, pg_catalog.min(d.part) > 0 ` + ofTables + ` JOIN d ON d.class = 1259 AND d.id = c.oid
+SELECT n.nspname, c.relname, pg_catalog.min(d.part) > 0 ` + fromTables + ` JOIN d ON d.class = 1259 AND d.id = c.oid
 WHERE NOT EXISTS (SELECT FROM s WHERE s.id = c.oid OR s.class = 2615 AND s.id = c.relnamespace OR s.class = 3079
  AND EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 1259 AND e.objid = c.oid AND e.refclassid = 3079 AND e.refobjid = s.id AND e.deptype = 'e'))
- AND ` + isWhole + ` GROUP BY n.nspname, c.relname`
+ AND ` + isRootTable + ` GROUP BY n.nspname, c.relname`
 }
 
 const (
-	ofTables = `FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
-	isWhole  = `c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'`
+	fromTables  = `FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
+	isRootTable = `c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'`
 )

@@ -11,9 +11,9 @@ import (
 // level of isolation, let names mean other tables, or become somebody else; and what it
 // makes of tables is met anew.
 func (p *postgres) heed(_ context.Context, t *sqlscan.Text, _ Form) error {
-	p.texts++
+	p.textCount++
 	config := containsFold(t.Source, "set_config")
-	may, some := t.Calls || config, config && setsSome(t) || updatesSettings(t)
+	may, some := t.Calls || config, config && setsUnknown(t) || updatesPgSettings(t)
 	for i := range t.Ops {
 		switch t.Ops[i].Kind {
 		case sqlscan.Begin, sqlscan.Session, sqlscan.Opaque, sqlscan.Unreadable:
@@ -21,32 +21,32 @@ func (p *postgres) heed(_ context.Context, t *sqlscan.Text, _ Form) error {
 		}
 	}
 	if structural(t) {
-		p.tables, p.adding = nil, nil
+		p.tables, p.insertTables = nil, nil
 	}
 	if !may && !some {
 		return nil
 	}
 	all := some || containsFold(t.Source, "reset") || containsFold(t.Source, "discard")
 	if all || containsFold(t.Source, "isolation") {
-		p.isolated()
+		p.forgetIsolation()
 	}
 	if all || containsFold(t.Source, "search_path") || containsFold(t.Source, "schema") {
-		p.tables, p.adding, p.seen = nil, nil, nil
+		p.tables, p.insertTables, p.verified = nil, nil, nil
 	}
 	if all || containsFold(t.Source, "role") || containsFold(t.Source, "authorization") {
-		p.wary = true // who may not read a table cannot count its rows
+		p.tablesInDoubt = true // who may not read a table cannot count its rows
 	}
 	return nil
 }
 
 // updatesSettings reports a text that may change any setting by the view of them all.
-func updatesSettings(t *sqlscan.Text) bool {
+func updatesPgSettings(t *sqlscan.Text) bool {
 	return slices.ContainsFunc(t.Ops, func(op sqlscan.Op) bool { return op.Kind == sqlscan.Update }) && containsFold(t.Source, "pg_settings")
 }
 
 // setsSome reports a set_config of something else than a plain literal: a setting whose
 // name the text may not tell.
-func setsSome(t *sqlscan.Text) bool {
+func setsUnknown(t *sqlscan.Text) bool {
 	var last [3]sqlscan.Token // set_config, a parenthesis, what comes first in it
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
 		called := isName(last[0]) && isPunct(last[1], '(')

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestMayUndo(t *testing.T) {
+func TestMayRollBackPart(t *testing.T) {
 	for text, want := range map[string]bool{
 		"INSERT INTO t VALUES (1), (2)":                                 false,
 		"DO $$ BEGIN INSERT INTO t VALUES (1); END $$":                  false,
@@ -18,6 +18,6 @@ func TestMayUndo(t *testing.T) {
 		"DO $$ with plpy.subtransaction(): pass $$ language plpython3u": true,
 		"EXECUTE fill": true,
 	} {
-		assert.Equal(t, want, mayUndo(text), text)
+		assert.Equal(t, want, mayRollBackPart(text), text)
 	}
 }

@@ -21,29 +21,29 @@ import (
 func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, count dbguard.Count, refused bool, err error) {
 	p := c.p
 	switch {
-	case c.told:
+	case c.baselineStored:
 		return c.closeNested(ctx)
-	case c.f.way != own || !c.clean || c.f.st.reshapes:
+	case c.f.way != own || !c.startedEmpty || c.f.st.reshapes:
 		return false, count, false, nil
 	}
-	rows, err := c.finish(ctx, affected)
+	rows, err := c.countAndCommit(ctx, affected)
 	if err == nil {
-		p.flushes(own)
-		return true, c.kept(rows, affected), false, nil
+		p.noteFlush(own)
+		return true, c.keptCount(rows, affected), false, nil
 	}
 	word, value := raised(err)
 	if word != raisedOver {
 		return true, count, false, err
 	}
-	count, err = c.undone(ctx, value)
+	count, err = c.undoRefused(ctx, value)
 	return true, count, true, err
 }
 
 // finish sends the text, or finds it answered, and returns the count.
-func (c *postgresCounter) finish(ctx context.Context, affected int64) (rows int64, err error) {
+func (c *postgresCounter) countAndCommit(ctx context.Context, affected int64) (rows int64, err error) {
 	conn := c.p.conn
 	if e := c.f.s.escort; e != nil && len(e.replies) > 0 {
-		if _, err := conn.Exec(ctx, constraintsNow); err != nil {
+		if _, err := conn.Exec(ctx, setConstraintsImmediate); err != nil {
 			return 0, err
 		}
 		n, err := askInts(ctx, conn, c.totalText())
@@ -58,7 +58,7 @@ func (c *postgresCounter) finish(ctx context.Context, affected int64) (rows int6
 		own = max(affected, 0)
 	}
 	keep := `SELECT pg_catalog.set_config('dbguard.rows', v.n::text, false) FROM (` + c.totalText() + `) v`
-	tag, err := conn.Exec(ctx, strings.Join([]string{constraintsNow, keep, "COMMIT", beyondText(own)}, ";\n"))
+	tag, err := conn.Exec(ctx, strings.Join([]string{setConstraintsImmediate, keep, "COMMIT", tagDifferenceText(own)}, ";\n"))
 	if tag%2 != 0 {
 		return own - (tag+1)/2, err
 	}
@@ -67,7 +67,7 @@ func (c *postgresCounter) finish(ctx context.Context, affected int64) (rows int6
 
 // kept is the count of what the server let stand. Rows beyond the statement's
 // own are in tables that it does not name.
-func (c *postgresCounter) kept(rows, affected int64) dbguard.Count {
+func (c *postgresCounter) keptCount(rows, affected int64) dbguard.Count {
 	count := dbguard.Count{Rows: rows}
 	if x := c.f.st.simple(); x != nil && affected >= 0 && affected < rows {
 		count.Tables = []dbguard.TableRows{
@@ -79,7 +79,7 @@ func (c *postgresCounter) kept(rows, affected int64) dbguard.Count {
 }
 
 // undone rolls back what was refused, and says where its rows are.
-func (c *postgresCounter) undone(ctx context.Context, value string) (dbguard.Count, error) {
+func (c *postgresCounter) undoRefused(ctx context.Context, value string) (dbguard.Count, error) {
 	undo := c.f.leave(ctx, c.f.frame.undo)
 	var t postgresTotal
 	text, err := hex.DecodeString(value)
@@ -99,36 +99,36 @@ func (c *postgresCounter) undone(ctx context.Context, value string) (dbguard.Cou
 		return dbguard.Count{Rows: -1}, err
 	}
 	for _, r := range changed {
-		c.leave(&relation{oid: r.OID, schema: r.Schema, rows: r.Total})
+		c.rememberRows(&relation{oid: r.OID, schema: r.Schema, rows: r.Total})
 		t.add(&relation{oid: r.OID, schema: r.Schema, name: r.Name, kind: r.Kind, temporary: r.Temporary, rows: r.Rows, exclusive: r.Exclusive}, false)
 	}
 	t.settle()
 	if undo != nil {
 		return t.Count, undo
 	}
-	t.Tables, err = c.tables(ctx, t.changed)
+	t.Tables, err = c.tableRows(ctx, t.changed)
 	return t.Count, err
 }
 
 // totalText counts, and has the counters flushed.
 func (c *postgresCounter) totalText() string {
-	return c.p.total.of(c, func(counts string, limit int64) string {
-		return totalText("("+eachOnce(counts, limit, c.fresh)+")", limit)
+	return c.p.totalCache.get(c, func(counts string, limit int64) string {
+		return totalText("("+distinctRowsText(counts, limit, c.noUndo)+")", limit)
 	})
 }
 
 // longText is a text that takes long to write, for the bound that it was last written for.
-type longText struct {
+type textCache struct {
 	limit    int64
 	runsCode bool
 	fresh    string
 	text     string
 }
 
-func (l *longText) of(c *postgresCounter, write func(counts string, limit int64) string) string {
-	now := longText{limit: c.f.op.Limit(), runsCode: c.runsCode(), fresh: c.fresh, text: l.text}
+func (l *textCache) get(c *postgresCounter, write func(counts string, limit int64) string) string {
+	now := textCache{limit: c.f.op.Limit(), runsCode: c.mayHoldCursor(), fresh: c.noUndo, text: l.text}
 	if l.text == "" || *l != now {
-		now.text = write(c.counts(true), now.limit)
+		now.text = write(c.countsText(true), now.limit)
 		*l = now
 	}
 	return l.text
@@ -139,13 +139,13 @@ func totalText(relations string, limit int64) string {
 	return `SELECT CASE WHEN t.refused OR t.n > ` + strconv.FormatInt(limit, 10) + `
   THEN ` + raiseWith(raisedOver, "pg_catalog.encode(pg_catalog.convert_to(t.tables, 'UTF8'), 'hex')") + ` ELSE t.n END AS n
  FROM (SELECT COALESCE(pg_catalog.sum(r.rows) FILTER (WHERE r.kind IN ('r', 'm') AND NOT r.temporary), 0)::int8 AS n,
-   COALESCE(pg_catalog.bool_or(r.kind = 'f' OR r.exclusive AND NOT r.temporary OR r.oid = 0 OR r.kind = '` + heldCursors + `' AND r.rows > 0), false) AS refused,
+   COALESCE(pg_catalog.bool_or(r.kind = 'f' OR r.exclusive AND NOT r.temporary OR r.oid = 0 OR r.kind = '` + holdCursorKind + `' AND r.rows > 0), false) AS refused,
    COALESCE(pg_catalog.json_agg(r)::text, '[]') AS tables FROM ` + relations + ` r) t`
 }
 
 // beyondText has a tag tell how far the count is from the statement's own rows: twice
 // as many if there are more, and an odd number if there are fewer.
-func beyondText(own int64) string {
+func tagDifferenceText(own int64) string {
 	n := strconv.FormatInt(own, 10)
 	return `SELECT FROM (SELECT pg_catalog.current_setting('dbguard.rows')::int8 - ` + n + ` AS more) c, pg_catalog.generate_series(1, CASE WHEN more < 0 THEN -2 * more - 1 ELSE 2 * more END)`
 }
@@ -155,15 +155,15 @@ func (c *postgresCounter) foresee() []string {
 	switch {
 	case c.p.major < 0:
 		return nil
-	case c.told:
+	case c.baselineStored:
 		return append([]string{c.judgeText()}, c.f.frame.keep...)
 	case c.f.way != own:
-		return []string{c.counts(c.p.canFlush())}
-	case c.clean && c.f.op.Plain() && !c.f.st.reshapes:
-		return []string{constraintsNow, c.totalText(), "COMMIT"}
+		return []string{c.countsText(c.p.canFlush())}
+	case c.startedEmpty && c.f.op.Plain() && !c.f.st.reshapes:
+		return []string{setConstraintsImmediate, c.totalText(), "COMMIT"}
 	}
-	return []string{constraintsNow, c.counts(c.p.canFlush())}
+	return []string{setConstraintsImmediate, c.countsText(c.p.canFlush())}
 }
 
 // constraintsNow has deferred constraints and triggers looked at.
-const constraintsNow = "SET CONSTRAINTS ALL IMMEDIATE"
+const setConstraintsImmediate = "SET CONSTRAINTS ALL IMMEDIATE"

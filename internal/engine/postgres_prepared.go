@@ -11,7 +11,7 @@ import (
 // and PREPARE share their names with the protocol.
 
 // rename notes a text that may prepare something under a name.
-func (s *Session) rename(t *sqlscan.Text) {
+func (s *Session) notePrepared(t *sqlscan.Text) {
 	if s.dialect != sqlscan.PostgreSQL {
 		return
 	}
@@ -28,11 +28,11 @@ func (s *Session) rename(t *sqlscan.Text) {
 
 // Renamed counts the texts that may have prepared something: since the last of them
 // any name may stand for another statement.
-func (s *Session) Renamed() int { return s.renamed }
+func (s *Session) PrepareCount() int { return s.renamed }
 
 // isDrivers reports a name that drivers give to what they prepare, and nobody else:
 // lib/pq numbers, pgx has a word before 48 hexadecimal digits.
-func isDrivers(name string) bool {
+func isDriverName(name string) bool {
 	for _, word := range []string{"stmtcache_", "stmt_"} {
 		if rest, ok := strings.CutPrefix(name, word); ok {
 			return len(rest) == 48 && strings.Trim(rest, "0123456789abcdef") == ""
