@@ -42,18 +42,24 @@
 //
 // # PostgreSQL
 //
-// The better the words, the less there is to open and to count. There are five kinds,
-// tried in this order. Each but the first falls back to the next where the server says
-// that it does not fit:
+// The more a statement can verify by itself, the fewer round trips and counts it needs.
+// There are five wordings, tried in this order. Each but the first falls back to the next
+// where the server shows that it does not fit:
 //
-//	keyed    in the caller's transaction: one row at most, by a key (postgres_key.go)
-//	gated    there, too: changes nothing if it is too much (postgres_gate.go)
-//	bulk     many rows: counts before it changes (postgres_bulk.go)
-//	sealed   fails on a row too many, and on anything hidden (postgres_bounded.go)
-//	bounded  fails on a row too many; what is hidden is counted (postgres_bounded.go)
+//	keyed    in the caller's transaction: one row at most, by a unique key (postgres_key.go)
+//	gated    there, too: changes nothing if there are too many rows (postgres_gate.go)
+//	bulk     large bound: counts the rows before it changes them (postgres_bulk.go)
+//	sealed   fails at the first row too many, and at any hidden write (postgres_bounded.go)
+//	bounded  fails at the first row too many; hidden writes are counted (postgres_bounded.go)
 //
-// An INSERT is sent in words that make sure that it does nothing but add rows
-// (postgres_insert.go), or counted like the others.
+// An INSERT is rewritten so that it verifies that it does nothing but add rows
+// (postgres_insert.go), or counted like the others. What is counted are the server's
+// per-transaction counters (postgres_count.go) and, if these exceed the bound, the rows
+// themselves (postgres_distinct.go). The guard's own transaction is counted and committed
+// in one text (postgres_commit.go); in the caller's, a door that can pipeline has the
+// server compare with a baseline (postgres_pipeline.go). Deferred triggers are counted
+// before the caller's COMMIT (postgres_deferred.go). Code that a text runs without naming
+// it is found in the catalogue (postgres_hidden.go).
 //
 // # MySQL and MariaDB
 //

@@ -11,64 +11,67 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// postgres is PostgreSQL. It counts rows itself, per transaction and relation:
-// see postgres_count.go.
+// postgres is the backend of PostgreSQL, which counts rows itself, per transaction and
+// relation: see postgres_count.go.
 type postgres struct {
 	conn  Conn
-	major int // of the version; 0 until asked; -1 for a server that only speaks like it
+	major int // of the version; 0 until asked; -1 for a server that only speaks the protocol
 
-	// stale says that the counters may still hold what earlier transactions
-	// changed. The server flushes them at the end of a transaction, but only
-	// once a second unless it is told to.
+	// stale says that the counters may still hold the changes of earlier transactions.
+	// The server flushes them at the end of a transaction, but at most once a second
+	// unless it is told to.
 	stale bool
 	// flushing says that it has been told to, in the caller's transaction.
 	flushing bool
-	// pending are the counts that earlier transactions left, while one of the
-	// caller's is open.
+	// pending are the counts left by earlier transactions, while one of the caller's
+	// is open.
 	pending map[int64]int64
-	// unseen are tables that it has changed and its snapshot does not show.
+	// invisible are tables that this transaction has changed and its snapshot does not
+	// show.
 	invisible []int64
-	// ahead says that the counters may hold more than the server was told: see
-	// postgres_pipeline.go.
+	// pendingOutdated says that the counters may hold more than the server has stored in
+	// dbguard.pending: see postgres_pipeline.go.
 	pendingOutdated bool
-	// texts are those that were read; told is which of them has left the server
-	// with all that is counted, so that it need not be told before the next one.
+	// textCount is the number of texts read; savedAfter is the one after which the server
+	// had stored all current counts, so that the next one need not have them stored.
 	textCount, savedAfter int
-	// total and judge are how the server was last asked to count.
+	// totalCache and judgeCache are the last texts that had the server count and judge.
 	totalCache, judgeCache textCache
-	// costly are the masked texts that could not bound themselves. That costs a
-	// round trip each time, and nothing else.
+	// unsealable are the masked texts of statements that failed when they were sealed. An
+	// entry costs that statement a round trip each time, and nothing else.
 	unsealable textSet
-	// unfit are those that no other words fit.
+	// unrewritable are those that are sent only as written.
 	unrewritable textSet
-	// asking are those that do not show by themselves whether there is a rule.
+	// ruleLookups are those that need the catalogue to tell whether there is a rule.
 	ruleLookups textSet
-	// refused are those that went beyond their bound.
+	// refused are those that exceeded their bound.
 	refused textSet
 	// slow are those that take longer than a few round trips.
 	slow     textSet
-	slowOnce string // one that did once, just now
-	// tables are those that the session has met in a transaction of the caller's.
+	slowOnce string // the last one that was slow for the first time
+	// tables are those of DELETE and UPDATE looked up in the caller's transactions.
 	tables map[string]plainTable
-	// adding are those that rows were added to, seen what a transaction of the
-	// caller's has made sure of under a lock.
+	// insertTables are those that rows were inserted into; verified are the tables checked
+	// under a lock that the caller's transaction still holds, and whether their keys were.
 	insertTables map[string]insertTable
 	verified     map[string]bool
 	deferred     deferredTriggers
-	// isolation is the level of the transaction that is open, or would be; ""
-	// until asked. chosen says that it is this transaction's own.
+	// isolation is the level of the open transaction, or of the next one; "" until asked.
+	// isolationLocal says that it may have been chosen for this transaction.
 	isolation      string
 	isolationLocal bool
-	roundTrip      time.Duration // how long it took to ask about one
-	tablesInDoubt  bool          // one was not what it had been, or the caller's transaction keeps its snapshot
-	// functions are names that were asked about, and whether one may write.
+	roundTrip      time.Duration // of the last look-up of a table
+	// tablesInDoubt says not to rely on what is known of tables until the transaction
+	// ends: it keeps its snapshot, one of them has changed, or the account has.
+	tablesInDoubt bool
+	// functions are the names asked about, and whether a function of that name may write.
 	functions map[string]bool
-	// blinds says that there is a function that turns the counters off while it runs,
-	// deceives that an operator of somebody's own compares numbers in the server's place,
-	// objects that a function may change large objects, holds that one may open a cursor
-	// WITH HOLD.
+	// countersOff says that a function may turn the counters off while it runs,
+	// operatorShadowed that a user's operator takes the place of a built-in one,
+	// largeObjects that a function may change large objects, holdCursors that one may open
+	// a cursor WITH HOLD.
 	countersOff, operatorShadowed, largeObjects, holdCursors bool
-	// cursors says that the transaction may have one over a function that may write.
+	// writingCursors says that the transaction may have a cursor whose query writes.
 	writingCursors bool
 }
 
@@ -82,15 +85,15 @@ func (p *postgres) touched(st *statement, outside bool) {
 	if outside || !keepsVerified(st) {
 		p.verified = nil
 	}
-	if st.elsewhere || st.calls { // that code may have done anything
+	if st.elsewhere || st.calls { // user code may have done anything
 		p.tables, p.insertTables, p.writingCursors = nil, nil, true
 	}
 	switch {
 	case outside:
 		p.stale = true
 	case slices.Contains(st.kinds, sqlscan.RollbackTo):
-		// What it undid stays in the counters of relations that are no longer
-		// locked: look at all of them again.
+		// The counters keep what was undone, also of relations that are no longer
+		// locked: read all of them again.
 		p.stale, p.pending = true, nil
 	}
 }
@@ -116,8 +119,8 @@ func (p *postgres) mode(ctx context.Context) (sqlscan.Mode, error) {
 	return mode, err
 }
 
-// state asks by a savepoint: it is refused outside of a transaction, and that
-// harms nothing.
+// state asks by a SAVEPOINT: outside of a transaction the server refuses it, which has no
+// other effect.
 func (p *postgres) state(ctx context.Context) (txState, error) {
 	_, err := p.conn.Exec(ctx, underSavepoint.open[0])
 	switch {
@@ -136,8 +139,7 @@ func (p *postgres) frame(f *Flight) frame {
 	if f.way == own {
 		return ownTransaction
 	}
-	// A statement's own error leaves the caller's transaction aborted, as it
-	// would be without a guard.
+	// A statement's own error leaves the caller's transaction aborted, as without a guard.
 	nested := underSavepoint
 	nested.fail = nil
 	return nested
@@ -174,8 +176,8 @@ func (p *postgres) rest() txState {
 
 func (p *postgres) counter(f *Flight) counter { return &postgresCounter{p: p, f: f} }
 
-// learn asks for the version, once. What only speaks like PostgreSQL does not
-// count like it.
+// learn asks for the version, once. Servers that only speak PostgreSQL's protocol do not
+// have its counters.
 func (p *postgres) learn(ctx context.Context) error {
 	if p.major != 0 {
 		return nil
@@ -197,8 +199,7 @@ func (p *postgres) learn(ctx context.Context) error {
 // canFlush reports that the server can be told to flush its counters.
 func (p *postgres) canFlush() bool { return p.major >= 15 }
 
-// find looks the name up without any question that could fail: an error would
-// abort the caller's transaction.
+// find uses no query that could fail: an error would abort the caller's transaction.
 func (p *postgres) find(ctx context.Context, x *target) (existence, error) {
 	text := p.findText(x)
 	if text == "" {
@@ -215,8 +216,8 @@ func (p *postgres) find(ctx context.Context, x *target) (existence, error) {
 	return found, nil
 }
 
-// findElse asks for what is not a relation: by its name alone, in any schema
-// and on any table, for none anywhere is what matters.
+// findNonRelationText looks for objects other than relations by name, in all schemas and on
+// all tables: what matters is whether there is none at all.
 func findNonRelationText(x *target, name string) string {
 	part := "''"
 	switch x.class {
@@ -255,7 +256,7 @@ func (p *postgres) findText(x *target) string {
 	}
 	text := `SELECT c.relpersistence = 't' FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = ` + quoted
 	switch len(x.name) {
-	case 1: // what a temporary one hides is not visible
+	case 1: // a relation hidden by a temporary one is not visible
 		return text + " AND (pg_catalog.pg_table_is_visible(c.oid) OR c.relpersistence <> 't' AND EXISTS (SELECT FROM pg_catalog.pg_class h" +
 			" WHERE h.relname = " + quoted + " AND h.relpersistence = 't' AND pg_catalog.pg_table_is_visible(h.oid)))"
 	case 2:

@@ -7,14 +7,14 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// among is the wording with which the flight's statement can stand among others.
+// among is the wording with which the statement can be sent in a batch.
 func (p *postgres) among(ctx context.Context, f *Flight) wording {
 	x := &f.st.targets[0]
 	switch {
 	case !p.isReadCommitted(ctx):
 	case f.st.op.Acts[0].Verb == dbguard.Insert:
 		if known, err := p.lookUpInsert(ctx, x, own); p.insertable(f, x) && !f.st.queries && err == nil && known.addsOnly {
-			p.markVerified(x, false) // or nothing behind it will run
+			p.markVerified(x, false) // if that turns out wrong, nothing after it runs
 			j := checks{seal: known.unchangedCond(x, own), ofTable: true, maxRows: x.op.Rows}
 			return wording{text: p.checkedText(f, j), sealed: true, adds: true, tagged: f.tags(j.maxRows)}
 		}
@@ -22,7 +22,7 @@ func (p *postgres) among(ctx context.Context, f *Flight) wording {
 		if known, ok := p.lookUpPlain(ctx, f); ok {
 			seal := known.unchangedCond(x, false)
 			if p.isVerified(x) {
-				seal = "true" // one before it looks, or has looked
+				seal = "true" // an earlier statement of the batch or transaction checks the table
 			}
 			p.markVerified(x, false)
 			return wording{text: p.boundText(f, checks{seal: seal, ofTable: true}), sealed: true, terse: p.terse(f), tagged: f.tags(f.op.Limit())}

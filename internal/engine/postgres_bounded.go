@@ -12,50 +12,49 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// A statement that bounds itself is one round trip: the caller's DELETE or
-// UPDATE stands in a WITH, whose reader raises an error at the first row too
-// many. What the rows do not show cannot happen: before the first of them the
-// transaction, which is the statement's own, becomes read-only. The statement
-// itself has passed that check already. A cascade, a trigger, a rule's or a
-// function's statement that would write has not, and fails, and everything with
-// it (SQLSTATE 25006). What a rule has put in the statement's place has passed it,
-// too: postgres_rules.go. Nothing is assumed of the schema, so nothing about it can
-// be out of date.
+// A statement that bounds itself takes one round trip: the caller's DELETE or UPDATE
+// becomes a CTE, and the outer query raises an error at the first row beyond the bound.
+// To exclude any other change, the statement's own transaction becomes read-only before
+// the first row. The statement itself has passed the server's read-only check by then; a
+// write by a cascade, trigger, rule or function has not, and fails with everything else
+// (SQLSTATE 25006). A statement that a rule puts in the caller's place has passed it, too:
+// postgres_rules.go. Nothing is assumed about the schema, so nothing can be out of date.
 //
-// What a SELECT … FOR KEY SHARE does counts as writing there: the check of a
-// foreign key without action. Such a statement fails as well, having changed
-// nothing, and is run again in the way that counts.
+// SELECT … FOR KEY SHARE counts as a write there, and with it the check of a foreign key
+// without action. Such a statement fails as well, having changed nothing, and is run again
+// and counted.
 //
-// The server does not check a foreign server's rows, so no foreign table may
-// exist. And it may evaluate functions that are declared IMMUTABLE or STABLE
-// while it plans: a text that calls any but the server's own does not come here.
+// The server does not check writes to a foreign server, so no foreign table may exist. And
+// it may evaluate functions declared IMMUTABLE or STABLE during planning: a text that calls
+// a function which may write is not sealed.
 
-// nonce is the process's. It is in every error that is ours, so that no value of the
-// caller's in an error of the same kind is taken for one.
+// nonce is one per process, and part of every error that the guard raises: no value of the
+// caller's in an error of the same kind can be taken for one of them.
 var nonce = func() string {
 	b := make([]byte, 6)
 	_, _ = rand.Read(b) // never fails, says its documentation
 	return hex.EncodeToString(b)
 }()
 
-// What our errors say, after the nonce.
+// The word after the nonce: the bound is exceeded, Exactly is not reached, or the seal does
+// not hold.
 const (
 	raisedOver       = "over"
 	raisedUnder      = "under"
 	raisedUnverified = "unsure"
 )
 
-// raise is an expression that fails with SQLSTATE 22P02 and the word in its
-// message. It must not be constant or stable, or planning fails, which estimates limits;
-// random() is volatile. It is no cast, which somebody may have defined anew for text,
-// nor an operator.
+// raise is an expression that fails with SQLSTATE 22P02 and the word in its message. It has
+// to be volatile, hence random(): the planner evaluates constant and stable expressions to
+// estimate limits, and would fail. It uses no cast and no operator, which users may redefine
+// for text.
 func raise(word string) string { return raiseWith(word, "pg_catalog.random()") }
 
 func raiseWith(word, value string) string {
 	return "pg_catalog.int4in(pg_catalog.textout(pg_catalog.concat('dbguard " + nonce + " " + word + " ', " + value + ")))"
 }
 
-// raised is the word of an error that raise has made, and its value.
+// raised takes word and value from an error that raise caused.
 func raised(err error) (word, value string) {
 	if sqlState(err) != "22P02" { // invalid_text_representation
 		return "", ""
@@ -94,7 +93,7 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 	}
 }
 
-// seal finds the condition by which a statement changes nothing besides.
+// seal chooses the condition under which the statement changes nothing but its own rows.
 func (p *postgres) seal(ctx context.Context, f *Flight) checks {
 	x := &f.st.targets[0]
 	switch {
@@ -104,17 +103,17 @@ func (p *postgres) seal(ctx context.Context, f *Flight) checks {
 	case !isRegclassName(x):
 	case f.way == nested && !p.tablesInDoubt && f.isStable(x) && equals(f, x) != nil && p.isReadCommitted(ctx):
 		if known, ok := p.lookUpPlain(ctx, f); ok {
-			return checks{seal: known.unchangedCond(x, true), ofTable: true} // for as long as the statement's lock is held
+			return checks{seal: known.unchangedCond(x, true), ofTable: true} // holds as long as the statement's lock
 		}
 		fallthrough
 	default:
-		return checks{seal: p.readOnlySeal() + nothingDeferred(x, f.way), showsRules: p.canShowRules(f)} // what comes with the COMMIT comes too late
+		return checks{seal: p.readOnlySeal() + nothingDeferred(x, f.way), showsRules: p.canShowRules(f)} // deferred triggers fire too late to be refused
 	}
 	return checks{showsRules: p.canShowRules(f)}
 }
 
-// boundable reports that the flight's statement can bound itself in the form
-// that the door can run.
+// boundable reports that the statement can be rewritten to bound itself, in the form that
+// the door supports.
 func (p *postgres) boundable(f *Flight) bool {
 	st, limit := f.st, f.op.Limit()
 	switch x := st.simple(); {
@@ -126,14 +125,14 @@ func (p *postgres) boundable(f *Flight) bool {
 	return !p.unrewritable.has(st.op.Text)
 }
 
-// terse reports that the statement may be refused in the fewest words, which do not
-// tell our error from the same of the caller's own, nor whether the table is a
-// temporary one: it is asked again, in more. What was refused once may be again.
+// terse reports that the shortest way to raise will do. That error may also be one of the
+// caller's own, or be about a temporary table, so the statement is then sent once more with
+// the longer way; a text refused once gets that at once.
 func (p *postgres) terse(f *Flight) bool { return !p.refused.has(f.st.op.Text) }
 
-// nothingWritten is true, and has the server refuse from then on whatever writes:
-// large objects only since version 16. Where a function may change some, and there are
-// any, it is false.
+// readOnlySeal is a condition that makes the transaction read-only, and is true unless the
+// server would not refuse some write: with foreign tables, and before version 16 with large
+// objects that a function may change.
 func (p *postgres) readOnlySeal() string {
 	const text = `pg_catalog.set_config('transaction_read_only', 'on', true) IS NOT NULL
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_table)`
@@ -150,7 +149,7 @@ func (p *postgres) boundText(f *Flight, j checks) string {
 	over := negative
 	switch {
 	case p.terse(f):
-	case isRegclassName(x): // the file of a temporary table tells that it is one: its rows do not count
+	case isRegclassName(x): // the file path shows a temporary table, whose rows do not count
 		over = raiseWith(raisedOver, "pg_catalog.pg_relation_filepath("+regclass(x)+"), pg_catalog.random()")
 	default:
 		over = raise(raisedOver)
@@ -164,24 +163,23 @@ func (p *postgres) boundText(f *Flight, j checks) string {
 	return p.checkedText(f, j)
 }
 
-// negative is what no limit and no offset may be (SQLSTATE 2201W, 2201X), and takes
-// the server no time to plan.
+// negative is an invalid LIMIT (SQLSTATE 2201W) and OFFSET (2201X), and cheap to plan.
 const negative = "-1"
 
-// judged is what is asked of a statement while it runs.
+// checks are what a statement checks while it runs.
 type checks struct {
-	seal       string // a condition by which nothing happens besides; "": it is not asked for
-	limit      string // the limit of the rows that are read: NULL, or it raises; "": none
-	ofTable    bool   // the seal is about the table, and not about its children, and knows of rules
-	showsRules bool   // it shows whether there is a rule, else the catalogue is asked
-	maxRows    int64  // rows that it answers with
+	seal       string // the condition under which nothing else changes; "": not checked
+	limit      string // expression for LIMIT: NULL, or it raises; "": none
+	ofTable    bool   // the seal is about the table itself, without children, and covers rules
+	showsRules bool   // RETURNING tableoid shows a rule; else the catalogue is asked
+	maxRows    int64  // of the answer
 }
 
-// judgedText answers with the rows of the statement, or their number. It is judged by
-// the offset and then the limit of what is read, which are evaluated before the first
-// row is (recompute_limits in the server's source), and CASE evaluates in order, a
-// subquery when it is reached. The statement would run to its end even if nobody read
-// its rows: who is unsure raises.
+// checkedText answers with the rows of the statement, or their number. The seal is checked
+// in OFFSET and then the bound in LIMIT, which are evaluated before the first row is read
+// (recompute_limits in the server's source); CASE evaluates in order, and a subquery when
+// it is reached. A seal that does not hold has to raise: the statement would run to its
+// end even if nobody read its rows.
 func (p *postgres) checkedText(f *Flight, j checks) string {
 	known := &f.s.text.bound
 	if asked := (checkedWording{checks: j, form: f.form, way: f.way, text: known.text}); *known != asked {
@@ -191,7 +189,7 @@ func (p *postgres) checkedText(f *Flight, j checks) string {
 	return known.text
 }
 
-// boundWords are those that a text was last given to bound itself, and for what.
+// checkedWording is the last result of writeCheckedText for a text, and what it was made for.
 type checkedWording struct {
 	checks
 	form Form
@@ -214,7 +212,7 @@ func writeCheckedText(f *Flight, j checks) string {
 	}
 	seal, unsure := j.seal, negative
 	if j.ofTable && f.way == nested {
-		unsure = raise(raisedUnverified) // told from the caller's own errors
+		unsure = raise(raisedUnverified) // distinguishable from the caller's own errors
 	}
 	if !j.ofTable {
 		seal = noRuleCond(f, j.showsRules)
@@ -229,14 +227,13 @@ func writeCheckedText(f *Flight, j checks) string {
 	switch {
 	case f.form == Rows:
 		read = "dbguard.* " + read
-	case !f.tags(j.maxRows): // the command tag tells how many rows there are
+	case !f.tags(j.maxRows): // else the command tag has the number of rows
 		read = "pg_catalog.count(*) FROM (SELECT " + read + ") l"
 	}
 	return "WITH dbguard AS (" + stmt + "\n)\nSELECT " + read
 }
 
-// withoutEnd is the text without what comes after its last word: a semicolon
-// and comments.
+// trimTrailing is the text up to its last token, without semicolons and comments after it.
 func trimTrailing(t *sqlscan.Text) string {
 	end := int32(0)
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
@@ -247,10 +244,9 @@ func trimTrailing(t *sqlscan.Text) string {
 	return t.Source[:end]
 }
 
-// verdict reads an error. The caller's text is run as it is written where the
-// error says nothing about it (class 25: a hidden write; 0A: a rule that WITH
-// does not support), or says it otherwise than without a guard (22, 3F and 42:
-// many tell a position in the text).
+// verdict reads an error. The caller's text is run as written where the error says nothing
+// about it (class 25: a hidden write; 0A: a rule that WITH does not support), or says it
+// differently than without a guard (22, 3F and 42: many give a position in the text).
 func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again bool) {
 	state := sqlState(err)
 	switch word, value := raised(err); word {
@@ -273,7 +269,7 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 	case f.terse && state == "2201W": // invalid_row_count_in_limit_clause
 		p.refused.add(f.st.op.Text)
 		return nil, true
-	case state == "25006" && f.sealed && !p.unsealable.has(f.st.op.Text): // once: then it is not by us
+	case state == "25006" && f.sealed && !p.unsealable.has(f.st.op.Text): // a second time it is not the seal's
 		p.unsealable.add(f.st.op.Text)
 		return nil, true
 	case strings.HasPrefix(state, "0A"):
@@ -286,14 +282,14 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 	return nil, false
 }
 
-// noTable are the errors where tableoid is asked for: of a rule, of a view, and where
-// the account may not read.
+// tableoidErrors are the errors caused by asking for tableoid: of a rule, of a view, and
+// without the privilege to read.
 var tableoidErrors = []string{"XX000", "42703", "42501"}
 
-// otherwise are the classes of errors that may read otherwise than without a guard.
+// rewordedErrors are the classes of errors that may read differently than without a guard.
 var rewordedErrors = []string{"22", "25", "3F", "42"}
 
-// undid notes that counters hold what the server has undone, for relations that
+// undid notes that the counters include changes that the server has undone, in relations that
 // are no longer locked.
 func (p *postgres) undid(f *Flight) {
 	p.stale = true

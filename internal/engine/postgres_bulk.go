@@ -6,12 +6,12 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// A statement that may change many rows pays for every row that a WITH hands
-// on, and little for two round trips more. Its condition is given a count of
-// what it finds, which raises when that is too much; what happens besides is
-// counted after it.
+// Reading many rows from a CTE costs something for each, more than two further round trips.
+// So a statement with a large bound gets, as part of its condition, a count of the rows that
+// the condition finds, which raises if there are too many. Other changes are counted
+// afterwards.
 
-// bulk is the bound from which on a second scan costs less than a WITH.
+// minBulk is the bound from which on a second scan costs less than a CTE.
 const minBulk = 10_000
 
 func isBulk(f *Flight) bool {

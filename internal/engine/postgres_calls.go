@@ -7,21 +7,20 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// writers asks the catalogue about names that the session has not met.
+// writers asks the catalogue about names that the session does not know yet.
 //
-// A function in C that is not volatile cannot write, but for those of
-// extensions that run a text. One in SQL or a procedural language may, whatever
-// it is declared to be: the server only keeps it from doing so itself, and not
-// what it calls. Of the server's own those that run a text may, and those that read
-// a value of a type whose name they are given, which may be a domain, and those that
-// evaluate the expressions of an index. What is called for an argument that is left
-// out, by a function of whatever language, may, too.
+// Functions in C that are not volatile cannot write, except those of extensions that run a
+// text. A function in SQL or a procedural language may, whatever its declared volatility:
+// the server only keeps it from writing itself, not the functions that it calls. Built-in
+// functions may write if they run a text, read a value of a type given by its name, which
+// may be a domain, or evaluate the expressions of an index. So may functions of any
+// language through the default of an argument that is left out.
 func (p *postgres) writers(ctx context.Context, names []string) (bool, error) {
 	if err := p.learn(ctx); err != nil {
 		return true, ignoreAborted(p, err)
 	}
 	if p.major < 0 {
-		return false, nil // it could not count them
+		return false, nil // their changes could not be counted
 	}
 	writes := false
 	var ask []string
@@ -55,7 +54,7 @@ func (p *postgres) writers(ctx context.Context, names []string) (bool, error) {
 
 func (p *postgres) forgetFunctions() { p.functions = nil }
 
-// unlessAborted forgets that nothing can be asked before the caller's ROLLBACK:
+// ignoreAborted drops the error that nothing can be asked before the caller's ROLLBACK:
 // nothing will run either, and the server says so.
 func ignoreAborted(p *postgres, err error) error {
 	if p.aborted(err) {
@@ -66,14 +65,14 @@ func ignoreAborted(p *postgres, err error) error {
 
 const writersText = `SELECT DISTINCT p.proname::text FROM pg_catalog.pg_proc p WHERE ` + mayWrite + ` AND p.proname IN (`
 
-// mayWrite is the condition that a function, p, may change rows. 12 and 13 are the
-// languages internal and C.
+// mayWrite is the condition that a function, p, may change rows. 12 and 13 are the languages
+// internal and C.
 const mayWrite = `CASE WHEN p.oid < 16384 THEN p.proname ~ '_to_xml|^ts_(stat|rewrite)$|^lo_|^lowrite$|^brin_summarize_|^(domain|array|record|range|multirange)_(in|recv)$'
  WHEN p.prolang NOT IN (12, 13) OR p.oid IN (` + extensionFunctions + ` ('dblink', 'tablefunc', 'xml2', 'adminpack')) THEN true
  WHEN p.pronargdefaults > 0 AND EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 1255 AND d.objid = p.oid AND d.refclassid = 1255 AND d.refobjid >= 16384) THEN true
  WHEN p.provolatile = 'v' OR p.prokind NOT IN ('f', 'w') THEN p.oid NOT IN (` + extensionFunctions + ` ('uuid-ossp', 'pgcrypto', 'citext', 'hstore', 'pg_trgm', 'postgis'))
  ELSE false END`
 
-// membersOf are the functions of extensions.
+// extensionFunctions selects the functions of the extensions whose names follow.
 const extensionFunctions = `SELECT d.objid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
  WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e' AND e.extname IN`

@@ -9,10 +9,10 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// along finds the tables that TRUNCATE empties with the one that it names, those that
-// inherit from it and by CASCADE those that refer to it, and those that DROP … CASCADE
-// removes, or a column of: who may empty or drop one table was not given the others. A
-// partition is a part of its table.
+// along finds the tables that a statement affects without naming them: TRUNCATE empties
+// inheritance children and, with CASCADE, tables that refer to the named one; DROP … CASCADE
+// removes tables or columns. A grant for one table does not cover the others. A partition
+// counts as a part of its table.
 func (p *postgres) along(ctx context.Context, st *statement, x *target, verb dbguard.Verb) ([]dbguard.Act, error) {
 	cascade := x.op.Flags&sqlscan.Cascade != 0
 	removes := cascade && (verb == dbguard.Remove || verb == dbguard.RemoveDatabase)
@@ -33,7 +33,8 @@ func (p *postgres) along(ctx context.Context, st *statement, x *target, verb dbg
 	return p.dependentActs(ctx, st, verb, text)
 }
 
-// goingAlong are the acts on the tables that the text finds, but for those named.
+// dependentActs are the acts on the tables that the query finds and the statement does not
+// name.
 func (p *postgres) dependentActs(ctx context.Context, st *statement, verb dbguard.Verb, text string) (acts []dbguard.Act, err error) {
 	err = p.conn.Query(ctx, text, func(v []any) error {
 		r := relation{schema: strings.Clone(asText(v[0])), name: strings.Clone(asText(v[1]))}
@@ -53,11 +54,11 @@ func (p *postgres) dependentActs(ctx context.Context, st *statement, verb dbguar
 	return acts, ignoreAborted(p, err)
 }
 
-// startOf is the target as the catalogue refers to it, classid and objid; "", if nothing
-// goes along with its class.
+// objectAddress is the target's classid and objid as in pg_depend; "" for a class without
+// dependent tables.
 func objectAddress(x *target) string {
 	if len(x.name) == 0 {
-		return "" // the text gives none that can be read
+		return "" // the text has no readable name
 	}
 	parts := make([]string, len(x.name))
 	for i, part := range x.name {
@@ -77,7 +78,7 @@ func objectAddress(x *target) string {
 	return ""
 }
 
-// emptiedText asks for schema, name, and false.
+// truncatedTablesText selects schema, name, and false.
 func truncatedTablesText(start string, cascade, only bool) string {
 	var ways []string
 	if !only {
@@ -94,8 +95,8 @@ func truncatedTablesText(start string, cascade, only bool) string {
 SELECT n.nspname, c.relname, false ` + fromTables + ` JOIN a ON c.oid = a.id WHERE c.oid NOT IN (SELECT id FROM s) AND ` + isRootTable
 }
 
-// droppedText asks for schema and name, and whether it is a column that goes. What
-// depends on the type of its rows depends on the table.
+// droppedTablesText selects schema, name, and whether only columns are dropped. What depends
+// on a table's row type depends on the table.
 func droppedTablesText(start string) string {
 	return `WITH RECURSIVE s (class, id) AS (VALUES (` + start + `::pg_catalog.oid)), d (class, id, part) AS (
  SELECT class::pg_catalog.oid, id, 0 FROM s

@@ -10,14 +10,14 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// A transaction of the guard's is closed by one text without arguments, which
-// every driver sends as one message: it has deferred triggers fire now, counts,
-// raises where the count refuses, commits, and tells the count. The tag of its last
-// command does that: how many rows more than the statement's own there are, as every
-// row that a tag counts is sent. A door that sends several texts in one flight reads
-// the count where it is made. The counters must have been empty when it began.
+// The guard ends its own transaction with one text without arguments, which every driver
+// sends as one message: it fires deferred triggers, counts, raises if the count is refused,
+// commits, and returns the count. The count is in the command tag of the last statement, as
+// the difference to the statement's own rows, because every row that a tag counts is sent. A
+// door that can pipeline reads the count where it is made. The counters must have been
+// empty when the transaction began.
 
-// close has to find the counters flushed, and leaves them so.
+// close requires that the counters were flushed before, and has them flushed after.
 func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, count dbguard.Count, refused bool, err error) {
 	p := c.p
 	switch {
@@ -39,7 +39,7 @@ func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, 
 	return true, count, true, err
 }
 
-// finish sends the text, or finds it answered, and returns the count.
+// countAndCommit sends the text, or reads the replies that are there already.
 func (c *postgresCounter) countAndCommit(ctx context.Context, affected int64) (rows int64, err error) {
 	conn := c.p.conn
 	if e := c.f.s.escort; e != nil && len(e.replies) > 0 {
@@ -65,8 +65,8 @@ func (c *postgresCounter) countAndCommit(ctx context.Context, affected int64) (r
 	return own + tag/2, err
 }
 
-// kept is the count of what the server let stand. Rows beyond the statement's
-// own are in tables that it does not name.
+// keptCount is the count of a statement that was committed. Rows beyond its own are in tables
+// that it does not name.
 func (c *postgresCounter) keptCount(rows, affected int64) dbguard.Count {
 	count := dbguard.Count{Rows: rows}
 	if x := c.f.st.simple(); x != nil && affected >= 0 && affected < rows {
@@ -78,7 +78,7 @@ func (c *postgresCounter) keptCount(rows, affected int64) dbguard.Count {
 	return count
 }
 
-// undone rolls back what was refused, and says where its rows are.
+// undoRefused rolls a refused statement back, and says in which tables its rows were.
 func (c *postgresCounter) undoRefused(ctx context.Context, value string) (dbguard.Count, error) {
 	undo := c.f.leave(ctx, c.f.frame.undo)
 	var t postgresTotal
@@ -89,7 +89,7 @@ func (c *postgresCounter) undoRefused(ctx context.Context, value string) (dbguar
 	var changed []struct {
 		OID          int64
 		Rows         int64
-		Total        int64 // in the caller's transaction, with what was counted before
+		Total        int64 // in the caller's transaction, including the baseline
 		Schema, Name string
 		Kind         string
 		Temporary    bool
@@ -117,7 +117,7 @@ func (c *postgresCounter) totalText() string {
 	})
 }
 
-// longText is a text that takes long to write, for the bound that it was last written for.
+// textCache keeps a text that takes long to build, with the inputs that it was built from.
 type textCache struct {
 	limit    int64
 	runsCode bool
@@ -134,7 +134,7 @@ func (l *textCache) get(c *postgresCounter, write func(counts string, limit int6
 	return l.text
 }
 
-// totalText adds relations up, as n, and raises where they are to be refused.
+// totalText is the sum over relations, as n; it raises if that is to be refused.
 func totalText(relations string, limit int64) string {
 	return `SELECT CASE WHEN t.refused OR t.n > ` + strconv.FormatInt(limit, 10) + `
   THEN ` + raiseWith(raisedOver, "pg_catalog.encode(pg_catalog.convert_to(t.tables, 'UTF8'), 'hex')") + ` ELSE t.n END AS n
@@ -143,14 +143,14 @@ func totalText(relations string, limit int64) string {
    COALESCE(pg_catalog.json_agg(r)::text, '[]') AS tables FROM ` + relations + ` r) t`
 }
 
-// beyondText has a tag tell how far the count is from the statement's own rows: twice
-// as many if there are more, and an odd number if there are fewer.
+// tagDifferenceText encodes the difference between the count and the statement's own rows in
+// the number of rows of its tag: doubled if positive, odd if negative.
 func tagDifferenceText(own int64) string {
 	n := strconv.FormatInt(own, 10)
 	return `SELECT FROM (SELECT pg_catalog.current_setting('dbguard.rows')::int8 - ` + n + ` AS more) c, pg_catalog.generate_series(1, CASE WHEN more < 0 THEN -2 * more - 1 ELSE 2 * more END)`
 }
 
-// foresee is what End will ask: whatever it is, it is sent with the statement.
+// foresee are the texts that End will send: they go along with the statement in any case.
 func (c *postgresCounter) foresee() []string {
 	switch {
 	case c.p.major < 0:
@@ -165,5 +165,5 @@ func (c *postgresCounter) foresee() []string {
 	return []string{setConstraintsImmediate, c.countsText(c.p.canFlush())}
 }
 
-// constraintsNow has deferred constraints and triggers looked at.
+// setConstraintsImmediate checks deferred constraints and fires deferred triggers now.
 const setConstraintsImmediate = "SET CONSTRAINTS ALL IMMEDIATE"

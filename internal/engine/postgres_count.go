@@ -10,24 +10,23 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// postgresCounter reads the counters that the server keeps per transaction and
-// relation (pg_stat_get_xact_tuples_*). They hold rows deleted and changed in
-// whatever way: by cascade, trigger, rule, function, EXECUTE, partition move.
-// Which relations to ask about is seen from the locks: whoever deletes or
-// changes a row of a relation holds its RowExclusiveLock to the end of the
-// transaction. An AccessExclusiveLock is the mark of DROP, TRUNCATE and ALTER.
+// postgresCounter reads the counters that the server keeps per transaction and relation
+// (pg_stat_get_xact_tuples_*). They include rows changed in any way: by cascade, trigger,
+// rule, function, EXECUTE, partition move. Which relations to read follows from the locks:
+// whoever deletes or changes a row holds a RowExclusiveLock on its relation to the end of
+// the transaction. DROP, TRUNCATE and ALTER hold an AccessExclusiveLock.
 //
-// The counters are never reset, only flushed, and a rolled-back savepoint stays
-// in them: what counts is the difference.
+// The counters are never reset, only flushed, and keep what a rolled-back savepoint
+// changed. So a statement's count is the difference to a baseline.
 type postgresCounter struct {
 	p              *postgres
 	f              *Flight
 	baselineRows   map[int64]int64
-	lockedStamps   map[int64]string // those that were, by AccessExclusive, and their stamps
-	unnamed        map[int64]string // tables that a text about structure is not about
-	startedEmpty   bool             // nothing was counted before, and the server flushes on demand
-	noUndo         string           // a condition by which they hold nothing but what the transaction has done; "": they may
-	baselineStored bool             // the server knows what was counted before
+	lockedStamps   map[int64]string // of relations with an AccessExclusiveLock before the statement
+	unnamed        map[int64]string // versions of the tables that a text about structure does not name
+	startedEmpty   bool             // the counters were empty, and the server flushes on demand
+	noUndo         string           // condition that they hold nothing that was undone; "": they may
+	baselineStored bool             // on the server: see postgres_pipeline.go
 }
 
 // relation is one that the transaction has changed or locked.
@@ -39,8 +38,8 @@ type relation struct {
 	rows         int64
 	exclusive    bool   // dropped, emptied or altered, and not created here
 	deferrable   bool   // has a trigger that may fire at the COMMIT
-	stamp        string // of what is exclusive: another one if it is gone, emptied, written anew or without a column
-	judgedRows   int64  // by the server: those that count as the statement's
+	stamp        string // of an exclusive one: changes if it is dropped, emptied, rewritten or loses a column
+	judgedRows   int64  // the statement's, as counted by the server
 }
 
 func (c *postgresCounter) survey(ctx context.Context) (string, error) {
@@ -59,7 +58,7 @@ func (c *postgresCounter) survey(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// misled says why the counters, or what compares them, cannot be believed.
+// whyUntrusted says why the counters, or comparisons of their values, cannot be relied on.
 func (c *postgresCounter) whyUntrusted() string {
 	switch st := c.f.st; {
 	case c.p.operatorShadowed:
@@ -74,14 +73,14 @@ func (c *postgresCounter) whyUntrusted() string {
 	return ""
 }
 
-// spares reports that a rule may stand in for an UPDATE.
+// spares reports that the statement may be an UPDATE that a rule replaces.
 func (c *postgresCounter) spares() bool {
 	x := c.f.st.simple()
 	return x != nil && x.op.Kind == sqlscan.Update && c.p.unrewritable.has(c.f.st.op.Text)
 }
 
-// baseline is what the counters hold already. A transaction of ours has
-// nothing in them once they are flushed.
+// baseline is what the counters hold before the statement: in a transaction of the guard's
+// nothing, once they are flushed.
 func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 	p := c.p
 	if err := c.recordUnnamed(ctx); err != nil {
@@ -106,14 +105,14 @@ func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 	return "", c.readRelations(ctx, c.countsText(false), func(r *relation) { c.recordBaseline(r.oid, r.rows, r.exclusive, r.stamp) })
 }
 
-// held notes what was counted of a relation before, and that it was exclusively locked.
+// recordBaseline keeps a relation's count, and its stamp if it was exclusively locked.
 func (c *postgresCounter) recordBaseline(oid, rows int64, exclusive bool, stamp string) {
 	if c.baselineRows[oid] = rows; exclusive {
 		c.lockedStamps[oid] = strings.Clone(stamp)
 	}
 }
 
-// same reports that a relation was exclusively locked before, and is what it was.
+// unchanged reports that a relation was exclusively locked before, and has the same stamp.
 func (c *postgresCounter) unchanged(r *relation) bool {
 	stamp, ok := c.lockedStamps[r.oid]
 	return ok && stamp == r.stamp
@@ -126,10 +125,10 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 	}
 	p.noteUserCode()
 	t := postgresTotal{reshapes: c.f.st.reshapes}
-	later := false
+	anyDeferrable := false
 	err := c.readRelations(ctx, c.countsText(p.canFlush()), func(r *relation) {
 		was := c.rowsBefore(r.oid)
-		later = later || r.deferrable
+		anyDeferrable = anyDeferrable || r.deferrable
 		c.rememberRows(r)
 		r.rows -= was
 		t.add(r, c.unchanged(r))
@@ -144,23 +143,23 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 		return t.Count, err
 	}
 	t.settle()
-	if later && c.f.way == nested {
+	if anyDeferrable && c.f.way == nested {
 		p.noteDeferred(c.f.op.Limit(), t.Rows)
 	}
 	p.noteFlush(c.f.way)
 	if c.f.op.Plain() && !t.Structure && t.Rows >= 0 && t.Rows <= c.f.op.Limit() {
-		return t.Count, nil // nobody asks where they are
+		return t.Count, nil // nobody needs the tables
 	}
 	p.pendingOutdated = true // it may be undone
 	t.Tables, err = c.tableRows(ctx, t.changed)
 	return t.Count, err
 }
 
-// ranCode notes that a statement may have set off code of somebody's own, which can
-// change tables that were looked at and open cursors.
+// noteUserCode notes that a statement may have run user code, which can change tables that
+// were verified, and open cursors.
 func (p *postgres) noteUserCode() { p.verified, p.writingCursors = nil, true }
 
-// was is what a relation's counters held before the statement.
+// rowsBefore is what a relation's counters held before the statement.
 func (c *postgresCounter) rowsBefore(oid int64) int64 {
 	if n, ok := c.baselineRows[oid]; ok || c.baselineRows == nil {
 		return n
@@ -168,26 +167,26 @@ func (c *postgresCounter) rowsBefore(oid int64) int64 {
 	return c.p.pending[oid]
 }
 
-// postgresTotal adds up relations.
+// postgresTotal is a sum over relations.
 type postgresTotal struct {
 	dbguard.Count
 	changed     []relation
 	uncountable bool
-	reshapes    bool       // the text says that it does, and rows of materialized views come anew
-	locked      []relation // by such a text, which need not have changed them
+	reshapes    bool       // the text changes structure: rows of materialized views may be rebuilt
+	locked      []relation // exclusively, by such a text, which need not have changed them
 }
 
-// add takes a relation's rows. same says that it was exclusively locked before the
-// statement, and is what it was.
+// add adds a relation's rows. same says that it was exclusively locked before the statement,
+// and has not changed since.
 func (t *postgresTotal) add(r *relation, same bool) {
 	switch {
-	case r.oid == 0: // the answer's head: track_counts is off
+	case r.oid == 0: // the first row: track_counts is off
 		t.uncountable = true
 	case r.temporary:
 	case r.kind == holdCursorKind && r.rows > 0:
 		t.uncountable = true
 	case r.kind == "f":
-		t.uncountable = true // what a foreign server changes is not counted here
+		t.uncountable = true // changes on a foreign server are not counted here
 	case r.rows > 0 && (r.kind == "r" || r.kind == "m" && !t.reshapes):
 		t.Rows += r.rows
 		t.changed = append(t.changed, *r)
@@ -207,8 +206,8 @@ func (t *postgresTotal) settle() {
 	}
 }
 
-// due has deferred triggers fire, which would do so at the COMMIT, after the
-// count. In the caller's transaction they are left to the caller's COMMIT.
+// due fires deferred triggers, which would otherwise fire at the COMMIT, after the count. In
+// the caller's transaction they are left to the caller's COMMIT.
 func (c *postgresCounter) due(ctx context.Context) error {
 	if c.f.way != own || c.p.major < 0 {
 		return nil
@@ -217,9 +216,9 @@ func (c *postgresCounter) due(ctx context.Context) error {
 	return err
 }
 
-// leave remembers what a relation's counters hold. If the statement is undone,
-// alone or by a ROLLBACK TO of the caller's, the lock by which the next baseline
-// would find the relation is gone, and the counts are not.
+// rememberRows keeps what a relation's counters hold. If the statement is undone, by the guard
+// or by a ROLLBACK TO of the caller's, the counts stay, but not the lock by which the next
+// baseline would find the relation.
 func (c *postgresCounter) rememberRows(r *relation) {
 	if c.f.way == own {
 		return
@@ -233,7 +232,7 @@ func (c *postgresCounter) rememberRows(r *relation) {
 	}
 }
 
-// flushes notes that the counters will be flushed when the transaction ends.
+// noteFlush notes that the counters will be flushed when the transaction ends.
 func (p *postgres) noteFlush(w way) {
 	switch {
 	case !p.canFlush():
@@ -244,7 +243,7 @@ func (p *postgres) noteFlush(w way) {
 	}
 }
 
-// read asks for relations.
+// readRelations calls each for every relation that the query answers with.
 func (c *postgresCounter) readRelations(ctx context.Context, text string, each func(*relation)) error {
 	return c.p.conn.Query(ctx, text, func(v []any) error {
 		var r relation
@@ -266,14 +265,14 @@ func (c *postgresCounter) readRelations(ctx context.Context, text string, each f
 	})
 }
 
-// changesOf is the number of changes that the server has counted of the relation.
+// changesOf is the number of updates and deletes that the server has counted in the relation.
 func changesOf(oid string) string {
 	return "pg_catalog.pg_stat_get_xact_tuples_updated(" + oid + ") + pg_catalog.pg_stat_get_xact_tuples_deleted(" + oid + ")"
 }
 
-// allCounts are the counts of every relation: slow where there are thousands,
-// but asked only where something before the caller's transaction was unguarded. Those of
-// tables that its snapshot does not show are asked for by their oids.
+// allCounts reads the counters of every relation. That is slow with thousands of them, but
+// needed only if something before the caller's transaction was not guarded. Tables that the
+// snapshot does not show are read by their OIDs.
 func (p *postgres) allCounts() string {
 	text := allCountsText
 	for _, oid := range p.invisible {
@@ -286,15 +285,15 @@ func (p *postgres) allCounts() string {
 var allCountsText = `SELECT c.oid::int8, ` + changesOf("c.oid") + `, ''::text, ''::text, c.relkind::text, false, false, false, ''::text
 FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND ` + changesOf("c.oid") + ` > 0`
 
-// countText asks for the relations that this transaction has changed or
-// exclusively locked. Relations below 16384 are the system's own; what counts of
-// them are the pages of large objects, 2613, which hold no lock. One that the
-// transaction itself created is known by its ctid column: ALTER never writes
-// that row of pg_attribute again. Indexes, views and composite types have none, and
-// nothing to lose as long as they are there. One that is gone has no row in pg_class.
+// relationsText selects the relations that this transaction has changed or exclusively
+// locked. OIDs below 16384 are system relations; of those only pg_largeobject counts, 2613,
+// on which no lock is held. A relation that the transaction itself created is recognised by
+// the row of its ctid column in pg_attribute, which ALTER never rewrites. Indexes, views and
+// composite types have none, and lose nothing as long as they exist. A relation that was
+// dropped has no row in pg_class.
 //
-// A head with oid 0 is there if the server does not count, which is asked together
-// with the calls.
+// A first row with OID 0 says that the server does not count. The calls are part of the
+// condition for that row.
 func relationsText(calls string) string {
 	return `SELECT 0::int8, 0::int8, ''::text, ''::text, ''::text, false, false, false, ''::text
 WHERE pg_catalog.current_setting('track_counts') = 'off'` + calls + `
@@ -302,15 +301,15 @@ UNION ALL
 ` + lockedRelations
 }
 
-// Calls that countText makes, once each, and that are never NULL: the counters are flushed
-// at the end of the transaction, and nothing is written any more.
+// Calls for relationsText, made once each and never NULL: one has the counters flushed at the
+// end of the transaction, the other makes the transaction read-only.
 const (
 	flushCall    = " OR pg_catalog.pg_stat_force_next_flush() IS NULL"
 	readOnlyCall = " OR pg_catalog.set_config('transaction_read_only', 'on', true) IS NULL"
 )
 
-// A table that was made after the transaction's snapshot is not in pg_class, and rows of
-// it that were frozen are found all the same.
+// A table created after the transaction's snapshot is not in pg_class for it, although frozen
+// rows of that table can be found and changed.
 var lockedRelations = `SELECT l.relation::int8 AS oid, COALESCE(` + changesOf("l.relation") + `, 0) AS rows, COALESCE(n.nspname::text, '') AS schema,
   COALESCE(c.relname::text, l.relation::pg_catalog.regclass::text) AS name, COALESCE(c.relkind::text, CASE WHEN ` + changesOf("l.relation") + ` > 0 THEN 'r' ELSE '' END) AS kind, COALESCE(c.relpersistence = 't', false) AS temporary,
   l.exclusive AND COALESCE(c.relkind NOT IN ('i', 'I', 'v', 'c'), true) AND NOT COALESCE((SELECT pg_catalog.age(a.xmin) <= pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::xid)
@@ -325,8 +324,8 @@ FROM (SELECT relation, bool_or(mode = 'AccessExclusiveLock') AS exclusive FROM p
 LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
 LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
 
-// heldCursors are cursors WITH HOLD that the transaction has opened: their queries run at
-// the COMMIT, and may do anything. The text of one that the caller opens is judged itself.
+// holdCursorKind marks cursors WITH HOLD that the transaction has opened: their queries run
+// at the COMMIT, and may write. The text of one that the caller opens is judged itself.
 const holdCursorKind = "held"
 
 const holdCursorsText = `
@@ -334,9 +333,9 @@ UNION ALL
 SELECT 1::int8, pg_catalog.count(*), ''::text, ''::text, '` + holdCursorKind + `'::text, false, false, false, ''::text
 FROM pg_catalog.pg_cursors k WHERE k.is_holdable AND k.creation_time >= pg_catalog.now()`
 
-// counts is countText, with such cursors where code may have opened one. What flushes in a
-// transaction of ours comes last: a trigger that has put off more, behind what was put off,
-// has the COMMIT fail where that would write.
+// countsText is relationsText, with cursors WITH HOLD where code may have opened one. The
+// query that flushes in a transaction of the guard's is its last, and makes it read-only:
+// if a deferred trigger has deferred another one that writes, the COMMIT fails.
 func (c *postgresCounter) countsText(flush bool) string {
 	calls := ""
 	if flush {
@@ -351,7 +350,7 @@ func (c *postgresCounter) countsText(flush bool) string {
 	return relationsText(calls)
 }
 
-// runsCode reports a statement that runs code which may open a cursor WITH HOLD.
+// mayHoldCursor reports that the statement runs code which may open a cursor WITH HOLD.
 func (c *postgresCounter) mayHoldCursor() bool {
 	return c.p.holdCursors || c.f.st.elsewhere || c.f.st.calls
 }

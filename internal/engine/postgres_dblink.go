@@ -7,9 +7,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// changesElsewhere reports that dblink may change something on the connection that it
-// opens, of which nothing is counted or undone here: unless the text that it is given
-// is in sight, as a literal or an argument, and reads.
+// dblinkMayWrite reports that dblink may write on the connection that it opens, where nothing
+// is counted or undone: unless the text for that connection is known, as a literal or an
+// argument, and only reads.
 func dblinkMayWrite(t *sqlscan.Text, args []driver.NamedValue) bool {
 	if !containsFold(t.Source, "dblink") {
 		return false
@@ -31,7 +31,7 @@ func dblinkMayWrite(t *sqlscan.Text, args []driver.NamedValue) bool {
 	return runs && !(known && allRead(texts))
 }
 
-// areReads reports that some of the texts read, and that none does anything else.
+// allRead reports that at least one of the texts reads, and none does anything else.
 func allRead(texts []string) bool {
 	reads := false
 	for _, text := range texts {
@@ -45,8 +45,8 @@ func allRead(texts []string) bool {
 	return reads
 }
 
-// doesMore reports an operation that can be read and is none of a session's. Words that
-// are no statement, as those of a connection, cannot be.
+// hasOtherOps reports a readable operation that is not about the session. Texts that are no
+// statements, such as a connection string, are not readable.
 func hasOtherOps(t *sqlscan.Text) bool {
 	for i := range t.Ops {
 		switch t.Ops[i].Kind {
@@ -58,8 +58,8 @@ func hasOtherOps(t *sqlscan.Text) bool {
 	return false
 }
 
-// unquoted is the content of a string. One with escapes is left as it is, which is no
-// statement.
+// stringContent is the content of a string literal. One with escapes is returned as written,
+// which is no statement.
 func stringContent(text string) string {
 	if tag := strings.IndexByte(text[min(1, len(text)):], '$'); text[0] == '$' && tag >= 0 && len(text) >= 2*(tag+2) {
 		return text[tag+2 : len(text)-tag-2]

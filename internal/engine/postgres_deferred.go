@@ -9,31 +9,30 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// A trigger that is deferred fires at the COMMIT. In a transaction of the
-// caller's that is when the statement has long been answered: it cannot be had
-// earlier, as constraints are deferred in order to hold at the end alone. So
-// right before the caller's COMMIT what was put off is done, which the COMMIT
-// itself would do next, and counted. Which statement a row is due to nobody can
-// tell: together they may change as many more as their bounds have left.
+// A deferred trigger fires at the COMMIT. In a transaction of the caller's, the statement that
+// caused it has been answered long before; and the trigger cannot be fired earlier, because
+// deferred constraints need hold only at the end. So deferred triggers are fired and counted
+// right before the caller's COMMIT, which would do it next anyway. Which statement a row is
+// due to cannot be known: together they may change as many rows as their bounds have left.
 
-// putOff is what statements of the caller's transaction left to its COMMIT.
+// deferredTriggers is what statements of the caller's transaction left to its COMMIT.
 type deferredTriggers struct {
 	any       bool
 	rowsLeft  int64 // what is left of their bounds
 	unbounded bool  // one of them has none
 }
 
-// putsOff notes that a statement, of which so many rows were counted, changed a
-// table that has a deferred trigger.
+// noteDeferred notes that a statement, with rows counted, changed a table that has a deferrable
+// trigger.
 func (p *postgres) noteDeferred(limit, rows int64) {
 	p.deferred.any = true
 	p.deferred.rowsLeft += max(limit-rows, 0)
 	p.deferred.unbounded = p.deferred.unbounded || limit < 0
 }
 
-// nothingDeferred is true of an ordinary table, or a partitioned one, if nothing
-// that the server does not refuse at once is left to the COMMIT. One of our own comes
-// while the transaction is read-only still, where the check of a foreign key fails, too.
+// nothingDeferred is true of an ordinary or partitioned table if the COMMIT is left with
+// nothing but what the server would refuse anyway: the guard's own COMMIT comes while the
+// transaction is still read-only, and there even the check of a foreign key fails.
 func nothingDeferred(x *target, w way) string {
 	late := ` AND g.tgdeferrable AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
 	if w == own {
@@ -45,19 +44,19 @@ func nothingDeferred(x *target, w way) string {
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_trigger g ON g.tgrelid = i.inhrelid` + late
 }
 
-// Committing has what was put off to the COMMIT of the caller's transaction done
-// and counted. On an error the door rolls back instead, as the server would, and
-// returns it. What is put off once more, behind that, has the COMMIT fail where it would write.
+// BeforeCommit fires and counts the deferred triggers of the caller's transaction. On an
+// error the door rolls back instead, as the server would, and returns the error. Triggers
+// that these defer in turn make the COMMIT fail if they write.
 func (s *Session) BeforeCommit(ctx context.Context) error {
-	some, err := s.runDeferred(ctx)
-	if some && err == nil {
+	fired, err := s.runDeferred(ctx)
+	if fired && err == nil {
 		_, err = s.conn.Exec(ctx, "SET TRANSACTION READ ONLY")
 	}
 	return err
 }
 
-// committing is that without the last: a COMMIT AND CHAIN would hand it on.
-func (s *Session) runDeferred(ctx context.Context) (some bool, _ error) {
+// runDeferred does that without SET TRANSACTION READ ONLY, which COMMIT AND CHAIN would pass on.
+func (s *Session) runDeferred(ctx context.Context) (fired bool, _ error) {
 	p, ok := s.backend.(*postgres)
 	if !ok || !p.deferred.any || p.deferred.unbounded || s.lost || s.guard.Observing() {
 		return false, nil
@@ -68,7 +67,7 @@ func (s *Session) runDeferred(ctx context.Context) (some bool, _ error) {
 	return true, err
 }
 
-// fire has the text do what was put off, and counts it.
+// countDeferred fires deferred triggers by text, and counts what they change.
 func (s *Session) countDeferred(ctx context.Context, p *postgres, bound int64, name, text string) (rows int64, err error) {
 	op, err := s.guard.Begin(dbguard.AtMost(ctx, bound), dbguard.Op{
 		System: p.system(), Namespace: s.name, Name: name, Summary: name, Text: name, Statements: 1,
@@ -95,8 +94,8 @@ func (s *Session) countDeferred(ctx context.Context, p *postgres, bound int64, n
 	return count.Rows, op.End(dbguard.EffectApplied, nil)
 }
 
-// firesNow is for a SET CONSTRAINTS of the caller's, by which what was put off is done
-// before the COMMIT. It does it under a savepoint; that it is sent again does nothing.
+// beforeSetConstraints runs the caller's SET CONSTRAINTS … IMMEDIATE under a savepoint, because
+// it fires deferred triggers before the COMMIT. Sent again by the caller it does nothing.
 func (s *Session) beforeSetConstraints(ctx context.Context) error {
 	p, ok := s.backend.(*postgres)
 	if !ok || !p.deferred.any || p.deferred.unbounded || s.lost || s.guard.Observing() || !isSetConstraintsImmediate(&s.text.Text) {
@@ -119,7 +118,7 @@ func (s *Session) beforeSetConstraints(ctx context.Context) error {
 	return hide(err)
 }
 
-// isImmediate reports SET CONSTRAINTS … IMMEDIATE.
+// isSetConstraintsImmediate reports SET CONSTRAINTS … IMMEDIATE.
 func isSetConstraintsImmediate(t *sqlscan.Text) bool {
 	n, last := 0, ""
 	for word := range words(t, 0, int32(len(t.Source))) {
@@ -131,7 +130,7 @@ func isSetConstraintsImmediate(t *sqlscan.Text) bool {
 	return t.Statements == 1 && last == "immediate"
 }
 
-// ends has done and counted what a text has done that was put off.
+// runDeferredBefore fires and counts the deferred triggers that a text would fire.
 func (s *Session) runDeferredBefore(ctx context.Context, st *statement) error {
 	if err := s.beforeCommitText(ctx, st); err != nil {
 		return err
@@ -139,9 +138,9 @@ func (s *Session) runDeferredBefore(ctx context.Context, st *statement) error {
 	return s.beforeSetConstraints(ctx)
 }
 
-// endsTx is Committing for a COMMIT that the caller sends as a text.
+// beforeCommitText is BeforeCommit for a COMMIT that the caller sends as a text.
 func (s *Session) beforeCommitText(ctx context.Context, st *statement) error {
-	if s.dialect != sqlscan.PostgreSQL || len(st.kinds) != 1 || st.kinds[0] != sqlscan.Commit { // which may begin another one at once
+	if s.dialect != sqlscan.PostgreSQL || len(st.kinds) != 1 || st.kinds[0] != sqlscan.Commit { // with AND CHAIN it begins another one at once
 		return nil
 	}
 	_, err := s.runDeferred(ctx)

@@ -11,24 +11,23 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// The counters count changes, and a row may be changed several times: a post that
-// keeps the number of its comments, by a trigger, when three are added at once. So
-// where they are beyond the limit, and only there, the rows themselves are looked
-// at: of a table that lives, no more were changed than there are now with a version
-// of this transaction's, and those that were deleted. That is too many where the
-// transaction has added or changed others, and never too few.
+// The counters count changes, and a row may change several times: a trigger keeps the number
+// of a post's comments, and three are added at once. So if the counters exceed the limit, and
+// only then, the rows themselves are counted. For a table that still exists, at most as many
+// have changed as have a version of this transaction's now, plus those that were deleted. That
+// is too high if the transaction has inserted or changed others, and never too low.
 //
-// Rows that the transaction has added are among both: as they are, or deleted again. So
-// where the counters hold nothing but the transaction's, and nothing of it was undone,
-// what is left without them is exact: a function that makes an order and then writes its
-// sum into it has changed no row that was there.
+// Rows that the transaction has inserted are among both, as they are or deleted again. If the
+// counters hold nothing but this transaction, and nothing of it was undone, subtracting the
+// inserts makes the count exact: a function that creates an order and then updates its sum has
+// changed no existing row.
 
-// eachOnce asks for the same relations, with that for rows. limit is the bound. fresh
-// is a condition by which the counters hold nothing but what the transaction has done;
-// "": they may hold more.
+// distinctRowsText selects the same relations with the number of distinct rows where that
+// matters. noUndo is the condition that the counters hold nothing that was undone; "": they
+// may.
 func distinctRowsText(relations string, limit int64, fresh string) string {
 	most := strconv.FormatInt(min(limit, math.MaxInt32), 10)
-	least, added := "1", "0::int8" // a single change is that of a row
+	least, added := "1", "0::int8" // a single change is one row
 	if fresh != "" {
 		least, added = "0", "CASE WHEN "+fresh+" THEN pg_catalog.pg_stat_get_xact_tuples_inserted(r.oid::oid) ELSE 0 END"
 	}
@@ -40,18 +39,19 @@ func distinctRowsText(relations string, limit int64, fresh string) string {
 FROM (SELECT *, pg_catalog.sum(rows) OVER () AS all_rows FROM (` + relations + `) AS r ` + relationColumns + `) r`
 }
 
-// versions is the number of rows of the relation r with a version of this transaction's,
-// as v (n): NULL if there are more than most beside the a.n that it has added. Only ts_stat
-// runs a text in every server, and tells how many of its rows hold a word.
+// ownVersions counts the rows of relation r with a version of this transaction's, as v (n):
+// NULL if there are more than most beyond the a.n inserted ones. ts_stat is used because it
+// is the only function in every server that runs a text; it tells in how many of the rows a
+// word occurs.
 func ownVersions(most string) string {
 	return `(SELECT NULLIF(COALESCE(pg_catalog.sum(s.ndoc), 0), ` + most + ` + a.n + 1) AS n FROM pg_catalog.ts_stat(pg_catalog.format(
   'SELECT ''n''::pg_catalog.tsvector FROM ONLY %I.%I WHERE pg_catalog.age(xmin) <= pg_catalog.age(%L::pg_catalog.xid) LIMIT %s',
   r.schema, r.name, pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid, ` + most + ` + a.n + 1)) s) v`
 }
 
-// mayUndo reports a text that may undo a part of what it does, may do so in a language
-// in which that is called otherwise, or may hide it in a literal with escapes, or in
-// several lines.
+// mayRollBackPart reports a text that may roll back a part of what it does: by an exception
+// handler or a savepoint, in a language that has other words for that, or hidden in a literal
+// with escapes or on several lines.
 func mayRollBackPart(text string) bool {
 	for _, word := range []string{"exception", "execute", "language", "rollback", "savepoint"} {
 		if containsFold(text, word) {
@@ -61,17 +61,18 @@ func mayRollBackPart(text string) bool {
 	return containsFold(text, "do") && strings.Contains(text, "'") && strings.ContainsAny(text, "\\&\n\r")
 }
 
-// What tells that nothing was undone, of a text that may undo a part itself, and of others.
+// noAbortedPart is for texts that may roll back a part themselves, noAbortedPartOfCode for
+// others.
 var (
 	noAbortedPart       = noAbortedPartOr("false")
 	noAbortedPartOfCode = noAbortedPartOr(noCodeRollsBack)
 )
 
-// nothingUndoneOr is a condition: no part of the transaction was undone by itself, as what an
-// exception undoes is, for the counters keep that. Either there is no code that could, or no
-// transaction since this one has begun was rolled back: a part that has written has a number
-// of its own. code tells the former. A snapshot that is kept tells no later ones. It is a text in a text, which the
-// server plans when it is asked.
+// noAbortedPartOr is the condition that no subtransaction was aborted, such as the block of an
+// exception handler: the counters keep its changes. Either no code could abort one, which the
+// condition code tells, or no transaction that began after this one was rolled back, since
+// subtransactions that write have IDs of their own. A snapshot that is kept does not show
+// later IDs. The condition is a text for ts_stat, so that it is planned only when needed.
 func noAbortedPartOr(code string) string {
 	return `EXISTS (SELECT FROM pg_catalog.ts_stat($dbguard$SELECT 'n'::pg_catalog.tsvector WHERE ` + code + `
  OR pg_catalog.current_setting('transaction_isolation') = 'read committed' AND (SELECT CASE WHEN x.last - x.first < 10000
@@ -80,17 +81,17 @@ func noAbortedPartOr(code string) string {
    pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::int8 - 1 AS last) x)$dbguard$))`
 }
 
-// noneUndoes is true where no function has a block with an exception, or may run a text that
-// has, or had one: the transaction has replaced and dropped none (1255 is pg_proc). What
-// belongs to an extension is trusted, if it did before.
+// noCodeRollsBack is true if no function has an exception handler or may run a text that has
+// one, and the transaction has replaced and dropped none that had (1255 is pg_proc).
+// Functions that belong to an extension since before the transaction are trusted.
 var noCodeRollsBack = changesOf("1255") + ` = 0 AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_language l ON l.oid = f.prolang
   WHERE f.oid >= 16384 AND (l.lanname NOT IN ('plpgsql', 'sql')
    OR pg_catalog.regexp_like(pg_catalog.regexp_replace(f.prosrc, 'do[[:space:]]+(update|nothing|instead|also)', '', 'gi'), 'exception|execute|[[:<:]]do[[:>:]]', 'i'))
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = f.oid AND d.deptype = 'e'
    AND pg_catalog.age(d.xmin) > pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid)))`
 
-// begins notes that the counters are empty where a transaction of ours begins. One DELETE
-// or UPDATE adds nothing: of that fresh is not asked.
+// startEmpty notes that the counters are empty when a transaction of the guard's begins. A
+// single DELETE or UPDATE inserts nothing, so it needs no noUndo.
 func (c *postgresCounter) startEmpty() {
 	if c.startedEmpty = c.p.canFlush(); !c.startedEmpty || c.f.way != own || c.f.st.simple() != nil {
 		return
@@ -100,11 +101,11 @@ func (c *postgresCounter) startEmpty() {
 	}
 }
 
-// once corrects a total that is beyond the limit.
+// countDistinct corrects a total that exceeds the limit.
 func (c *postgresCounter) countDistinct(ctx context.Context, t *postgresTotal) error {
 	limit := c.f.op.Limit()
-	often := c.noUndo != "" || slices.ContainsFunc(t.changed, func(r relation) bool { return r.rows > 1 })
-	if limit < 0 || t.Rows <= limit || t.uncountable || t.Structure || !often {
+	mayRepeat := c.noUndo != "" || slices.ContainsFunc(t.changed, func(r relation) bool { return r.rows > 1 })
+	if limit < 0 || t.Rows <= limit || t.uncountable || t.Structure || !mayRepeat {
 		return nil
 	}
 	rows := make([]string, len(t.changed))

@@ -13,25 +13,25 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// In the caller's transaction an error would end more than the statement. One
-// round trip is enough all the same for a statement that changes nothing where
-// it goes beyond its bound: a first WITH counts, up to one more than the bound,
-// the rows that the condition finds, and the statement's condition asks for that
-// count. Both see the same snapshot. A row that somebody else has changed
-// meanwhile can only leave the rows that are found, as they are looked at again.
+// In the caller's transaction an error would end more than the statement. So a gated
+// statement raises none, and still takes one round trip: a CTE counts the rows that the
+// condition finds, up to one more than the bound, and the statement's own condition requires
+// that count to be within the bound. Both see the same snapshot. A row that another
+// transaction has changed meanwhile can only drop out of the rows found, as it is checked
+// again.
 //
-// What would happen besides is excluded by the same statement: an ordinary
-// table without children, rules, policies and triggers that change rows, seen by
-// a snapshot taken under the statement's own lock. No such thing can be created
-// under that but children, and those are left out by ONLY. What takes no lock of the table, functions behind operators,
-// casts and constraints, was looked at when the session met the table.
+// The same statement excludes everything else that could change rows: it requires an ordinary
+// table without children, rules, policies and triggers that change rows, as seen by a snapshot
+// taken under the statement's own lock. None of these can be created under that lock except
+// children, which ONLY leaves out. Functions behind operators, casts and constraints take no
+// lock of the table; they were looked up when the session first met the table.
 
-// harmlessTriggers are those of foreign keys that only look (RI_FKey_check,
+// harmlessTriggers are the functions of foreign-key triggers that only look (RI_FKey_check,
 // restrict and noaction), and of deferred unique constraints.
 const harmlessTriggers = "(1250, 1644, 1645, 1648, 1649, 1654, 1655)"
 
-// steady are the words before a parenthesis whose value does not change from
-// one evaluation to the next in the same statement.
+// stableCalls are words before a parenthesis whose value is the same for every evaluation in
+// one statement.
 var stableCalls = []string{
 	"abs", "all", "and", "any", "array", "between", "cast", "ceil", "char", "coalesce", "concat", "current_timestamp",
 	"date", "date_trunc", "decimal", "extract", "floor", "greatest", "in", "interval", "least", "length", "lower", "ltrim",
@@ -39,11 +39,11 @@ var stableCalls = []string{
 	"time", "timestamp", "trim", "upper", "varchar", "when", "where",
 }
 
-// strange are the words of subqueries, of cursors, and of other servers, which
-// this one would not find behind the condition that it is sent.
+// unsupportedWords are those of subqueries, of cursors, and of clauses that other servers allow
+// after the condition.
 var unsupportedWords = []string{"select", "table", "values", "of", "order", "limit"}
 
-// gateable reports that the flight's statement can be written so.
+// gateable reports that the statement can be gated.
 func (p *postgres) gateable(f *Flight) bool {
 	x, limit := f.st.simple(), f.op.Limit()
 	switch {
@@ -53,7 +53,7 @@ func (p *postgres) gateable(f *Flight) bool {
 	return f.isStable(x)
 }
 
-// isSteady reports one statement of which the text says all that the table does not.
+// isStable reports one statement whose effect depends on its text and table only.
 func (f *Flight) isStable(x *target) bool {
 	switch {
 	case !isRegclassName(x), hasStar(&f.s.text.Text, x), f.op.Shares(), f.st.calls, x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0:
@@ -62,16 +62,16 @@ func (f *Flight) isStable(x *target) bool {
 	return isStableText(&f.s.text.Text, x.op.At.Start)
 }
 
-// isRegclass reports a name that to_regclass reads as the statement does, and
-// without an error, which would end the caller's transaction.
+// isRegclassName reports a name that to_regclass reads as the statement does, and without an
+// error, which would end the caller's transaction.
 func isRegclassName(x *target) bool {
 	return len(x.name) >= 1 && len(x.name) <= 2 && !strings.ContainsFunc(x.raw, func(r rune) bool {
 		return !(r == '_' || r == '.' || r == '"' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
 	})
 }
 
-// isSteady reports that the text begins with the statement, has no subquery,
-// and finds the same rows if it is evaluated twice.
+// isStableText reports that the text begins with the statement, has no subquery, and finds the
+// same rows if it is evaluated twice.
 func isStableText(t *sqlscan.Text, start int32) bool {
 	var last sqlscan.Token
 	word := ""
@@ -94,12 +94,12 @@ func isStableText(t *sqlscan.Text, start int32) bool {
 	return true
 }
 
-// plain asks the catalogue, once per session and table, whether it is one of
-// which a statement can make sure by itself.
+// lookUpPlain asks the catalogue, once per session and table, whether a statement can itself
+// verify that nothing but its own rows changes.
 func (p *postgres) lookUpPlain(ctx context.Context, f *Flight) (known plainTable, ok bool) {
 	x := &f.st.targets[0]
 	key := x.cacheKey()
-	if known, met := p.tables[key]; met {
+	if known, cached := p.tables[key]; cached {
 		return known, known.ok
 	}
 	begin := time.Now()
@@ -121,15 +121,15 @@ func (p *postgres) lookUpPlain(ctx context.Context, f *Flight) (known plainTable
 	return known, known.ok
 }
 
-// plainTable is what the session knows of one.
+// plainTable is what the session knows of a table of DELETE or UPDATE.
 type plainTable struct {
 	ok     bool
 	checks int64  // pg_class.relchecks
 	keys   string // the columns of each key, a comma between them, the keys on lines of their own
 }
 
-// still is the condition that the table of that name is as it was met, and so are
-// its keys, if they matter: they take the server longest to plan.
+// unchangedCond is the condition that the table is as it was when it was looked up, and so are
+// its keys, if they matter: those take the server longest to plan.
 func (known plainTable) unchangedCond(x *target, keys bool) string {
 	text := `pg_catalog.current_setting('transaction_isolation') = 'read committed'
  AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE ` + isOrdinary(x) + ` AND c.relchecks = ` + strconv.FormatInt(known.checks, 10)
@@ -139,7 +139,7 @@ func (known plainTable) unchangedCond(x *target, keys bool) string {
 	return text + ")" + noTriggersFor(x)
 }
 
-// event is the bit of the statement in pg_trigger.tgtype.
+// triggerEvent is the bit of the statement in pg_trigger.tgtype.
 func triggerEvent(x *target) string {
 	if x.op.Kind == sqlscan.Update {
 		return "16"
@@ -147,22 +147,22 @@ func triggerEvent(x *target) string {
 	return "8"
 }
 
-// isOrdinary is the condition on c, a pg_class.
+// isOrdinary is a condition on c, a pg_class.
 func isOrdinary(x *target) string {
 	return `c.oid = ` + regclass(x) + `
  AND c.relkind = 'r' AND c.relpersistence <> 't' AND NOT (c.relhassubclass OR c.relispartition OR c.relhasrules OR c.relrowsecurity)`
 }
 
-// firesNothing is a condition of its own: as one on c it would take longer to plan.
+// noTriggersFor is a separate condition: as one on c it would take longer to plan.
 func noTriggersFor(x *target) string {
 	return `
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ` + regclass(x) + ` AND (g.tgtype & ` + triggerEvent(x) + `) <> 0 AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
 }
 
-// isSimple is about what may call functions that write and takes no lock of the
-// table: constraints, indexes and defaults, domains and what may hold some,
-// operators, casts. A partition's own entries do not tell of the expressions and
-// operator classes of the key that its rows must have.
+// noHiddenCalls excludes whatever may call functions that write and is not covered by a lock
+// of the table: constraints, indexes and defaults, domains and types that may contain some,
+// operators, casts. A partition has no catalogue entries of its own for the expressions and
+// operator classes of the partition key that its rows must have.
 const noHiddenCalls = `
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend a JOIN pg_catalog.pg_depend b ON b.classid = a.classid AND b.objid = a.objid
   LEFT JOIN pg_catalog.pg_proc p ON p.oid = b.refobjid AND b.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
@@ -186,18 +186,17 @@ const noHiddenCalls = `
  AND NOT (c.relispartition AND EXISTS (SELECT FROM pg_catalog.pg_partitioned_table k JOIN pg_catalog.pg_depend d ON d.classid = 1259 AND d.objid = k.partrelid
   WHERE d.refclassid IN (1255, 2616, 2617) AND d.refobjid >= 16384))`
 
-// mayRead is what the count of rows needs: a condition without a column does not.
+// maySelect is the privilege that counting rows needs, and a condition without columns does not.
 const maySelect = `
  AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT')`
 
-// holdsOthers is the condition on t, a pg_type, that it is a domain, or that its
-// values may have some in them: who reads one runs the domain's checks.
+// mayHoldDomain is the condition on t, a pg_type, that it is a domain or may contain values of
+// one: reading a value runs the domain's checks.
 const mayHoldDomain = `t.oid >= 16384 AND (t.typtype NOT IN ('b', 'e') OR t.typelem <> 0
   AND EXISTS (SELECT FROM pg_catalog.pg_type m WHERE m.oid = t.typelem AND m.typtype NOT IN ('b', 'e')))`
 
-// gate is the wording of a statement that changes nothing if it goes beyond its
-// bound. What the transaction has seen under the lock that it holds is not looked at
-// again.
+// gate is the wording of a gated statement. What the transaction has verified under a lock that
+// it still holds is not checked again.
 func (p *postgres) gate(f *Flight, known plainTable) wording {
 	x := &f.st.targets[0]
 	still, keyed := "", known.hasKey(equals(f, x))
@@ -207,9 +206,9 @@ func (p *postgres) gate(f *Flight, known plainTable) wording {
 	return wording{text: gateText(f, still), gated: true, keys: keyed, tagged: f.form == Tagged}
 }
 
-// gateText answers with the rows that the statement has changed; one more than the
-// bound says that it has changed none as they were too many, two more that the
-// table is not still what it was. That is not asked if still is empty.
+// gateText answers with the number of rows changed; one more than the bound if there were too
+// many and none was changed, two more if the table has changed since it was looked up. That
+// is not checked if still is empty.
 func gateText(f *Flight, still string) string {
 	t, x, limit := &f.s.text.Text, &f.st.targets[0], f.op.Limit()
 	n := func(i int64) string { return strconv.FormatInt(limit+i, 10) }
@@ -264,7 +263,7 @@ func targetSpan(t *sqlscan.Text, x *target) (begin, end int32) {
 	return begin, end
 }
 
-// only is a piece of the text that has the table in it, and leaves its children out.
+// withOnly is a piece of the text that contains the table, with ONLY before it.
 func withOnly(t *sqlscan.Text, x *target, from, to int32) string {
 	at := x.op.Object.Start
 	if x.only {
@@ -272,12 +271,12 @@ func withOnly(t *sqlscan.Text, x *target, from, to int32) string {
 	}
 	head := t.Source[from:at]
 	if at == x.op.At.End || strings.HasSuffix(strings.ToLower(head), "from") {
-		head += " " // before a quoted name there need be none
+		head += " " // a quoted name needs none before it
 	}
 	return head + "ONLY " + t.Source[at:to]
 }
 
-// starred reports a table that asks for its children by a star behind its name.
+// hasStar reports a table that includes its children by a star after its name.
 func hasStar(t *sqlscan.Text, x *target) bool {
 	for tok := range tokens(t, x.op.Object.End, int32(len(t.Source))) {
 		return t.Source[tok.Pos:tok.End] == "*"
@@ -306,8 +305,8 @@ func (p *postgres) passed(f *Flight, rows int64) (refused *dbguard.Count, again 
 	return nil, false
 }
 
-// timed finds out which statements have a condition that no index serves, and
-// that is looked at twice: those that were slow twice in a row.
+// noteDuration finds statements whose condition no index serves, and is evaluated twice: those
+// that were slow twice in a row.
 func (p *postgres) noteDuration(f *Flight) {
 	text := f.st.op.Text
 	switch {
@@ -322,15 +321,15 @@ func (p *postgres) noteDuration(f *Flight) {
 	}
 }
 
-// key tells what a session has met: the table, and what is done to it.
+// cacheKey is a table and what is done to it.
 func (x *target) cacheKey() string { return x.how + " " + x.raw }
 
-// slowly is a time beyond that of a statement which finds its rows by an index.
+// slowAfter is more than a statement takes that finds its rows by an index.
 const slowAfter = 50 * time.Millisecond
 
-// gateError is the server's error, but for ours.
+// gateError is the server's error, or the guard's in place of one that the guard raised.
 func (p *postgres) gateError(f *Flight, err error) error {
-	p.tables, p.insertTables = nil, nil // the error may come of a rule that was not there before
+	p.tables, p.insertTables = nil, nil // a new rule may have caused the error
 	switch word, _ := raised(err); {
 	case word == raisedUnverified, f.adds && sqlState(err) == "0A000":
 		return fmt.Errorf("%w: %w", errTableChanged, err)
@@ -338,7 +337,7 @@ func (p *postgres) gateError(f *Flight, err error) error {
 		p.unrewritable.add(f.st.op.Text)
 		return fmt.Errorf("%w: %w", errUnstable, err)
 	}
-	if sqlState(err) == "0A000" { // feature_not_supported: a rule or a view that was not there before
+	if sqlState(err) == "0A000" { // feature_not_supported: a new rule or view
 		_ = f.op.Uncountable("its table was given a rule while the transaction was open") // told by End
 	}
 	return err

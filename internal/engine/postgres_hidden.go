@@ -9,24 +9,24 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// hidden asks for the words of this database, if there can be any.
+// hidden asks for the words of this database under which code hides, if there can be any.
 func (p *postgres) hidden(ctx context.Context) (*hiddenCode, error) {
 	if err := p.learn(ctx); err != nil {
 		return nil, ignoreAborted(p, err)
 	}
 	h := &hiddenCode{}
 	if p.major < 0 {
-		return h, nil // it could not count what they do
+		return h, nil // their changes could not be counted
 	}
-	some := false
+	mayHide := false
 	err := p.conn.Query(ctx, mayHideText, func(v []any) error {
-		some = asBool(v[0])
+		mayHide = asBool(v[0])
 		if len(v) > 4 {
 			p.countersOff, p.operatorShadowed, p.largeObjects, p.holdCursors = asBool(v[1]), asBool(v[2]), asBool(v[3]), asBool(v[4])
 		}
 		return nil
 	})
-	if err == nil && some {
+	if err == nil && mayHide {
 		err = p.conn.Query(ctx, hiddenText, func(v []any) error {
 			h.addRow(asText(v[0]), asText(v[1]))
 			return nil
@@ -36,12 +36,12 @@ func (p *postgres) hidden(ctx context.Context) (*hiddenCode, error) {
 	case err == nil:
 		return h, nil
 	case strings.HasPrefix(state, "42"), strings.HasPrefix(state, "0A"), strings.HasPrefix(state, "XX"):
-		return &hiddenCode{}, nil // it only says that it is PostgreSQL
+		return &hiddenCode{}, nil // not PostgreSQL, although it says so
 	}
 	return nil, ignoreAborted(p, err)
 }
 
-// found adds a row of the answer.
+// addRow adds a row of the answer.
 func (h *hiddenCode) addRow(class, word string) {
 	switch class {
 	case "name":
@@ -70,20 +70,20 @@ func (h *hiddenCode) addRow(class, word string) {
 	}
 }
 
-// written are the words by which an operator is written, too.
+// operatorKeywords are keywords that stand for an operator.
 var operatorKeywords = map[string][]string{
 	"=":  {"in", "using", "natural", "nullif", "case", "distinct"},
 	"<>": {"in"}, "<=": {"between"}, ">=": {"between"},
 	"~~": {"like"}, "!~~": {"like"}, "~~*": {"ilike"}, "!~~*": {"ilike"}, "~": {"similar"}, "!~": {"similar"},
 }
 
-// hides looks for the words as the server reads them.
+// hides looks for the words in the way the server's lexer reads them.
 func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text, _ string) bool {
-	about := structural(t)
-	if h.all || h.changes && about || len(h.kept) > 0 && maintainsUnnamed(t) {
+	ddl := structural(t)
+	if h.all || h.changes && ddl || len(h.kept) > 0 && maintainsUnnamed(t) {
 		return true
 	}
-	run, dot, last := sqlscan.Token{}, false, "" // the operator so far, the name before
+	run, dot, last := sqlscan.Token{}, false, "" // the operator so far; whether a dot precedes; the name before
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
 		if isOperatorChar(tok) && tok.Pos == run.End && run.End > 0 {
 			run.End = tok.End
@@ -98,10 +98,10 @@ func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text, _ string) bool {
 		case isOperatorChar(tok):
 			run = tok
 		case tok.Kind == sqlscan.QuotedIdent && t.Source[tok.Pos]|0x20 == 'u':
-			return true // U&"…": its escape may be told behind it
+			return true // U&"…": UESCAPE may follow
 		case isName(tok):
 			name = truncateName(nameAt(t, tok))
-			if h.names[name] || dot && h.fields[name] || about && h.kept[name] {
+			if h.names[name] || dot && h.fields[name] || ddl && h.kept[name] {
 				return true
 			}
 		case isPunct(tok, '(') && h.calls[last]:
@@ -112,10 +112,10 @@ func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text, _ string) bool {
 	return h.hasOperator(t.Source[run.Pos:run.End])
 }
 
-// locate asks nothing: a word is looked for whatever schema it may be in.
+// locate asks nothing: words are looked for whatever schema they may be in.
 func (*postgres) locate(context.Context, *sqlscan.Text) (string, error) { return "", nil }
 
-// sweeps reports ANALYZE and REINDEX, which need not name the tables that they mean.
+// maintainsUnnamed reports ANALYZE and REINDEX, which need not name the tables they work on.
 func maintainsUnnamed(t *sqlscan.Text) bool {
 	return slices.ContainsFunc(t.Ops, func(op sqlscan.Op) bool {
 		how := keyword(t, &op)
@@ -123,7 +123,7 @@ func maintainsUnnamed(t *sqlscan.Text) bool {
 	})
 }
 
-// cut shortens a name as the server does: to NAMEDATALEN - 1 bytes, in whole
+// truncateName shortens a name as the server does: to NAMEDATALEN - 1 bytes, in whole
 // characters.
 func truncateName(name string) string {
 	const most = 63
@@ -141,9 +141,9 @@ func isOperatorChar(tok sqlscan.Token) bool {
 	return tok.Kind == sqlscan.Punct && strings.IndexByte("+-*/<>=~!@#%^&|`?:", tok.Byte) >= 0
 }
 
-// holds reports that the characters, which follow each other, hold one of the
-// operators. More than one character ends in + or - only together with one of
-// ~!@#%^&|`?: else those are operators of their own.
+// hasOperator reports that a run of operator characters contains one of the operators. A
+// name of several characters may end in + or - only if it has one of ~!@#%^&|`?: otherwise
+// those are operators of their own.
 func (h *hiddenCode) hasOperator(run string) bool {
 	if run == "" || len(h.symbols) == 0 {
 		return false
@@ -161,9 +161,9 @@ func (h *hiddenCode) hasOperator(run string) bool {
 	return h.symbols[first] || slices.ContainsFunc(strings.Split(run[len(first):], ""), func(one string) bool { return h.symbols[one] })
 }
 
-// runsNow says so of all but a cursor, whose query runs when it is fetched from,
-// and of what cannot run in a transaction of ours. It makes a note of the cursor. What
-// was put off to the COMMIT runs with a SET CONSTRAINTS that stands among others.
+// runsNow is false for a cursor, whose query runs when it is fetched from, and for what cannot
+// run in a transaction of the guard's. It notes the cursor. Deferred triggers run with a SET
+// CONSTRAINTS in a text of several statements.
 func (p *postgres) runsNow(t *sqlscan.Text, calls bool) bool {
 	if !calls {
 		return p.writingCursors && fetchesCursor(t) || p.deferred.any && t.Statements > 1 && containsFold(t.Source, "constraints")
@@ -173,17 +173,17 @@ func (p *postgres) runsNow(t *sqlscan.Text, calls bool) bool {
 	return !runsOutsideTx(t) && (!declared || t.Statements > 1 || declaresWithHold(t))
 }
 
-// declares reports DECLARE c CURSOR.
+// declaresCursor reports DECLARE c CURSOR.
 func declaresCursor(t *sqlscan.Text) bool {
 	return slices.ContainsFunc(t.Ops, func(op sqlscan.Op) bool { return op.Kind == sqlscan.Session && keyword(t, &op) == "DECLARE" })
 }
 
-// holds reports a cursor that outlives its transaction.
+// declaresWithHold reports a cursor that outlives its transaction.
 func declaresWithHold(t *sqlscan.Text) bool {
 	return declaresCursor(t) && containsFold(t.Source, "hold")
 }
 
-// fetches reports FETCH and MOVE, which run the query of a cursor.
+// fetchesCursor reports FETCH and MOVE, which run the query of a cursor.
 func fetchesCursor(t *sqlscan.Text) bool {
 	return slices.ContainsFunc(t.Ops, func(op sqlscan.Op) bool {
 		how := keyword(t, &op)
@@ -191,7 +191,7 @@ func fetchesCursor(t *sqlscan.Text) bool {
 	})
 }
 
-// runsAlone reports a statement that the server does not run in a transaction.
+// runsOutsideTx reports a statement that the server refuses to run in a transaction block.
 func runsOutsideTx(t *sqlscan.Text) bool {
 	if t.Statements != 1 || !structural(t) {
 		return false
@@ -205,7 +205,7 @@ func runsOutsideTx(t *sqlscan.Text) bool {
 		switch {
 		case how == "VACUUM":
 			return true
-		case word == "CONCURRENTLY" && (before == "INDEX" && n <= 4 || how == "REINDEX" || how == "ALTER"): // it may be an alias, too
+		case word == "CONCURRENTLY" && (before == "INDEX" && n <= 4 || how == "REINDEX" || how == "ALTER"): // which may be an alias, too
 			return true
 		case n == 2 && (word == "DATABASE" || word == "TABLESPACE" || word == "SUBSCRIPTION" || word == "SYSTEM"):
 			return true

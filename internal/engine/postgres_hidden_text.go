@@ -2,11 +2,10 @@ package engine
 
 import "strings"
 
-// mayHideText asks whether there can be any word: a function of somebody's own that
-// may write and is no trigger's, or a rule that calls such a one of the server's. It
-// takes a quarter of the time that hiddenText does. And whether one turns the
-// server's counters off for as long as it runs; and whether an operator takes the
-// place of one of the server's: search_path may have it stand before that; and
+// mayHideText asks whether there can be any such word: a user's function that may write and
+// is no trigger's, or a rule that calls a built-in one. It takes a quarter of the time of
+// hiddenText. It also asks whether a function turns the counters off while it runs, whether
+// an operator takes the place of a built-in one (search_path may put its schema first), and
 // whether a function's text names large objects, or cursors WITH HOLD.
 const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prorettype <> 2279 AND (` + mayWrite + `))
  OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_action::pg_catalog.text ~ (
@@ -21,30 +20,28 @@ const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid
  EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND (p.proname ~ '^lo_' OR p.prosrc ~* '\mlo(_|read|write)')),
  EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prolang NOT IN (12, 13) AND p.prosrc ~* '\mhold\M')`
 
-// callsOwn is the expression that finds calls of functions of the server's own in the
-// tree of an expression or rule: no dependency tells of those. A condition on p, a
-// pg_proc, comes behind it.
+// builtinCalls is an expression that finds calls of built-in functions in the tree of an
+// expression or rule: pg_depend has no entries for those. A condition on p, a pg_proc, follows.
 const builtinCalls = `SELECT ':funcid (' || pg_catalog.string_agg(p.oid::pg_catalog.text, '|') || ')\M' FROM pg_catalog.pg_proc p WHERE p.oid < 16384 AND `
 
-// objectsIn are the tables and domains of which a check, a default or the condition of
-// a trigger or policy names large objects.
+// largeObjectUsers selects the tables and domains of which a check, a default or the condition
+// of a trigger or policy calls a large object function.
 const largeObjectUsers = `SELECT t.rel, t.type FROM (SELECT k.conrelid AS rel, k.contypid AS type, k.conbin AS tree FROM pg_catalog.pg_constraint k
   UNION ALL SELECT d.adrelid, 0, d.adbin FROM pg_catalog.pg_attrdef d
   UNION ALL SELECT g.tgrelid, 0, g.tgqual FROM pg_catalog.pg_trigger g
   UNION ALL SELECT o.polrelid, 0, o.polqual FROM pg_catalog.pg_policy o UNION ALL SELECT o.polrelid, 0, o.polwithcheck FROM pg_catalog.pg_policy o) t
  WHERE t.tree::pg_catalog.text ~ (` + builtinCalls + `p.proname ~ '^lo_')`
 
-// hiddenText asks what leads to a function that may write. It follows the
-// server's own dependencies, from such functions on: what an operator, a cast, a
-// domain, a policy or a view is made of, views of views, tables with such a type.
-// What belongs to an extension is taken for harmless, unless somebody else builds
-// on it.
+// hiddenText asks what leads to a function that may write. It follows the server's own
+// dependencies from such functions on: operators, casts, domains, policies and views made of
+// them, views of views, tables with such a type. What belongs to an extension is taken for
+// harmless, unless something else depends on it.
 //
-// A trigger's function is not called so. Functions of the server's own, which no
-// dependency tells of, are looked for in the trees of the rules.
+// Trigger functions are not called by texts. Built-in functions, which have no entries in
+// pg_depend, are looked for in the trees of the rules.
 //
-// It begins with one row, and not with the functions: the planner then expects
-// few, and does not compile what takes a few milliseconds.
+// The recursion begins with one row instead of the functions: the planner then expects few
+// rows, and skips JIT compilation, which takes a few milliseconds.
 var hiddenText = catalogOIDs.Replace(`WITH RECURSIVE f AS MATERIALIZED (
  SELECT p.oid, p.proname, p.pronargs, p.pronargdefaults, p.provariadic, p.prorettype, p.proargtypes FROM pg_catalog.pg_proc p WHERE (` + mayWrite + `)::pg_catalog.int4 = 1
 ), r AS MATERIALIZED (
@@ -110,14 +107,14 @@ UNION SELECT 'all', o.opcname FROM h JOIN pg_catalog.pg_opclass o ON h.class = {
 UNION SELECT 'event', '' FROM pg_catalog.pg_event_trigger e JOIN f ON f.oid = e.evtfoid WHERE e.evtenabled <> 'D' AND e.evtevent <> 'login'
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = {event} AND x.objid = e.oid AND x.deptype = 'e')`)
 
-// symbolTells is the condition that an operator may be meant where nothing but its
-// symbol is in the text. A value of a type of one's own comes of something that is
-// a word itself, but that a row is taken for a composite type, and an unknown value
-// for whatever no operator of the server's own takes.
+// symbolSuffices is the condition that an operator may be meant where the text has only its
+// symbol. A value of a user's type comes from something that is itself one of the words,
+// except that a row may be taken for a composite type, and an unknown value for whatever no
+// built-in operator accepts.
 const symbolSuffices = `(l.oid IS NULL AND r.oid IS NULL OR l.typtype = 'c' OR r.typtype = 'c'
  OR NOT EXISTS (SELECT FROM pg_catalog.pg_operator s WHERE s.oid < 16384 AND s.oprname = o.oprname))`
 
-// catalogues are the server's, by the object identifiers that they have for good.
+// catalogOIDs are the fixed OIDs of system catalogues.
 var catalogOIDs = strings.NewReplacer(
 	"{type}", "1247", "{proc}", "1255", "{class}", "1259", "{amop}", "2602", "{amproc}", "2603", "{cast}", "2605", "{constraint}", "2606",
 	"{opclass}", "2616", "{operator}", "2617", "{rewrite}", "2618", "{policy}", "3256", "{statistic}", "3381", "{event}", "3466",

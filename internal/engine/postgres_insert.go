@@ -10,20 +10,19 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// An INSERT into an ordinary table changes nothing that is there unless a
-// trigger, a rule or a function of a default, constraint or index does. One round
-// trip is enough: the caller's INSERT stands in a WITH, whose reader asks the
-// catalogue, by a snapshot taken under the statement's own lock, whether the
-// table is still as the session has met it, and raises if it is not. No trigger
-// and no rule can be created under that lock. In the caller's transaction the
-// lock stays, and so does what was seen under it: the next INSERT is sent as it
-// is written.
+// An INSERT into an ordinary table changes no existing row unless a trigger, a rule or a
+// function of a default, constraint or index does. One round trip suffices: the caller's
+// INSERT becomes a CTE, and the outer query asks the catalogue, with a snapshot taken under
+// the statement's own lock, whether the table is still as the session knows it, and raises
+// if not. No trigger and no rule can be created under that lock. In the caller's transaction
+// the lock stays, and what was verified under it stays true: the next INSERT is sent as
+// written.
 
-// quiet reports that the tables were seen in this transaction.
+// quiet reports that the tables were verified in this transaction.
 func (p *postgres) quiet(st *statement) bool {
 	switch {
 	case p.major < 0:
-		return true // it could not count anything
+		return true // this server cannot count anything
 	case st.queries:
 		return false
 	}
@@ -35,7 +34,7 @@ func (p *postgres) quiet(st *statement) bool {
 	return true
 }
 
-// stirs looks at the tables now. What is no ordinary table may do anything.
+// stirs looks the tables up now. Whatever is not an ordinary table may do anything.
 func (p *postgres) stirs(ctx context.Context, t *sqlscan.Text, st *statement) (bool, error) {
 	for i := range st.targets {
 		if st.op.Acts[i].Verb != dbguard.Insert {
@@ -56,8 +55,8 @@ func (p *postgres) stirs(ctx context.Context, t *sqlscan.Text, st *statement) (b
 	return false, nil
 }
 
-// makes reports that the text makes the table, if it is not there, as one of which
-// nothing else than functions that the text names could change rows.
+// createsTable reports that the text itself creates the table if it does not exist, and that only
+// functions named in the text could change rows then.
 func createsTable(t *sqlscan.Text, x *target) bool {
 	for word := range words(t, 0, int32(len(t.Source))) {
 		switch strings.ToLower(word) {
@@ -78,7 +77,7 @@ func createsTable(t *sqlscan.Text, x *target) bool {
 	return made
 }
 
-// isCreateTable reports CREATE TABLE and no other words before the name.
+// isCreateTable reports CREATE TABLE without other words before the name.
 func isCreateTable(t *sqlscan.Text, op *sqlscan.Op) bool {
 	n := 0
 	for word := range words(t, op.At.Start, op.Object.Start) {
@@ -89,7 +88,7 @@ func isCreateTable(t *sqlscan.Text, op *sqlscan.Op) bool {
 	return n == 2
 }
 
-// secure takes the lock that the INSERT takes, and looks at the tables under it.
+// secure takes the lock that the INSERT takes, and verifies the tables under it.
 func (p *postgres) secure(ctx context.Context, st *statement) (bool, error) {
 	if st.queries || !p.isReadCommitted(ctx) {
 		return false, nil
@@ -117,26 +116,24 @@ func (p *postgres) secure(ctx context.Context, st *statement) (bool, error) {
 	return true, nil
 }
 
-// addingTable is what the session knows of a table that rows are added to.
+// insertTable is what the session knows of a table that rows are inserted into.
 type insertTable struct {
-	queriedAt     time.Time // when; zero: there is none
-	addsOnly      bool      // nothing but rows that are added
-	hasForeignKey bool      // it has a foreign key: its check counts as writing
-	// calls says that its defaults or checks call functions that are not the
-	// server's own, and write nothing.
+	queriedAt     time.Time // zero: there is no such table
+	addsOnly      bool      // an INSERT does nothing but add rows
+	hasForeignKey bool      // whose check counts as a write
+	// callsFunctions says that defaults or checks call functions that are not built in, and
+	// write nothing.
 	callsFunctions bool
-	// draws says that its defaults draw from sequences, which counts as writing.
-	usesSequence bool
-	// same is the condition that nothing about it has changed at all.
-	unchanged string
+	usesSequence   bool   // in a default, which counts as a write
+	unchanged      string // the condition that nothing about the table has changed
 }
 
-// metAgo is for how long a table is taken for what it was, in a transaction of the
-// caller's: one that has changed costs the transaction.
+// insertTableTTL is for how long a look-up is used in the caller's transactions: if the table
+// has changed, the transaction fails.
 const insertTableTTL = time.Minute
 
-// met is addsOnly, asked once per session and table that is there, and in a
-// transaction of the caller's once in a while.
+// lookUpInsert is queryInsertTable, cached per session and table that exists; in the caller's
+// transactions for insertTableTTL.
 func (p *postgres) lookUpInsert(ctx context.Context, x *target, way way) (insertTable, error) {
 	if known, ok := p.insertTables[x.raw]; ok && (way == own || time.Since(known.queriedAt) < insertTableTTL) {
 		return known, nil
@@ -152,7 +149,7 @@ func (p *postgres) lookUpInsert(ctx context.Context, x *target, way way) (insert
 	return known, nil
 }
 
-// addsOnly asks the catalogue what adding rows to a table sets off.
+// queryInsertTable asks the catalogue what else an INSERT into the table runs.
 func (p *postgres) queryInsertTable(ctx context.Context, x *target) (known insertTable, err error) {
 	if !isRegclassName(x) {
 		return known, nil
@@ -179,8 +176,8 @@ func regclass(x *target) string {
 	return "pg_catalog.to_regclass(" + quoteString(sqlscan.PostgreSQL, x.raw) + ")"
 }
 
-// What is asked of c, a pg_class. Most changes write its row anew. A trigger that is
-// not the first does not, nor does a default, which is another row of pg_attrdef.
+// Parts of the query, on c, a pg_class. Most changes of a table rewrite its row there. A
+// further trigger does not, nor does a default, which is a row of pg_attrdef.
 const (
 	defaultsSum      = `(SELECT COALESCE(sum(d.oid::int8), 0)::int8 FROM pg_catalog.pg_attrdef d WHERE d.adrelid = c.oid)`
 	foreignKeysOf    = `SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f'`
@@ -197,9 +194,8 @@ const (
   WHERE k.conrelid = c.oid AND k.contype = 'c' AND e.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND e.refobjid >= 16384))`
 )
 
-// committed asks, if it is not known, whether a statement in the caller's
-// transaction sees what was committed before it: a snapshot that is older than
-// the lock may not show a trigger that fires.
+// isReadCommitted asks, if necessary, whether statements of the caller's transaction see what was
+// committed before them: a snapshot older than the lock may not show a trigger that fires.
 func (p *postgres) isReadCommitted(ctx context.Context) bool {
 	if p.isolation == "" {
 		p.isolation, _ = askText(ctx, p.conn, "SHOW transaction_isolation") // unknown is no
@@ -207,22 +203,22 @@ func (p *postgres) isReadCommitted(ctx context.Context) bool {
 	return p.isolation == "read committed"
 }
 
-// keepsSnapshot reports a level of isolation, known to be another one, at which no
-// statement can make sure by what it sees.
+// keepsSnapshot reports that the isolation level is known and is another one: statements cannot
+// verify anything by what they see.
 func (p *postgres) keepsSnapshot() bool {
 	return p.isolation != "" && p.isolation != "read committed"
 }
 
-// isolated notes that somebody may have chosen another level.
+// forgetIsolation notes that another level may have been chosen.
 func (p *postgres) forgetIsolation() { p.isolation, p.isolationLocal = "", true }
 
-// wordInsert is the wording of an INSERT, if it is one that can make sure.
+// wordInsert is the wording of an INSERT that can verify that nothing else changes.
 func (p *postgres) wordInsert(ctx context.Context, f *Flight) (w wording) {
 	x := &f.st.targets[0]
 	if !p.insertable(f, x) {
 		return w
 	}
-	j := checks{maxRows: x.op.Rows} // by the seal alone, which is asked for even if there is no row
+	j := checks{maxRows: x.op.Rows} // only the seal, which is checked even if there is no row
 	known, err := p.lookUpInsert(ctx, x, f.way)
 	writes := known.hasForeignKey || p.unsealable.has(f.st.op.Text)
 	draws := known.usesSequence || containsFold(f.callers, "nextval")
@@ -243,8 +239,8 @@ func (p *postgres) wordInsert(ctx context.Context, f *Flight) (w wording) {
 	return w
 }
 
-// still is the condition that the table of that name sets nothing off. Where an
-// error would end the caller's transaction it is asked for no more than that.
+// unchangedCond is the condition that an INSERT into the table runs nothing that changes rows.
+// Where an error would end the caller's transaction it requires no more than that.
 func (known insertTable) unchangedCond(x *target, way way) string {
 	same := known.unchanged
 	if way == nested && !known.callsFunctions {
@@ -253,8 +249,8 @@ func (known insertTable) unchangedCond(x *target, way way) string {
 	return `pg_catalog.current_setting('transaction_isolation') = 'read committed' AND ` + same
 }
 
-// insertable reports that the flight is one INSERT that can stand in a WITH, and
-// be answered in the form that the door can run.
+// insertable reports one INSERT that can be a CTE, and be answered in the form that the door
+// supports.
 func (p *postgres) insertable(f *Flight, x *target) bool {
 	st := f.st
 	switch {
@@ -267,8 +263,8 @@ func (p *postgres) insertable(f *Flight, x *target) bool {
 	return isRegclassName(x)
 }
 
-// saw notes that a statement has made sure of the table, and of its keys or not,
-// under a lock that stays until the transaction ends.
+// markVerified notes that a statement has verified the table, and its keys or not, under a
+// lock that is held until the transaction ends.
 func (p *postgres) markVerified(x *target, keys bool) {
 	if p.verified == nil || len(p.verified) >= maxNames {
 		p.verified = map[string]bool{}
@@ -276,14 +272,14 @@ func (p *postgres) markVerified(x *target, keys bool) {
 	p.verified[x.cacheKey()] = p.verified[x.cacheKey()] || keys
 }
 
-// sure reports that the transaction has made sure of the table.
+// isVerified reports that the table was verified in this transaction.
 func (p *postgres) isVerified(x *target) bool {
 	_, ok := p.verified[x.cacheKey()]
 	return ok
 }
 
-// keepsSeen reports a text after which what was seen under locks still holds: it
-// releases none, changes no structure, and lets names mean what they meant.
+// keepsVerified reports a text after which verified tables still are: it releases no lock,
+// changes no structure, and lets names mean what they meant.
 func keepsVerified(st *statement) bool {
 	if st.elsewhere || st.calls {
 		return false

@@ -6,21 +6,20 @@ import (
 	"strings"
 )
 
-// A DELETE or UPDATE that names its row by a key changes one row at most, and
-// nothing besides, if its transaction has seen under the lock that it holds that
-// the table is an ordinary one with such a key. Then there is nothing to count
-// and nothing to undo.
+// A DELETE or UPDATE that selects its row by a unique key changes at most one row, and nothing
+// else if its transaction has verified, under a lock that it holds, that the table is an
+// ordinary one with that key. Then there is nothing to count and nothing to undo.
 
-// keysOfRows are the unique indexes of c, a pg_class, as plainTable.keys has them:
-// of whole numbers and UUIDs, to which nothing is equal but they themselves.
+// uniqueKeys are the unique indexes of c, a pg_class, in the format of plainTable.keys: only of
+// integers and UUIDs, which equal nothing but themselves.
 const uniqueKeys = `COALESCE((SELECT pg_catalog.string_agg(k.names, E'\n' ORDER BY k.names) FROM (
  SELECT (SELECT pg_catalog.string_agg(a.attname, ',' ORDER BY a.attname) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
    HAVING pg_catalog.count(*) = i.indnatts AND pg_catalog.bool_and(a.atttypid IN (20, 21, 23, 2950))) AS names
  FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
   AND pg_catalog.array_upper(i.indoption, 1) + 1 = i.indnatts) k), '')`
 
-// wordKey is a boundable statement of the caller's, kept from children that the table may be given
-// meanwhile; it has none.
+// wordKey is the wording of a statement that selects its row by a key. ONLY excludes children
+// that the table may be given meanwhile; when verified it had none.
 func (p *postgres) wordKey(f *Flight) (w wording, ok bool) {
 	x := f.st.simple()
 	if f.way != nested || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !p.verified[x.cacheKey()] || !f.isStable(x) {
@@ -32,7 +31,7 @@ func (p *postgres) wordKey(f *Flight) (w wording, ok bool) {
 	return wording{text: withOnly(&f.s.text.Text, x, 0, int32(len(f.callers))), gated: true, keyed: true, tagged: f.form != Rows}, true
 }
 
-// hasKey reports that no two rows are the same in these columns.
+// hasKey reports that no two rows are equal in these columns.
 func (known plainTable) hasKey(columns []string) bool {
 	for key := range strings.Lines(known.keys) {
 		if within(strings.TrimSuffix(key, "\n"), columns) {
@@ -42,8 +41,7 @@ func (known plainTable) hasKey(columns []string) bool {
 	return false
 }
 
-// isFloat reports an argument that a driver may send as a float, to which several
-// whole numbers are equal.
+// isFloat reports an argument that a driver may send as a float: several integers may equal it.
 func isFloat(a driver.NamedValue) bool {
 	_, ok := a.Value.(float64)
 	return ok

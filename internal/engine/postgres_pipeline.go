@@ -7,25 +7,25 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// In the caller's transaction a statement that goes in one flight is judged there,
-// too: what the counters held before it is kept in settings of the transaction's,
-// and the text after it compares, raises where that is too much, and has its
-// savepoint released behind it. One setting is about relations that are locked, and
-// made each time, unless the statement before was such a one: what that was counted by
-// in the end is what the next one begins with. The other is about all others: counts
-// of earlier transactions, and of what was undone.
+// In the caller's transaction the server judges a statement that is pipelined with its
+// savepoint. The baseline is kept in two settings of the transaction; the text after the
+// statement compares with it, raises if there are too many rows, and is followed by the
+// RELEASE of the savepoint. One setting, dbguard.before, is about relations that are locked.
+// It is written before each statement, unless the previous one was judged in this way: then
+// its final counts are the baseline already. The other, dbguard.pending, is about all other
+// relations: counts of earlier transactions, and of what was undone.
 
-// tells reports that the server can be told what was counted before.
+// canStoreBaseline reports that the baseline can be stored on the server.
 func (c *postgresCounter) canStoreBaseline() bool {
 	e := c.f.s.escort
 	return e != nil && e.holding && c.f.way == nested && c.f.op.Plain() && c.p.canFlush() && !c.f.st.reshapes
 }
 
-// tell has it keep that.
+// storeBaseline has the server store whatever is not stored yet.
 func (c *postgresCounter) storeBaseline(ctx context.Context) error {
 	p := c.p
 	if p.pendingOutdated || p.stale && p.pending == nil {
-		p.pendingOutdated = true // until it is certain that the server has kept it
+		p.pendingOutdated = true // until the server is known to have stored it
 		pending := map[int64]int64{}
 		if err := c.storeSetting(ctx, storeText("dbguard.pending", "("+p.allCounts()+")"), func(r *storedRelation) { pending[r.OID] = r.Rows }); err != nil {
 			return err
@@ -38,7 +38,7 @@ func (c *postgresCounter) storeBaseline(ctx context.Context) error {
 	return c.storeSetting(ctx, storeText("dbguard.before", "("+c.countsText(false)+")"), func(r *storedRelation) { c.recordBaseline(r.OID, r.Rows, r.Exclusive, r.Stamp) })
 }
 
-// former is what the server was told of a relation.
+// storedRelation is what was stored of a relation.
 type storedRelation struct {
 	OID, Rows int64
 	Exclusive bool
@@ -56,14 +56,14 @@ func (c *postgresCounter) storeSetting(ctx context.Context, text string, each fu
 	})
 }
 
-// closeNested reads what the server has found, and releases the savepoint.
+// closeNested reads the server's verdict, and releases the savepoint.
 func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbguard.Count, refused bool, err error) {
 	p, limit := c.p, c.f.op.Limit()
 	p.noteUserCode()
 	var t postgresTotal
-	later, exclusive := false, len(c.lockedStamps) > 0
+	anyDeferrable, anyExclusive := false, len(c.lockedStamps) > 0
 	err = c.readRelations(ctx, c.judgeText(), func(r *relation) {
-		later, exclusive = later || r.deferrable, exclusive || r.exclusive
+		anyDeferrable, anyExclusive = anyDeferrable || r.deferrable, anyExclusive || r.exclusive
 		c.rememberRows(r)
 		r.rows = r.judgedRows
 		t.add(r, c.unchanged(r))
@@ -72,10 +72,10 @@ func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbgu
 		err = c.f.s.exec(ctx, c.f.frame.keep)
 	}
 	if err == nil {
-		if later {
+		if anyDeferrable {
 			p.noteDeferred(limit, t.Rows)
 		}
-		if p.pendingOutdated = false; !exclusive {
+		if p.pendingOutdated = false; !anyExclusive {
 			p.savedAfter = p.textCount
 		}
 		p.noteFlush(nested)
@@ -96,15 +96,15 @@ func storeText(setting, counts string) string {
 	return `SELECT pg_catalog.set_config('` + setting + `', COALESCE((SELECT pg_catalog.json_agg(r)::text FROM ` + counts + ` AS r ` + relationColumns + `), '[]'), true)`
 }
 
-// keptAs are the counts of such a setting.
+// storedAs joins the relations that were stored in a setting.
 func storedAs(setting, as string) string {
 	return `pg_catalog.json_to_recordset(COALESCE(NULLIF(pg_catalog.current_setting('` + setting + `', true), ''), '[]')::pg_catalog.json) AS ` + as + ` (oid int8, rows int8, exclusive bool, stamp text) ON ` + as + `.oid = c.oid`
 }
 
 func (c *postgresCounter) judgeText() string { return c.p.judgeCache.get(c, writeJudgeText) }
 
-// judgeText is counts that raises where that goes beyond the limit, and else, and
-// not before, keeps what is counted for the next statement.
+// writeJudgeText compares counts with the baseline, raises beyond the limit, and otherwise, never
+// earlier, stores the counts for the next statement.
 func writeJudgeText(counts string, limit int64) string {
 	since := `SELECT c.oid, c.rows - COALESCE(b.rows, p.rows, 0), c.schema, c.name, c.kind, c.temporary, c.exclusive AND NOT COALESCE(b.exclusive AND b.stamp = c.stamp, false), c.deferring, c.stamp
  FROM c LEFT JOIN ` + storedAs("dbguard.before", "b") + ` LEFT JOIN ` + storedAs("dbguard.pending", "p")

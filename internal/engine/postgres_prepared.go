@@ -6,11 +6,11 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// A driver calls what it has prepared by a name, and is judged by the text that it
-// prepared. On PostgreSQL a text may take the name for another statement: DEALLOCATE
-// and PREPARE share their names with the protocol.
+// A driver refers to a prepared statement by name, and the guard judges the text that was
+// prepared. On PostgreSQL an SQL text may reuse the name for another statement: DEALLOCATE
+// and PREPARE share their namespace with the protocol.
 
-// rename notes a text that may prepare something under a name.
+// notePrepared notes a text that may prepare a statement, or shift names.
 func (s *Session) notePrepared(t *sqlscan.Text) {
 	if s.dialect != sqlscan.PostgreSQL {
 		return
@@ -26,12 +26,12 @@ func (s *Session) notePrepared(t *sqlscan.Text) {
 	}
 }
 
-// Renamed counts the texts that may have prepared something: since the last of them
-// any name may stand for another statement.
+// PrepareCount counts the texts that may have prepared something: since the last of them any
+// name may stand for another statement.
 func (s *Session) PrepareCount() int { return s.renamed }
 
-// isDrivers reports a name that drivers give to what they prepare, and nobody else:
-// lib/pq numbers, pgx has a word before 48 hexadecimal digits.
+// isDriverName reports a name that only drivers give to prepared statements: lib/pq uses
+// numbers, pgx a prefix and 48 hexadecimal digits.
 func isDriverName(name string) bool {
 	for _, word := range []string{"stmtcache_", "stmt_"} {
 		if rest, ok := strings.CutPrefix(name, word); ok {

@@ -2,21 +2,20 @@ package engine
 
 import "github.com/dbguard/dbguard-go/internal/sqlscan"
 
-// A rule may put another statement in the place of the caller's, INSTEAD, with rows
-// of its own: that one has passed the server's check whether it may write before
-// anything of ours is evaluated. But its RETURNING answers for the columns of the table
-// alone, so that the server refuses a rule where tableoid is asked for (XX000,
-// rewriteRuleAction in its source), which each table has. A view may have such a column
-// of its own, and a table with a rule behind it: there, and where the caller's RETURNING
-// stands, the catalogue is asked.
+// An INSTEAD rule may replace the caller's statement by another one, with rows of its own.
+// That one passes the server's read-only check before the seal is evaluated. But its
+// RETURNING has only the table's own columns, so the server refuses a rule if the statement
+// asks for tableoid, which every table has (XX000, rewriteRuleAction in its source). A view
+// may have a column of that name, and behind it a table with a rule: for views, and where the
+// caller has a RETURNING, the catalogue is asked.
 
-// showsRules reports that the statement's RETURNING is ours, and can ask for tableoid.
+// canShowRules reports that RETURNING is the guard's, and can ask for tableoid.
 func (p *postgres) canShowRules(f *Flight) bool {
 	x := &f.st.targets[0]
 	return isRegclassName(x) && x.op.Flags&(sqlscan.Multi|sqlscan.Returning) == 0 && !p.ruleLookups.has(f.st.op.Text)
 }
 
-// unruled is the condition that no rule has put another statement in the caller's place.
+// noRuleCond is the condition that no rule has replaced the caller's statement.
 func noRuleCond(f *Flight, shows bool) string {
 	x := &f.st.targets[0]
 	if shows {
@@ -25,15 +24,15 @@ func noRuleCond(f *Flight, shows bool) string {
 	none := `NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_type <> '1')`
 	if isRegclassName(x) {
 		none = `(EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND c.relkind IN ('r', 'p') AND NOT c.relhasrules)
- OR ` + none + `)` // in this order: the former is found by an index
+ OR ` + none + `)` // in this order: the first is an index look-up
 	}
-	// A snapshot that is older than the lock may not show a rule.
+	// A snapshot older than the lock may not show a rule.
 	return `pg_catalog.current_setting('transaction_isolation') = 'read committed' AND ` + none
 }
 
-// unsure notes a statement that could not make sure by itself. The catalogue knows
-// better whether there is a rule; where that has been asked it is counted, and where
-// it was not to be sealed, sent as it is.
+// sealFailed chooses how a statement is run whose seal did not hold. If RETURNING was to show
+// a rule, the catalogue is asked next time; if it was sealed in another way, it is counted;
+// otherwise it is sent as written.
 func (p *postgres) sealFailed(f *Flight) {
 	x := &f.st.targets[0]
 	delete(p.insertTables, x.raw)

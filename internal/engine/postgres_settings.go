@@ -7,26 +7,26 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// heed takes note of a text that is not known only to read. It may choose another
-// level of isolation, let names mean other tables, or become somebody else; and what it
-// makes of tables is met anew.
+// heed takes note of a text that is not known to be a read. It may choose another isolation
+// level, change search_path so that names mean other tables, or change the role. If it
+// changes structure, tables are looked up anew.
 func (p *postgres) heed(_ context.Context, t *sqlscan.Text, _ Form) error {
 	p.textCount++
 	config := containsFold(t.Source, "set_config")
-	may, some := t.Calls || config, config && setsUnknown(t) || updatesPgSettings(t)
+	mayChange, unknown := t.Calls || config, config && setsUnknown(t) || updatesPgSettings(t)
 	for i := range t.Ops {
 		switch t.Ops[i].Kind {
 		case sqlscan.Begin, sqlscan.Session, sqlscan.Opaque, sqlscan.Unreadable:
-			may = true
+			mayChange = true
 		}
 	}
 	if structural(t) {
 		p.tables, p.insertTables = nil, nil
 	}
-	if !may && !some {
+	if !mayChange && !unknown {
 		return nil
 	}
-	all := some || containsFold(t.Source, "reset") || containsFold(t.Source, "discard")
+	all := unknown || containsFold(t.Source, "reset") || containsFold(t.Source, "discard")
 	if all || containsFold(t.Source, "isolation") {
 		p.forgetIsolation()
 	}
@@ -34,20 +34,20 @@ func (p *postgres) heed(_ context.Context, t *sqlscan.Text, _ Form) error {
 		p.tables, p.insertTables, p.verified = nil, nil, nil
 	}
 	if all || containsFold(t.Source, "role") || containsFold(t.Source, "authorization") {
-		p.tablesInDoubt = true // who may not read a table cannot count its rows
+		p.tablesInDoubt = true // counting rows needs the privilege to read them
 	}
 	return nil
 }
 
-// updatesSettings reports a text that may change any setting by the view of them all.
+// updatesPgSettings reports a text that may change any setting through the view pg_settings.
 func updatesPgSettings(t *sqlscan.Text) bool {
 	return slices.ContainsFunc(t.Ops, func(op sqlscan.Op) bool { return op.Kind == sqlscan.Update }) && containsFold(t.Source, "pg_settings")
 }
 
-// setsSome reports a set_config of something else than a plain literal: a setting whose
-// name the text may not tell.
+// setsUnknown reports a set_config whose first argument is not a plain literal, so that the name
+// of the setting may not be in the text.
 func setsUnknown(t *sqlscan.Text) bool {
-	var last [3]sqlscan.Token // set_config, a parenthesis, what comes first in it
+	var last [3]sqlscan.Token // set_config, a parenthesis, the first token in it
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
 		called := isName(last[0]) && isPunct(last[1], '(')
 		if called && nameAt(t, last[0]) == "set_config" {

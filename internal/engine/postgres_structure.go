@@ -9,24 +9,24 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// A text about structure locks what it is about, and more: the other side of a foreign
-// key that it drops. What code behind it drops, empties or alters is locked, too. So it
-// is noted beforehand which tables there are that the text does not name, nor one that
-// they inherit from, and which version they are: whoever empties or alters a table writes
-// its row in pg_class anew, and who only locks the table does not.
+// A text about structure (DDL) locks the tables that it is about, and others: the other side of
+// a foreign key that it drops. Tables that code behind it drops, empties or alters are locked,
+// too. To tell them apart, the tables that the text does not name, nor a parent of theirs, are
+// recorded beforehand with their versions: emptying or altering a table rewrites its row in
+// pg_class, only locking it does not.
 
-// restructures notes that the text is about structure, and what it names.
+// noteStructure notes that the text is about structure, and which names it has.
 func (st *statement) noteStructure(t *sqlscan.Text) {
 	if st.reshapes = t.Dialect == sqlscan.PostgreSQL && structural(t); st.reshapes {
 		st.words = wordsOfChanges(t)
 	}
 }
 
-// changing are words of statements that drop a table or write its row in pg_class anew
-// under a lock of their own.
+// changeWords are words of statements that drop a table or rewrite its row in pg_class, with a
+// lock of their own.
 var changeWords = []string{"alter", "drop", "cluster", "partition", "reassign", "refresh", "rule", "truncate", "vacuum"}
 
-// wordsOfChange are the words of such statements.
+// wordsOfChanges are the words of such statements.
 func wordsOfChanges(t *sqlscan.Text) []string {
 	var all, one []string
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
@@ -40,7 +40,7 @@ func wordsOfChanges(t *sqlscan.Text) []string {
 	return appendIfChange(all, one)
 }
 
-// withChanges adds the words of one statement to all, if it is such.
+// appendIfChange adds the words of one statement to all, if it is such a statement.
 func appendIfChange(all, one []string) []string {
 	if slices.ContainsFunc(one, func(word string) bool { return slices.Contains(changeWords, word) }) {
 		return append(all, one...)
@@ -48,7 +48,7 @@ func appendIfChange(all, one []string) []string {
 	return all
 }
 
-// sweeping reports a text that drops or alters tables without their names: those of an
+// changesUnnamed reports a text that drops or alters tables without naming them: those of an
 // account, an extension or a tablespace.
 func (st *statement) changesUnnamed() bool {
 	for i, word := range st.words[min(1, len(st.words)):] {
@@ -61,7 +61,7 @@ func (st *statement) changesUnnamed() bool {
 	return false
 }
 
-// stands notes which tables there are that the text is not about.
+// recordUnnamed records the tables that the text does not name.
 func (c *postgresCounter) recordUnnamed(ctx context.Context) error {
 	if st := c.f.st; c.p.major < 0 || !st.reshapes || st.changesUnnamed() {
 		return nil
@@ -74,13 +74,13 @@ func (c *postgresCounter) recordUnnamed(ctx context.Context) error {
 	})
 }
 
-// apartText asks for them, and for the versions of their rows.
+// unnamedText selects them, with their versions.
 func unnamedText(st *statement) string {
 	words, schemas := []string{"''"}, []string{"''"}
 	for _, word := range st.words {
 		words = append(words, quoteString(sqlscan.PostgreSQL, word))
 	}
-	for _, act := range st.op.Acts { // what goes along
+	for _, act := range st.op.Acts { // found by along
 		if act.Verb.LosesStructure() {
 			words = append(words, quoteString(sqlscan.PostgreSQL, act.Object[strings.LastIndexByte(act.Object, '.')+1:]))
 		}
@@ -98,17 +98,16 @@ func unnamedText(st *statement) string {
  AND c.oid NOT IN (SELECT oid FROM named)`
 }
 
-// versionOf is another one of c, a pg_class, when its row was written anew or it has
-// lost a column.
+// tableVersion differs for c, a pg_class, once its row was rewritten or it has lost a column.
 const tableVersion = `pg_catalog.concat(c.xmin, ' ', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attisdropped))`
 
-// lost finds out what became of the tables among those that are locked.
+// checkUnnamed looks for tables among the locked ones that have changed.
 func (c *postgresCounter) checkUnnamed(ctx context.Context, t *postgresTotal) error {
-	left := map[int64]string{}
+	changed := map[int64]string{}
 	var oids []string
 	for _, r := range t.locked {
 		if version, ok := c.unnamed[r.oid]; ok {
-			left[r.oid] = version
+			changed[r.oid] = version
 			oids = append(oids, strconv.FormatInt(r.oid, 10))
 		}
 	}
@@ -117,11 +116,11 @@ func (c *postgresCounter) checkUnnamed(ctx context.Context, t *postgresTotal) er
 	}
 	err := c.p.conn.Query(ctx, "SELECT c.oid::int8, "+tableVersion+" FROM pg_catalog.pg_class c WHERE c.oid IN ("+strings.Join(oids, ", ")+")", func(v []any) error {
 		oid, err := asInt(v[0])
-		if left[oid] == asText(v[1]) {
-			delete(left, oid)
+		if changed[oid] == asText(v[1]) {
+			delete(changed, oid)
 		}
 		return err
 	})
-	t.Structure = t.Structure || len(left) > 0
+	t.Structure = t.Structure || len(changed) > 0
 	return err
 }

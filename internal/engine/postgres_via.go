@@ -9,10 +9,10 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// tables says where the rows are: tables that the text names first, then the
-// others with the way in which they were reached.
+// tableRows says in which tables the rows are: first those that the text names, then the others,
+// with the way in which they were reached.
 func (c *postgresCounter) tableRows(ctx context.Context, changed []relation) ([]dbguard.TableRows, error) {
-	// A text that runs code elsewhere names nothing: then all of it is meant.
+	// A text that runs code names no tables: all of them are meant.
 	code := slices.ContainsFunc(c.f.st.op.Acts, func(a dbguard.Act) bool { return a.Verb == dbguard.Call || a.Verb == dbguard.Ask })
 	named := func(r relation) bool {
 		return code || slices.ContainsFunc(c.f.st.targets, func(x target) bool { return r.mayBe(x.name) })
@@ -37,7 +37,7 @@ func (c *postgresCounter) tableRows(ctx context.Context, changed []relation) ([]
 	return tables, err
 }
 
-// is reports that a name of the text can only mean, or may mean, the relation.
+// mayBe reports that a name in the text means the relation, or may mean it.
 func (r *relation) mayBe(name []string) bool {
 	switch len(name) {
 	case 0:
@@ -55,12 +55,11 @@ func (r *relation) display() string {
 	return r.schema + "." + r.name
 }
 
-// viaCode is how rows are reached that neither the text nor a foreign key names.
+// viaCode is for rows reached neither by name nor by a foreign key.
 const viaCode = "trigger, rule or function"
 
-// routes finds out how the hidden relations hang together with the named ones:
-// as partitions, children or tables behind a view, which is to say by name, or
-// through foreign keys.
+// routes finds how the unnamed relations are reached from the named ones: as partitions,
+// children or tables behind a view, which counts as by name, or by foreign keys.
 func (c *postgresCounter) routes(ctx context.Context, hidden []relation) (map[int64]string, error) {
 	via := make(map[int64]string, len(hidden))
 	for _, r := range hidden {
@@ -79,8 +78,7 @@ func (c *postgresCounter) routes(ctx context.Context, hidden []relation) (map[in
 	return via, err
 }
 
-// namedText is the condition that a row of pg_class c is a relation that the
-// statement names.
+// namedCond is the condition that a row of pg_class c is a relation that the statement names.
 func namedCond(st *statement) string {
 	conds := []string{"false"}
 	for i := range st.targets {
@@ -99,7 +97,7 @@ func namedCond(st *statement) string {
 	return strings.Join(conds, " OR ")
 }
 
-// routesText asks for everything that is reached from the named relations.
+// routesText selects everything that is reached from the named relations.
 func routesText(st *statement) string {
 	action, when := "confdeltype", "DELETE"
 	if slices.ContainsFunc(st.targets, func(x target) bool { return x.op.Kind == sqlscan.Update }) {
