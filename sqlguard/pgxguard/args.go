@@ -8,40 +8,38 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// request is a call as the server will get it: the text is what is judged.
+// request is a call as the server will get it: its text is what is judged.
 type request struct {
 	text string
 	sql  string // what is handed to pgx together with args
 	args []any
-	// values are the arguments that the text takes, without options and after a
-	// rewriter. modes are the options that are no rewriter.
+	// values are the arguments of the text, after a rewriter. modes are the options other
+	// than rewriters.
 	values, modes []any
-	named         bool // the SQL is the name of a prepared statement
+	byName        bool // the SQL is the name of a prepared statement
 }
 
-// inPlace are the arguments for another text in place of r.text. A statement that
-// is called by its name was described, whatever the connection's mode; so the
-// other text is, too.
-func (r *request) inPlace(l *link) []any {
+// rewrittenArgs are the arguments for a text sent in place of r.text. A statement called by
+// its name was described, whatever the connection's mode; so the other text is described, too.
+func (r *request) rewrittenArgs(g *connGuard) []any {
 	args := slices.Concat(r.modes, r.values)
-	if r.named && !l.caches {
+	if r.byName && !g.caches {
 		return append([]any{pgx.QueryExecModeDescribeExec}, args...)
 	}
 	return args
 }
 
-// fits reports that texts in place of r.text, which take its values, can be part
-// of a batch: that knows no mode but the connection's.
-func (r *request) fits(l *link) bool { return len(r.modes) == 0 && (l.caches || !r.named) }
+// batchable reports that texts in place of r.text, with its values, can be sent in a batch,
+// which has no mode but the connection's.
+func (r *request) batchable(g *connGuard) bool { return len(r.modes) == 0 && (g.caches || !r.byName) }
 
-// read finds out which text a call stands for. Options may precede the
-// arguments, a rewriter among them, as pgx.NamedArgs is; and the SQL may be the
-// name of a prepared statement.
-func (l *link) read(ctx context.Context, takes options, sql string, args []any) (request, error) {
+// read finds the text that a call stands for. Options may precede the arguments, such as a
+// rewriter (pgx.NamedArgs is one), and the SQL may be the name of a prepared statement.
+func (g *connGuard) read(ctx context.Context, takes options, sql string, args []any) (request, error) {
 	rewriter, n, last := takes.rewriter(args)
 	r := request{text: sql, sql: sql, args: args, values: args[n:], modes: args[:n]}
 	if rewriter != nil {
-		text, values, err := rewriter.RewriteQuery(ctx, l.conn, sql, args[n:])
+		text, values, err := rewriter.RewriteQuery(ctx, g.conn, sql, args[n:])
 		if err != nil {
 			return r, fmt.Errorf("rewrite query failed: %w", err) // pgx's own words
 		}
@@ -50,16 +48,16 @@ func (l *link) read(ctx context.Context, takes options, sql string, args []any) 
 			_, ok := arg.(pgx.QueryRewriter)
 			return ok
 		})
-		if !repeats(rewriter) {
+		if !isDeterministic(rewriter) {
 			r.args = append([]any(nil), args[:n]...)
 			r.args[last] = rewritten{text, values}
 		}
 	}
-	r.text, r.named = l.prepared(ctx, r.text)
+	r.text, r.byName = g.preparedText(ctx, r.text)
 	return r, nil
 }
 
-// options are those that pgx takes before the arguments of a call.
+// options are what pgx accepts before the arguments of a call.
 type options uint8
 
 const (
@@ -68,8 +66,7 @@ const (
 	ofQuery                // and formats of results
 )
 
-// rewriter finds the last rewriter among the options of a call, and how many
-// options there are.
+// rewriter finds the last rewriter among the options of a call, and the number of options.
 func (o options) rewriter(args []any) (rewriter pgx.QueryRewriter, n, last int) {
 	for i, arg := range args {
 		taken := false
@@ -88,9 +85,9 @@ func (o options) rewriter(args []any) (rewriter pgx.QueryRewriter, n, last int) 
 	return rewriter, len(args), last
 }
 
-// repeats reports that the rewriter makes the same text each time, whatever
-// happens between. pgx may then be left to do it again, and tracers see it.
-func repeats(r pgx.QueryRewriter) bool {
+// isDeterministic reports that the rewriter makes the same text each time. Then pgx may call
+// it again, and tracers see it.
+func isDeterministic(r pgx.QueryRewriter) bool {
 	switch r.(type) {
 	case pgx.NamedArgs, pgx.StrictNamedArgs:
 		return true
@@ -98,13 +95,13 @@ func repeats(r pgx.QueryRewriter) bool {
 	return false
 }
 
-// rewritten is what a rewriter made, once: what was judged is what is sent.
+// rewritten returns what a rewriter made the first time: what was judged is what is sent.
 type rewritten struct {
 	sql  string
 	args []any
 }
 
-// RewriteQuery ignores what it is asked.
+// RewriteQuery ignores its arguments.
 func (r rewritten) RewriteQuery(context.Context, *pgx.Conn, string, []any) (string, []any, error) {
 	return r.sql, r.args, nil
 }

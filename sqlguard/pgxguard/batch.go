@@ -17,77 +17,76 @@ type batcher interface {
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
-// sendBatch sends a batch as it is, in one flight, if nothing in it needs a
-// verdict. Else each statement runs within its bound, and all of them in one
-// transaction, as a batch does by nature: in one flight, if each can be written
-// so that the server refuses what is too much, or one by one.
-func (l *link) sendBatch(ctx context.Context, on batcher, b *pgx.Batch, pooled *Conn) pgx.BatchResults {
-	if len(b.QueuedQueries) == 0 || l.mute(ctx) || l.observing { // what is only observed, the tracer reports
-		return l.sent(on.SendBatch(ctx, b), pooled)
+// sendBatch sends a batch as it is if nothing in it needs a verdict. Otherwise each statement
+// runs within its own bound, and all of them in one transaction, as in any batch: pipelined,
+// if each can be rewritten so that the server refuses too many rows, or else one by one.
+func (g *connGuard) sendBatch(ctx context.Context, on batcher, b *pgx.Batch, pooled *Conn) pgx.BatchResults {
+	if len(b.QueuedQueries) == 0 || g.pgxRefuses(ctx) || g.observing { // the tracer reports what is only observed
+		return g.passThrough(on.SendBatch(ctx, b), pooled)
 	}
-	_, opened := on.(pgx.Tx)
-	begins := pgx.FailedBatchResults(b, errUnsent).Tx() != nil // nothing else shows that Batch.BeginTx was called
-	if begins && opened {
+	_, inTx := on.(pgx.Tx)
+	begins := pgx.FailedBatchResults(b, errUnsent).Tx() != nil // nothing else reveals a call of Batch.BeginTx
+	if begins && inTx {
 		return on.SendBatch(ctx, b) // pgx refuses it
 	}
-	need, apart, err := l.survey(ctx, b, begins)
+	need, oneByOne, err := g.classify(ctx, b, begins)
 	switch {
 	case err != nil:
-		return l.sent(pgx.FailedBatchResults(b, err), pooled)
-	case need == engine.Plain && !apart:
+		return g.passThrough(pgx.FailedBatchResults(b, err), pooled)
+	case need == engine.Plain && !oneByOne:
 		var results pgx.BatchResults
-		l.vouch(func() { results = on.SendBatch(ctx, b) })
-		return l.sent(results, pooled)
+		g.asJudged(func() { results = on.SendBatch(ctx, b) })
+		return g.passThrough(results, pooled)
 	}
-	r := &series{link: l, ctx: ctx, on: on, queries: b.QueuedQueries, pooled: pooled}
+	r := &sequentialBatch{guard: g, ctx: ctx, on: on, queries: b.QueuedQueries, pooled: pooled}
 	if begins {
-		return r.begin(on, b)
+		return r.sendBegin(on, b)
 	}
-	if need == engine.Guarded && !apart && r.convoy(b) {
+	if need == engine.Guarded && !oneByOne && r.sendPipelined(b) {
 		return r
 	}
-	if need != engine.Control && l.conn.PgConn().TxStatus() == 'I' {
-		r.open()
+	if need != engine.Control && g.conn.PgConn().TxStatus() == 'I' {
+		r.beginOwnTx()
 	}
 	return r
 }
 
-// survey finds out what the texts of a batch need: the most that one does, but
-// that a text which moves the transaction decides over all others. apart says that
-// one has others do what they did not: each is judged when its turn comes.
-func (l *link) survey(ctx context.Context, b *pgx.Batch, begins bool) (need engine.Nature, apart bool, err error) {
-	if l.shared {
-		l.session.RawTouched()
+// classify finds what the texts of a batch need: the most that any one does, except that a
+// text which begins or ends a transaction decides over all others. oneByOne says that one
+// text changes what later ones run, so that each has to be judged when its turn comes.
+func (g *connGuard) classify(ctx context.Context, b *pgx.Batch, begins bool) (need engine.Nature, oneByOne bool, err error) {
+	if g.connExposed {
+		g.session.RawTouched()
 	}
-	renamed, shifted := l.session.PrepareCount(), l.session.Shifted()
+	renamed, shifted := g.session.PrepareCount(), g.session.Shifted()
 	for i, q := range b.QueuedQueries {
 		if begins && i == 0 {
 			continue
 		}
-		apart = apart || l.session.PrepareCount() != renamed || l.session.Shifted() != shifted
-		r, err := l.read(ctx, ofBatch, q.SQL, q.Arguments)
+		oneByOne = oneByOne || g.session.PrepareCount() != renamed || g.session.Shifted() != shifted
+		r, err := g.read(ctx, ofBatch, q.SQL, q.Arguments)
 		if err != nil {
-			return need, apart, err
+			return need, oneByOne, err
 		}
 		q.Arguments = r.args
-		nature, err := l.session.Nature(ctx, r.text)
+		nature, err := g.session.Nature(ctx, r.text)
 		switch {
 		case err != nil:
-			return need, apart, err
+			return need, oneByOne, err
 		case nature == engine.Control:
 			need = engine.Control
 		case nature == engine.Guarded && need == engine.Plain:
 			need = engine.Guarded
 		}
 	}
-	return need, apart, nil
+	return need, oneByOne, nil
 }
 
-// sent are the results of a batch that went as it was.
-func (l *link) sent(results pgx.BatchResults, pooled *Conn) pgx.BatchResults {
-	r := &sentBatch{BatchResults: results, link: l, pooled: pooled}
+// passThrough are the results of a batch that was sent as it is.
+func (g *connGuard) passThrough(results pgx.BatchResults, pooled *Conn) pgx.BatchResults {
+	r := &sentBatch{BatchResults: results, guard: g, pooled: pooled}
 	if base := results.Tx(); base != nil {
-		r.tx = &tx{base: base, link: l, pooled: pooled, plain: false} // its COMMIT is not known
+		r.tx = &tx{base: base, guard: g, pooled: pooled, plainCommit: false} // its COMMIT is not known
 		r.pooled = nil
 	}
 	return r
@@ -96,12 +95,12 @@ func (l *link) sent(results pgx.BatchResults, pooled *Conn) pgx.BatchResults {
 // sentBatch are pgx's results, and what is to be done when they are closed.
 type sentBatch struct {
 	pgx.BatchResults
-	link   *link
+	guard  *connGuard
 	pooled *Conn
 	tx     *tx
 }
 
-// Close gives the connection back, if no transaction has it.
+// Close returns the connection to the pool, unless a transaction holds it.
 func (r *sentBatch) Close() error {
 	err := r.BatchResults.Close()
 	if r.pooled != nil {
@@ -119,23 +118,23 @@ func (r *sentBatch) Tx() pgx.Tx {
 	return r.tx
 }
 
-// series is a batch of which the statements run one by one, when their results
-// are asked for, and the rest when it is closed. Some may have run already.
-type series struct {
-	link    *link
-	ctx     context.Context //nolint:containedctx // results are given none
-	on      runner
-	queries []*pgx.QueuedQuery
-	pooled  *Conn
-	own     bool // in a transaction of its own, which Close ends
-	tx      *tx  // of Batch.BeginTx
-	begun   *pgconn.CommandTag
+// sequentialBatch runs the statements of a batch one by one, when their results are asked for,
+// and the rest when it is closed. Some may have run already, pipelined.
+type sequentialBatch struct {
+	guard    *connGuard
+	ctx      context.Context //nolint:containedctx // results are given none
+	on       runner
+	queries  []*pgx.QueuedQuery
+	pooled   *Conn
+	ownTx    bool // in a transaction of its own, which Close ends
+	tx       *tx  // of Batch.BeginTx
+	beginTag *pgconn.CommandTag
 
-	ready  []result // of statements that have run already
-	last   pgx.Rows
-	err    error // of a statement: the batch has failed
-	told   error // of a callback, or of reading rows: the statements go on
-	closed bool
+	ready    []result // of statements that have run already
+	last     pgx.Rows
+	err      error // of a statement: the batch has failed
+	localErr error // of a callback, or of reading rows: the statements go on
+	closed   bool
 }
 
 var (
@@ -143,17 +142,17 @@ var (
 	errBatchEnd    = errors.New("no more results in batch")
 )
 
-// open opens the transaction of the batch. Its statements are nested in it, as
-// in one of the caller's.
-func (r *series) open() {
-	if _, r.err = (wire{r.link.conn.PgConn()}).Exec(r.ctx, "BEGIN"); r.err == nil {
-		r.own = true
-		r.link.session.TxBegan(false)
+// beginOwnTx opens the batch's own transaction. Its statements are nested in it, as in one of
+// the caller's.
+func (r *sequentialBatch) beginOwnTx() {
+	if _, r.err = (wire{r.guard.conn.PgConn()}).Exec(r.ctx, "BEGIN"); r.err == nil {
+		r.ownTx = true
+		r.guard.session.TxBegan(false)
 	}
 }
 
-// begin sends what Batch.BeginTx has queued, alone.
-func (r *series) begin(on batcher, b *pgx.Batch) pgx.BatchResults {
+// sendBegin sends only what Batch.BeginTx has queued.
+func (r *sequentialBatch) sendBegin(on batcher, b *pgx.Batch) pgx.BatchResults {
 	head := *b
 	head.QueuedQueries = b.QueuedQueries[:1]
 	results := on.SendBatch(r.ctx, &head) // the tracer judges it: it may be the caller's own words
@@ -162,31 +161,31 @@ func (r *series) begin(on batcher, b *pgx.Batch) pgx.BatchResults {
 		err = closeErr
 	}
 	base := results.Tx()
-	r.tx = &tx{base: base, link: r.link, pooled: r.pooled}
+	r.tx = &tx{base: base, guard: r.guard, pooled: r.pooled}
 	r.pooled = nil
 	if err != nil {
 		r.err = err
 		return r
 	}
-	r.link.session.TxBegan(true)
-	r.on, r.begun = base, &tag
+	r.guard.session.TxBegan(true)
+	r.on, r.beginTag = base, &tag
 	return r
 }
 
 // Exec runs the next statement.
-func (r *series) Exec() (pgconn.CommandTag, error) {
+func (r *sequentialBatch) Exec() (pgconn.CommandTag, error) {
 	rows, err := r.Query()
 	if err != nil {
 		return pgconn.CommandTag{}, err
 	}
-	r.settle()
+	r.closeLast()
 	return rows.CommandTag(), rows.Err()
 }
 
 // Query runs the next statement.
-func (r *series) Query() (pgx.Rows, error) {
-	r.settle()
-	err := r.result()
+func (r *sequentialBatch) Query() (pgx.Rows, error) {
+	r.closeLast()
+	err := r.batchErr()
 	switch {
 	case err != nil:
 	case r.closed:
@@ -199,14 +198,14 @@ func (r *series) Query() (pgx.Rows, error) {
 	return failed(err), err
 }
 
-// run runs the next statement. It is a query for pgx, which would send an Exec
-// without arguments in the simple protocol, where a text may hold several.
-func (r *series) run() (pgx.Rows, error) {
+// run runs the next statement, with Query: for an Exec without arguments pgx would use the
+// simple protocol, where a text may hold several statements.
+func (r *sequentialBatch) run() (pgx.Rows, error) {
 	q := r.queries[0]
 	r.queries = r.queries[1:]
-	if r.begun != nil {
-		rows := tagRows{failedRows{}, *r.begun}
-		r.begun = nil
+	if r.beginTag != nil {
+		rows := noRows{failedRows{}, *r.beginTag}
+		r.beginTag = nil
 		return rows, nil
 	}
 	rows, err := r.next(q)
@@ -218,10 +217,10 @@ func (r *series) run() (pgx.Rows, error) {
 	return rows, nil
 }
 
-// next is what comes of a statement.
-func (r *series) next(q *pgx.QueuedQuery) (pgx.Rows, error) {
+// next is the result of a statement.
+func (r *sequentialBatch) next(q *pgx.QueuedQuery) (pgx.Rows, error) {
 	if len(r.ready) == 0 {
-		return r.link.query(r.ctx, r.on, q.SQL, q.Arguments)
+		return r.guard.query(r.ctx, r.on, q.SQL, q.Arguments)
 	}
 	next := r.ready[0]
 	r.ready = r.ready[1:]
@@ -231,8 +230,8 @@ func (r *series) next(q *pgx.QueuedQuery) (pgx.Rows, error) {
 	return next.rows, nil
 }
 
-// settle closes the rows of the statement before.
-func (r *series) settle() {
+// closeLast closes the rows of the previous statement.
+func (r *sequentialBatch) closeLast() {
 	if r.last == nil {
 		return
 	}
@@ -241,66 +240,66 @@ func (r *series) settle() {
 	rows.Close()
 	switch err := rows.Err(); {
 	case err == nil:
-	case r.link.unread(rows.CommandTag(), err):
-		r.told = err
+	case r.guard.readFailed(rows.CommandTag(), err):
+		r.localErr = err
 	default:
 		r.err = err
 	}
 }
 
 // QueryRow runs the next statement.
-func (r *series) QueryRow() pgx.Row {
-	rows, _ := r.Query() // told by Scan
+func (r *sequentialBatch) QueryRow() pgx.Row {
+	rows, _ := r.Query() // Scan returns the error
 	return row{rows}
 }
 
-// Close runs what is left and ends the transaction of the batch.
-func (r *series) Close() error {
+// Close runs the remaining statements and ends the batch's own transaction.
+func (r *sequentialBatch) Close() error {
 	if r.closed {
-		return r.result()
+		return r.batchErr()
 	}
-	r.rest()
+	r.runRest()
 	r.closed = true
-	if r.own {
-		r.finish()
+	if r.ownTx {
+		r.endOwnTx()
 	}
 	if r.pooled != nil {
 		r.pooled.Release()
 	}
-	return r.result()
+	return r.batchErr()
 }
 
-func (r *series) result() error {
+func (r *sequentialBatch) batchErr() error {
 	if r.err == nil {
-		return r.told
+		return r.localErr
 	}
 	return r.err
 }
 
-// rest runs the remaining statements. When a callback has failed there are no
-// more callbacks; without a guard the server has had them all by then.
-func (r *series) rest() {
-	for r.settle(); r.err == nil && len(r.queries) > 0; r.settle() {
+// runRest runs the remaining statements. After a callback has failed no more are called;
+// without a guard the server would have all statements by then.
+func (r *sequentialBatch) runRest() {
+	for r.closeLast(); r.err == nil && len(r.queries) > 0; r.closeLast() {
 		fn, left := r.queries[0].Fn, len(r.queries)
-		if fn == nil || r.told != nil {
+		if fn == nil || r.localErr != nil {
 			_, _ = r.run() // kept as r.err
 			continue
 		}
-		if err := fn(r); r.told == nil {
-			r.told = err
+		if err := fn(r); r.localErr == nil {
+			r.localErr = err
 		}
-		if len(r.queries) == left && r.told == nil {
-			r.told = errUnread
+		if len(r.queries) == left && r.localErr == nil {
+			r.localErr = errResultUnread
 		}
 	}
 }
 
-// errUnread ends a callback that takes no result: it would be called for ever.
-var errUnread = errors.New("pgxguard: a callback of the batch has not read its result")
+// errResultUnread ends a callback that reads no result: it would be called forever.
+var errResultUnread = errors.New("pgxguard: a callback of the batch has not read its result")
 
-// finish ends the transaction that open began.
-func (r *series) finish() {
-	l, pg := r.link, wire{r.link.conn.PgConn()}
+// endOwnTx ends the transaction that beginOwnTx opened.
+func (r *sequentialBatch) endOwnTx() {
+	g, pg := r.guard, wire{r.guard.conn.PgConn()}
 	if r.err == nil {
 		r.err = r.ctx.Err()
 	}
@@ -308,37 +307,37 @@ func (r *series) finish() {
 		r.err = pgx.ErrTxCommitRollback
 	}
 	if r.err == nil {
-		r.err = l.session.BeforeCommit(r.ctx)
+		r.err = g.session.BeforeCommit(r.ctx)
 	}
 	ctx := context.WithoutCancel(r.ctx)
 	if r.err == nil {
 		_, err := pg.Exec(r.ctx, "COMMIT")
-		r.err = l.session.TxEnded(ctx, true, err)
-		l.check()
+		r.err = g.session.TxEnded(ctx, true, err)
+		g.closeIfBroken()
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, undoTime)
 	defer cancel()
 	_, err := pg.Exec(ctx, "ROLLBACK")
-	_ = l.session.TxEnded(ctx, false, err) // r.err says why
-	l.check()
+	_ = g.session.TxEnded(ctx, false, err) // r.err says why
+	g.closeIfBroken()
 }
 
 // Tx is the transaction of Batch.BeginTx.
-func (r *series) Tx() pgx.Tx {
+func (r *sequentialBatch) Tx() pgx.Tx {
 	if r.tx == nil {
 		return nil
 	}
 	return r.tx
 }
 
-// tagRows are those of a statement that has none.
-type tagRows struct {
+// noRows are those of a statement that returns none.
+type noRows struct {
 	failedRows
 	tag pgconn.CommandTag
 }
 
-func (r tagRows) CommandTag() pgconn.CommandTag { return r.tag }
+func (r noRows) CommandTag() pgconn.CommandTag { return r.tag }
 
-// undoTime is how long a ROLLBACK may take when the caller has given up.
+// undoTime is how long a ROLLBACK may take after the caller's context has ended.
 const undoTime = 5 * time.Second

@@ -12,70 +12,70 @@ import (
 )
 
 // exec runs a statement within its bounds.
-func (l *link) exec(ctx context.Context, on runner, sql string, args []any) (tag pgconn.CommandTag, err error) {
-	r, flight, err := l.launch(ctx, ofExec, engine.Tagged, sql, args)
+func (g *connGuard) exec(ctx context.Context, on runner, sql string, args []any) (tag pgconn.CommandTag, err error) {
+	r, flight, err := g.launch(ctx, ofExec, engine.Tagged, sql, args)
 	switch {
 	case err != nil:
 		return tag, err
 	case flight == nil:
-		l.vouch(func() { tag, err = on.Exec(ctx, r.sql, r.args...) })
+		g.asJudged(func() { tag, err = on.Exec(ctx, r.sql, r.args...) })
 		return tag, err
 	case flight.Moot():
 		return pgconn.NewCommandTag(flight.Command()), flight.End(ctx, 0, nil)
 	}
-	tag, done, err := l.reword(ctx, flight, r, sending{
-		on:       on,
-		alone:    on.Exec,
-		among:    func(results pgx.BatchResults) (pgconn.CommandTag, error) { return results.Exec() },
-		verbatim: true,
+	tag, done, err := g.sendReworded(ctx, flight, r, sendPlan{
+		on:         on,
+		alone:      on.Exec,
+		inBatch:    func(results pgx.BatchResults) (pgconn.CommandTag, error) { return results.Exec() },
+		ownTextToo: true,
 	})
 	if done || err != nil {
 		return tag, err
 	}
-	l.vouch(func() { tag, err = on.Exec(flight.Context(), r.sql, r.args...) })
+	g.asJudged(func() { tag, err = on.Exec(flight.Context(), r.sql, r.args...) })
 	if err == nil {
-		l.meet(r.text)
+		g.noteSent(r.text)
 	}
-	verdict := l.end(ctx, flight, tag, err)
+	verdict := g.end(ctx, flight, tag, err)
 	if err == nil && verdict != nil {
 		tag = pgconn.CommandTag{}
 	}
 	return tag, verdict
 }
 
-// query runs a statement that answers with rows, within its bounds. The rows
-// are pgx's own where there is nothing to guard.
-func (l *link) query(ctx context.Context, on runner, sql string, args []any) (rows pgx.Rows, err error) {
-	r, flight, err := l.launch(ctx, ofQuery, engine.RowsIfAny, sql, args)
+// query runs a statement that answers with rows, within its bounds. Where there is nothing to
+// guard the rows are pgx's own.
+func (g *connGuard) query(ctx context.Context, on runner, sql string, args []any) (rows pgx.Rows, err error) {
+	r, flight, err := g.launch(ctx, ofQuery, engine.RowsIfAny, sql, args)
 	switch {
 	case err != nil:
 		return failed(err), err
 	case flight == nil:
-		l.vouch(func() { rows, err = on.Query(ctx, r.sql, r.args...) })
+		g.asJudged(func() { rows, err = on.Query(ctx, r.sql, r.args...) })
 		return rows, err
 	case flight.Moot():
-		return tagRows{failedRows{}, pgconn.NewCommandTag(flight.Command())}, flight.End(ctx, 0, nil)
+		return noRows{failedRows{}, pgconn.NewCommandTag(flight.Command())}, flight.End(ctx, 0, nil)
 	}
-	held := &heldRows{conn: l.conn}
-	tag, done, err := l.reword(ctx, flight, r, sending{
+	buffered := &bufferedRows{conn: g.conn}
+	tag, done, err := g.sendReworded(ctx, flight, r, sendPlan{
 		on: on,
 		alone: func(ctx context.Context, text string, args ...any) (tag pgconn.CommandTag, err error) {
-			held, err = l.hold(on.Query(ctx, text, args...))
-			return held.tag, err
+			buffered, err = g.buffer(on.Query(ctx, text, args...))
+			return buffered.tag, err
 		},
-		among: func(results pgx.BatchResults) (tag pgconn.CommandTag, err error) {
-			held, err = l.hold(results.Query())
-			return held.tag, err
+		inBatch: func(results pgx.BatchResults) (tag pgconn.CommandTag, err error) {
+			buffered, err = g.buffer(results.Query())
+			return buffered.tag, err
 		},
 	})
 	switch {
 	case err != nil:
 		return failed(err), err
 	case done:
-		return held.as(tag, flight.Tells()), nil
+		return buffered.withTag(tag, flight.Tells()), nil
 	}
-	l.vouch(func() { rows, err = on.Query(flight.Context(), r.sql, r.args...) })
-	guarded := &judgedRows{Rows: rows, link: l, ctx: ctx, flight: flight}
+	g.asJudged(func() { rows, err = on.Query(flight.Context(), r.sql, r.args...) })
+	guarded := &judgedRows{Rows: rows, guard: g, ctx: ctx, flight: flight}
 	if err != nil {
 		guarded.Close()
 		return guarded, guarded.Err()
@@ -84,58 +84,58 @@ func (l *link) query(ctx context.Context, on runner, sql string, args []any) (ro
 }
 
 // queryRow is query for the first row.
-func (l *link) queryRow(ctx context.Context, on runner, sql string, args []any) pgx.Row {
-	rows, _ := l.query(ctx, on, sql, args) // told by Scan
+func (g *connGuard) queryRow(ctx context.Context, on runner, sql string, args []any) pgx.Row {
+	rows, _ := g.query(ctx, on, sql, args) // Scan returns the error
 	return row{rows}
 }
 
-// launch judges a call and opens its way. There is no flight where there is
-// nothing to guard, or where pgx is to refuse the call.
-func (l *link) launch(ctx context.Context, takes options, form engine.Form, sql string, args []any) (r request, f *engine.Flight, err error) {
-	if l.mute(ctx) {
+// launch judges a call and opens its way. There is no flight where there is nothing to guard,
+// or where pgx is to refuse the call.
+func (g *connGuard) launch(ctx context.Context, takes options, form engine.Form, sql string, args []any) (r request, f *engine.Flight, err error) {
+	if g.pgxRefuses(ctx) {
 		return request{sql: sql, args: args}, nil, nil
 	}
-	r, err = l.read(ctx, takes, sql, args)
-	if err != nil || l.session.IsRead(r.text) {
+	r, err = g.read(ctx, takes, sql, args)
+	if err != nil || g.session.IsRead(r.text) {
 		return r, nil, err
 	}
-	f, err = l.start(ctx, r.text, func(ctx context.Context, text string) (*engine.Flight, error) {
-		return l.session.Start(ctx, text, form)
+	f, err = g.start(ctx, r.text, func(ctx context.Context, text string) (*engine.Flight, error) {
+		return g.session.Start(ctx, text, form)
 	})
 	return r, f, err
 }
 
-// sending is how a statement is sent.
-type sending struct {
-	on       runner
-	alone    func(ctx context.Context, text string, args ...any) (pgconn.CommandTag, error)
-	among    func(pgx.BatchResults) (pgconn.CommandTag, error) // others, whose turn has come
-	verbatim bool                                              // so may be the caller's own text
+// sendPlan is how a statement is sent.
+type sendPlan struct {
+	on         runner
+	alone      func(ctx context.Context, text string, args ...any) (pgconn.CommandTag, error)
+	inBatch    func(pgx.BatchResults) (pgconn.CommandTag, error) // reads its result there
+	ownTextToo bool                                              // the caller's own text may go in a batch
 }
 
-// reword sends the session's words in place of the caller's, if it has any, and
-// with either what stands around them. The user's tracer is told of the caller's
-// words, once, whatever is sent. What is not done is left to the caller of reword:
-// its own words, alone, now that their way is open.
-func (l *link) reword(ctx context.Context, f *engine.Flight, r request, s sending) (tag pgconn.CommandTag, done bool, err error) {
-	var told context.Context
+// sendReworded sends the session's rewritten text, if there is one, or the caller's, with what
+// has to precede and follow it. The user's tracer is told of the caller's text, once, whatever
+// is sent. If not done, the caller of sendReworded sends the caller's text by itself: the
+// transaction or savepoint around it is open.
+func (g *connGuard) sendReworded(ctx context.Context, f *engine.Flight, r request, s sendPlan) (tag pgconn.CommandTag, done bool, err error) {
+	var traceCtx context.Context
 	for again := true; again; {
 		text := f.Text()
 		own := text == ""
-		escorted := l.escorts(f, r, text) && (!own || s.verbatim && !r.named)
+		escorted := g.escorts(f, r, text) && (!own || s.ownTextToo && !r.byName)
 		if !escorted {
 			if err = f.Depart(ctx); err != nil {
 				break
 			}
 			if own {
-				l.told = told
+				g.tracedCtx = traceCtx
 				return tag, false, nil
 			}
 		}
-		if told == nil {
-			told = l.next.queryStart(f.Context(), l.conn, pgx.TraceQueryStartData{SQL: r.sql, Args: r.args})
+		if traceCtx == nil {
+			traceCtx = g.userTracer.queryStart(f.Context(), g.conn, pgx.TraceQueryStartData{SQL: r.sql, Args: r.args})
 		}
-		l.quietly(func() { tag, err = l.send(told, f, r, text, escorted, s) })
+		g.asInternal(func() { tag, err = g.send(traceCtx, f, r, text, escorted, s) })
 		if own {
 			again, err = false, f.End(ctx, affected(tag, err), err)
 		} else {
@@ -143,40 +143,39 @@ func (l *link) reword(ctx context.Context, f *engine.Flight, r request, s sendin
 			tag = tagged(f, tag)
 		}
 	}
-	if l.check(); err != nil {
+	if g.closeIfBroken(); err != nil {
 		tag = pgconn.CommandTag{}
 	}
-	if told != nil {
-		l.next.queryEnd(told, l.conn, pgx.TraceQueryEndData{CommandTag: tag, Err: err})
+	if traceCtx != nil {
+		g.userTracer.queryEnd(traceCtx, g.conn, pgx.TraceQueryEndData{CommandTag: tag, Err: err})
 	}
 	return tag, true, err
 }
 
-// send sends a text, the caller's if it is empty. What comes of it has the number
-// of its rows in its tag.
-func (l *link) send(ctx context.Context, f *engine.Flight, r request, text string, escorted bool, s sending) (tag pgconn.CommandTag, err error) {
+// send sends a text, the caller's if it is empty. The tag that it returns has the number of rows.
+func (g *connGuard) send(ctx context.Context, f *engine.Flight, r request, text string, escorted bool, s sendPlan) (tag pgconn.CommandTag, err error) {
 	counts := text != "" && f.Tells() == engine.Counted
-	among, args := s.among, r.inPlace(l)
+	inBatch, args := s.inBatch, r.rewrittenArgs(g)
 	if counts {
-		among = func(results pgx.BatchResults) (pgconn.CommandTag, error) { return numbered(l.hold(results.Query())) }
+		inBatch = func(results pgx.BatchResults) (pgconn.CommandTag, error) { return countTag(g.buffer(results.Query())) }
 	}
 	switch {
 	case escorted:
-		return l.escort(ctx, f, cmp.Or(text, r.text), r.values, among)
+		return g.escort(ctx, f, cmp.Or(text, r.text), r.values, inBatch)
 	case counts && len(args) == 0:
-		tag, err = numbered(l.hold(s.on.Query(ctx, text, pgx.QueryExecModeSimpleProtocol))) // as Exec does it
+		tag, err = countTag(g.buffer(s.on.Query(ctx, text, pgx.QueryExecModeSimpleProtocol))) // as Exec does it
 	case counts:
-		tag, err = numbered(l.hold(s.on.Query(ctx, text, args...)))
+		tag, err = countTag(g.buffer(s.on.Query(ctx, text, args...)))
 	default:
 		tag, err = s.alone(ctx, text, args...)
 	}
 	if err == nil {
-		l.meet(text)
+		g.noteSent(text)
 	}
 	return tag, err
 }
 
-// affected is the number of rows that the server has told, -1 for an error.
+// affected is the number of rows that the server reported, -1 for an error.
 func affected(tag pgconn.CommandTag, err error) int64 {
 	if err != nil {
 		return -1
@@ -184,8 +183,8 @@ func affected(tag pgconn.CommandTag, err error) int64 {
 	return tag.RowsAffected()
 }
 
-// tagged is the command tag of the caller's statement: the session's words are
-// a SELECT, of as many rows.
+// tagged is the command tag of the caller's statement, of as many rows: that of the rewritten
+// text is a SELECT's.
 func tagged(f *engine.Flight, tag pgconn.CommandTag) pgconn.CommandTag {
 	return pgconn.NewCommandTag(f.Command() + " " + strconv.FormatInt(tag.RowsAffected(), 10))
 }

@@ -8,23 +8,23 @@ import (
 	"github.com/dbguard/dbguard-go/internal/engine"
 )
 
-// copyFrom inserts rows, between what counts those that triggers change besides.
-func (l *link) copyFrom(ctx context.Context, on runner, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (n int64, err error) {
+// copyFrom inserts rows, and counts the rows that triggers change.
+func (g *connGuard) copyFrom(ctx context.Context, on runner, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (n int64, err error) {
 	var flight *engine.Flight
-	if !l.mute(ctx) {
-		if flight, err = l.start(ctx, copyText(table, columns), l.session.StartCopy); err != nil {
+	if !g.pgxRefuses(ctx) {
+		if flight, err = g.start(ctx, copyText(table, columns), g.session.StartCopy); err != nil {
 			return 0, err
 		}
 	}
 	if flight != nil {
 		ctx = flight.Context()
 	}
-	l.vouch(func() { n, err = on.CopyFrom(ctx, table, columns, src) })
+	g.asJudged(func() { n, err = on.CopyFrom(ctx, table, columns, src) })
 	if flight == nil {
 		return n, err
 	}
 	if verdict := flight.End(ctx, n, err); verdict != nil {
-		l.check()
+		g.closeIfBroken()
 		return 0, verdict
 	}
 	return n, nil

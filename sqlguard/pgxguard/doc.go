@@ -1,6 +1,6 @@
-// Package pgxguard is the SQL door for those who use pgx without database/sql:
-// a pgxpool.Pool, and everything taken out of it, that refuses what package
-// dbguard says no to. Everything else is as without it.
+// Package pgxguard guards pgx without database/sql: a pgxpool.Pool, and everything
+// taken out of it, that refuses what package dbguard refuses. Everything else is as
+// without it.
 //
 //	cfg, err := pgxpool.ParseConfig(dsn)
 //	g, err := dbguard.New(dbguard.Policy{})
@@ -18,55 +18,55 @@
 //
 // Reads go to the server as they are. What deletes or changes existing rows needs
 // a bound; so does an INSERT or a CopyFrom whose triggers, rules or functions do,
-// while one that only adds rows needs none. Rows are counted wherever they are,
-// cascades and triggers included, and nothing is left of a statement that went
-// over.
+// while one that only adds rows needs none. Rows are counted in every table,
+// cascades and triggers included, and a statement that exceeds its bound is undone
+// completely.
 //
-// Most take the one round trip that they take bare: a DELETE, UPDATE or INSERT of
-// one table is sent in words that have the server itself refuse what is too much.
-// Where only counting tells, what stands around the statement (a transaction or
-// savepoint of the guard's, never committing one of the caller's) travels with it
-// once the connection has met the statement: a DELETE with a cascade is one round
-// trip, too. One more is taken where a Budget has to be charged, or an Observer hears
-// where the rows are. CopyFrom takes two more than bare outside of a transaction; in
+// Most statements take one round trip, as without a guard: a DELETE, UPDATE or
+// INSERT of one table is rewritten so that the server itself refuses too many rows.
+// Where rows have to be counted, the transaction or savepoint of the guard's (which
+// never commits one of the caller's) is pipelined with the statement, from the
+// second time on that a connection sends it: a DELETE with a cascade is one round
+// trip, too. It takes one more if a Budget has to be charged, or an Observer is told
+// in which tables the rows are. CopyFrom takes two more outside of a transaction; in
 // one, one more for the first into a table.
 //
 // Up to a bound of 1,000 the rows of RETURNING are read before the caller sees the
 // first of them, and a refusal is the error of Query, or of QueryRow's Scan. Beyond
-// that, and of statements that can only be counted, they stream; the verdict is the
+// that, and for statements that can only be counted, they stream; the verdict is the
 // error of Rows.Err once they are at their end or closed.
 //
-// The text that is judged is the one that the server gets: after
-// pgx.NamedArgs or any other rewriter, and that of the statement where a
-// prepared one is called by its name. What finds nothing to do, as DROP TABLE IF
-// EXISTS of what is missing, is answered and not sent: no notice comes of it.
+// The text that is judged is the one that the server gets: after pgx.NamedArgs or
+// any other rewriter, and for the name of a prepared statement, its text. What finds
+// nothing to do, such as DROP TABLE IF EXISTS of a missing table, is answered and not
+// sent: it causes no notice.
 //
 // # Batches
 //
-// Each statement of a batch has the bound for itself. A batch travels in one flight
-// if each of its statements is a read, an INSERT into a table without triggers and
-// rules, or a bounded DELETE or UPDATE of an ordinary table on which nothing hangs.
-// If any of them had to be judged, all results are read before the first is handed
-// out.
+// Each statement of a batch has the bound for itself. A batch is sent at once if
+// each of its statements is a read, an INSERT into a table without triggers and
+// rules, or a bounded DELETE or UPDATE of a table without triggers, cascades, rules,
+// policies and children. If any of them had to be judged, all results are read before
+// the first is handed out.
 //
-// In any other the statements run one by one, in one transaction: the caller's, or
-// one that ends with BatchResults.Close as the batch's own implicit one does. That
-// costs round trips: as many as without a batch. What is run one by one is prepared
-// one by one, too, so that an error which pgx would have found before the first
-// statement is found at its own. A Budget has a batch run so, and a batch that
-// itself begins or ends transactions, or that creates a function, view or trigger,
-// sets the search_path or prepares a name before its last statement.
+// The statements of any other batch run one by one, in one transaction: the
+// caller's, or one that ends with BatchResults.Close as the batch's own implicit one
+// does. That costs as many round trips as without a batch. They are prepared one by
+// one, too: an error that pgx would have found before the first statement is found
+// at its own. This is how a batch runs under a Budget, one that itself begins or
+// ends transactions, and one that creates a function, view or trigger, sets the
+// search_path or prepares a name before its last statement.
 //
 // Either way an error or a refusal undoes the whole batch outside of a transaction;
-// inside one a refusal undoes its statement alone, the rest of the batch does not
+// inside one a refusal undoes only its statement, the rest of the batch does not
 // run, and the transaction goes on.
 //
 // # Around the handles
 //
-// [Pool.Unwrap], [Conn.Conn] and pgx.Tx's Conn hand out what pgx knows. A tracer
-// in its configuration sees all that is sent there and vetoes, with the same
-// errors, what nobody would count: it returns a context that is done already,
-// and the connection lives on. Reads pass, and structure passes with its grant.
+// [Pool.Unwrap], [Conn.Conn] and pgx.Tx's Conn hand out pgx's own types. A tracer
+// in their configuration sees all that is sent there and vetoes, with the same
+// errors, what would not be counted: it returns a context that is done already,
+// and the connection stays usable. Reads pass, and structure passes with its grant.
 // That holds for the pgx.LargeObjects of a transaction, too: reading them passes, while
 // Write, Truncate and Unlink need dbguard.Opaque in the context that opened the object.
 // SELECT lo_put($1, $2, $3) on the transaction itself has its pages counted.
@@ -76,8 +76,8 @@
 // which the server is asked each time, or once in a transaction. Of a veto,
 // errors.Is and errors.As find the *dbguard.Violation.
 //
-// The user's own tracer, in the configuration, is told of every statement as the
-// user wrote it, and of none of the guard's own.
+// The user's own tracer in the configuration is called for every statement as the
+// user wrote it, and for none of the guard's own.
 //
 // # What the guard does not see
 //
@@ -85,9 +85,8 @@
 // ExecStatement, ExecBatch, StartPipeline, CopyFrom, CopyTo, its Frontend and its Conn,
 // and pgconn's own hooks (AfterConnect, ValidateConnect). Everything of a *pgx.Conn is
 // seen, in the hooks of the pool, after Hijack and on connections made of the pool's
-// configuration, too. Where nobody vouches for a call, a rewriter
-// of the user's own is asked twice, once to judge: one that answers differently
-// the second time is not seen.
+// configuration, too. For calls that are judged there, a rewriter of the user's own is
+// called twice, once to judge: a different result the second time is not noticed.
 //
 // database/sql over such a pool (stdlib.OpenDBFromPool) takes a veto for a broken
 // connection: use package sqlguard there.

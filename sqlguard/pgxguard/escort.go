@@ -10,37 +10,36 @@ import (
 	"github.com/dbguard/dbguard-go/internal/engine"
 )
 
-// What stands around a statement, as its BEGIN and what counts it, goes to the
-// server with it, as a batch of pgx's: it knows how to send each of them in the
-// mode of the connection.
+// What precedes and follows a statement, such as its BEGIN and the text that counts, is sent
+// with it, as a pgx.Batch: pgx can send each text in the mode of the connection.
 
-// maxMet is the number of texts that a connection remembers.
-const maxMet = 512
+// maxSentBefore is the number of texts that a connection remembers.
+const maxSentBefore = 512
 
-// meet notes that pgx has sent the text. What it is to prepare for a batch it
-// prepares before that: outside of the savepoint which the batch opens, where an
-// error would end the caller's transaction.
-func (l *link) meet(text string) {
-	if len(l.met) >= maxMet || l.met == nil {
-		l.met = map[string]bool{}
+// noteSent notes that pgx has sent the text. pgx prepares the texts of a batch before it sends
+// the batch, and so outside of the savepoint in it, where an error would end the caller's
+// transaction. So only texts that were sent before go in one.
+func (g *connGuard) noteSent(text string) {
+	if len(g.sentBefore) >= maxSentBefore || g.sentBefore == nil {
+		g.sentBefore = map[string]bool{}
 	}
-	l.met[text] = true
+	g.sentBefore[text] = true
 }
 
-// escorts reports that the flight has an escort that can go with the text, the
-// caller's if it is empty.
-func (l *link) escorts(f *engine.Flight, r request, text string) bool {
+// escorts reports that the flight has an escort that can be sent with the text, the caller's if
+// empty.
+func (g *connGuard) escorts(f *engine.Flight, r request, text string) bool {
 	if text == "" {
 		text = r.text
 	}
 	before, _ := f.Escort()
-	return len(before) > 0 && l.met[text] && r.fits(l)
+	return len(before) > 0 && g.sentBefore[text] && r.batchable(g)
 }
 
-// escort sends a text with what goes before it and after it, and reads what is
-// the text's own by among.
-func (l *link) escort(ctx context.Context, f *engine.Flight, text string, values []any,
-	among func(pgx.BatchResults) (pgconn.CommandTag, error),
+// escort sends a text with what precedes and follows it, and reads the text's own result by
+// inBatch.
+func (g *connGuard) escort(ctx context.Context, f *engine.Flight, text string, values []any,
+	inBatch func(pgx.BatchResults) (pgconn.CommandTag, error),
 ) (tag pgconn.CommandTag, err error) {
 	before, after := f.Escort()
 	b := &pgx.Batch{}
@@ -51,14 +50,14 @@ func (l *link) escort(ctx context.Context, f *engine.Flight, text string, values
 	for _, text := range after {
 		b.Queue(text)
 	}
-	results := l.conn.SendBatch(ctx, b)
+	results := g.conn.SendBatch(ctx, b)
 	opened, err := replies(results, len(before))
 	var closed []engine.Reply
 	if err == nil {
-		tag, err = among(results)
+		tag, err = inBatch(results)
 	}
 	if err == nil {
-		closed, _ = replies(results, len(after)) // told with them
+		closed, _ = replies(results, len(after)) // the last one has the error
 	}
 	closeErr := results.Close()
 	switch n := len(closed); {
@@ -70,13 +69,13 @@ func (l *link) escort(ctx context.Context, f *engine.Flight, text string, values
 	}
 	var preparing pgx.ErrPreprocessingBatch
 	if errors.As(err, &preparing) {
-		err = preparing.Unwrap() // as pgx says it of a statement alone
+		err = preparing.Unwrap() // as pgx returns it for a single statement
 	}
 	f.Escorted(opened, closed)
 	return tag, err
 }
 
-// replies are the next n, up to the first error.
+// replies are the next n replies, up to the first error.
 func replies(results pgx.BatchResults, n int) (all []engine.Reply, err error) {
 	for range n {
 		r := replyOf(results.Query())
@@ -94,7 +93,7 @@ func replyOf(rows pgx.Rows, err error) (r engine.Reply) {
 	for rows.Next() {
 		values, err := rows.Values()
 		if err != nil {
-			break // told by rows
+			break // rows.Err has it
 		}
 		r.Rows = append(r.Rows, values)
 	}

@@ -11,18 +11,17 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// Pool is a pgxpool.Pool behind a guard. Its methods are those of pgxpool, and
-// do the same but for what is refused. It fits wherever an interface of these
-// methods is asked for: sqlc's DBTX, pgx.BeginFunc.
+// Pool is a pgxpool.Pool behind a guard. Its methods are pgxpool's, and do the same except for
+// what is refused. It satisfies interfaces with these methods: sqlc's DBTX, pgx.BeginFunc.
 type Pool struct {
 	base     *pgxpool.Pool
 	settings settings
 }
 
 // New is pgxpool.NewWithConfig behind a guard. The configuration comes from
-// pgxpool.ParseConfig and is copied; a tracer in it, and every hook, stays at
-// work. Like pgxpool it does not connect yet. A nil configuration, a nil Guard
-// and a configuration that is guarded already are errors here.
+// pgxpool.ParseConfig and is copied; its tracer and hooks keep working. Like pgxpool, New
+// does not connect yet. A nil configuration, a nil Guard and a configuration that is
+// guarded already are errors.
 func New(ctx context.Context, cfg *pgxpool.Config, g *dbguard.Guard, opts ...Option) (*Pool, error) {
 	s, err := newSettings(g, opts)
 	if err != nil {
@@ -32,7 +31,7 @@ func New(ctx context.Context, cfg *pgxpool.Config, g *dbguard.Guard, opts ...Opt
 		return nil, errors.New("pgxguard: New without a configuration: pgxpool.ParseConfig makes one")
 	}
 	cfg = cfg.Copy()
-	if err := guard(cfg.ConnConfig, s); err != nil {
+	if err := installTracer(cfg.ConnConfig, s); err != nil {
 		return nil, err
 	}
 	if before := cfg.BeforeConnect; before != nil {
@@ -43,7 +42,7 @@ func New(ctx context.Context, cfg *pgxpool.Config, g *dbguard.Guard, opts ...Opt
 			if _, ok := cc.Tracer.(*tracer); ok {
 				return nil
 			}
-			return guard(cc, s) // the hook has put a tracer of its own
+			return installTracer(cc, s) // the hook has replaced the tracer
 		}
 	}
 	base, err := pgxpool.NewWithConfig(ctx, cfg)
@@ -53,18 +52,18 @@ func New(ctx context.Context, cfg *pgxpool.Config, g *dbguard.Guard, opts ...Opt
 	return &Pool{base, s}, nil
 }
 
-// guard puts the guard's tracer before the user's.
-func guard(cc *pgx.ConnConfig, s settings) error {
+// installTracer puts the guard's tracer before the user's.
+func installTracer(cc *pgx.ConnConfig, s settings) error {
 	if _, ok := cc.Tracer.(*tracer); ok {
 		return errors.New("pgxguard: the configuration is guarded already: two guards would count everything twice")
 	}
-	cc.Tracer = &tracer{settings: s, next: newFollowers(cc.Tracer)}
+	cc.Tracer = &tracer{settings: s, user: newUserTracer(cc.Tracer)}
 	return nil
 }
 
-// Unwrap is the pool for code that takes nothing but a *pgxpool.Pool. Reads work
-// there as ever, and so do inserts that only add rows. What may delete or change rows
-// is refused, because nobody counts it there, unless dbguard.Opaque is granted.
+// Unwrap is the pool for code that needs a *pgxpool.Pool. Reads work there as ever, and so do
+// inserts that only add rows. What may delete or change rows is refused, because it would
+// not be counted, unless dbguard.Opaque is granted.
 func (p *Pool) Unwrap() *pgxpool.Pool { return p.base }
 
 // Close closes all connections, and waits for those that are in use.
@@ -88,7 +87,7 @@ func (p *Pool) Acquire(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{pooled: c, link: linkOf(c.Conn(), p.settings)}, nil
+	return &Conn{pooled: c, guard: guardOf(c.Conn(), p.settings)}, nil
 }
 
 // AcquireFunc calls f with a connection.
@@ -111,8 +110,8 @@ func (p *Pool) Exec(ctx context.Context, sql string, args ...any) (pgconn.Comman
 	return c.Exec(ctx, sql, args...)
 }
 
-// Query runs a statement within its bounds. A refusal is its error or, of rows that
-// stream, the one that they end with.
+// Query runs a statement within its bounds. A refusal is the error of Query or, if the rows
+// stream, of Rows.Err at their end.
 func (p *Pool) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	c, err := p.Acquire(ctx)
 	if err != nil {
@@ -141,10 +140,10 @@ func (p *Pool) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	if err != nil {
 		return pgx.FailedBatchResults(b, err)
 	}
-	return c.link.sendBatch(ctx, c.pooled.Conn(), b, c)
+	return c.guard.sendBatch(ctx, c.pooled.Conn(), b, c)
 }
 
-// CopyFrom adds rows. What triggers change besides needs a bound.
+// CopyFrom inserts rows. Changes by triggers need a bound.
 func (p *Pool) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (int64, error) {
 	c, err := p.Acquire(ctx)
 	if err != nil {
@@ -165,7 +164,7 @@ func (p *Pool) BeginTx(ctx context.Context, opts pgx.TxOptions) (pgx.Tx, error) 
 	if err != nil {
 		return nil, err
 	}
-	t, err := c.link.begin(ctx, c.pooled.Conn(), opts, c)
+	t, err := c.guard.begin(ctx, c.pooled.Conn(), opts, c)
 	if err != nil {
 		c.Release()
 		return nil, err

@@ -7,82 +7,82 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// statements are the texts of a connection's prepared statements by name: pgx
-// runs a statement by its name in place of SQL. It does not show them, but its
-// tracer sees them come. Those of its cache have names that nobody uses.
-type statements struct {
-	texts map[string]named
-	next  pgx.TracePrepareStartData // being prepared
-	// kept says that a statement that the guard prepared was still there.
-	kept bool
-	// unsent says that a text before this one, which may take a name, is still to be sent.
-	unsent bool
+// preparedStatements are the texts of a connection's prepared statements by name: pgx accepts
+// a name in place of SQL. It does not expose them, but its tracer sees them prepared. The
+// statements in its cache have names that nobody uses.
+type preparedStatements struct {
+	texts     map[string]preparedStatement
+	preparing pgx.TracePrepareStartData // being prepared
+	// stillThere says that a statement which the guard prepared was prepared already.
+	stillThere bool
+	// replacementPending says that an earlier text, which may take a name, is still to be sent.
+	replacementPending bool
 }
 
-// named is a statement that was prepared, and how many texts had been there by then
-// that may take a name for another one.
-type named struct {
-	sql     string
-	renamed int
+// preparedStatement is the text of a statement, and the session's PrepareCount when it was
+// prepared.
+type preparedStatement struct {
+	sql          string
+	prepareCount int
 }
 
-// cached begins the names of what pgx prepares by itself, for each text.
-const cached = "stmtcache_"
+// cachePrefix begins the names of statements that pgx prepares by itself.
+const cachePrefix = "stmtcache_"
 
-func (s *statements) done(data pgx.TracePrepareEndData, renamed int) {
-	next := s.next
-	s.next = pgx.TracePrepareStartData{}
-	if data.Err != nil || data.AlreadyPrepared || next.Name == next.SQL || strings.HasPrefix(next.Name, cached) {
+func (s *preparedStatements) record(data pgx.TracePrepareEndData, renamed int) {
+	next := s.preparing
+	s.preparing = pgx.TracePrepareStartData{}
+	if data.Err != nil || data.AlreadyPrepared || next.Name == next.SQL || strings.HasPrefix(next.Name, cachePrefix) {
 		return
 	}
 	if s.texts == nil {
-		s.texts = map[string]named{}
+		s.texts = map[string]preparedStatement{}
 	}
-	s.texts[next.Name] = named{next.SQL, renamed}
+	s.texts[next.Name] = preparedStatement{next.SQL, renamed}
 }
 
-// prepared is the text that the server runs for what the caller calls by name
-// or text. Nobody sees a statement go; but to prepare one that is there costs
-// nothing, and tells.
-func (l *link) prepared(ctx context.Context, sql string) (text string, named bool) {
-	s := &l.statements
+// preparedText is the text that the server runs for a name or text of the caller's. The tracer
+// does not see a statement removed; but preparing one that still exists costs nothing, and
+// shows that it does.
+func (g *connGuard) preparedText(ctx context.Context, sql string) (text string, byName bool) {
+	s := &g.statements
 	n, ok := s.texts[sql]
 	if !ok {
 		return sql, false
 	}
-	s.kept = false
+	s.stillThere = false
 	var err error
-	l.quietly(func() { _, err = l.conn.Prepare(ctx, sql, n.sql) })
+	g.asInternal(func() { _, err = g.conn.Prepare(ctx, sql, n.sql) })
 	switch {
-	case s.kept && l.takenFor(ctx, sql, n):
+	case s.stillThere && g.mayBeReplaced(ctx, sql, n):
 		return "EXECUTE " + pgx.Identifier{sql}.Sanitize(), true
-	case s.kept:
+	case s.stillThere:
 		return n.sql, true
 	}
 	if err == nil {
-		_ = l.conn.Deallocate(ctx, sql) // as the caller left it; an error breaks what comes next
+		_ = g.conn.Deallocate(ctx, sql) // as the caller left it; an error breaks what comes next
 	}
 	delete(s.texts, sql)
 	return sql, false
 }
 
-// takenFor reports that a text may have taken the name for a statement of its own,
-// which pgx does not notice. The server tells which of them is there.
-func (l *link) takenFor(ctx context.Context, name string, n named) bool {
-	now := l.session.PrepareCount()
-	if l.statements.unsent {
+// mayBeReplaced reports that a text may have reused the name for another statement, which pgx
+// does not notice. The server knows whether the statement was prepared by SQL.
+func (g *connGuard) mayBeReplaced(ctx context.Context, name string, n preparedStatement) bool {
+	now := g.session.PrepareCount()
+	if g.statements.replacementPending {
 		return true
 	}
-	if n.renamed == now || l.conn.PgConn().TxStatus() == 'E' {
+	if n.prepareCount == now || g.conn.PgConn().TxStatus() == 'E' {
 		return false // or nothing will run
 	}
-	r := l.conn.PgConn().ExecParams(ctx, fromSQL, [][]byte{[]byte(name)}, nil, nil, nil).Read()
+	r := g.conn.PgConn().ExecParams(ctx, preparedBySQL, [][]byte{[]byte(name)}, nil, nil, nil).Read()
 	if r.Err != nil || len(r.Rows) > 0 {
 		return true
 	}
-	n.renamed = now
-	l.statements.texts[name] = n
+	n.prepareCount = now
+	g.statements.texts[name] = n
 	return false
 }
 
-const fromSQL = "SELECT FROM pg_catalog.pg_prepared_statements WHERE name OPERATOR(pg_catalog.=) $1 AND from_sql"
+const preparedBySQL = "SELECT FROM pg_catalog.pg_prepared_statements WHERE name OPERATOR(pg_catalog.=) $1 AND from_sql"

@@ -13,12 +13,12 @@ import (
 	"github.com/dbguard/dbguard-go/internal/engine"
 )
 
-// judgedRows are those of a guarded statement that is sent as it is written. They
-// stream to the caller; the verdict falls when they are at their end or closed, before the
-// commit. pgx reads on to the end where they are closed early.
+// judgedRows are those of a guarded statement that is sent as written. They stream to the
+// caller; the verdict is asked for at their end or when they are closed, before the commit.
+// If they are closed early, pgx reads the rest.
 type judgedRows struct {
 	pgx.Rows
-	link   *link
+	guard  *connGuard
 	ctx    context.Context //nolint:containedctx // Next and Close are given none
 	flight *engine.Flight
 	ended  bool
@@ -26,7 +26,7 @@ type judgedRows struct {
 	err    error                     // what there is to tell in place of the rows' own error
 }
 
-// FieldDescriptions can be asked for after the end, too.
+// FieldDescriptions works after the end, too.
 func (r *judgedRows) FieldDescriptions() []pgconn.FieldDescription {
 	if r.ended {
 		return r.fields
@@ -34,7 +34,7 @@ func (r *judgedRows) FieldDescriptions() []pgconn.FieldDescription {
 	return r.Rows.FieldDescriptions()
 }
 
-// Next is pgx's next row; the verdict falls at the end.
+// Next is pgx's; at the end it asks for the verdict.
 func (r *judgedRows) Next() bool {
 	if r.Rows.Next() {
 		return true
@@ -61,13 +61,13 @@ func (r *judgedRows) Values() ([]any, error) {
 	return values, err
 }
 
-// Close reads what is left and has the verdict fall.
+// Close reads the remaining rows and asks for the verdict.
 func (r *judgedRows) Close() {
 	r.Rows.Close()
 	r.end()
 }
 
-// Err is the verdict, if it was a refusal, else the rows' own error.
+// Err is the verdict if it is a refusal, else the rows' own error.
 func (r *judgedRows) Err() error {
 	if r.err != nil {
 		return r.err
@@ -83,7 +83,7 @@ func (r *judgedRows) CommandTag() pgconn.CommandTag {
 	return r.Rows.CommandTag()
 }
 
-// end has the verdict fall, once.
+// end asks for the verdict, once.
 func (r *judgedRows) end() {
 	if r.ended {
 		return
@@ -93,18 +93,18 @@ func (r *judgedRows) end() {
 	if tag.String() != "" { // else there may be nothing that could be asked
 		r.fields = slices.Clone(r.Rows.FieldDescriptions())
 	}
-	if r.link.unread(tag, err) {
+	if r.guard.readFailed(tag, err) {
 		err = nil
 	}
-	r.err = r.link.end(r.ctx, r.flight, tag, err)
+	r.err = r.guard.end(r.ctx, r.flight, tag, err)
 }
 
-// unread reports that the server did what it was asked, and only the reading
-// of its rows went wrong here. Without a guard the statement would stand.
-func (l *link) unread(tag pgconn.CommandTag, err error) bool {
+// readFailed reports that the server has run the statement, and only reading its rows failed on
+// this side. Without a guard the statement would stand.
+func (g *connGuard) readFailed(tag pgconn.CommandTag, err error) bool {
 	var server *pgconn.PgError
 	var refusal *dbguard.Violation
-	return err != nil && tag.String() != "" && !l.conn.IsClosed() &&
+	return err != nil && tag.String() != "" && !g.conn.IsClosed() &&
 		!errors.As(err, &server) && !errors.As(err, &refusal)
 }
 
@@ -128,7 +128,7 @@ func (r row) Scan(dest ...any) error {
 		}
 		return pgx.ErrNoRows
 	}
-	_ = r.Rows.Scan(dest...) // told by Err
+	_ = r.Rows.Scan(dest...) // Err returns the error
 	r.Close()
 	return r.Err()
 }
@@ -136,13 +136,13 @@ func (r row) Scan(dest ...any) error {
 // errDriverBytes has pgx's words.
 var errDriverBytes = errors.New("cannot scan into *pgtype.DriverBytes from QueryRow")
 
-// pooledRows give their connection back to the pool.
+// pooledRows return their connection to the pool.
 type pooledRows struct {
 	pgx.Rows
 	conn *Conn
 }
 
-// Next gives the connection back at the end.
+// Next returns the connection to the pool at the end.
 func (r *pooledRows) Next() bool {
 	if r.Rows.Next() {
 		return true
@@ -151,7 +151,7 @@ func (r *pooledRows) Next() bool {
 	return false
 }
 
-// Scan gives the connection back where it fails.
+// Scan returns the connection to the pool if it fails.
 func (r *pooledRows) Scan(dest ...any) error {
 	err := r.Rows.Scan(dest...)
 	if err != nil {
@@ -160,7 +160,7 @@ func (r *pooledRows) Scan(dest ...any) error {
 	return err
 }
 
-// Values gives the connection back where it fails.
+// Values returns the connection to the pool if it fails.
 func (r *pooledRows) Values() ([]any, error) {
 	values, err := r.Rows.Values()
 	if err != nil {
@@ -169,13 +169,13 @@ func (r *pooledRows) Values() ([]any, error) {
 	return values, err
 }
 
-// Close gives the connection back.
+// Close returns the connection to the pool.
 func (r *pooledRows) Close() {
 	r.Rows.Close()
 	r.conn.Release()
 }
 
-// pooledRow is the same for a row, also if a Scanner of the caller's panics.
+// pooledRow does the same for a row, even if a Scanner of the caller's panics.
 type pooledRow struct {
 	row  pgx.Row
 	conn *Conn

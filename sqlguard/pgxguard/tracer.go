@@ -7,13 +7,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// tracer is where pgx tells of everything that it is about to send, whoever
-// asked for it. What was judged by a guarded handle passes; the rest is judged
-// here, and vetoed where it would have to be counted. A tracer of the user's
-// own is told of everything, as if this one were not there.
+// tracer is called by pgx for everything that it is about to send, whoever asked for it. What
+// a guarded handle has judged passes; the rest is judged here, and vetoed if it would have to
+// be counted. The user's own tracer is called as if this one did not exist.
 type tracer struct {
 	settings settings
-	next     followers
+	user     userTracer
 }
 
 var (
@@ -28,89 +27,89 @@ var (
 
 // TraceQueryStart judges one text.
 func (t *tracer) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	l := linkOf(conn, t.settings)
-	if l.quiet {
+	g := guardOf(conn, t.settings)
+	if g.internal {
 		return ctx
 	}
-	w := l.watch(ctx, ofQuery, pgx.QueuedQuery{SQL: data.SQL, Arguments: data.Args})
-	if told := l.told; told != nil {
-		l.told = nil
-		return w.on(told)
+	w := g.judgeBypass(ctx, ofQuery, pgx.QueuedQuery{SQL: data.SQL, Arguments: data.Args})
+	if traceCtx := g.tracedCtx; traceCtx != nil {
+		g.tracedCtx = nil
+		return w.withParent(traceCtx)
 	}
-	return w.on(t.next.queryStart(ctx, conn, data))
+	return w.withParent(t.user.queryStart(ctx, conn, data))
 }
 
 // TraceQueryEnd tells how it went.
 func (t *tracer) TraceQueryEnd(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryEndData) {
-	if linkOf(conn, t.settings).quiet {
+	if guardOf(conn, t.settings).internal {
 		return
 	}
-	watched(ctx).saw(data.CommandTag, data.Err).end(data.Err)
-	t.next.queryEnd(ctx, conn, data)
+	vetoContextOf(ctx).record(data.CommandTag, data.Err).end(data.Err)
+	t.user.queryEnd(ctx, conn, data)
 }
 
 // TraceBatchStart judges every text of a batch.
 func (t *tracer) TraceBatchStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchStartData) context.Context {
-	l := linkOf(conn, t.settings)
-	if l.quiet {
+	g := guardOf(conn, t.settings)
+	if g.internal {
 		return ctx
 	}
 	queries := make([]pgx.QueuedQuery, len(data.Batch.QueuedQueries))
 	for i, q := range data.Batch.QueuedQueries {
 		queries[i] = pgx.QueuedQuery{SQL: q.SQL, Arguments: q.Arguments}
 	}
-	w := l.watch(ctx, ofBatch, queries...)
-	return w.on(t.next.batchStart(ctx, conn, data))
+	w := g.judgeBypass(ctx, ofBatch, queries...)
+	return w.withParent(t.user.batchStart(ctx, conn, data))
 }
 
 // TraceBatchQuery tells how one of its texts went.
 func (t *tracer) TraceBatchQuery(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchQueryData) {
-	if linkOf(conn, t.settings).quiet {
+	if guardOf(conn, t.settings).internal {
 		return
 	}
-	watched(ctx).saw(data.CommandTag, data.Err)
-	t.next.batchQuery(ctx, conn, data)
+	vetoContextOf(ctx).record(data.CommandTag, data.Err)
+	t.user.batchQuery(ctx, conn, data)
 }
 
 // TraceBatchEnd tells how the batch went.
 func (t *tracer) TraceBatchEnd(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchEndData) {
-	if linkOf(conn, t.settings).quiet {
+	if guardOf(conn, t.settings).internal {
 		return
 	}
-	watched(ctx).end(data.Err)
-	t.next.batchEnd(ctx, conn, data)
+	vetoContextOf(ctx).end(data.Err)
+	t.user.batchEnd(ctx, conn, data)
 }
 
 // TraceCopyFromStart judges a COPY.
 func (t *tracer) TraceCopyFromStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceCopyFromStartData) context.Context {
 	text := copyText(data.TableName, data.ColumnNames)
-	w := linkOf(conn, t.settings).watch(ctx, ofBatch, pgx.QueuedQuery{SQL: text})
-	return w.on(t.next.copyStart(ctx, conn, data))
+	w := guardOf(conn, t.settings).judgeBypass(ctx, ofBatch, pgx.QueuedQuery{SQL: text})
+	return w.withParent(t.user.copyStart(ctx, conn, data))
 }
 
 // TraceCopyFromEnd tells how it went.
 func (t *tracer) TraceCopyFromEnd(ctx context.Context, conn *pgx.Conn, data pgx.TraceCopyFromEndData) {
-	watched(ctx).saw(data.CommandTag, data.Err).end(data.Err)
-	t.next.copyEnd(ctx, conn, data)
+	vetoContextOf(ctx).record(data.CommandTag, data.Err).end(data.Err)
+	t.user.copyEnd(ctx, conn, data)
 }
 
 // TracePrepareStart vetoes nothing: a statement is judged when it runs.
 func (t *tracer) TracePrepareStart(ctx context.Context, conn *pgx.Conn, data pgx.TracePrepareStartData) context.Context {
-	l := linkOf(conn, t.settings)
-	if l.quiet {
+	g := guardOf(conn, t.settings)
+	if g.internal {
 		return ctx
 	}
-	l.statements.next = data
-	return t.next.prepareStart(ctx, conn, data)
+	g.statements.preparing = data
+	return t.user.prepareStart(ctx, conn, data)
 }
 
 // TracePrepareEnd learns the statement's name.
 func (t *tracer) TracePrepareEnd(ctx context.Context, conn *pgx.Conn, data pgx.TracePrepareEndData) {
-	l := linkOf(conn, t.settings)
-	if l.quiet {
-		l.statements.kept = data.AlreadyPrepared
+	g := guardOf(conn, t.settings)
+	if g.internal {
+		g.statements.stillThere = data.AlreadyPrepared
 		return
 	}
-	l.statements.done(data, l.session.PrepareCount())
-	t.next.prepareEnd(ctx, conn, data)
+	g.statements.record(data, g.session.PrepareCount())
+	t.user.prepareEnd(ctx, conn, data)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/dbguard/dbguard-go/internal/engine"
 )
 
-// wire runs the guard's own statements. They go below pgx, in the simple
-// protocol: no tracer sees them, nothing of them is cached or prepared.
+// wire runs the guard's own statements below pgx, in the simple protocol: no tracer sees them,
+// and nothing is cached or prepared.
 type wire struct{ *pgconn.PgConn }
 
 var (
@@ -19,7 +19,7 @@ var (
 	_ engine.Pipeline = wire{}
 )
 
-// Pipelined says that what stands around a statement is sent with it: see escort.
+// Pipelined says that what precedes and follows a statement is sent with it: see escort.
 func (wire) Pipelined() {}
 
 // Exec runs a text without arguments.
@@ -29,10 +29,10 @@ func (w wire) Exec(ctx context.Context, text string) (int64, error) {
 	for results.NextResult() {
 		tag, _ = results.ResultReader().Close() // its error comes with that of results
 	}
-	return tag.RowsAffected(), w.told(results.Close())
+	return tag.RowsAffected(), w.markClosed(results.Close())
 }
 
-// Query runs a text without arguments and shows its rows, all values as text.
+// Query runs a text without arguments; all values are text.
 func (w wire) Query(ctx context.Context, text string, row func(values []any) error) error {
 	results := w.PgConn.Exec(ctx, text)
 	var rowErr error
@@ -53,14 +53,14 @@ func (w wire) Query(ctx context.Context, text string, row func(values []any) err
 		}
 	}
 	if err := results.Close(); err != nil {
-		return w.told(err)
+		return w.markClosed(err)
 	}
 	return rowErr
 }
 
-// told marks the error of a connection that is gone by now as such: pgconn's
-// own is a text.
-func (w wire) told(err error) error {
+// markClosed marks an error as that of a lost connection if it is closed by now: pgconn's own
+// error is only a text.
+func (w wire) markClosed(err error) error {
 	if err == nil || !w.IsClosed() {
 		return err
 	}

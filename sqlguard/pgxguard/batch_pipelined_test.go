@@ -33,9 +33,8 @@ func (b *batches) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndDat
 // plain is a table with 20 rows on which nothing hangs.
 const plain = "CREATE TABLE plain (id int PRIMARY KEY, n int CHECK (n >= 0)); INSERT INTO plain SELECT g, 0 FROM generate_series(1, 20) g"
 
-// convoy is a batch that can go in one flight: its third statement takes first to
-// last out of it.
-func convoyOf(first, last int) *pgx.Batch {
+// batchOf is a batch that can be pipelined: its third statement deletes first to last.
+func batchOf(first, last int) *pgx.Batch {
 	b := &pgx.Batch{}
 	b.Queue("UPDATE plain SET n = n + 1 WHERE id = $1", 1)
 	b.Queue("INSERT INTO plain VALUES (@id, 1) RETURNING id, n", pgx.NamedArgs{"id": 21})
@@ -51,7 +50,7 @@ func TestConvoy(t *testing.T) {
 	r := newRig(t, func(cfg *pgxpool.Config, _ *dbguard.Policy) { cfg.ConnConfig.Tracer = tr })
 	_, err := r.bare.Exec(t.Context(), plain)
 	require.NoError(t, err)
-	results := r.SendBatch(atMost(t, 1), convoyOf(5, 5))
+	results := r.SendBatch(atMost(t, 1), batchOf(5, 5))
 	tag, err := results.Exec()
 	require.NoError(t, err)
 	assert.Equal(t, "UPDATE 1", tag.String())
@@ -85,9 +84,9 @@ func TestConvoyRefused(t *testing.T) {
 	_, err := r.bare.Exec(t.Context(), plain)
 	require.NoError(t, err)
 	r.survives(func() {
-		require.ErrorIs(t, r.SendBatch(atMost(t, 1), convoyOf(5, 6)).Close(), dbguard.OverLimit)
-		require.ErrorIs(t, r.SendBatch(dbguard.Exactly(t.Context(), 1), convoyOf(30, 30)).Close(), dbguard.UnderLimit)
-		require.ErrorIs(t, r.SendBatch(t.Context(), convoyOf(5, 5)).Close(), dbguard.Unbounded)
+		require.ErrorIs(t, r.SendBatch(atMost(t, 1), batchOf(5, 6)).Close(), dbguard.OverLimit)
+		require.ErrorIs(t, r.SendBatch(dbguard.Exactly(t.Context(), 1), batchOf(30, 30)).Close(), dbguard.UnderLimit)
+		require.ErrorIs(t, r.SendBatch(t.Context(), batchOf(5, 5)).Close(), dbguard.Unbounded)
 		require.True(t, pgErr("23514").matches(r.SendBatch(atMost(t, 1), batch(
 			"UPDATE plain SET n = 1 WHERE id = 1", "UPDATE plain SET n = -1 WHERE id = 2", "DELETE FROM plain WHERE id = 3",
 		)).Close()))
@@ -104,7 +103,7 @@ func TestConvoyInTransaction(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, pgx.BeginFunc(t.Context(), r, func(tx pgx.Tx) error {
 		require.NoError(t, tx.SendBatch(atMost(t, 1), batch("UPDATE plain SET n = 5 WHERE id = 20")).Close())
-		results := tx.SendBatch(atMost(t, 1), convoyOf(5, 6))
+		results := tx.SendBatch(atMost(t, 1), batchOf(5, 6))
 		_, err := results.Exec()
 		require.NoError(t, err)
 		_, err = results.Exec()
@@ -136,9 +135,9 @@ func TestConvoyOverChangedTable(t *testing.T) {
 		require.NoError(t, err)
 		send := func(first, last int) error {
 			if !inTx {
-				return r.SendBatch(atMost(t, 2), convoyOf(first, last)).Close()
+				return r.SendBatch(atMost(t, 2), batchOf(first, last)).Close()
 			}
-			return pgx.BeginFunc(t.Context(), r, func(tx pgx.Tx) error { return tx.SendBatch(atMost(t, 2), convoyOf(first, last)).Close() })
+			return pgx.BeginFunc(t.Context(), r, func(tx pgx.Tx) error { return tx.SendBatch(atMost(t, 2), batchOf(first, last)).Close() })
 		}
 		require.NoError(t, send(5, 5))
 		_, err = r.bare.Exec(t.Context(), `DELETE FROM plain WHERE id > 20;
@@ -161,7 +160,7 @@ func TestConvoyBudget(t *testing.T) {
 	_, err := r.bare.Exec(t.Context(), plain)
 	require.NoError(t, err)
 	ctx := dbguard.Budget(t.Context(), 3)
-	require.NoError(t, r.SendBatch(ctx, convoyOf(5, 5)).Close())
+	require.NoError(t, r.SendBatch(ctx, batchOf(5, 5)).Close())
 	require.ErrorIs(t, r.SendBatch(ctx, batch("DELETE FROM plain WHERE id IN (6, 7)")).Close(), dbguard.OverBudget)
 	require.NoError(t, r.SendBatch(ctx, batch("DELETE FROM plain WHERE id = 6")).Close())
 	assert.Equal(t, 20, r.count("plain"))
