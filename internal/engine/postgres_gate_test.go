@@ -10,14 +10,14 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// A gated statement looks at its table once in a transaction, and at the table's keys
-// not before one names its row by them.
-func TestGateLooksOnce(t *testing.T) {
+// A gated statement checks its table once in a transaction, and the table's keys only from the
+// first statement on that selects its row by them.
+func TestGateChecksOnce(t *testing.T) {
 	const (
 		table = "relchecks = "
 		keys  = "pg_index"
 	)
-	r := seenTable(t)
+	r := verifiedTable(t)
 	p := r.backend.(*postgres)
 	clear(p.verified)
 	for _, tt := range []struct {
@@ -43,9 +43,9 @@ func TestGateLooksOnce(t *testing.T) {
 	}
 }
 
-// One without a condition is given one, and changes nothing where it goes too far.
+// A statement without a condition is given one, and changes nothing if there are too many rows.
 func TestGateWithoutACondition(t *testing.T) {
-	r := seenTable(t)
+	r := verifiedTable(t)
 	ctx := dbguard.Allow(atMost(5), "a test", dbguard.AllRows("t"))
 	f, err := r.Start(ctx, "UPDATE t AS x SET c = 1 -- all\n;", Counted)
 	require.NoError(t, err)

@@ -13,7 +13,7 @@ import (
 
 const insertOne = "INSERT INTO t (id) VALUES (1)"
 
-// An INSERT whose door sends nothing but the caller's text is counted.
+// An INSERT whose door can send only the caller's text is counted.
 func TestInsertCounted(t *testing.T) {
 	r := newRig(t, pg)
 	r.conn.on("count", changedRow(16400, 0, "u")...)
@@ -34,9 +34,9 @@ func TestInsertCounted(t *testing.T) {
 	assert.EqualValues(t, 2, r.last(t).Rows)
 }
 
-// What a transaction has seen under its lock is sent as it is, until something may
-// have let go of the lock or changed what the name means.
-func TestInsertSeen(t *testing.T) {
+// An INSERT into a verified table is sent as written, until something may have released the
+// lock or changed what the name means.
+func TestInsertVerified(t *testing.T) {
 	for text, stays := range map[string]bool{
 		"SELECT 1":                         true,
 		"INSERT INTO u VALUES (1)":         false, // it is counted: a trigger may have done anything
@@ -64,8 +64,8 @@ func TestInsertSeen(t *testing.T) {
 	}
 }
 
-// Which INSERTs can make sure by themselves, and in which form.
-func TestInsertWords(t *testing.T) {
+// Which INSERTs can verify their table, and in which form.
+func TestInsertWording(t *testing.T) {
 	known := insertTable{addsOnly: true, hasForeignKey: true, unchanged: "same"}
 	tests := []struct {
 		name, text string
@@ -111,15 +111,15 @@ func TestInsertWords(t *testing.T) {
 	}
 }
 
-// A table that has changed is counted, and in a transaction it is too late for that.
-func TestInsertUnsure(t *testing.T) {
+// If the table has changed, the INSERT is counted; in a transaction it is too late for that.
+func TestInsertTableChanged(t *testing.T) {
 	for _, inTx := range []bool{false, true} {
 		r := newRig(t, pg)
 		p := r.backend.(*postgres)
 		p.insertTables, p.isolation = map[string]insertTable{"t": {queriedAt: time.Now(), addsOnly: true, hasForeignKey: true, unchanged: "same"}}, "read committed"
-		unsure := stated{"2201X", "OFFSET must not be negative"}
+		unsure := serverError{"2201X", "OFFSET must not be negative"}
 		if inTx {
-			unsure = stated{"22P02", `invalid input syntax for type integer: "dbguard ` + nonce + ` ` + raisedUnverified + ` 0.5"`}
+			unsure = serverError{"22P02", `invalid input syntax for type integer: "dbguard ` + nonce + ` ` + raisedUnverified + ` 0.5"`}
 			r.TxBegan(false)
 		}
 		r.heard = time.Now()

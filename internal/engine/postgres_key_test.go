@@ -14,7 +14,7 @@ import (
 )
 
 // byKey are statements on a table with the keys (id) and (a, b), and what is sent in a
-// transaction that has seen it; "" is what counts.
+// transaction that has verified it; "" if it is counted.
 var byKey = []struct{ text, want string }{
 	{"DELETE FROM t WHERE id = 1", "DELETE FROM ONLY t WHERE id = 1"},
 	{`delete from t where "id" = $1 and c = 'x';`, `delete from ONLY t where "id" = $1 and c = 'x';`},
@@ -40,7 +40,7 @@ var byKey = []struct{ text, want string }{
 	{"TRUNCATE t", ""},
 }
 
-func seenTable(t *testing.T) *rig {
+func verifiedTable(t *testing.T) *rig {
 	r := newRig(t, pg)
 	p := r.backend.(*postgres)
 	p.isolation, p.tables, p.verified = "read committed", map[string]plainTable{}, map[string]bool{}
@@ -51,9 +51,9 @@ func seenTable(t *testing.T) *rig {
 	return r
 }
 
-func TestOneRow(t *testing.T) {
+func TestKeyed(t *testing.T) {
 	for _, tt := range byKey {
-		r := seenTable(t)
+		r := verifiedTable(t)
 		r.conn.on("probe", int64(1))
 		form := Counted
 		if strings.Contains(tt.text, "RETURNING") {
@@ -75,8 +75,8 @@ func TestOneRow(t *testing.T) {
 	}
 }
 
-// Where the number of rows could refuse it, the statement takes its way.
-func TestOneRowAndBounds(t *testing.T) {
+// A statement that the number of rows could refuse is not sent as keyed.
+func TestKeyedAndBounds(t *testing.T) {
 	const text = "DELETE FROM t WHERE id = $1"
 	args := []driver.NamedValue{{Ordinal: 1, Value: int64(1)}}
 	for name, tt := range map[string]struct {
@@ -91,17 +91,17 @@ func TestOneRowAndBounds(t *testing.T) {
 		"a budget":    {dbguard.Budget(context.Background(), 5), args, false},
 		"a float":     {atMost(1), []driver.NamedValue{{Ordinal: 1, Value: 1.0}}, false},
 	} {
-		f, err := seenTable(t).Start(tt.ctx, text, Counted, tt.args...)
+		f, err := verifiedTable(t).Start(tt.ctx, text, Counted, tt.args...)
 		require.NoError(t, err)
 		assert.Equal(t, tt.goes, f.keyed, name)
 	}
 }
 
-// What comes of it otherwise: an error ends the transaction, as it does bare; none
-// may be too few; and should there be two all the same, nothing is kept.
-func TestOneRowEnds(t *testing.T) {
+// An error ends the transaction, as without a guard; no row may be too few; and should two rows
+// have changed all the same, nothing is kept.
+func TestKeyedEnds(t *testing.T) {
 	start := func(ctx context.Context) (*rig, *Flight) {
-		r := seenTable(t)
+		r := verifiedTable(t)
 		f, err := r.Start(ctx, "DELETE FROM t WHERE id = 1", Counted)
 		require.NoError(t, err)
 		require.True(t, f.keyed)

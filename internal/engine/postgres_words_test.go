@@ -58,19 +58,19 @@ func TestTrimTrailing(t *testing.T) {
 	}
 }
 
-// stated is a server's error.
-type stated struct{ state, text string }
+// serverError is an error with a SQLSTATE.
+type serverError struct{ state, text string }
 
-func (e stated) Error() string    { return e.text }
-func (e stated) SQLState() string { return e.state }
+func (e serverError) Error() string    { return e.text }
+func (e serverError) SQLState() string { return e.state }
 
 func TestRaised(t *testing.T) {
 	ours := `ERROR: invalid input syntax for type integer: "dbguard ` + nonce + ` under 7" (SQLSTATE 22P02)`
-	word, value := raised(stated{"22P02", ours})
+	word, value := raised(serverError{"22P02", ours})
 	assert.Equal(t, [2]string{raisedUnder, "7"}, [2]string{word, value})
 	for _, err := range []error{
-		stated{"22P02", `invalid input syntax for type integer: "dbguard under 7"`},
-		stated{"P0001", ours},
+		serverError{"22P02", `invalid input syntax for type integer: "dbguard under 7"`},
+		serverError{"P0001", ours},
 		errors.New(ours),
 	} {
 		word, _ := raised(err)

@@ -30,7 +30,7 @@ func (b *batches) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.Trace
 
 func (b *batches) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
-// plain is a table with 20 rows on which nothing hangs.
+// plain is a table with 20 rows, without triggers or foreign keys.
 const plain = "CREATE TABLE plain (id int PRIMARY KEY, n int CHECK (n >= 0)); INSERT INTO plain SELECT g, 0 FROM generate_series(1, 20) g"
 
 // batchOf is a batch that can be pipelined: its third statement deletes first to last.
@@ -44,8 +44,8 @@ func batchOf(first, last int) *pgx.Batch {
 	return b
 }
 
-// A batch of bounded statements is a batch still.
-func TestConvoy(t *testing.T) {
+// A batch of bounded statements still is one batch.
+func TestPipelinedBatch(t *testing.T) {
 	tr := &batches{}
 	r := newRig(t, func(cfg *pgxpool.Config, _ *dbguard.Policy) { cfg.ConnConfig.Tracer = tr })
 	_, err := r.bare.Exec(t.Context(), plain)
@@ -79,7 +79,7 @@ func TestConvoy(t *testing.T) {
 	dbguardtest.AssertChanged(t, r.rec, "plain", 2)
 }
 
-func TestConvoyRefused(t *testing.T) {
+func TestPipelinedBatchRefused(t *testing.T) {
 	r := newRig(t)
 	_, err := r.bare.Exec(t.Context(), plain)
 	require.NoError(t, err)
@@ -95,9 +95,9 @@ func TestConvoyRefused(t *testing.T) {
 	assert.Zero(t, r.count("plain WHERE id > 20"))
 }
 
-// In the caller's transaction what comes before the refused statement stands, and
-// the transaction goes on.
-func TestConvoyInTransaction(t *testing.T) {
+// In the caller's transaction the statements before the refused one stand, and the transaction
+// goes on.
+func TestPipelinedBatchInTransaction(t *testing.T) {
 	r := newRig(t)
 	_, err := r.bare.Exec(t.Context(), plain)
 	require.NoError(t, err)
@@ -127,8 +127,8 @@ func TestConvoyInTransaction(t *testing.T) {
 	require.NoError(t, tx.Rollback(t.Context()))
 }
 
-// Somebody changes the table between two batches.
-func TestConvoyOverChangedTable(t *testing.T) {
+// The table changes between two batches.
+func TestPipelinedBatchOnChangedTable(t *testing.T) {
 	for _, inTx := range []bool{false, true} {
 		r := newRig(t)
 		_, err := r.bare.Exec(t.Context(), plain)
@@ -155,7 +155,7 @@ func TestConvoyOverChangedTable(t *testing.T) {
 	}
 }
 
-func TestConvoyBudget(t *testing.T) {
+func TestPipelinedBatchBudget(t *testing.T) {
 	r := newRig(t)
 	_, err := r.bare.Exec(t.Context(), plain)
 	require.NoError(t, err)

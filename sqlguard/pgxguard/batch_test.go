@@ -117,7 +117,7 @@ func TestBatchCallbacks(t *testing.T) {
 	}
 }
 
-// The same batches bare: what the guard's imitation is measured against.
+// The same batches without a guard, as the reference.
 func TestBatchFailsAsBare(t *testing.T) {
 	r := newRig(t)
 	for _, texts := range [][]string{

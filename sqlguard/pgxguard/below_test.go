@@ -52,8 +52,7 @@ func TestVetoOfHooks(t *testing.T) {
 	assert.Equal(t, 5, r.count("users"))
 }
 
-// belowPgx are the ways below pgx, which no tracer sees: the package's documentation
-// has them all.
+// belowPgx are the ways below pgx, which no tracer sees; the package documentation lists them.
 var belowPgx = map[string]func(ctx context.Context, c *pgconn.PgConn) error{
 	"Exec": func(ctx context.Context, c *pgconn.PgConn) error {
 		_, err := c.Exec(ctx, dropFive).ReadAll()
@@ -85,7 +84,7 @@ var belowPgx = map[string]func(ctx context.Context, c *pgconn.PgConn) error{
 	},
 }
 
-// What is done there is not refused, and the handles count on as if it had not been.
+// What is done there is not refused, and the handles count on as if it had not happened.
 func TestBelowPgxIsNotSeen(t *testing.T) {
 	for name, way := range belowPgx {
 		r := newRig(t)
@@ -102,8 +101,8 @@ func TestBelowPgxIsNotSeen(t *testing.T) {
 	}
 }
 
-// What is done below pgx is not seen. Neither is it taken for the caller's: the
-// counters of the server hold it, and the next statement is not charged for it.
+// What is done below pgx is not attributed to the caller: the counters of the server hold it,
+// and the next statement is not charged for it.
 func TestBelowPgx(t *testing.T) {
 	r := newRig(t)
 	ctx := atMost(t, 1)

@@ -125,7 +125,7 @@ func TestKilledBackend(t *testing.T) {
 	}
 }
 
-// A connection that died in the pool is told as pgx tells it.
+// A connection that died in the pool is reported as pgx reports it.
 func TestDeadInPool(t *testing.T) {
 	r := newRig(t)
 	c, err := r.Acquire(t.Context())
@@ -158,8 +158,8 @@ func TestBusy(t *testing.T) {
 	assert.Equal(t, 3, r.count("users"))
 }
 
-// A hundred goroutines, bounded and over-bound: what is refused is undone, what
-// is not is done once.
+// A hundred goroutines, within and beyond the bound: refused statements are undone, the others
+// run once.
 func TestConcurrent(t *testing.T) {
 	r := newRig(t, func(cfg *pgxpool.Config, _ *dbguard.Policy) { cfg.MaxConns = 6 })
 	const workers, each = 100, 4
@@ -190,7 +190,7 @@ func TestConcurrent(t *testing.T) {
 	assert.Equal(t, workers*(each-1), r.count("work WHERE n = 0"))
 }
 
-// Observe mode changes nothing, and tells everything.
+// Observe mode changes nothing, and reports everything.
 func TestObserve(t *testing.T) {
 	r := newRig(t, func(_ *pgxpool.Config, p *dbguard.Policy) { p.Mode = dbguard.Observe })
 	ctx := t.Context()

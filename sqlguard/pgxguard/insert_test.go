@@ -73,8 +73,8 @@ var inserts = map[string]func(ctx context.Context, h handle, table string, post 
 	},
 }
 
-// What triggers delete when rows are added is counted.
-func TestInsertSetsOff(t *testing.T) {
+// What triggers delete when rows are inserted is counted.
+func TestInsertWithTrigger(t *testing.T) {
 	for name, insert := range inserts {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -96,7 +96,7 @@ func TestInsertSetsOff(t *testing.T) {
 	}
 }
 
-// A table that is like any other needs no bound, until somebody gives it a trigger.
+// An ordinary table needs no bound, until it is given a trigger.
 func TestInsertOnly(t *testing.T) {
 	for name, insert := range inserts {
 		t.Run(name, func(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard/pgxguard"
 )
 
-// anew are ways to have a name that pgx knows stand for another statement.
-var anew = map[string]func(t *testing.T, c *pgxguard.Conn, call func(context.Context) error) error{
+// replacements are ways to reuse a name that pgx knows for another statement.
+var replacements = map[string]func(t *testing.T, c *pgxguard.Conn, call func(context.Context) error) error{
 	"texts": func(t *testing.T, c *pgxguard.Conn, call func(context.Context) error) error {
 		for _, text := range []string{"DEALLOCATE q", "PREPARE q AS DELETE FROM users"} {
 			_, err := c.Exec(t.Context(), text)
@@ -39,8 +39,8 @@ var anew = map[string]func(t *testing.T, c *pgxguard.Conn, call func(context.Con
 	},
 }
 
-func TestNameMadeAnew(t *testing.T) {
-	for how, do := range anew {
+func TestNameReplaced(t *testing.T) {
+	for how, do := range replacements {
 		for _, past := range []bool{false, true} {
 			r := newRig(t)
 			c, err := r.Acquire(t.Context())
@@ -63,9 +63,9 @@ func TestNameMadeAnew(t *testing.T) {
 	}
 }
 
-// A name that was made anew is counted like any code that is elsewhere, and one
-// that was not is called as ever.
-func TestNameMadeAnewCounts(t *testing.T) {
+// A replaced statement is counted like any code that is elsewhere; one that was not replaced is
+// called as ever.
+func TestReplacedNameCounts(t *testing.T) {
 	r := newRig(t)
 	_, err := r.bare.Exec(t.Context(), "DROP TABLE posts")
 	require.NoError(t, err)
@@ -94,7 +94,7 @@ func TestNameMadeAnewCounts(t *testing.T) {
 	require.True(t, pgErr("26000").matches(err), "%v", err)
 }
 
-// The names by which pgx calls what it has prepared by itself are nobody else's.
+// The names that pgx gives to its own prepared statements may not be used by others.
 func TestNameOfPgx(t *testing.T) {
 	r := newRig(t)
 	c, err := r.Acquire(t.Context())

@@ -15,7 +15,7 @@ const wiping = `CREATE FUNCTION wipe() RETURNS trigger LANGUAGE plpgsql AS 'BEGI
 	CREATE FUNCTION wiped() RETURNS int LANGUAGE sql AS 'DELETE FROM posts; SELECT 1'; CREATE FUNCTION calm() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
 	CREATE SCHEMA loud; CREATE TABLE loud.users (id int); CREATE TRIGGER t BEFORE INSERT ON loud.users FOR EACH ROW EXECUTE FUNCTION wipe()`
 
-// shifting are batches of which one statement has the last do what it did not before.
+// shifting are batches in which one statement changes what the last one does.
 var shifting = map[string][]string{
 	"replaced":            {"CREATE OR REPLACE FUNCTION calm() RETURNS int LANGUAGE sql AS 'DELETE FROM posts; SELECT 1'", "SELECT calm()"},
 	"function":            {"CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'DELETE FROM posts; SELECT 1'", "SELECT f()"},
@@ -25,8 +25,8 @@ var shifting = map[string][]string{
 	"path, by a function": {"SELECT set_config('search_path', 'loud', false)", insertSix},
 }
 
-// Each statement is judged as things are when its turn comes. Past the handles
-// nobody can wait for that.
+// Each statement is judged by the schema as it is when its turn comes. For statements that
+// bypass the handles that is not possible.
 func TestBatchShifts(t *testing.T) {
 	for name, texts := range shifting {
 		for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeExec} {
@@ -48,7 +48,7 @@ func TestBatchShifts(t *testing.T) {
 	}
 }
 
-// What makes something else is sent as ever, and a batch stays one transaction.
+// A batch that changes something else is sent as ever, and stays one transaction.
 func TestBatchShiftsNothing(t *testing.T) {
 	r := newRig(t)
 	require.NoError(t, r.Unwrap().SendBatch(t.Context(), batch("CREATE TABLE x (id int)", insertSix)).Close())
@@ -58,7 +58,7 @@ func TestBatchShiftsNothing(t *testing.T) {
 	assert.Equal(t, 8, r.count("users"))
 }
 
-// The same in one text past the handles.
+// The same in one text that bypasses the handles.
 func TestVetoOfTextThatShifts(t *testing.T) {
 	r := newRig(t)
 	_, err := r.bare.Exec(t.Context(), wiping)

@@ -23,8 +23,8 @@ func (r rewriter) RewriteQuery(context.Context, *pgx.Conn, string, []any) (strin
 	return string(r), nil, nil
 }
 
-// pastWays are ways past the guarded handles, each to delete user 5.
-var pastWays = map[string]func(ctx context.Context, c *pgx.Conn) error{
+// bypasses are ways around the guarded handles, each to delete user 5.
+var bypasses = map[string]func(ctx context.Context, c *pgx.Conn) error{
 	"Exec": func(ctx context.Context, c *pgx.Conn) error {
 		_, err := c.Exec(ctx, deleteOne, 5)
 		return err
@@ -80,7 +80,7 @@ var pastWays = map[string]func(ctx context.Context, c *pgx.Conn) error{
 }
 
 func TestVeto(t *testing.T) {
-	for name, way := range pastWays {
+	for name, way := range bypasses {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			past := func(ctx context.Context) (err error) {
@@ -142,9 +142,8 @@ func TestNoVeto(t *testing.T) {
 	dbguardtest.AssertNothingDestroyed(t, r.rec)
 }
 
-// settingOff are ways past the handles to have posts deleted that the text does not
-// name.
-var settingOff = map[string]func(ctx context.Context, c *pgx.Conn) error{
+// sideEffects are ways around the handles to delete posts that the text does not name.
+var sideEffects = map[string]func(ctx context.Context, c *pgx.Conn) error{
 	"function": func(ctx context.Context, c *pgx.Conn) error {
 		var n int
 		return c.QueryRow(ctx, "SELECT wipe($1)", 5).Scan(&n)
@@ -162,9 +161,9 @@ var settingOff = map[string]func(ctx context.Context, c *pgx.Conn) error{
 	},
 }
 
-// What a text sets off is looked at there, too: nobody would count it.
-func TestVetoOfWhatIsSetOff(t *testing.T) {
-	for name, way := range settingOff {
+// Side effects of a text are looked up there, too, as they would not be counted.
+func TestVetoOfSideEffects(t *testing.T) {
+	for name, way := range sideEffects {
 		for _, inTx := range []bool{false, true} {
 			r := newRig(t)
 			_, err := r.bare.Exec(t.Context(), archiving+`; CREATE FUNCTION wipe(int) RETURNS int LANGUAGE sql AS 'DELETE FROM posts; SELECT $1'`)
@@ -191,7 +190,7 @@ func TestVetoOfWhatIsSetOff(t *testing.T) {
 	}
 }
 
-// Code that is handed a guarded handle's *pgx.Conn is past the guard too.
+// The *pgx.Conn of a guarded handle is judged, too.
 func TestVetoOfHandedOutConn(t *testing.T) {
 	r := newRig(t)
 	ctx := atMost(t, 1)
@@ -204,7 +203,7 @@ func TestVetoOfHandedOutConn(t *testing.T) {
 	assert.Equal(t, 4, r.count("users"))
 }
 
-// tracing writes down what it is told of.
+// tracing records what it is called with.
 type tracing struct{ told []string }
 
 type tracingKey struct{}
@@ -263,8 +262,8 @@ func TestTracerOfBeforeConnect(t *testing.T) {
 	assert.Len(t, tr.told, 2)
 }
 
-// What guarded statements have put off to the COMMIT is counted before one that is
-// sent past the handles, too.
+// Deferred triggers of guarded statements are counted before a COMMIT that bypasses the handles,
+// too.
 func TestVetoOfDeferred(t *testing.T) {
 	ends := map[string]func(ctx context.Context, tx pgx.Tx) error{
 		"Commit": func(ctx context.Context, tx pgx.Tx) error { return tx.Commit(ctx) },
