@@ -82,8 +82,8 @@ func noAbortedPartOr(code string) string {
 }
 
 // noCodeRollsBack is true if no function has an exception handler or may run a text that has
-// one, and the transaction has replaced and dropped none that had (1255 is pg_proc).
-// Functions that belong to an extension since before the transaction are trusted.
+// one, and none may have had: the transaction has replaced and dropped no function (1255 is
+// pg_proc). Functions that belong to an extension since before the transaction are trusted.
 var noCodeRollsBack = changesOf("1255") + ` = 0 AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_language l ON l.oid = f.prolang
   WHERE f.oid >= 16384 AND (l.lanname NOT IN ('plpgsql', 'sql')
    OR pg_catalog.regexp_like(pg_catalog.regexp_replace(f.prosrc, 'do[[:space:]]+(update|nothing|instead|also)', '', 'gi'), 'exception|execute|[[:<:]]do[[:>:]]', 'i'))

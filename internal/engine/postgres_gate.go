@@ -338,7 +338,7 @@ func (p *postgres) gateError(f *Flight, err error) error {
 		return fmt.Errorf("%w: %w", errUnstable, err)
 	}
 	if sqlState(err) == "0A000" { // feature_not_supported: a new rule or view
-		_ = f.op.Uncountable("its table was given a rule while the transaction was open") // told by End
+		_ = f.op.Uncountable("its table was given a rule while the transaction was open") // End returns it
 	}
 	return err
 }
