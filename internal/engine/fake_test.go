@@ -32,9 +32,9 @@ type fakeAnswer struct {
 // label shortens the long questions; the script and the log use it.
 func label(text string) string {
 	switch {
-	case text == hiddenText, text == functionsThere:
+	case text == hiddenText, text == storedFunctionsQuery:
 		return "hidden"
-	case text == viewsThere:
+	case text == viewsQuery:
 		return "views"
 	case strings.Contains(text, "pg_stat_force_next_flush() IS NULL"):
 		return "count"
@@ -212,7 +212,7 @@ func newRig(t *testing.T, d sqlscan.Dialect, change ...func(*dbguard.Policy)) *r
 		r.conn.on("count", changedRow(16400, 1, "t")...)
 	case *mysql:
 		b.version, b.autocommit = "10.11.6-MariaDB", true
-		b.placed, b.sees, r.hidden = true, everywhere, &hiddenCode{}
+		b.sessionKnown, b.visibility, r.hidden = true, allTriggersVisible, &hiddenCode{}
 		r.tx = txIdle
 		r.handled(1)
 	case *sqlite:

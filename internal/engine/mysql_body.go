@@ -9,12 +9,12 @@ import (
 // routineBody is what a trigger, function or procedure can do, as far as its
 // own text tells: the server's SQL_DATA_ACCESS is a claim that nobody checks.
 type routineBody struct {
-	text    string
-	changes []bodyChange
-	calls   [][]string // stored functions, or what may be one
-	procs   [][]string // CALL
-	likes   [][]string // CREATE TEMPORARY TABLE … LIKE: which commits if that is a sequence
-	dark    string     // why it cannot be read, or must not run in a transaction; "" if it can
+	text       string
+	changes    []bodyChange
+	calls      [][]string // stored functions, or what may be one
+	procs      [][]string // CALL
+	likeTables [][]string // CREATE TEMPORARY TABLE … LIKE: which commits if that is a sequence
+	opaque     string     // why it cannot be read, or must not run in a transaction; "" if it can
 }
 
 // bodyChange is one statement of a body that adds, changes or removes rows.
@@ -27,7 +27,7 @@ type bodyChange struct {
 // is cut into its statements. Each is classified by itself.
 func readBody(body, sqlMode string) *routineBody {
 	if strings.Contains(sqlMode, "ORACLE") {
-		return &routineBody{text: body, dark: "is written for sql_mode ORACLE"}
+		return &routineBody{text: body, opaque: "is written for sql_mode ORACLE"}
 	}
 	return readBlock(body, modeOf(sqlMode), false)
 }
@@ -37,19 +37,19 @@ func readBody(body, sqlMode string) *routineBody {
 func readBlock(body string, mode sqlscan.Mode, values bool) *routineBody {
 	b := &routineBody{text: body}
 	if strings.Contains(body, "!") && sqlscan.Uncertain(body, sqlscan.MySQL, mode) {
-		b.dark = "has a comment that only some servers run"
+		b.opaque = "has a comment that only some servers run"
 		return b
 	}
 	r := bodyReader{body: b, t: sqlscan.Text{Source: body, Dialect: sqlscan.MySQL, Mode: mode}}
 	for tok := range tokens(&r.t, 0, int32(len(body))) {
 		r.toks = append(r.toks, tok)
 		if tok.Kind == sqlscan.Illegal || tok.Kind == sqlscan.Param && !values {
-			b.dark = "cannot be read"
+			b.opaque = "cannot be read"
 			return b
 		}
 	}
 	b.calls = routinesCalled(&r.t, 0, int32(len(body)))
-	for r.i < len(r.toks) && b.dark == "" {
+	for r.i < len(r.toks) && b.opaque == "" {
 		r.statement()
 	}
 	return b
@@ -96,8 +96,8 @@ func (r *bodyReader) statement() {
 		r.declare()
 	case "END", "UNTIL", "OPEN", "CLOSE", "GET": // which may be names
 		from := r.i
-		if r.skipStatement(); !r.flows(word, from+1, r.i) {
-			r.body.dark = "cannot be read"
+		if r.skipStatement(); !r.isControlFlow(word, from+1, r.i) {
+			r.body.opaque = "cannot be read"
 		}
 	case "RETURN", "LEAVE", "ITERATE", "SIGNAL", "RESIGNAL", "FETCH":
 		r.skipStatement()
@@ -106,15 +106,15 @@ func (r *bodyReader) statement() {
 			r.i++
 			return
 		}
-		r.change()
+		r.classifyStatement()
 	default:
-		r.change()
+		r.classifyStatement()
 	}
 }
 
-// flows reports that what stands between is what may follow the word in control flow.
+// isControlFlow reports that what stands between is what may follow the word in control flow.
 // Else the word is a variable, in a condition that ends later than it seemed.
-func (r *bodyReader) flows(word string, from, to int) bool {
+func (r *bodyReader) isControlFlow(word string, from, to int) bool {
 	switch n := to - from; word {
 	case "END":
 		switch r.word(from) {
@@ -153,12 +153,12 @@ func (r *bodyReader) skipTo(end string) {
 			cases = max(cases-1, 0)
 		case word == end && cases == 0:
 			if r.i++; r.word(r.i) == end { // one of them is a name, or a statement
-				r.body.dark = "cannot be read"
+				r.body.opaque = "cannot be read"
 			}
 			return
 		}
 	}
-	r.body.dark = "cannot be read"
+	r.body.opaque = "cannot be read"
 }
 
 func (r *bodyReader) skipStatement() {
@@ -189,8 +189,8 @@ func (r *bodyReader) declare() {
 	}
 }
 
-// change classifies the statement that begins here.
-func (r *bodyReader) change() {
+// classifyStatement classifies the statement that begins here.
+func (r *bodyReader) classifyStatement() {
 	from := r.toks[r.i].Pos
 	r.skipStatement()
 	to := int32(len(r.t.Source))
@@ -200,24 +200,24 @@ func (r *bodyReader) change() {
 	var t sqlscan.Text
 	sqlscan.Classify(&t, r.t.Source[from:to], sqlscan.MySQL, r.t.Mode)
 	for i := range t.Ops {
-		r.body.does(&t, &t.Ops[i])
+		r.body.record(&t, &t.Ops[i])
 	}
 }
 
 const commitsNote = "changes structure, settings or the transaction"
 
-// does takes in what a statement does. A temporary table is the session's own:
+// record takes in what a statement does. A temporary table is the session's own:
 // to make and to drop one commits nothing, but where it is a sequence.
-func (b *routineBody) does(t *sqlscan.Text, op *sqlscan.Op) {
+func (b *routineBody) record(t *sqlscan.Text, op *sqlscan.Op) {
 	switch op.Kind {
 	case sqlscan.Read:
 	case sqlscan.Session:
 		if commitsImplicitly(t, op, true) { // LOCK TABLES, in a text that EXECUTE runs
-			b.dark = commitsNote
+			b.opaque = commitsNote
 		}
 	case sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete:
 		if commitsImplicitly(t, op, true) { // CREATE TABLE … AS
-			b.dark = commitsNote
+			b.opaque = commitsNote
 		}
 		b.changes = append(b.changes, bodyChange{op.Kind, nameParts(t, op.Object)})
 	case sqlscan.Opaque, sqlscan.Prepare:
@@ -226,23 +226,23 @@ func (b *routineBody) does(t *sqlscan.Text, op *sqlscan.Op) {
 			b.procs = append(b.procs, nameParts(t, op.Object))
 		case keyword(t, op) == "DO": // an expression: its calls are known
 		default:
-			b.dark = "runs code that is elsewhere"
+			b.opaque = "runs code that is elsewhere"
 		}
 	case sqlscan.Unreadable:
 		set := strings.EqualFold(firstWord(t.Source), "SET") && !containsFold(t.Source, "statement") && !containsFold(t.Source, "autocommit")
 		if !set || strings.Contains(t.Source, "@@") { // else it is SET NEW.x, or a local variable
-			b.dark = "cannot be read"
+			b.opaque = "cannot be read"
 		}
 	default:
 		if op.Kind != sqlscan.Define && op.Kind != sqlscan.Drop || op.Flags&sqlscan.Temporary == 0 || containsFold(t.Source, "sequence") {
-			b.dark = commitsNote
+			b.opaque = commitsNote
 		}
-		b.likes = append(b.likes, likeness(t, op)...)
+		b.likeTables = append(b.likeTables, likeTable(t, op)...)
 	}
 }
 
-// likeness is what the table is made like, if anything.
-func likeness(t *sqlscan.Text, op *sqlscan.Op) (names [][]string) {
+// likeTable is what the table is made like, if anything.
+func likeTable(t *sqlscan.Text, op *sqlscan.Op) (names [][]string) {
 	like, sp := false, sqlscan.Span{}
 	for tok := range tokens(t, op.Object.End, int32(len(t.Source))) {
 		switch {

@@ -86,7 +86,7 @@ func TestReadBody(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := readBody(tt.body, "")
-			assert.Equal(t, tt.dark, b.dark)
+			assert.Equal(t, tt.dark, b.opaque)
 			assert.Equal(t, tt.changes, b.changes)
 			assert.Equal(t, tt.procs, b.procs)
 			for _, c := range tt.calls {
@@ -129,9 +129,9 @@ func TestBlockOf(t *testing.T) {
 			sqlscan.Classify(&text, tt.text, sqlscan.MySQL, sqlscan.MySQL.DefaultMode())
 			b := blockOf(&text)
 			if b == nil {
-				b = &routineBody{dark: opaque}
+				b = &routineBody{opaque: opaque}
 			}
-			assert.Equal(t, tt.dark, b.dark)
+			assert.Equal(t, tt.dark, b.opaque)
 			assert.Equal(t, tt.changes, b.changes)
 		})
 	}
@@ -146,7 +146,7 @@ func FuzzReadBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before string) {
 		readBody(before, "") // ends, and does not panic
 		b := readBody("BEGIN SELECT 1; DELETE FROM victim; END; "+before, "")
-		if b.dark == "" && len(b.changes) == 0 {
+		if b.opaque == "" && len(b.changes) == 0 {
 			t.Errorf("lost in %q", before)
 		}
 	})
@@ -175,10 +175,10 @@ SHOW ENGINE INNODB STATUS
 FILE I/O
 `
 	for thread, want := range map[string]int64{" thread id 45,": 7, " thread id 4,": 4, " thread id 5,": 0} {
-		got, err := entriesOf(status, thread)
+		got, err := parseUndoEntries(status, thread)
 		assert.NoError(t, err)
 		assert.Equal(t, want, got, thread)
 	}
-	_, err := entriesOf("... truncated...", " thread id 4,")
+	_, err := parseUndoEntries("... truncated...", " thread id 4,")
 	assert.Error(t, err)
 }

@@ -36,25 +36,25 @@ func literal(v driver.Value) (text string, ok bool) {
 		}
 		return "0", true
 	case string:
-		return quoted(v)
+		return quotedLiteral(v)
 	case []byte:
 		if v != nil {
-			return quoted(string(v))
+			return quotedLiteral(string(v))
 		}
 	}
 	return "", false
 }
 
-// quoted is a string between two quotes; not ok, where the bytes between them are
+// quotedLiteral is a string between two quotes; not ok, where the bytes between them are
 // not what they are in every sql_mode and character set: a backslash may escape, or
 // be the second byte of a character. A quote is that in none that a client can have.
-func quoted(s string) (text string, ok bool) {
+func quotedLiteral(s string) (text string, ok bool) {
 	return "'" + strings.ReplaceAll(s, "'", "''") + "'", !strings.ContainsAny(s, "\\\x00")
 }
 
-// timed are the arguments with times as text, as a driver writes them whose zone is
+// formatTimes are the arguments with times as text, as a driver writes them whose zone is
 // known: that of go-sql-driver/mysql, which leaves out the time of day at midnight.
-func (s *Session) timed(args []driver.NamedValue) []driver.NamedValue {
+func (s *Session) formatTimes(args []driver.NamedValue) []driver.NamedValue {
 	for i, a := range args {
 		at, ok := a.Value.(time.Time)
 		if !ok || s.zone == nil {
@@ -73,9 +73,9 @@ func (s *Session) timed(args []driver.NamedValue) []driver.NamedValue {
 	return args
 }
 
-// spelled is a piece of a text with its arguments written out. skip are those
+// inlineArgs is a piece of a text with its arguments written out. skip are those
 // that belong to what stands before it.
-func spelled(t *sqlscan.Text, from, to int32, args []driver.NamedValue, skip int) (text string, ok bool) {
+func inlineArgs(t *sqlscan.Text, from, to int32, args []driver.NamedValue, skip int) (text string, ok bool) {
 	var b strings.Builder
 	at := from
 	for tok := range tokens(t, from, to) {

@@ -16,23 +16,23 @@ import (
 // round trip. Which views it may name is not worth one. There, any text that may have
 // been a USE is taken for one (mysql.astray), and then all views of the name are meant.
 
-// Place is where the session is, until a text may lead elsewhere.
-type Place struct{ name string } // known when it is left
+// CurrentDatabase is where the session is, until a text may lead elsewhere.
+type CurrentDatabase struct{ name string } // known when it is left
 
-// Here is where a statement is prepared now.
-func (s *Session) Here() *Place {
+// Database is where a statement is prepared now.
+func (s *Session) Database() *CurrentDatabase {
 	if s.place == nil {
-		s.place = &Place{}
+		s.place = &CurrentDatabase{}
 	}
 	return s.place
 }
 
-// At reports that the session is still there.
-func (s *Session) At(p *Place) bool { return s.place == p }
+// InDatabase reports that the session is still there.
+func (s *Session) InDatabase(p *CurrentDatabase) bool { return s.place == p }
 
-// From tells that the statement that comes next was prepared in another place, which
+// RunsPreparedIn tells that the statement that comes next was prepared in another place, which
 // may be the same database.
-func (s *Session) From(ctx context.Context, p *Place) error {
+func (s *Session) RunsPreparedIn(ctx context.Context, p *CurrentDatabase) error {
 	if s.guard.Observing() {
 		return nil
 	}
@@ -43,12 +43,12 @@ func (s *Session) From(ctx context.Context, p *Place) error {
 	return err
 }
 
-// Back tells that the next is none such.
-func (s *Session) Back() { s.strayed = false }
+// ClearPreparedIn tells that the next is none such.
+func (s *Session) ClearPreparedIn() { s.strayed = false }
 
-// leaves notes the name of a place before a text that may lead elsewhere.
-func (s *Session) leaves(ctx context.Context, t *sqlscan.Text) error {
-	if s.kept == 0 || s.place == nil || t.Dialect != sqlscan.MySQL || s.guard.Observing() || !slices.ContainsFunc(t.Ops, moves(t)) {
+// leavesDatabase notes the name of a place before a text that may lead elsewhere.
+func (s *Session) leavesDatabase(ctx context.Context, t *sqlscan.Text) error {
+	if s.kept == 0 || s.place == nil || t.Dialect != sqlscan.MySQL || s.guard.Observing() || !slices.ContainsFunc(t.Ops, mayUseDatabase(t)) {
 		return nil
 	}
 	name, err := askText(ctx, s.conn, "SELECT DATABASE()")
@@ -58,8 +58,8 @@ func (s *Session) leaves(ctx context.Context, t *sqlscan.Text) error {
 	return err
 }
 
-// moves reports an operation that may be a USE.
-func moves(t *sqlscan.Text) func(sqlscan.Op) bool {
+// mayUseDatabase reports an operation that may be a USE.
+func mayUseDatabase(t *sqlscan.Text) func(sqlscan.Op) bool {
 	return func(op sqlscan.Op) bool {
 		switch keyword(t, &op) {
 		case "USE", "EXECUTE": // IMMEDIATE
@@ -75,13 +75,13 @@ func moves(t *sqlscan.Text) func(sqlscan.Op) bool {
 	}
 }
 
-const strayedNote = "it was prepared in another database than the session is in now, by USE: prepare it again"
+const otherDatabaseNote = "it was prepared in another database than the session is in now, by USE: prepare it again"
 
-// strays makes acts that nobody can count of those that change rows.
-func (st *statement) strays(t *sqlscan.Text) {
+// refuseInOtherDatabase makes acts that nobody can count of those that change rows.
+func (st *statement) refuseInOtherDatabase(t *sqlscan.Text) {
 	for i := range st.op.Acts {
 		if a := &st.op.Acts[i]; !t.IsRead() && changesRows(a.Verb) {
-			a.Verb, a.Note = dbguard.Uncounted, strayedNote
+			a.Verb, a.Note = dbguard.Uncounted, otherDatabaseNote
 		}
 	}
 }

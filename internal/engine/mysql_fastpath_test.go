@@ -90,12 +90,12 @@ func TestSeenInsertsAreQuiet(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, my)
-			r.conn.on("SELECT @@autocommit", int64(1)).on("prepare first, looks", int64(kept), int64(1), int64(5), int64(0), "REPEATABLE-READ")
+			r.conn.on("SELECT @@autocommit", int64(1)).on("prepare first, looks", int64(answerKept), int64(1), int64(5), int64(0), "REPEATABLE-READ")
 			r.TxBegan(false)
 			res, done, err := r.Exec(context.Background(), inserts7, seven())
 			require.NoError(t, err)
 			require.True(t, done)
-			assert.Equal(t, Done{RowsAffected: 1, LastInsertID: 5}, res)
+			assert.Equal(t, ExecResult{RowsAffected: 1, LastInsertID: 5}, res)
 			require.NoError(t, tt.do(r))
 			r.sent()
 			require.NoError(t, r.send(context.Background(), "INSERT INTO t VALUES (9)", 1, nil))
@@ -109,7 +109,7 @@ func TestSeenInsertsAreQuiet(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, my)
 			change(r)
-			r.conn.on("SELECT @@in_transaction", int64(1)).on("prepare first, looks", int64(kept), int64(1), int64(5), int64(0), "REPEATABLE-READ")
+			r.conn.on("SELECT @@in_transaction", int64(1)).on("prepare first, looks", int64(answerKept), int64(1), int64(5), int64(0), "REPEATABLE-READ")
 			r.exec(t, inserts7)
 			require.NoError(t, r.send(context.Background(), "INSERT INTO t VALUES (9)", 1, nil))
 			assert.NotEqual(t, []string{"> INSERT INTO t VALUES (9)"}, r.sent())
@@ -122,7 +122,7 @@ func TestSeenInsertsAreQuiet(t *testing.T) {
 func TestExpressInAnotherDatabase(t *testing.T) {
 	r := newRig(t, my)
 	asked := 0
-	r.conn.answers["prepare own, looks"] = fakeAnswer{rows: [][]any{{int64(moved), int64(0), int64(0), int64(0), ""}}, then: func() {
+	r.conn.answers["prepare own, looks"] = fakeAnswer{rows: [][]any{{int64(answerOtherDatabase), int64(0), int64(0), int64(0), ""}}, then: func() {
 		asked++
 		delete(r.conn.answers, "prepare own, looks")
 	}}
@@ -137,7 +137,7 @@ func TestExpressInAnotherDatabase(t *testing.T) {
 // has forgotten them is told again.
 func TestPreparedCompounds(t *testing.T) {
 	r := newRig(t, my)
-	for i := range maxCompounds + 1 {
+	for i := range maxWrappers + 1 {
 		assert.Equal(t, []string{"prepare own, looks"}, r.exec(t, "DELETE FROM t"+string(rune('a'+i))+" WHERE id = ?"))
 	}
 	assert.Equal(t, []string{"execute 1"}, r.exec(t, "DELETE FROM tb WHERE id = ?"))
@@ -145,7 +145,7 @@ func TestPreparedCompounds(t *testing.T) {
 	r.conn.fail("execute 3", errNoStatement)
 	assert.Equal(t, []string{"execute 3", "prepare own, looks"}, r.exec(t, "DELETE FROM td WHERE id = ?"))
 	var v *dbguard.Violation
-	r.conn.on("prepare own, looks", int64(unsure), int64(2), int64(0), int64(0), "")
+	r.conn.on("prepare own, looks", int64(answerUndecided), int64(2), int64(0), int64(0), "")
 	_, done, err := r.Exec(atMost(1), "DELETE FROM tz WHERE id = ?", seven())
 	require.ErrorAs(t, err, &v)
 	assert.True(t, done)

@@ -40,7 +40,7 @@ func TestKeysThatComeAndGo(t *testing.T) {
 				return
 			}
 			require.ErrorIs(t, err, dbguard.Uncountable)
-			assert.Contains(t, r.sent(), undoes)
+			assert.Contains(t, r.sent(), rollbackText)
 		})
 	}
 }

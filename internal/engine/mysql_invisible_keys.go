@@ -21,16 +21,16 @@ import (
 const tablesOpened = "(SELECT SUM(VARIABLE_VALUE) FROM information_schema.SESSION_STATUS" +
 	" WHERE VARIABLE_NAME IN ('TABLE_OPEN_CACHE_HITS', 'TABLE_OPEN_CACHE_MISSES'))"
 
-const unseenNote = "this account does not see all foreign keys to the table (grant it PROCESS)"
+const invisibleKeysNote = "this account does not see all foreign keys to the table (grant it PROCESS)"
 
-// unseenKeys reports that the statement may have changed rows along keys that the
+// mayHaveInvisibleKeys reports that the statement may have changed rows along keys that the
 // account does not see.
-func (c *mysqlCounter) unseenKeys(ctx context.Context, did handlerCalls, affected int64) (bool, error) {
+func (c *mysqlCounter) mayHaveInvisibleKeys(ctx context.Context, did handlerStatus, affected int64) (bool, error) {
 	m := c.m
-	if !m.noDictionary || m.system() != "mariadb" || m.locked || did.fired > 0 || did.changes == 0 && affected <= 0 {
+	if !m.noDictionary || m.system() != "mariadb" || m.tablesLocked || did.fired > 0 || did.changes == 0 && affected <= 0 {
 		return false, nil
 	}
-	if m.seesTriggers(ctx); m.sees == everywhere {
+	if m.seesTriggers(ctx); m.visibility == allTriggersVisible {
 		return false, nil
 	}
 	for t, ev := range c.reach.tables {
@@ -38,7 +38,7 @@ func (c *mysqlCounter) unseenKeys(ctx context.Context, did handlerCalls, affecte
 			if ev&one == 0 {
 				continue
 			}
-			if unseen, err := c.opensMore(ctx, t, one); unseen || err != nil {
+			if unseen, err := c.opensMoreTables(ctx, t, one); unseen || err != nil {
 				return unseen, err
 			}
 		}
@@ -46,20 +46,20 @@ func (c *mysqlCounter) unseenKeys(ctx context.Context, did handlerCalls, affecte
 	return false, nil
 }
 
-// opensMore reports that more tables are opened for what happens to the table than
+// opensMoreTables reports that more tables are opened for what happens to the table than
 // those that it leads to. The first to open one may open the server's statistics,
 // too: so it is tried again.
-func (c *mysqlCounter) opensMore(ctx context.Context, t mysqlTable, ev events) (bool, error) {
-	change, err := c.m.changesNothing(ctx, t, ev)
+func (c *mysqlCounter) opensMoreTables(ctx context.Context, t mysqlTable, ev events) (bool, error) {
+	change, err := c.m.emptyChangeOf(ctx, t, ev)
 	if change == "" || err != nil {
 		return false, err
 	}
-	if ev == updates && c.assigned != "" {
-		if keyless, err := askInts(ctx, c.m.conn, "SELECT "+apart(t, c.assigned)); err != nil || keyless[0] != 0 {
+	if ev == updates && c.assignments != "" {
+		if keyless, err := askInts(ctx, c.m.conn, "SELECT "+unindexedCondition(t, c.assignments)); err != nil || keyless[0] != 0 {
 			return false, err
 		}
 	}
-	reached := reachedFrom(c.known, t, ev)
+	reached := cascadeTables(c.foreignKeys, t, ev)
 	for range 3 {
 		opened, err := askInts(ctx, c.m.conn, "BEGIN NOT ATOMIC DECLARE dbguard_n BIGINT DEFAULT "+tablesOpened+"; "+change+"; SELECT "+tablesOpened+" - dbguard_n; END")
 		switch {
@@ -79,27 +79,27 @@ func emptyChange(table string, ev events, column string) string {
 	if ev == deletes {
 		return "DELETE FROM " + table + " LIMIT 0"
 	}
-	return "UPDATE " + table + " SET " + quoteBack(column) + " = NULL LIMIT 0"
+	return "UPDATE " + table + " SET " + quoteBackticks(column) + " = NULL LIMIT 0"
 }
 
-// changesNothing is a statement that opens what a change of the table's rows does; ""
+// emptyChangeOf is a statement that opens what a change of the table's rows does; ""
 // if the account cannot send one.
-func (m *mysql) changesNothing(ctx context.Context, t mysqlTable, ev events) (text string, err error) {
+func (m *mysql) emptyChangeOf(ctx context.Context, t mysqlTable, ev events) (text string, err error) {
 	if ev == deletes {
 		return emptyChange(t.quoted(), deletes, ""), nil
 	}
-	err = m.conn.Query(ctx, "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE "+t.rows("")+" AND PRIVILEGES LIKE '%update%' AND EXTRA NOT LIKE '%GENERATED%' LIMIT 1", func(v []any) error {
+	err = m.conn.Query(ctx, "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE "+t.condition("")+" AND PRIVILEGES LIKE '%update%' AND EXTRA NOT LIKE '%GENERATED%' LIMIT 1", func(v []any) error {
 		text = emptyChange(t.quoted(), updates, asText(v[0]))
 		return nil
 	})
 	return text, err
 }
 
-// reachedFrom are the table and those that the server opens for what happens to it.
-func reachedFrom(keys []foreignKey, t mysqlTable, ev events) []mysqlTable {
+// cascadeTables are the table and those that the server opens for what happens to it.
+func cascadeTables(keys []foreignKey, t mysqlTable, ev events) []mysqlTable {
 	reached := []mysqlTable{t}
 	for i := 0; i < len(reached); i++ {
-		for _, k := range keysFrom(keys, reached[i], ev, func([]string) bool { return true }) {
+		for _, k := range cascadingKeys(keys, reached[i], ev, func([]string) bool { return true }) {
 			if !slices.Contains(reached, k.child) {
 				reached = append(reached, k.child)
 			}

@@ -1,0 +1,297 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// wrapperKey is which of the express's statements is meant. It is prepared under a
+// name of the session's, which halves its price: most of that is reading it. What
+// differs from one statement of the caller's to the next are its parameters: whether
+// to look at the catalogue, and those of a text that comes with arguments, and else
+// the text.
+//
+// A prepared statement runs in the database that it was prepared in. So the
+// session's own travels as a parameter, and both are compared with the one that the
+// text was written for. And a proxy that gives the sessions of many clients to one of
+// the server's may have it run somebody else's: so a compound knows what it is called.
+type wrapperKey struct {
+	tableUse
+	text       string // the caller's, bounded; "": it is a parameter
+	opening    opening
+	tableKnown bool // what fires and its engine were seen under a lock that is held
+}
+
+// opening is how a compound begins.
+type opening uint8
+
+const (
+	beginsTransaction opening = iota // a transaction of its own
+	setsSavepoint                    // a savepoint; going back to it at once fails where no transaction is open
+	reusesSavepoint                  // the savepoint that is there from the last one: it fails where that is gone
+)
+
+var (
+	openingTexts = [...]string{
+		"START TRANSACTION; ",
+		"SAVEPOINT " + savepoint + "; ROLLBACK TO SAVEPOINT " + savepoint + "; ",
+		"RELEASE SAVEPOINT " + savepoint + "; SAVEPOINT " + savepoint + "; ",
+	}
+	keepTexts = [...]string{commitText + "; ", "", ""}
+	undoTexts = [...]string{rollbackText + "; ", "ROLLBACK TO SAVEPOINT " + savepoint + "; ", "ROLLBACK TO SAVEPOINT " + savepoint + "; "}
+)
+
+// maxWrappers is how many a session keeps prepared, each with its proof. The server
+// limits what all connections prepare together (max_prepared_stmt_count, 16,382).
+const maxWrappers = 12
+
+// send runs the statement's compound, preparing it where it is not.
+func (e *fastPath) send(f *Flight) (r reply, err error) {
+	m := e.m
+	if r, err = e.execute(f, e.chooseWrapper(f)); err == nil || f.way == own {
+		return r, err
+	}
+	if m.savepointSet && m.gone(err) { // the savepoint went with what was rolled back, or the transaction is gone
+		m.dropTxCache()
+		return e.execute(f, e.chooseWrapper(f))
+	}
+	return r, err
+}
+
+// chooseWrapper is the cheapest one that is known to be enough.
+func (e *fastPath) chooseWrapper(f *Flight) wrapperKey {
+	c := wrapperKey{tableUse: e.target.tableUse()}
+	switch {
+	case f.way == nested && e.m.savepointSet:
+		c.opening, c.tableKnown = reusesSavepoint, e.m.plainTables[e.target.raw]&eventsOf(e.kind) != 0
+	case f.way == nested:
+		c.opening = setsSavepoint
+	}
+	if e.isReusable() {
+		c.text, _ = e.boundedText(f.op.Limit(), false)
+	}
+	return c
+}
+
+// isReusable reports a text that will come again, with other arguments. One with a
+// query in it is read anew each time: a plan that is used twice has been the
+// cause of many a bug.
+func (e *fastPath) isReusable() bool {
+	return len(e.args) > 0 && len(e.text.Source) < 1<<12 && !containsFold(e.text.Source, "select") && !containsFold(e.text.Source, "dbguard")
+}
+
+func (e *fastPath) execute(f *Flight, c wrapperKey) (r reply, err error) {
+	m := e.m
+	if c.opening == setsSavepoint {
+		m.dropTxCache() // nothing that was seen before is certain to hold
+	}
+	p, fresh := m.wrapper(c)
+	look := m.planCatalogueCheck(p, f.way == own || m.endedTxs != p.preparedInTx)
+	using, ok := e.usingClause(f, c, p, look)
+	if !ok {
+		if fresh {
+			delete(m.wrappers, c)
+		}
+		return reply{}, nil // unsure
+	}
+	text := "EXECUTE " + p.name() + using
+	if fresh {
+		text = "BEGIN NOT ATOMIC " + e.prepareText(c, p) + text + "; END"
+	}
+	switch r, err = e.queryReply(f.ctx, text); {
+	case err == nil:
+		m.savepointSet = c.opening != beginsTransaction
+		p.noteAnswer(look, fresh, r)
+		if e.kind == sqlscan.Update {
+			m.cacheUpdate(c, p, look, r)
+			r.id = 0
+		}
+	case !fresh && (mysqlError(err, "1243") || mysqlError(err, "1210")): // another session, or one that was reset: nothing has run
+		m.wrappers = nil
+		return e.execute(f, c)
+	case fresh, mysqlError(err, definitionChanged):
+		delete(m.wrappers, c)
+	}
+	return r, err
+}
+
+// queryReply is what the server says to a text. Of one row that was kept it says nothing,
+// but of an INSERT.
+func (e *fastPath) queryReply(ctx context.Context, text string) (r reply, err error) {
+	if r = (reply{answer: answerKept, rows: 1}); e.kind == sqlscan.Insert {
+		r.answer = -1
+	}
+	err = e.m.conn.Query(ctx, text, func(v []any) (err error) {
+		for i, into := range []*int64{&r.answer, &r.rows, &r.id} {
+			if *into, err = asInt(v[i]); err != nil {
+				return err
+			}
+		}
+		r.safeUpdates, r.serializable = asBool(v[3]), asText(v[4]) == "SERIALIZABLE"
+		return nil
+	})
+	if err == nil && r.answer < 0 {
+		err = errNoRow
+	}
+	return r, err
+}
+
+// wrapper is the compound as it is prepared; fresh, if it is not yet.
+func (m *mysql) wrapper(c wrapperKey) (p *preparedWrapper, fresh bool) {
+	if p = m.wrappers[c]; p != nil {
+		return p, false
+	}
+	if m.wrappers == nil {
+		m.wrappers = map[wrapperKey]*preparedWrapper{}
+	}
+	p = &preparedWrapper{
+		number:       m.wrapperCount % maxWrappers,
+		id:           fmt.Sprintf("%s %d", nonce, preparations.Add(1)),
+		hasCheck:     m.checksDefinitions() && !c.tableKnown,
+		preparedInTx: m.endedTxs,
+	}
+	m.wrapperCount++
+	maps.DeleteFunc(m.wrappers, func(_ wrapperKey, old *preparedWrapper) bool { return old.number == p.number })
+	m.wrappers[c] = p
+	return p, true
+}
+
+// preparations are all of the process's.
+var preparations atomic.Int64
+
+// prepareText is the text that prepares a compound, and the proof that it asks for.
+func (e *fastPath) prepareText(c wrapperKey, p *preparedWrapper) string {
+	from := func(text string) string { return " FROM '" + strings.ReplaceAll(text, "'", "''") + "'; " }
+	text := "PREPARE " + p.name() + from(e.wrapperText(c, p))
+	if p.hasCheck { // after it: where this fails, the compound is not used
+		text += "SET STATEMENT old_mode = '' FOR PREPARE " + p.checkName() + from(e.definitionCheck())
+	}
+	return text
+}
+
+// usingClause are those of the compound, as literals.
+func (e *fastPath) usingClause(f *Flight, c wrapperKey, p *preparedWrapper, l catalogueCheck) (using string, ok bool) {
+	using, ok = " USING '"+p.id+"', DATABASE()", true
+	if !c.tableKnown {
+		using += ", " + strconv.FormatBool(!l.skip)
+	}
+	if e.kind == sqlscan.Update && c.text != "" {
+		using += ", " + strconv.FormatBool(e.m.asksUnindexed(c, l))
+	}
+	if c.text == "" {
+		text, can := e.boundedText(f.op.Limit(), true)
+		using, ok = using+", '"+strings.ReplaceAll(text, "'", "''")+"'", can
+	} else {
+		for _, a := range e.args {
+			value, can := literal(a.Value)
+			using, ok = using+", "+value, ok && can && a.Name == ""
+		}
+	}
+	if e.kind == sqlscan.Update && c.text != "" {
+		using += ", " + strconv.FormatBool(e.m.isUnindexed(c, p, l))
+	}
+	if e.kind != sqlscan.Insert {
+		using += fmt.Sprintf(", %d, %d", f.op.AtLeast(), f.op.Limit())
+	}
+	if e.kind == sqlscan.Update {
+		using += fmt.Sprintf(", %d", f.op.Limit())
+	}
+	return using, ok
+}
+
+// wrapperText is the text of a compound. Its local variables are out of the sight of
+// the caller's text where EXECUTE IMMEDIATE reads that by itself, and named so that
+// no column is, where it is a part. One row that is changed and kept is told by
+// silence: that it is the rule makes it worth the time that an answer takes.
+func (e *fastPath) wrapperText(c wrapperKey, p *preparedWrapper) string {
+	here, run := "NULL", c.text
+	if e.m.database != "" {
+		here = quoteString(sqlscan.MySQL, e.m.database)
+	}
+	if run == "" {
+		run = "EXECUTE IMMEDIATE ?"
+	}
+	run += "; SET dbguard_n = ROW_COUNT(); "
+	plain, looks, declare, body := "", "", "", ""
+	if !c.tableKnown {
+		declare, looks, plain = "DECLARE dbguard_plain BOOL DEFAULT TRUE; ", e.tableCheck(p), " AND dbguard_plain"
+		if p.hasCheck {
+			plain += " AND @@old_mode = '" + oldMode + "'"
+		}
+	}
+	keep, undo := keepTexts[c.opening], undoTexts[c.opening]
+	switch e.kind {
+	case sqlscan.Insert:
+		handler := ""
+		handler, body = e.insertParts(run, keep, undo)
+		declare += handler
+	case sqlscan.Update:
+		declaring, asking, finding, answer := e.updateParts(c)
+		declare, looks = declare+declaring+"SET @dbguard = 0; ", looks+asking
+		body = run + finding + "IF dbguard_n BETWEEN ? AND ? AND @dbguard <= ? AND dbguard_alone THEN " + keep + answer
+	default:
+		declare += declareNoCascade
+		body = run + e.noCascadeCheck() + "IF dbguard_n BETWEEN ? AND ? AND dbguard_alone THEN " + keep + replyUnlessOneRow
+	}
+	return "BEGIN NOT ATOMIC DECLARE dbguard_n BIGINT DEFAULT 0; " + declare + openingTexts[c.opening] +
+		"IF NOT (? = '" + p.id + "' AND ? <=> " + here + " AND DATABASE() <=> " + here + ") THEN " + undo + replyText("3") + "ELSE " + looks +
+		"IF @@sql_safe_updates = 0" + plain + " THEN " + body + "ELSE " + undo + replyText("0") + "END IF; " +
+		"ELSE " + undo + replyText("0") + "END IF; END IF; END"
+}
+
+const replyUnlessOneRow = "IF dbguard_n <> 1 THEN SELECT 1, dbguard_n, 0, 0, ''; END IF; "
+
+// replyText is a compound's answer, where it does not keep.
+func replyText(answer string) string {
+	return "SELECT " + answer + ", dbguard_n, 0, @@sql_safe_updates, ''; "
+}
+
+// insertParts are the parts of an INSERT's compound. What the driver is told as the
+// inserted id is LAST_INSERT_ID(), where the statement has set it, which a value
+// that none has tells. Else it is 0, or the value that the statement gave itself,
+// and that the driver alone is told.
+func (e *fastPath) insertParts(run, keep, undo string) (declare, body string) {
+	const nobodys = "18446744073709551615"
+	declare = "DECLARE dbguard_i, dbguard_l BIGINT UNSIGNED DEFAULT LAST_INSERT_ID(); " +
+		"DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN DO LAST_INSERT_ID(dbguard_l); RESIGNAL; END; "
+	body = "DO LAST_INSERT_ID(" + nobodys + "); " + run + "SET dbguard_i = LAST_INSERT_ID(); " +
+		"IF dbguard_i = " + nobodys + " THEN DO LAST_INSERT_ID(dbguard_l); SET dbguard_i = 0; END IF; " +
+		"IF dbguard_i > 0 OR NOT EXISTS (SELECT 1 FROM information_schema.TABLES WHERE " + e.table().condition("") +
+		" AND AUTO_INCREMENT IS NOT NULL) THEN " + keep + "SELECT 1, dbguard_n, dbguard_i, 0, @@tx_isolation; "
+	return declare, body
+}
+
+func (e *fastPath) table() mysqlTable {
+	name := e.target.name
+	if len(name) > 1 {
+		return mysqlTable{name[0], name[1]}
+	}
+	return mysqlTable{e.m.database, name[0]}
+}
+
+const declareNoCascade = "DECLARE dbguard_alone BIGINT DEFAULT 1; "
+
+// noCascadeCheck finds out afterwards that no row went with those that the statement named: no
+// foreign key does more than to forbid. Who may not read the dictionary asks what the
+// table opens (mysql_unseen.go).
+func (e *fastPath) noCascadeCheck() string {
+	if e.m.noDictionary {
+		column := ""
+		if e.kind == sqlscan.Update {
+			column = e.firstAssigned()
+		}
+		return "SET dbguard_alone = " + tablesOpened + "; " + emptyChange(e.target.raw, eventsOf(e.kind), column) + "; SET dbguard_alone = " + tablesOpened + " - dbguard_alone <= 1; "
+	}
+	bits := deleteCascade | deleteSetNull
+	if e.kind == sqlscan.Update {
+		bits = updateCascade | updateSetNull
+	}
+	return "SET dbguard_alone = NOT EXISTS (SELECT 1 FROM " + dictionary + " WHERE " + referencesAny([]mysqlTable{e.table()}) +
+		fmt.Sprintf(" AND TYPE & %d); ", bits)
+}
