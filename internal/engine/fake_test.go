@@ -84,7 +84,7 @@ func label(text string) string {
 	return text
 }
 
-// says is what the parameters of a compound of MariaDB's say, which is about 7.
+// says is what the parameters of a MariaDB wrapper say, whose argument is 7.
 func says(text string) (how string) {
 	_, flags, _ := strings.Cut(text, "DATABASE(), ")
 	before, after, _ := strings.Cut(flags, "7, ")
@@ -104,7 +104,7 @@ func says(text string) (how string) {
 	return how
 }
 
-// opens is how a compound of MariaDB's opens, and whether it looks at the table.
+// opens is how a MariaDB wrapper opens, and whether it checks the table.
 func opens(text string) (how string) {
 	for _, x := range []struct{ part, how string }{
 		{"START TRANSACTION", " own"},

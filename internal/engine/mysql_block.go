@@ -7,9 +7,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// blockOf is what a text of MySQL's does that is one compound statement, or EXECUTE
-// IMMEDIATE of a literal: that can be read like the body of a routine. It is nil of any
-// other text, and of a literal that only reads.
+// blockOf reads a text that is one compound statement, or EXECUTE IMMEDIATE of a
+// literal, like the body of a routine. It returns nil for any other text, and for a
+// literal that only reads.
 func blockOf(t *sqlscan.Text) *routineBody {
 	if len(t.Ops) != 1 || t.Statements != 1 || t.Ops[0].Kind != sqlscan.Opaque || t.Ops[0].Path != sqlscan.Top {
 		return nil
@@ -31,8 +31,8 @@ func blockOf(t *sqlscan.Text) *routineBody {
 	return b
 }
 
-// immediateText is the text of EXECUTE IMMEDIATE, if that is a literal which is the same in
-// every mode.
+// immediateText is the text of EXECUTE IMMEDIATE, if it is a literal that reads the
+// same in every sql_mode.
 func immediateText(t *sqlscan.Text, op *sqlscan.Op) (text string) {
 	n := 0
 	for tok := range tokens(t, op.At.End, int32(len(t.Source))) {
@@ -50,8 +50,8 @@ func immediateText(t *sqlscan.Text, op *sqlscan.Op) (text string) {
 	return text
 }
 
-// followBlock follows what the text does that is read like a body. Under sql_mode ORACLE it
-// is in another grammar.
+// followBlock follows the changes and calls of a block. sql_mode ORACLE has another
+// grammar.
 func (r *mysqlReach) followBlock(ctx context.Context, b *routineBody) error {
 	if b == nil {
 		return nil

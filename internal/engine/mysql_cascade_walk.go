@@ -10,10 +10,10 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// cascadeWalk counts the rows that foreign keys will take along with those of a
-// DELETE or UPDATE, before it runs: it locks the statement's own rows, then
-// their children by key, and so on. No child can be added to a locked parent, so
-// what was counted is what will happen; the walk ends one row past the bound.
+// cascadeWalk counts the rows that foreign keys will delete or update, before the
+// statement runs. It locks the statement's own rows, then their children by key, and
+// so on. No child row can be inserted for a locked parent, so the count holds when
+// the statement runs. The walk ends one row past the bound.
 type cascadeWalk struct {
 	c         *mysqlCounter
 	keys      []foreignKey
@@ -22,23 +22,23 @@ type cascadeWalk struct {
 	seen      map[mysqlTable]map[string]bool
 	roots     []walkRow
 	rootTable mysqlTable
-	revisited int // roots that the walk came across once more
+	revisited int // rows of roots that the walk met again
 	total     int64
 	cascaded  []dbguard.TableRows
 }
 
 // walkColumn is a column that identifies a row or is referenced.
 type walkColumn struct {
-	name, expr string // expr selects its value as the text of a literal
+	name, expr string // expr selects its value as text, from which toLiteral makes a literal
 	toLiteral  func(text string) string
 	primary    bool
-	storedAs   string // as what: InnoDB compares that, and the server what it means
+	storedAs   string // representation: InnoDB compares it, the server compares values
 }
 
-// walkRow is a row: literals by column; a column that is NULL is missing.
+// walkRow maps columns to literals; a column that is NULL is missing.
 type walkRow map[string]string
 
-// columns learns how the columns are read and written as literals. A note
+// columns finds out how to read the columns and to write them as literals. A note
 // says which cannot be.
 func (w *cascadeWalk) columns(ctx context.Context) (note string, err error) {
 	need := map[mysqlTable][]string{w.rootTable: nil}
@@ -73,8 +73,8 @@ func (w *cascadeWalk) columns(ctx context.Context) (note string, err error) {
 	return note, err
 }
 
-// typesDiffer reports a key between columns that have different values for what is
-// stored alike: enums of other names, a year and a number.
+// typesDiffer reports a key between columns that give the same stored bytes different
+// values: enums with other labels, a year and a number.
 func (w *cascadeWalk) typesDiffer(k foreignKey) bool {
 	stored := func(t mysqlTable, name string) string {
 		for _, col := range w.tables[t] {
@@ -92,7 +92,7 @@ func (w *cascadeWalk) typesDiffer(k foreignKey) bool {
 	return false
 }
 
-// chooseLiteral chooses how a value of the type becomes a literal that is equal to it.
+// chooseLiteral chooses how a value of the type becomes an equal literal.
 func (col *walkColumn) chooseLiteral(class, collation string) bool {
 	charset, _, _ := strings.Cut(collation, "_")
 	quoted := quoteBackticks(col.name)
@@ -102,9 +102,9 @@ func (col *walkColumn) chooseLiteral(class, collation string) bool {
 		fallthrough
 	case "decimal":
 		col.expr, col.toLiteral = "CAST("+quoted+" AS CHAR)", func(s string) string { return s }
-	case "timestamp": // nothing, if the literal is another time: of an hour that comes twice
+	case "timestamp": // none where the text means another time: in the hour repeated at the end of DST
 		text := "CAST(" + quoted + " AS CHAR)"
-		col.expr = "IF(UNIX_TIMESTAMP(" + text + ") <=> UNIX_TIMESTAMP(" + quoted + "), " + text + ", '-')" // not '': that may be NULL
+		col.expr = "IF(UNIX_TIMESTAMP(" + text + ") <=> UNIX_TIMESTAMP(" + quoted + "), " + text + ", '-')" // not '', which EMPTY_STRING_IS_NULL reads as NULL
 		col.toLiteral = func(s string) string {
 			if s == "-" {
 				return ""
@@ -116,10 +116,10 @@ func (col *walkColumn) chooseLiteral(class, collation string) bool {
 	case "binary", "varbinary":
 		col.storedAs = "bytes"
 		col.expr, col.toLiteral = "HEX("+quoted+")", func(s string) string { return "x'" + s + "'" }
-	case "enum", "set": // by number: two may have the same letters
+	case "enum", "set": // by number: two labels may be equal
 		col.expr, col.toLiteral = "CAST(CAST("+quoted+" AS SIGNED) AS CHAR)", func(s string) string { return s }
 	case "char", "varchar":
-		if class == "varchar" || !strings.Contains(collation, "nopad") { // or the spaces that nobody reads matter
+		if class == "varchar" || !strings.Contains(collation, "nopad") { // in CHAR, trailing spaces that are not returned matter to a NO PAD collation
 			col.storedAs = "text"
 		}
 		col.expr, col.toLiteral = "HEX("+quoted+")", func(s string) string { return "_" + charset + " x'" + s + "'" }
@@ -133,7 +133,7 @@ var errNoLiteral = errors.New("dbguard: a key has no literal")
 
 func (w *cascadeWalk) selectFrom(t mysqlTable) string {
 	if len(w.tables[t]) == 0 {
-		return "SELECT 1 FROM " // nothing tells one row from another, or leads on
+		return "SELECT 1 FROM " // no column identifies a row or is referenced
 	}
 	exprs := make([]string, 0, len(w.tables[t]))
 	for _, col := range w.tables[t] {
@@ -142,8 +142,8 @@ func (w *cascadeWalk) selectFrom(t mysqlTable) string {
 	return "SELECT " + strings.Join(exprs, ", ") + " FROM "
 }
 
-// limitClause is the LIMIT under which one row too many is found, whatever rows of
-// the table are known already.
+// limitClause finds one row too many, however many rows of the table are known
+// already.
 func (w *cascadeWalk) limitClause(t mysqlTable) string {
 	if w.limit < 0 {
 		return noLimit
@@ -151,7 +151,7 @@ func (w *cascadeWalk) limitClause(t mysqlTable) string {
 	return fmt.Sprintf(" LIMIT %d", w.limit-w.total+1+int64(len(w.seen[t])))
 }
 
-// fetch reads and locks rows of the table, and returns those that are new.
+// fetch reads and locks rows of the table, and returns those not seen before.
 func (w *cascadeWalk) fetch(ctx context.Context, t mysqlTable, text string) (rows []walkRow, err error) {
 	if w.seen[t] == nil {
 		w.seen[t] = map[string]bool{}
@@ -184,13 +184,13 @@ func (w *cascadeWalk) fetch(ctx context.Context, t mysqlTable, text string) (row
 	return rows, err
 }
 
-// overBound reports that more rows than the bound allows have been found.
+// overBound reports that more rows have been found than the bound allows.
 func (w *cascadeWalk) overBound() bool { return w.limit >= 0 && w.total > w.limit }
 
-// chunkSize is how many keys one question holds.
+// chunkSize is the number of key values per query.
 const chunkSize = 500
 
-// follow counts what happens to the children of rows, and goes on with them.
+// follow counts what happens to the children of the rows, and follows them in turn.
 func (w *cascadeWalk) follow(ctx context.Context, t mysqlTable, ev events, rows []walkRow, assigns func([]string) bool) error {
 	for _, k := range cascadingKeys(w.keys, t, ev, assigns) {
 		what, next := "ON DELETE "+k.onDelete, deletes
@@ -200,7 +200,7 @@ func (w *cascadeWalk) follow(ctx context.Context, t mysqlTable, ev events, rows 
 		case k.onDelete == "SET NULL":
 			next = updates
 		}
-		changed := func(cols []string) bool { // of the child: the columns of its key
+		changed := func(cols []string) bool { // the child's columns of the key
 			return slices.ContainsFunc(cols, func(c string) bool { return containsName(k.childCols, c) })
 		}
 		for part := range slices.Chunk(rows, chunkSize) {
@@ -234,8 +234,8 @@ func containsName(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 }
 
-// childCondition is the condition for the rows that point to one of the parents, and how
-// many of those have a key.
+// childCondition matches the rows that reference one of the parents. with is the
+// number of parents that have a key.
 func (k *foreignKey) childCondition(parents []walkRow, compare func(col, value string) string) (cond string, with int) {
 	var alternatives []string
 	for _, p := range parents {
@@ -245,7 +245,7 @@ func (k *foreignKey) childCondition(parents []walkRow, compare func(col, value s
 				parts = append(parts, compare(col, value))
 			}
 		}
-		if len(parts) == len(k.childCols) { // NULL points to nothing
+		if len(parts) == len(k.childCols) { // NULL references nothing
 			alternatives = append(alternatives, "("+strings.Join(parts, " AND ")+")")
 		}
 	}
@@ -254,8 +254,8 @@ func (k *foreignKey) childCondition(parents []walkRow, compare func(col, value s
 
 func equal(col, value string) string { return quoteBackticks(col) + " = " + value }
 
-// identical takes letters that are equal to others for what they are: InnoDB follows a
-// foreign key when they change.
+// identical compares texts by their bytes, not their collation: InnoDB cascades an
+// update between equal texts with different bytes.
 func identical(col, value string) string {
 	if !strings.HasPrefix(value, "_") {
 		return equal(col, value)
@@ -278,11 +278,11 @@ func (w *cascadeWalk) addRows(t mysqlTable, via string, n int64) {
 	w.cascaded = append(w.cascaded, dbguard.TableRows{Table: name, Rows: n, Via: via})
 }
 
-// maxReported is how many rows of one table are counted, once they are too many, for
-// the message alone.
+// maxReported limits the count of one table's rows for the message, once the bound is
+// exceeded.
 const maxReported = 10_000
 
-// estimate tells how many there really are, without locking them.
+// estimate counts how many there really are, without locking them.
 func (w *cascadeWalk) estimate(ctx context.Context, t mysqlTable, via, cond string) error {
 	n, err := askInts(ctx, w.c.m.conn, fmt.Sprintf("SELECT COUNT(*) FROM (SELECT 1 FROM %s WHERE %s LIMIT %d) AS dbguard", t.quoted(), cond, maxReported))
 	if err != nil {
@@ -296,8 +296,8 @@ func (w *cascadeWalk) estimate(ctx context.Context, t mysqlTable, via, cond stri
 	return nil
 }
 
-// countMatching counts those of the statement's rows that are there with such values in the
-// columns, of how many that have any.
+// countMatching counts the statement's rows that exist with these values in the
+// columns (n), out of those that have any (of).
 func (w *cascadeWalk) countMatching(ctx context.Context, columns []string, compare func(col, value string) string) (n, of int64, err error) {
 	self := foreignKey{childCols: columns, parentCols: columns}
 	for part := range slices.Chunk(w.roots, chunkSize) {

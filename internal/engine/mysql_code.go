@@ -8,7 +8,7 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// understand finds what a text may change of its session, and the code that it calls.
+// understand finds which session settings a text may change, and the code it calls.
 func (m *mysql) understand(s *Session, t *sqlscan.Text, st *statement) {
 	st.sets = settingsOf(t)
 	st.sets.database = s.kept > 0 && (st.elsewhere || containsFold(t.Source, "use"))
@@ -39,14 +39,14 @@ func (s *Session) findRoutines(st *statement) {
 	}
 }
 
-// namesRoutine reports that the text may run stored code, though it reads like one
-// that does not.
+// namesRoutine reports that the text may run a stored routine, though it reads like
+// one that does not.
 func (s *Session) namesRoutine(t *sqlscan.Text) bool {
 	return s.dialect == sqlscan.MySQL && (t.Calls || len(t.Ops) == 1 && t.Ops[0].Kind == sqlscan.Opaque)
 }
 
-// runsRoutine reports that the text of MySQL's may run stored code, by its name or by
-// that of a view.
+// runsRoutine reports that the text may run a stored routine, by its name or through
+// a view.
 func (s *Session) runsRoutine(ctx context.Context, t *sqlscan.Text) (bool, error) {
 	if s.dialect != sqlscan.MySQL {
 		return false, nil
@@ -55,8 +55,8 @@ func (s *Session) runsRoutine(ctx context.Context, t *sqlscan.Text) (bool, error
 	return hides || s.namesRoutine(t), err
 }
 
-// lookUpRoutines finds out whether a text of MySQL's calls stored code, and what of
-// it can change rows: that is an act of its own, counted by the engine.
+// lookUpRoutines finds out what the routines that a text calls can change. That
+// becomes an act of the statement, which the engine counts.
 func (s *Session) lookUpRoutines(ctx context.Context, st *statement) error {
 	m, ok := s.backend.(*mysql)
 	if !ok || s.guard.Observing() || len(st.routines)+len(st.procs) == 0 && st.block == nil && st.verb != "DO" && !st.dark {
@@ -71,15 +71,15 @@ func (s *Session) lookUpRoutines(ctx context.Context, st *statement) error {
 	return nil
 }
 
-// addRoutineActs turns what is known of the called code into acts.
+// addRoutineActs turns what the called routines do into acts.
 func (st *statement) addRoutineActs(r *mysqlReach) {
 	if len(st.procs) > 0 || st.block != nil {
-		if r.note == "" && len(st.op.Acts) == 1 { // it can be counted, and does not commit
+		if r.note == "" && len(st.op.Acts) == 1 { // countable, and does not commit
 			st.op.Acts[0].Verb, st.commits = dbguard.Call, false
 		}
 		return
 	}
-	if st.verb == "DO" && len(st.op.Acts) == 1 { // an expression: it does what its functions do
+	if st.verb == "DO" && len(st.op.Acts) == 1 { // an expression: only its functions matter
 		st.op.Acts, st.targets = nil, nil
 		st.commits, st.elsewhere = false, false
 	}

@@ -9,41 +9,40 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// mysqlCounter counts by three numbers. The driver's affected rows are those of
-// the table that a DELETE or UPDATE names. The session's Handler_update and
-// Handler_delete also count what its triggers and functions do and what upserts
-// and REPLACE find; but two for each row of a partitioned table, and rows that an
-// UPDATE leaves as they are. Rows that InnoDB changes along foreign keys are in
-// neither: they are counted before, under locks (keyWalk), or are the difference
-// to the transaction's undo log.
+// mysqlCounter counts by three numbers. The driver's affected rows are those of the
+// table that a DELETE or UPDATE names. The session's Handler_update and
+// Handler_delete include rows of triggers, functions, upserts and REPLACE, but count
+// rows of partitioned tables twice, and rows whose values an UPDATE does not change.
+// Neither includes InnoDB's cascades: these are counted before, under locks
+// (cascadeWalk), or by the length of the transaction's undo log.
 //
-// What was counted is undone only in tables of a transactional engine. The
-// engine is looked up by a query that opens the tables: their metadata is
-// locked from then on, and no ALTER TABLE or CREATE TRIGGER can come in between.
-// A foreign key can: it is looked for once more afterwards (mysql_along.go).
+// Only tables of a transactional engine can be undone. The query for a table's engine
+// also opens the table: that takes a metadata lock, which keeps out ALTER TABLE and
+// CREATE TRIGGER from then on. It does not keep out foreign keys, so they are looked
+// up again after the statement (mysql_cascade.go).
 type mysqlCounter struct {
 	m                            *mysql
 	f                            *Flight
 	before                       handlerStatus
-	partitionedCount, tableCount int // how many of the tables are partitioned, of how many
+	partitionedCount, tableCount int // tables that are partitioned, and all
 	partitioned                  map[mysqlTable]bool
-	throughView                  bool // a view was looked through
-	lostName                     bool // and what it names was not told
-	uncatalogued                 bool // a table is in no catalogue: a temporary one, or none
-	derivedKey                   bool // a column of the table changes with others
-	changesNothing               bool // an INSERT that sets off nothing that changes rows
-	firesNothing                 bool // and sets off nothing at all
+	throughView                  bool // a name is a view's
+	lostName                     bool // a view names a table that the session's character set cannot spell
+	uncatalogued                 bool // a name is not in the catalogue: a temporary table, or none
+	derivedKey                   bool // a referenced column changes without being named (hasDerivedKey)
+	changesNothing               bool // an INSERT without triggers that update or delete
+	cacheable                    bool // and nothing will change that in the caller's transaction
 
 	reach       *mysqlReach
-	keyTables   []mysqlTable // whose foreign keys matter
-	foreignKeys []foreignKey // those that lead away from them
-	baseTables  []mysqlTable // that the text names
-	text        string       // the caller's
-	// assignments is the part of it that says which columns an UPDATE changes, of one
-	// table and by itself.
+	keyTables   []mysqlTable // tables whose foreign keys matter
+	foreignKeys []foreignKey // the keys that reference them
+	baseTables  []mysqlTable // those that the text names
+	text        string       // the caller's statement
+	// assignments is the SET clause, of an UPDATE of one table, without code that
+	// writes.
 	assignments string
 	walk        *cascadeWalk
-	undoBefore  int64 // of the undo log, before; -1: not needed
+	undoBefore  int64 // undo log length before the statement; -1: not needed
 }
 
 func (c *mysqlCounter) survey(context.Context) (string, error) {
@@ -83,8 +82,8 @@ func (c *mysqlCounter) namedTables(ctx context.Context) (bases []mysqlTable, not
 			open += opensTable(x.raw)
 		}
 	}
-	// One that is not there now may be by then, with triggers and keys that nobody looked
-	// at, unless the text makes it itself.
+	// A table that is missing now may exist by then, with triggers and keys that were
+	// not looked up, unless an earlier statement of the text creates it.
 	return c.lookUpOpenTables(ctx, names, open, c.f.st.op.Statements > 1)
 }
 
@@ -109,12 +108,11 @@ func (c *mysqlCounter) explore(ctx context.Context, bases []mysqlTable) (note st
 	return c.reach.note, err
 }
 
-// mayAssign reports that an UPDATE may give one of the columns another value. A
-// trigger may do that too, a generated column changes with others, and a view has
-// names of its own.
+// mayAssign reports that an UPDATE may change one of the columns. Triggers and
+// generated columns may do so, too, and a view has its own names for columns.
 func (c *mysqlCounter) mayAssign(columns []string) bool {
 	assigned, ok := c.f.assignmentText()
-	if !ok || c.reach.codeWrites || c.reach.hasTriggers || c.derivedKey || c.throughView || strings.Contains(assigned, `\`) { // which may escape a quote, or not
+	if !ok || c.reach.codeWrites || c.reach.hasTriggers || c.derivedKey || c.throughView || strings.Contains(assigned, `\`) { // whether it escapes a quote depends on sql_mode
 		return true
 	}
 	for word := range identifiers(assigned) {
@@ -125,8 +123,7 @@ func (c *mysqlCounter) mayAssign(columns []string) bool {
 	return false
 }
 
-// assignmentText is the part of the text that names the columns which are given
-// another value.
+// assignmentText is the part of the text that names the assigned columns.
 func (f *Flight) assignmentText() (text string, ok bool) {
 	if f.callers == "" || len(f.st.targets) != 1 || executes(f.callers) {
 		return "", false
@@ -140,17 +137,18 @@ func (f *Flight) assignmentText() (text string, ok bool) {
 		c := clausesOf(t, x)
 		return f.callers[max(c.set, 0):c.rest], !c.odd
 	case sqlscan.Upsert:
-		at := strings.Index(strings.ToUpper(f.callers), "DUPLICATE") // the first: behind it may be others, in literals
+		at := strings.Index(strings.ToUpper(f.callers), "DUPLICATE") // the first: later ones may be in literals
 		return f.callers[max(at, 0):], at >= 0 && len(strings.ToUpper(f.callers)) == len(f.callers)
 	}
 	return "", false
 }
 
-// maxViewDepth is how deep views are followed into views.
+// maxViewDepth limits the nesting of views.
 const maxViewDepth = 16
 
-// lookUpTables are the base tables behind the names, views looked through. A note
-// reports one whose engine cannot undo. open are conditions that open the tables.
+// lookUpTables returns the base tables behind the names, resolving views. A note
+// reports one whose engine is not transactional. open is a condition that opens the
+// tables.
 func (c *mysqlCounter) lookUpTables(ctx context.Context, names [][]string, open string, depth int) (bases []mysqlTable, note string, err error) {
 	if len(names) == 0 {
 		return nil, "", nil
@@ -190,8 +188,9 @@ func (c *mysqlCounter) lookUpTables(ctx context.Context, names [][]string, open 
 	return append(bases, more...), note, err
 }
 
-// lookUpOpenTables is engines of tables that are opened, so that no ALTER TABLE comes in
-// between: if the caller may read them, and they are there, or need not be.
+// lookUpOpenTables is lookUpTables that also opens the tables, so that no ALTER TABLE
+// comes in between, if the account may read them and they exist. lacking says that
+// they may be missing.
 func (c *mysqlCounter) lookUpOpenTables(ctx context.Context, names [][]string, open string, lacking bool) (bases []mysqlTable, note string, err error) {
 	bases, note, err = c.lookUpTables(ctx, names, open, 0)
 	if err != nil && graveError(err) == nil && (lacking || !mysqlError(err, "1146")) {
@@ -200,15 +199,15 @@ func (c *mysqlCounter) lookUpOpenTables(ctx context.Context, names [][]string, o
 	return bases, note, err
 }
 
-// hasLostLetters reports a name that came from the catalogue with letters that the session's
-// character set lacks: it is nobody's.
+// hasLostLetters reports a name that the catalogue returned with ? for letters which
+// the session's character set lacks.
 func hasLostLetters(name []string) bool {
 	return slices.ContainsFunc(name, func(part string) bool { return strings.Contains(part, "?") })
 }
 
 const lostLettersNote = "a name has letters that the session's character set lacks"
 
-// lookUpViews is engines of the tables behind views.
+// lookUpViews is lookUpTables for the tables behind views.
 func (c *mysqlCounter) lookUpViews(ctx context.Context, views [][]string, depth int) (bases []mysqlTable, note string, err error) {
 	c.throughView = true
 	if depth == maxViewDepth {
@@ -232,8 +231,8 @@ func (c *mysqlCounter) lookUpViews(ctx context.Context, views [][]string, depth 
 	return bases, note, err
 }
 
-// viewTables are the tables that a view's definition names; the server
-// qualifies and quotes all of them.
+// viewTables are the tables in a view's definition, where the server qualifies and
+// quotes every name.
 func (c *mysqlCounter) viewTables(ctx context.Context, view []string) ([][]string, error) {
 	definition, err := askText(ctx, c.m.conn, "SELECT t.VIEW_DEFINITION FROM information_schema.VIEWS t WHERE "+c.m.tableCondition(view))
 	if err != nil {
@@ -260,7 +259,7 @@ func (c *mysqlCounter) viewTables(ctx context.Context, view []string) ([][]strin
 
 func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count, error) {
 	if c.changesNothing {
-		if c.firesNothing {
+		if c.cacheable {
 			c.m.cacheInsert(&c.f.st.targets[0])
 		}
 		return dbguard.Count{}, nil
@@ -278,7 +277,7 @@ func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count
 	}
 	did := after.since(c.before)
 	if unseen, err := c.mayHaveInvisibleKeys(ctx, did, affected); err != nil || unseen {
-		_ = c.f.op.Uncountable(invisibleKeysNote) // told by End
+		_ = c.f.op.Uncountable(invisibleKeysNote) // reported by End
 		return dbguard.Count{Rows: -1}, err
 	}
 	count, err := c.countVisible(ctx, did, affected)
@@ -293,12 +292,12 @@ func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count
 	return count, nil
 }
 
-// countVisible counts what the server tells, which is all but foreign keys.
+// countVisible counts what the server reports: everything but cascades.
 func (c *mysqlCounter) countVisible(ctx context.Context, did handlerStatus, affected int64) (dbguard.Count, error) {
 	handled := did.changes
 	x := c.f.st.simple()
 	switch {
-	case affected >= 0 && c.isPartitionedJoin(): // which the driver counts, in all of its tables
+	case affected >= 0 && c.isPartitionedJoin(): // the driver's count includes all of its tables
 		return dbguard.Count{Rows: max(affected, (handled+1)/2)}, nil
 	case x == nil || affected < 0:
 		count := dbguard.Count{Rows: c.halveForPartitions(ctx, did, handled)}
@@ -311,10 +310,10 @@ func (c *mysqlCounter) countVisible(ctx context.Context, did handlerStatus, affe
 	switch {
 	case hidden > 0 && !c.reach.changesHiddenRows() && c.m.seesTriggers(ctx) && c.m.seesTriggersOf(c.reach.changedTables()):
 		if did.fired > 0 && !c.reach.hasTriggers {
-			_ = c.f.op.Uncountable("triggers have fired that were not seen") // told by End
+			_ = c.f.op.Uncountable("triggers have fired that were not seen") // reported by End
 			return dbguard.Count{Rows: -1}, nil
 		}
-		hidden = 0 // no code changes rows: the rest are rows that stay as they are, and partitions
+		hidden = 0 // no code changes rows: the difference is rows with unchanged values, and partitions
 	case c.partitionedCount > 0:
 		hidden = c.hiddenInPartitions(ctx, did, affected)
 	}
@@ -331,7 +330,8 @@ func (c *mysqlCounter) countVisible(ctx context.Context, did handlerStatus, affe
 	return count, nil
 }
 
-// isPartitionedJoin reports a DELETE or UPDATE of several tables, partitioned ones among them.
+// isPartitionedJoin reports a DELETE or UPDATE of several tables, some of them
+// partitioned.
 func (c *mysqlCounter) isPartitionedJoin() bool {
 	st := c.f.st
 	return c.partitionedCount > 0 && c.partitionedCount < c.tableCount && !c.reach.hasTriggers && st.simple() == nil && len(st.routines) == 0 && !slices.ContainsFunc(st.targets, func(x target) bool {
@@ -339,9 +339,9 @@ func (c *mysqlCounter) isPartitionedJoin() bool {
 	})
 }
 
-// halveForPartitions are the rows behind a number of handler calls, where all of them went
-// to partitioned tables, but for those to some; the most that there can be, where it
-// is not so.
+// halveForPartitions turns handler calls into rows: half as many if all of them,
+// other than those on the tables in but, went to partitioned tables; otherwise the
+// upper bound, as many.
 func (c *mysqlCounter) halveForPartitions(ctx context.Context, did handlerStatus, handled int64, but ...mysqlTable) int64 {
 	if c.uncatalogued || (did.fired > 0 || c.reach.hasTriggers) && !(c.m.seesTriggers(ctx) && c.m.seesTriggersOf(c.reach.changedTables())) {
 		return handled
@@ -361,8 +361,8 @@ func (c *mysqlCounter) halveForPartitions(ctx context.Context, did handlerStatus
 	return handled
 }
 
-// hiddenInPartitions are the rows that a statement has changed elsewhere, where some of
-// the tables are partitioned.
+// hiddenInPartitions is the number of rows changed in other tables, where some of the
+// tables are partitioned.
 func (c *mysqlCounter) hiddenInPartitions(ctx context.Context, did handlerStatus, affected int64) int64 {
 	if slices.ContainsFunc(c.baseTables, func(t mysqlTable) bool { return !c.partitioned[t] }) {
 		return c.halveForPartitions(ctx, did, max(did.changes-affected, 0), c.baseTables...)

@@ -9,17 +9,20 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// A prepared statement of MySQL's keeps the database that it was prepared in. Behind
-// USE what is looked up for it, or written anew, would be another database's.
+// On MySQL a prepared statement runs in the database in which it was prepared. After
+// USE, what the guard looks up for it or sends in its place would refer to another
+// database.
 //
-// Before it runs the session is asked where it is, if there was a USE: that costs a
-// round trip. Which views it may name is not worth one. There, any text that may have
-// been a USE is taken for one (mysql.astray), and then all views of the name are meant.
+// So if there was a USE, the session asks for the current database before the
+// statement runs: one round trip. Which views it may name is not worth one: after any
+// text that may be a USE (mysql.mayBeElsewhere), a name stands for the views of all
+// databases.
 
-// CurrentDatabase is where the session is, until a text may lead elsewhere.
-type CurrentDatabase struct{ name string } // known when it is left
+// CurrentDatabase is the session's current database, valid until a text may change
+// it.
+type CurrentDatabase struct{ name string } // set when a text may change it
 
-// Database is where a statement is prepared now.
+// Database is the one in which a statement is prepared now.
 func (s *Session) Database() *CurrentDatabase {
 	if s.place == nil {
 		s.place = &CurrentDatabase{}
@@ -27,26 +30,26 @@ func (s *Session) Database() *CurrentDatabase {
 	return s.place
 }
 
-// InDatabase reports that the session is still there.
+// InDatabase reports that no text may have changed the database since.
 func (s *Session) InDatabase(p *CurrentDatabase) bool { return s.place == p }
 
-// RunsPreparedIn tells that the statement that comes next was prepared in another place, which
-// may be the same database.
+// RunsPreparedIn announces that the next statement was prepared in p, which may still
+// be the current database.
 func (s *Session) RunsPreparedIn(ctx context.Context, p *CurrentDatabase) error {
 	if s.guard.Observing() {
 		return nil
 	}
 	name, err := askText(ctx, s.conn, "SELECT DATABASE()")
 	if s.strayed = name != p.name; !s.strayed && s.place == nil && err == nil {
-		s.place = p // again
+		s.place = p // it is current again
 	}
 	return err
 }
 
-// ClearPreparedIn tells that the next is none such.
+// ClearPreparedIn ends RunsPreparedIn.
 func (s *Session) ClearPreparedIn() { s.strayed = false }
 
-// leavesDatabase notes the name of a place before a text that may lead elsewhere.
+// leavesDatabase notes the database's name before a text that may change it.
 func (s *Session) leavesDatabase(ctx context.Context, t *sqlscan.Text) error {
 	if s.kept == 0 || s.place == nil || t.Dialect != sqlscan.MySQL || s.guard.Observing() || !slices.ContainsFunc(t.Ops, mayUseDatabase(t)) {
 		return nil
@@ -77,7 +80,7 @@ func mayUseDatabase(t *sqlscan.Text) func(sqlscan.Op) bool {
 
 const otherDatabaseNote = "it was prepared in another database than the session is in now, by USE: prepare it again"
 
-// refuseInOtherDatabase makes acts that nobody can count of those that change rows.
+// refuseInOtherDatabase makes acts that change rows uncountable.
 func (st *statement) refuseInOtherDatabase(t *sqlscan.Text) {
 	for i := range st.op.Acts {
 		if a := &st.op.Acts[i]; !t.IsRead() && changesRows(a.Verb) {

@@ -7,61 +7,60 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// What a table fires, information_schema.TRIGGERS alone tells. It has a BLOB, so
-// that the server writes it to disk whenever it is asked, which takes longer than
-// all else that a compound does.
+// Only information_schema.TRIGGERS tells which triggers a table has. It has a BLOB
+// column, so the server materializes it on disk for every query, which takes longer
+// than everything else in a wrapper.
 //
-// So each compound has a proof with it: a prepared statement that opens the
-// caller's table, and does nothing. If the table is another one than it was when
-// the proof was prepared, or has been altered or given a trigger, the server reads
-// the text anew before it runs it (TABLE_LIST::is_the_same_definition in its
-// source). And that text can be read only once: it names a collation that utf8 has
-// under the old_mode of its preparation, and not under the session's. A proof that
-// succeeds says that the catalogue would say what it said; and from then on the
-// table is open, and stays so.
+// So each wrapper has a definition check: a prepared statement, dbguard_proof_N, that
+// opens the caller's table and does nothing. If the table was replaced, altered or
+// given a trigger since PREPARE, the server parses its text again before it executes
+// it (TABLE_LIST::is_the_same_definition in its source). That fails by design: the
+// text names a collation that utf8 has under the old_mode in force at PREPARE, but
+// not under the session's. If the check succeeds, the catalogue would answer as
+// before, and from then on the table is open and stays as it is.
 //
-// A trigger's age is the time at which its CREATE TRIGGER began, and the server
-// compares that to the time of preparation. So what the catalogue says is trusted
-// if it was asked some time later, and not in the transaction of the preparation,
-// which may have kept a CREATE TRIGGER waiting. And it is asked again now and then,
-// for somebody may have set a clock (SET timestamp). A replica's triggers bring the
-// time of another machine with them: there nothing is proved.
+// A trigger's creation time is when its CREATE TRIGGER began, and the server compares
+// that with the time of PREPARE. So the catalogue's answer is trusted only if it was
+// read some time after PREPARE, and not in the same transaction, whose locks may have
+// kept a CREATE TRIGGER waiting. It is read again now and then, in case somebody set
+// a clock (SET timestamp). A replica's triggers have another machine's time: there is
+// no definition check there.
 
-// oldMode is the setting of old_mode under which proofs can be read only once. It
-// is the default since MariaDB 10.6.
+// oldMode is the session's old_mode for which definition checks fail to parse again.
+// It is the default since MariaDB 10.6.
 const oldMode = "UTF8_IS_UTF8MB3"
 
-// definitionChanged is the number of the error of a proof that was to be read again.
+// definitionChanged is the error of a definition check that was parsed again.
 const definitionChanged = "1253" // ER_COLLATION_CHARSET_MISMATCH
 
 const (
-	trustPeriod  = time.Second            // how long the catalogue is trusted
-	settlePeriod = 100 * time.Millisecond // how long after the preparation it must have been asked
+	trustPeriod  = time.Second            // how long an answer of the catalogue is trusted
+	settlePeriod = 100 * time.Millisecond // how long after PREPARE it must have been read
 )
 
-// preparedWrapper is a compound that the session has prepared.
+// preparedWrapper is a wrapper that the session has prepared.
 type preparedWrapper struct {
-	number       int    // that of its name, which others may have had before
-	id           string // no other's
-	hasCheck     bool   // there is a proof with it
+	number       int    // of its name, which is reused
+	id           string // unique in the process and, by the nonce, beyond
+	hasCheck     bool   // it has a definition check
 	preparedAt   time.Time
-	preparedInTx int       // in which of the session's transactions
-	readAt       time.Time // when the catalogue was last asked in a way that can be trusted
-	unindexed    bool      // what it said of the columns that an UPDATE assigns
+	preparedInTx int       // value of mysql.endedTxs at PREPARE
+	readAt       time.Time // when the catalogue last gave an answer that can be trusted
+	unindexed    bool      // its answer to unindexedCondition
 }
 
 func (p *preparedWrapper) name() string { return fmt.Sprintf("dbguard_%d", p.number) }
 
 func (p *preparedWrapper) checkName() string { return fmt.Sprintf("dbguard_proof_%d", p.number) }
 
-// catalogueCheck is how a compound looks at the catalogue: not at all, where it trusts what was
-// said; or so that what is said is trusted from then on; or for itself.
+// catalogueCheck says whether a wrapper reads the catalogue: it skips that where an
+// earlier answer is trusted. The answer is trusted from then on if it is cacheable.
 type catalogueCheck struct {
 	at              time.Time
 	skip, cacheable bool
 }
 
-// planCatalogueCheck decides it. later says that the preparation was in an earlier transaction.
+// planCatalogueCheck decides. later says that PREPARE was in an earlier transaction.
 func (m *mysql) planCatalogueCheck(p *preparedWrapper, later bool) catalogueCheck {
 	l := catalogueCheck{at: time.Now()}
 	l.skip = p.hasCheck && m.checksDefinitions() && l.at.Sub(p.readAt) < trustPeriod
@@ -69,8 +68,8 @@ func (m *mysql) planCatalogueCheck(p *preparedWrapper, later bool) catalogueChec
 	return l
 }
 
-// noteAnswer notes what an answer says of the catalogue, which had nothing against a
-// statement that was kept.
+// noteAnswer notes what a reply says about the catalogue: if the changes were kept,
+// it had no objection.
 func (p *preparedWrapper) noteAnswer(l catalogueCheck, fresh bool, r reply) {
 	switch {
 	case fresh:
@@ -82,17 +81,17 @@ func (p *preparedWrapper) noteAnswer(l catalogueCheck, fresh bool, r reply) {
 	}
 }
 
-// checksDefinitions reports that compounds have proofs.
+// checksDefinitions reports that wrappers have definition checks.
 func (m *mysql) checksDefinitions() bool { return m.canCheckDefinitions && !m.replicated }
 
-// definitionCheck is the text of a compound's proof.
+// definitionCheck is the text of a wrapper's definition check.
 func (e *fastPath) definitionCheck() string {
 	return "DO EXISTS (SELECT 1 FROM " + e.table().quoted() + " WHERE _utf8'' COLLATE utf8mb4_general_ci IS NULL LIMIT 0)"
 }
 
-// tableCheck opens the table, so that from then on nobody alters it or gives it a
-// trigger, and looks, where it is told to, whether the statement can be undone there,
-// and does nothing but what it says.
+// tableCheck opens the table, which keeps out ALTER TABLE and CREATE TRIGGER. Then,
+// unless that is skipped, it reads from the catalogue whether the table is InnoDB and
+// has no trigger for the event.
 func (e *fastPath) tableCheck(p *preparedWrapper) string {
 	open := "DO EXISTS (SELECT 1 FROM " + e.target.raw + " LIMIT 0); "
 	if p.hasCheck {

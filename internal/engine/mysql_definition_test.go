@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// aged makes all that the session has prepared so much older.
+// aged makes everything that the session has prepared older.
 func (r *rig) aged(by time.Duration) {
 	for _, p := range r.backend.(*mysql).wrappers {
 		p.preparedAt = p.preparedAt.Add(-by)
@@ -19,8 +19,8 @@ func (r *rig) aged(by time.Duration) {
 	}
 }
 
-// What the catalogue has said is trusted where the server proves that it still
-// holds, for a while.
+// What the catalogue answered is trusted for a while, where the definition check
+// confirms it.
 func TestTrust(t *testing.T) {
 	const (
 		looks  = "execute 0"
@@ -67,17 +67,17 @@ func TestTrust(t *testing.T) {
 	}
 }
 
-// Without a proof there is no trust.
-func TestNoTrustWithoutProof(t *testing.T) {
+// Without a definition check nothing is trusted.
+func TestNoTrustWithoutDefinitionCheck(t *testing.T) {
 	r := newRig(t, my)
 	assert.Equal(t, []string{"prepare own, looks"}, r.exec(t, deletes7))
 	r.aged(settlePeriod)
 	r.exec(t, deletes7)
-	r.backend.(*mysql).canCheckDefinitions = true // what is prepared has none
+	r.backend.(*mysql).canCheckDefinitions = true // the prepared wrapper has no check
 	assert.Equal(t, []string{"execute 0"}, r.exec(t, deletes7))
 }
 
-// In the transaction in which a compound was prepared the catalogue is asked in vain.
+// In the transaction in which a wrapper was prepared no answer is trusted.
 func TestNoTrustOfTheTransactionOfThePreparation(t *testing.T) {
 	r := newRig(t, my)
 	r.backend.(*mysql).canCheckDefinitions = true

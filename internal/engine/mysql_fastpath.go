@@ -12,33 +12,31 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// The express is MariaDB's way in one round trip: a compound statement that
-// opens the transaction or savepoint, runs the caller's text by EXECUTE
-// IMMEDIATE, and keeps what it did only if that was within the bound and the
-// table is one where nothing else can have changed: InnoDB, no trigger that it
-// sets off, no foreign key that leads to it. It needs no multi-statements in the
-// DSN. Arguments travel as literals, and the compound itself is prepared once for
-// a table (mysql_compound.go).
+// The fast path of MariaDB takes one round trip. A compound statement, the wrapper,
+// opens a transaction or savepoint, runs the caller's text by EXECUTE IMMEDIATE, and
+// keeps the changes only if they are within the bound and nothing else can have
+// changed: the table is InnoDB, has no trigger for this event and no foreign key that
+// cascades from it. It needs no multi-statements in the DSN. Arguments are sent as
+// literals, and a wrapper is prepared once per table (mysql_fastpath_wrapper.go).
 //
-// The schema is looked at under the table's metadata lock. A foreign key can be
-// added to a child all the same, but none goes that the statement has followed:
-// so they are looked for after it, and what is found too much errs on the safe
-// side. An INSERT follows none, and needs no count: triggers alone can make it
-// change rows that are there.
+// The wrapper checks engine and triggers under the table's metadata lock. That does
+// not keep others from adding a foreign key to a child table, but no key that the
+// statement followed can be dropped. So keys are looked up after the statement; to
+// find one too many errs on the safe side. An INSERT cascades nowhere and is not
+// counted: only triggers can make it change existing rows.
 //
-// Where it does not keep, nothing has changed, and the statement goes the
-// ordinary way, unless more rows were over the bound already. LIMIT n+1 ends it
-// early. It counts the rows that an UPDATE finds, not those that it changes: a
-// variable in the WHERE counts them too, and tells whether the LIMIT cut. RAND()
-// keeps the server from taking that condition for a constant, which it evaluates
-// once; if it evaluates it too often, the ordinary way decides.
+// If the wrapper does not keep the changes it undoes them, and the statement goes the
+// ordinary way, unless it was over its bound. LIMIT n+1 stops it early. LIMIT applies
+// to the rows that an UPDATE finds, not those that it changes: a variable in WHERE
+// counts the former, and so tells whether LIMIT cut them off. RAND() keeps the server
+// from treating that condition as constant, which it would evaluate once. If it
+// evaluates it too often, the ordinary way decides.
 
-// ExecResult is what a driver would have reported of a statement.
+// ExecResult is what a driver would have returned.
 type ExecResult struct{ RowsAffected, LastInsertID int64 }
 
-// Exec runs a statement of the caller's by itself, if the engine has a way in one
-// round trip. Not done: nothing has happened, and the statement takes its way through
-// Start.
+// Exec runs a statement in one round trip, if the engine can. If not done, nothing
+// has happened, and the statement goes through Start.
 func (s *Session) Exec(ctx context.Context, text string, args []driver.NamedValue) (_ ExecResult, done bool, err error) {
 	e := s.fastPathFor(ctx, text, args)
 	if e == nil {
@@ -57,8 +55,8 @@ func (s *Session) Exec(ctx context.Context, text string, args []driver.NamedValu
 	return e.run(f)
 }
 
-// fastPathFor is the statement of a text, if it can travel so. Of what keeps it from that
-// Start will tell.
+// fastPathFor is the fast path of a text, or nil. Start reports what keeps it off
+// that.
 func (s *Session) fastPathFor(ctx context.Context, text string, args []driver.NamedValue) *fastPath {
 	m, ok := s.backend.(*mysql)
 	if !ok || s.flight != nil || s.broken || s.strayed || s.guard.Check() != nil || s.guard.Observing() ||
@@ -87,10 +85,10 @@ func (s *Session) fastPathFor(ctx context.Context, text string, args []driver.Na
 	return m.newFastPath(ctx, st, text, s.formatTimes(args), s.modes.mode)
 }
 
-// maxFastPathText is the longest text that is written out once more.
+// maxFastPathText is the longest text that is copied into a wrapper.
 const maxFastPathText = 1 << 20
 
-// fastPath is a statement that can travel so.
+// fastPath is a statement that can take the fast path.
 type fastPath struct {
 	m       *mysql
 	st      *statement
@@ -101,7 +99,7 @@ type fastPath struct {
 	args    []driver.NamedValue
 }
 
-// newFastPath returns nil where the statement cannot travel so.
+// newFastPath returns nil if the statement cannot take the fast path.
 func (m *mysql) newFastPath(ctx context.Context, st *statement, text string, args []driver.NamedValue, mode sqlscan.Mode) *fastPath {
 	x := &st.targets[0]
 	switch {
@@ -109,7 +107,7 @@ func (m *mysql) newFastPath(ctx context.Context, st *statement, text string, arg
 		return nil
 	case len(x.name) == 0, len(x.name) > 2, x.op.Kind != sqlscan.Insert && mentionsPortion(text):
 		return nil
-	case containsFold(text, "last_insert_id"), strings.Contains(text, "@") && containsFold(text, "dbguard"): // the compound's own
+	case containsFold(text, "last_insert_id"), strings.Contains(text, "@") && containsFold(text, "dbguard"): // the wrapper uses these itself
 		return nil
 	case m.backsOff(x):
 		return nil
@@ -130,14 +128,15 @@ func (m *mysql) newFastPath(ctx context.Context, st *statement, text string, arg
 	return e
 }
 
-// embeddable reports a statement on one table that does the same as a part of another text.
+// embeddable reports a statement on one table that does the same as part of another
+// text.
 func embeddable(text string, x *target) bool {
 	return x.op.Path == sqlscan.Top && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.Returning) == 0 &&
 		quoteSafe(text) && !containsFold(text[:x.op.Object.Start], "ignore")
 }
 
-// quoteSafe reports a text that is the same inside and outside of quotes, in
-// every sql_mode and character set.
+// quoteSafe reports a text that reads the same inside and outside of quotes, in every
+// sql_mode and character set.
 func quoteSafe(text string) bool {
 	for i := range len(text) {
 		if b := text[i]; b == '\\' || b == 0 || b >= 0x80 {
@@ -147,8 +146,8 @@ func quoteSafe(text string) bool {
 	return true
 }
 
-// triggerVisibility is of which tables the account sees the triggers: without the privilege
-// the catalogue shows none.
+// triggerVisibility says of which tables the account sees triggers: without the
+// privilege TRIGGER the catalogue shows none.
 type triggerVisibility uint8
 
 const (
@@ -157,9 +156,9 @@ const (
 	allTriggersVisible
 )
 
-// seesTriggers finds out what the account sees, which database is the session's,
-// whether the server is a node of a cluster, and whether it proves what a table was;
-// it reports that triggers are seen.
+// seesTriggers asks, once, for the account's privilege TRIGGER, the current database,
+// whether the server is a node of a cluster, and whether definition checks work. It
+// reports that some triggers are visible.
 func (m *mysql) seesTriggers(ctx context.Context) bool {
 	if m.sessionKnown {
 		return m.visibility != noTriggersVisible
@@ -170,7 +169,7 @@ func (m *mysql) seesTriggers(ctx context.Context) bool {
 		text += "(SELECT COUNT(*) FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'wsrep_connected' AND VARIABLE_VALUE = 'ON')," +
 			" @@old_mode = '" + oldMode + "' AND @@gtid_slave_pos = ''"
 	} else {
-		text += "0, 0" // it keeps such things elsewhere; handled asks for them
+		text += "0, 0" // MySQL has these elsewhere; readHandlerStatus finds out about clusters
 	}
 	err := m.conn.Query(ctx, text, func(v []any) error {
 		m.database, m.sessionKnown, m.visibility = strings.Clone(asText(v[0])), true, noTriggersVisible
@@ -187,15 +186,15 @@ func (m *mysql) seesTriggers(ctx context.Context) bool {
 	return err == nil && m.sessionKnown && m.visibility != noTriggersVisible
 }
 
-// seesTriggersOf reports that the account sees the triggers of all of these.
+// seesTriggersOf reports that the account sees the triggers of all these tables.
 func (m *mysql) seesTriggersOf(tables []mysqlTable) bool {
 	return m.visibility == allTriggersVisible || m.visibility == databaseTriggersVisible && !slices.ContainsFunc(tables, func(t mysqlTable) bool {
 		return !strings.EqualFold(t.schema, m.database)
 	})
 }
 
-// boundedText is the caller's text with a LIMIT, and for an UPDATE the count of the
-// rows that it finds, with its arguments or without.
+// boundedText is the caller's text with a LIMIT and, for an UPDATE, the counter of
+// found rows. complete says that arguments are inlined.
 func (e *fastPath) boundedText(limit int64, complete bool) (text string, ok bool) {
 	ok = true
 	piece := func(from, to int32, skip int) string {
@@ -222,21 +221,21 @@ func (e *fastPath) boundedText(limit int64, complete bool) (text string, ok bool
 	return text, ok
 }
 
-// The answers of a compound.
+// Answers of a wrapper.
 const (
-	answerUndecided     = 0 // nothing has changed; there may have been too many rows
+	answerUndecided     = 0 // nothing has changed; perhaps more rows than the bound
 	answerKept          = 1
-	answerOtherDatabase = 3 // the session's database is another one; nothing has changed
+	answerOtherDatabase = 3 // nothing has changed: the current database is another one
 )
 
-// reply is what a compound answers.
+// reply is the result row of a wrapper.
 type reply struct {
 	answer, rows, id int64
-	safeUpdates      bool // sql_safe_updates is on
-	serializable     bool // the transaction is serializable: reads lock
+	safeUpdates      bool // @@sql_safe_updates
+	serializable     bool // the isolation level is SERIALIZABLE, where reads take locks
 }
 
-// run sends the compound, and settles.
+// run sends the wrapper and settles the operation.
 func (e *fastPath) run(f *Flight) (_ ExecResult, done bool, err error) {
 	if f.frame = startTransaction; f.way == nested {
 		f.frame = e.m.savepointFrame()
@@ -261,8 +260,8 @@ func (e *fastPath) run(f *Flight) (_ ExecResult, done bool, err error) {
 		if e.kind == sqlscan.Insert {
 			count.Rows = 0
 		}
-		// The bound held in the server; a budget that others have used up since
-		// can only be told of.
+		// The server has enforced the bound. If others have used up the budget since, that
+		// can only be reported.
 		if v := f.op.Settle(count); v != nil {
 			return ExecResult{}, true, f.op.End(dbguard.EffectApplied, nil)
 		}
@@ -277,15 +276,15 @@ func (e *fastPath) run(f *Flight) (_ ExecResult, done bool, err error) {
 	return ExecResult{}, false, nil
 }
 
-// failed tells a failure of the statement as the caller would have seen it.
-// What may be the express's own is left to the ordinary way.
+// failed reports an error as the caller would have seen it without the wrapper.
+// Errors that the wrapper may have caused send the statement the ordinary way.
 func (e *fastPath) failed(f *Flight, err error) (_ ExecResult, done bool, _ error) {
 	ctx, cancel := outlive(f.ctx)
 	defer cancel()
 	s := f.s
 	e.m.dropTxCache()
 	switch {
-	case errors.Is(err, driver.ErrBadConn) && f.way == own: // written nothing
+	case errors.Is(err, driver.ErrBadConn) && f.way == own: // nothing was sent
 		f.op.Abandon()
 		s.broken = true
 		return ExecResult{}, true, driver.ErrBadConn
@@ -298,12 +297,12 @@ func (e *fastPath) failed(f *Flight, err error) (_ ExecResult, done bool, _ erro
 		return ExecResult{}, true, f.op.End(dbguard.EffectUnknown, hide(err))
 	case dictionaryDenied(err) && !e.m.noDictionary:
 		e.m.noDictionary, e.m.wrappers = true, nil
-	case mysqlError(err, "1295"), mysqlError(err, "1461"), mysqlError(err, "1193"): // it prepares no compounds, or nothing more, or lacks a variable
+	case mysqlError(err, "1295"), mysqlError(err, "1461"), mysqlError(err, "1193"): // the server cannot prepare a compound statement, has too many prepared statements, or lacks a variable
 		e.m.noFastPath = true
 	case mysqlError(err, definitionChanged):
-	case mysqlError(err, "1064"), mysqlError(err, "1142"): // its own, or the server cannot read ours, or the account may not read the table
+	case mysqlError(err, "1064"), mysqlError(err, "1142"): // a syntax error, the caller's or the wrapper's, or no SELECT privilege on the table
 		e.m.backOff(e.target, false)
-	case f.way == nested && s.backend.gone(err): // Start finds out what has become of the transaction
+	case f.way == nested && s.backend.gone(err): // Start finds out the state of the transaction
 		f.op.Abandon()
 		return ExecResult{}, false, nil
 	default:

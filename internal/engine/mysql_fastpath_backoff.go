@@ -6,7 +6,7 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// backsOff reports that the table was met lately where the express does not keep.
+// backsOff reports that the fast path failed for the table lately.
 func (m *mysql) backsOff(x *target) bool {
 	h, ok := m.backoffs[x.tableUse()]
 	if !ok {
@@ -15,12 +15,12 @@ func (m *mysql) backsOff(x *target) bool {
 	if h.left--; h.left > 0 {
 		m.backoffs[x.tableUse()] = h
 	} else {
-		delete(m.backoffs, x.tableUse()) // the schema may have changed
+		delete(m.backoffs, x.tableUse()) // try again: the schema may have changed
 	}
 	return true
 }
 
-// tableUse is what statements of a kind do with a table, as written.
+// tableUse is a kind of statement on a table, named as written.
 type tableUse struct {
 	table string
 	kind  sqlscan.Kind
@@ -28,17 +28,16 @@ type tableUse struct {
 
 func (x *target) tableUse() tableUse { return tableUse{x.raw, x.op.Kind} }
 
-// backoff is one that the express does not serve.
+// backoff says how many more statements on a table skip the fast path.
 type backoff struct {
 	left int
-	// limitAllowed says that a LIMIT of ours does no harm: in a session with
-	// sql_safe_updates it would let pass what the server refuses.
+	// limitAllowed says that a LIMIT may be added. Under sql_safe_updates it may not:
+	// the server would accept what it refuses without one.
 	limitAllowed bool
 }
 
-// limitedDelete is the text of a DELETE on a table that the express does not serve,
-// with its arguments written out and a LIMIT of one more row than the bound; ""
-// if it must be sent as it is.
+// limitedDelete is a DELETE on a table that skips the fast path, its arguments
+// inlined, with a LIMIT one above the bound; "" if it must be sent as it is.
 func (m *mysql) limitedDelete(f *Flight) string {
 	x, limit := f.st.simple(), f.op.Limit()
 	if x == nil || x.op.Kind != sqlscan.Delete || !m.backoffs[x.tableUse()].limitAllowed || limit < 0 || limit >= maxProbe ||
@@ -54,11 +53,11 @@ func (m *mysql) limitedDelete(f *Flight) string {
 	return fmt.Sprintf("%s LIMIT %d", text, limit+1)
 }
 
-// retryAfter is how many statements on a table go the ordinary way before the
-// express is tried again.
+// retryAfter is the number of statements on a table that skip the fast path before it
+// is tried again.
 const retryAfter = 100
 
-// backOff keeps the next statements on the table from the express.
+// backOff makes the next statements on the table skip the fast path.
 func (m *mysql) backOff(x *target, limits bool) {
 	if m.backoffs == nil || len(m.backoffs) > 1000 {
 		m.backoffs = map[tableUse]backoff{}

@@ -13,7 +13,7 @@ import (
 
 func seven() []driver.NamedValue { return []driver.NamedValue{{Ordinal: 1, Value: int64(7)}} }
 
-// exec runs a text with one argument by the express.
+// exec runs a text with one argument on the fast path.
 func (r *rig) exec(t *testing.T, text string) []string {
 	t.Helper()
 	_, done, err := r.Exec(atMost(1), text, seven())
@@ -27,13 +27,13 @@ const (
 	inserts7 = "INSERT INTO t VALUES (?)"
 )
 
-// What the server is asked again, and what it is not.
-func TestExpressInATransaction(t *testing.T) {
+// What the server is asked again, and what not.
+func TestFastPathInATransaction(t *testing.T) {
 	const (
 		looks = "prepare first, looks"
 		trust = "prepare again"
-		same  = "execute 1" // what trust has prepared
-		anew  = "execute 0" // what looks has prepared
+		same  = "execute 1" // prepared by trust
+		anew  = "execute 0" // prepared by looks
 	)
 	tests := []struct {
 		name string
@@ -68,9 +68,9 @@ func TestExpressInATransaction(t *testing.T) {
 	}
 }
 
-// An INSERT into a table that was seen is sent as it is, as long as it is certain
-// that what was seen still holds.
-func TestSeenInsertsAreQuiet(t *testing.T) {
+// An INSERT into a table in the transaction's cache is sent as it is, while the cache
+// is valid.
+func TestCachedInsertsAreQuiet(t *testing.T) {
 	tests := []struct {
 		name  string
 		do    func(r *rig) error
@@ -117,9 +117,9 @@ func TestSeenInsertsAreQuiet(t *testing.T) {
 	}
 }
 
-// A database that is not the one that the compound was written for is found out
-// by the server; nothing has run.
-func TestExpressInAnotherDatabase(t *testing.T) {
+// The server notices that the current database is not the one for which the wrapper
+// was written; nothing has run.
+func TestFastPathInAnotherDatabase(t *testing.T) {
 	r := newRig(t, my)
 	asked := 0
 	r.conn.answers["prepare own, looks"] = fakeAnswer{rows: [][]any{{int64(answerOtherDatabase), int64(0), int64(0), int64(0), ""}}, then: func() {
@@ -133,9 +133,9 @@ func TestExpressInAnotherDatabase(t *testing.T) {
 	assert.Empty(t, r.events)
 }
 
-// More prepared compounds than are kept push the oldest out, and a server that
-// has forgotten them is told again.
-func TestPreparedCompounds(t *testing.T) {
+// Beyond maxWrappers the oldest is replaced, and a server that has forgotten one gets
+// it again.
+func TestPreparedWrappers(t *testing.T) {
 	r := newRig(t, my)
 	for i := range maxWrappers + 1 {
 		assert.Equal(t, []string{"prepare own, looks"}, r.exec(t, "DELETE FROM t"+string(rune('a'+i))+" WHERE id = ?"))

@@ -11,30 +11,29 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// wrapperKey is which of the express's statements is meant. It is prepared under a
-// name of the session's, which halves its price: most of that is reading it. What
-// differs from one statement of the caller's to the next are its parameters: whether
-// to look at the catalogue, and those of a text that comes with arguments, and else
-// the text.
+// wrapperKey identifies a wrapper of the session's. Preparing it halves its price,
+// most of which is parsing. What differs from one statement to the next are its
+// parameters: whether to check the catalogue, and either the caller's arguments or
+// the whole text.
 //
-// A prepared statement runs in the database that it was prepared in. So the
-// session's own travels as a parameter, and both are compared with the one that the
-// text was written for. And a proxy that gives the sessions of many clients to one of
-// the server's may have it run somebody else's: so a compound knows what it is called.
+// A prepared statement runs in the database in which it was prepared. So the current
+// one is a parameter, and the wrapper compares both with the one for which the text
+// was written. Behind a proxy that shares server sessions among clients, a name may
+// stand for somebody else's wrapper: so each has an id of its own, and checks it.
 type wrapperKey struct {
 	tableUse
-	text       string // the caller's, bounded; "": it is a parameter
+	text       string // the caller's, with its LIMIT
 	opening    opening
-	tableKnown bool // what fires and its engine were seen under a lock that is held
+	tableKnown bool // engine and triggers were checked under a metadata lock that is still held
 }
 
-// opening is how a compound begins.
+// opening is how a wrapper begins.
 type opening uint8
 
 const (
-	beginsTransaction opening = iota // a transaction of its own
-	setsSavepoint                    // a savepoint; going back to it at once fails where no transaction is open
-	reusesSavepoint                  // the savepoint that is there from the last one: it fails where that is gone
+	beginsTransaction opening = iota // START TRANSACTION
+	setsSavepoint                    // SAVEPOINT, and ROLLBACK to it, which fails if no transaction is open
+	reusesSavepoint                  // the savepoint of the last wrapper, renewed: fails if it is gone
 )
 
 var (
@@ -47,24 +46,25 @@ var (
 	undoTexts = [...]string{rollbackText + "; ", "ROLLBACK TO SAVEPOINT " + savepoint + "; ", "ROLLBACK TO SAVEPOINT " + savepoint + "; "}
 )
 
-// maxWrappers is how many a session keeps prepared, each with its proof. The server
-// limits what all connections prepare together (max_prepared_stmt_count, 16,382).
+// maxWrappers is the number that a session keeps prepared, each with its definition
+// check. The server limits prepared statements across all connections
+// (max_prepared_stmt_count, 16,382).
 const maxWrappers = 12
 
-// send runs the statement's compound, preparing it where it is not.
+// send executes the statement's wrapper.
 func (e *fastPath) send(f *Flight) (r reply, err error) {
 	m := e.m
 	if r, err = e.execute(f, e.chooseWrapper(f)); err == nil || f.way == own {
 		return r, err
 	}
-	if m.savepointSet && m.gone(err) { // the savepoint went with what was rolled back, or the transaction is gone
+	if m.savepointSet && m.gone(err) { // the savepoint was rolled back, or the transaction is gone
 		m.dropTxCache()
 		return e.execute(f, e.chooseWrapper(f))
 	}
 	return r, err
 }
 
-// chooseWrapper is the cheapest one that is known to be enough.
+// chooseWrapper is the cheapest wrapper that suffices.
 func (e *fastPath) chooseWrapper(f *Flight) wrapperKey {
 	c := wrapperKey{tableUse: e.target.tableUse()}
 	switch {
@@ -79,9 +79,8 @@ func (e *fastPath) chooseWrapper(f *Flight) wrapperKey {
 	return c
 }
 
-// isReusable reports a text that will come again, with other arguments. One with a
-// query in it is read anew each time: a plan that is used twice has been the
-// cause of many a bug.
+// isReusable reports a text that will come again with other arguments. A subquery is
+// parsed anew each time: executing its plan twice has caused many server bugs.
 func (e *fastPath) isReusable() bool {
 	return len(e.args) > 0 && len(e.text.Source) < 1<<12 && !containsFold(e.text.Source, "select") && !containsFold(e.text.Source, "dbguard")
 }
@@ -89,7 +88,7 @@ func (e *fastPath) isReusable() bool {
 func (e *fastPath) execute(f *Flight, c wrapperKey) (r reply, err error) {
 	m := e.m
 	if c.opening == setsSavepoint {
-		m.dropTxCache() // nothing that was seen before is certain to hold
+		m.dropTxCache() // what is cached may belong to an earlier transaction
 	}
 	p, fresh := m.wrapper(c)
 	look := m.planCatalogueCheck(p, f.way == own || m.endedTxs != p.preparedInTx)
@@ -98,7 +97,7 @@ func (e *fastPath) execute(f *Flight, c wrapperKey) (r reply, err error) {
 		if fresh {
 			delete(m.wrappers, c)
 		}
-		return reply{}, nil // unsure
+		return reply{}, nil // undecided
 	}
 	text := "EXECUTE " + p.name() + using
 	if fresh {
@@ -112,7 +111,7 @@ func (e *fastPath) execute(f *Flight, c wrapperKey) (r reply, err error) {
 			m.cacheUpdate(c, p, look, r)
 			r.id = 0
 		}
-	case !fresh && (mysqlError(err, "1243") || mysqlError(err, "1210")): // another session, or one that was reset: nothing has run
+	case !fresh && (mysqlError(err, "1243") || mysqlError(err, "1210")): // another session, or a reset one: nothing has run
 		m.wrappers = nil
 		return e.execute(f, c)
 	case fresh, mysqlError(err, definitionChanged):
@@ -121,8 +120,8 @@ func (e *fastPath) execute(f *Flight, c wrapperKey) (r reply, err error) {
 	return r, err
 }
 
-// queryReply is what the server says to a text. Of one row that was kept it says nothing,
-// but of an INSERT.
+// queryReply sends a text and reads its reply. No result row means that one row was
+// changed and kept, except for an INSERT.
 func (e *fastPath) queryReply(ctx context.Context, text string) (r reply, err error) {
 	if r = (reply{answer: answerKept, rows: 1}); e.kind == sqlscan.Insert {
 		r.answer = -1
@@ -142,7 +141,7 @@ func (e *fastPath) queryReply(ctx context.Context, text string) (r reply, err er
 	return r, err
 }
 
-// wrapper is the compound as it is prepared; fresh, if it is not yet.
+// wrapper is the prepared wrapper; fresh, if it is still to be prepared.
 func (m *mysql) wrapper(c wrapperKey) (p *preparedWrapper, fresh bool) {
 	if p = m.wrappers[c]; p != nil {
 		return p, false
@@ -162,20 +161,20 @@ func (m *mysql) wrapper(c wrapperKey) (p *preparedWrapper, fresh bool) {
 	return p, true
 }
 
-// preparations are all of the process's.
+// preparations counts all wrappers of the process.
 var preparations atomic.Int64
 
-// prepareText is the text that prepares a compound, and the proof that it asks for.
+// prepareText prepares a wrapper and its definition check.
 func (e *fastPath) prepareText(c wrapperKey, p *preparedWrapper) string {
 	from := func(text string) string { return " FROM '" + strings.ReplaceAll(text, "'", "''") + "'; " }
 	text := "PREPARE " + p.name() + from(e.wrapperText(c, p))
-	if p.hasCheck { // after it: where this fails, the compound is not used
+	if p.hasCheck { // comes second: if it fails, the wrapper is not used
 		text += "SET STATEMENT old_mode = '' FOR PREPARE " + p.checkName() + from(e.definitionCheck())
 	}
 	return text
 }
 
-// usingClause are those of the compound, as literals.
+// usingClause has the wrapper's parameters, as literals.
 func (e *fastPath) usingClause(f *Flight, c wrapperKey, p *preparedWrapper, l catalogueCheck) (using string, ok bool) {
 	using, ok = " USING '"+p.id+"', DATABASE()", true
 	if !c.tableKnown {
@@ -205,10 +204,10 @@ func (e *fastPath) usingClause(f *Flight, c wrapperKey, p *preparedWrapper, l ca
 	return using, ok
 }
 
-// wrapperText is the text of a compound. Its local variables are out of the sight of
-// the caller's text where EXECUTE IMMEDIATE reads that by itself, and named so that
-// no column is, where it is a part. One row that is changed and kept is told by
-// silence: that it is the rule makes it worth the time that an answer takes.
+// wrapperText is the compound statement. Its local variables are invisible to a text
+// run by EXECUTE IMMEDIATE; where the text is a part of it, they are named unlike any
+// column. If one row is changed and kept it sends no result row: that is the common
+// case, and a result takes time.
 func (e *fastPath) wrapperText(c wrapperKey, p *preparedWrapper) string {
 	here, run := "NULL", c.text
 	if e.m.database != "" {
@@ -247,15 +246,15 @@ func (e *fastPath) wrapperText(c wrapperKey, p *preparedWrapper) string {
 
 const replyUnlessOneRow = "IF dbguard_n <> 1 THEN SELECT 1, dbguard_n, 0, 0, ''; END IF; "
 
-// replyText is a compound's answer, where it does not keep.
+// replyText is the reply of a wrapper that keeps nothing.
 func replyText(answer string) string {
 	return "SELECT " + answer + ", dbguard_n, 0, @@sql_safe_updates, ''; "
 }
 
-// insertParts are the parts of an INSERT's compound. What the driver is told as the
-// inserted id is LAST_INSERT_ID(), where the statement has set it, which a value
-// that none has tells. Else it is 0, or the value that the statement gave itself,
-// and that the driver alone is told.
+// insertParts are the parts specific to an INSERT. The inserted id is
+// LAST_INSERT_ID() if the statement has set it, which is told by first setting it to
+// an impossible value. Otherwise it is 0 or a value from the statement itself, which
+// only the driver is told.
 func (e *fastPath) insertParts(run, keep, undo string) (declare, body string) {
 	const nobodys = "18446744073709551615"
 	declare = "DECLARE dbguard_i, dbguard_l BIGINT UNSIGNED DEFAULT LAST_INSERT_ID(); " +
@@ -277,9 +276,9 @@ func (e *fastPath) table() mysqlTable {
 
 const declareNoCascade = "DECLARE dbguard_alone BIGINT DEFAULT 1; "
 
-// noCascadeCheck finds out afterwards that no row went with those that the statement named: no
-// foreign key does more than to forbid. Who may not read the dictionary asks what the
-// table opens (mysql_unseen.go).
+// noCascadeCheck finds out, after the statement, that no foreign key can have changed
+// rows: all of them only restrict. An account that may not read the dictionary looks
+// at which tables the statement opens (mysql_invisible_keys.go).
 func (e *fastPath) noCascadeCheck() string {
 	if e.m.noDictionary {
 		column := ""

@@ -8,13 +8,13 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// foreignKey is one by which InnoDB changes rows of another table. It fires no
-// trigger for them and counts them nowhere.
+// foreignKey is a foreign key. InnoDB changes rows of child tables without firing
+// triggers, and without counting them.
 type foreignKey struct {
 	id                    string
 	child, parent         mysqlTable
 	childCols, parentCols []string
-	onDelete, onUpdate    string // "CASCADE", "SET NULL", or "": nothing happens to the child
+	onDelete, onUpdate    string // CASCADE, SET NULL, or "" where child rows stay as they are
 }
 
 // Bits of INNODB_SYS_FOREIGN.TYPE.
@@ -35,7 +35,7 @@ func keyAction(kind, cascade, setNull int64) string {
 	return ""
 }
 
-// dictionaryName are the pieces of a name as InnoDB's dictionary has it.
+// dictionaryName is a name as InnoDB's dictionary encodes it, as arguments of CONCAT.
 func dictionaryName(name string) string {
 	file := "CAST(CONVERT(" + quoteString(sqlscan.MySQL, name) + " USING filename) AS BINARY)"
 	if isDeviceName(name) {
@@ -44,9 +44,9 @@ func dictionaryName(name string) string {
 	return file
 }
 
-// deviceSuffix is what the server adds to the name of a file that a system would take for
-// a device: @@@ (check_if_legal_tablename in its source).
-const deviceSuffix = "0x404040" // in no character set: character_set_connection may give two bytes to each letter
+// deviceSuffix is @@@, which the server appends to file names that an operating
+// system takes for devices (check_if_legal_tablename in its source).
+const deviceSuffix = "0x404040" // hexadecimal: character_set_connection may encode a letter in two bytes
 
 func isDeviceName(name string) bool {
 	switch name = strings.ToUpper(name); name {
@@ -56,13 +56,12 @@ func isDeviceName(name string) bool {
 	return len(name) == 4 && (name[:3] == "COM" || name[:3] == "LPT") && name[3] >= '1' && name[3] <= '9'
 }
 
-// decodeDictionaryName undoes fileName for one part of a dictionary's name.
+// decodeDictionaryName reverses dictionaryName for one part of a name.
 func decodeDictionaryName(expr string) string {
 	return "CONVERT(CONVERT(TRIM(TRAILING " + deviceSuffix + " FROM CAST(" + expr + " AS BINARY)) USING filename) USING utf8mb4)"
 }
 
-// referencesAny is the condition that a row of INNODB_SYS_FOREIGN points to one of
-// the tables.
+// referencesAny matches rows of INNODB_SYS_FOREIGN that reference one of the tables.
 func referencesAny(tables []mysqlTable) string {
 	names := make([]string, len(tables))
 	for i, t := range tables {
@@ -73,7 +72,7 @@ func referencesAny(tables []mysqlTable) string {
 
 const dictionary = "information_schema.INNODB_SYS_FOREIGN"
 
-// isReferenced reports that there are foreign keys to the tables.
+// isReferenced reports that foreign keys reference one of the tables.
 func (m *mysql) isReferenced(ctx context.Context, tables []mysqlTable) (some bool, err error) {
 	if len(tables) == 0 {
 		return false, nil
@@ -90,8 +89,8 @@ func (m *mysql) isReferenced(ctx context.Context, tables []mysqlTable) (some boo
 	return some, err
 }
 
-// standardReferenceQuery asks the standard's own view, where the account sees the
-// foreign keys of those tables that it has a privilege on.
+// standardReferenceQuery uses the standard view, which shows an account the foreign
+// keys of those tables on which it has a privilege.
 func standardReferenceQuery(tables []mysqlTable) string {
 	names := make([]string, len(tables))
 	for i, t := range tables {
@@ -100,15 +99,16 @@ func standardReferenceQuery(tables []mysqlTable) string {
 	return "SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE REFERENCED_TABLE_NAME IN (" + strings.Join(names, ", ") + ") LIMIT 1"
 }
 
-// dictionaryDenied knows that the account lacks PROCESS (1227), or that the
-// server is MySQL, which has no such table (1109).
+// dictionaryDenied reports that the account lacks PROCESS (1227), or that the server
+// is MySQL, which has no such table (1109).
 func dictionaryDenied(err error) bool {
 	return mysqlError(err, "1227") || mysqlError(err, "1109")
 }
 
 const keyColumns = "ID, FOR_NAME, REF_NAME, TYPE"
 
-// reachableKeys are the foreign keys that lead away from the tables, step by step.
+// reachableKeys are the foreign keys that reference the tables, those that reference
+// their child tables, and so on.
 func (m *mysql) reachableKeys(ctx context.Context, tables []mysqlTable) ([]foreignKey, error) {
 	if m.noDictionary {
 		return m.standardKeys(ctx, tables)
@@ -117,8 +117,8 @@ func (m *mysql) reachableKeys(ctx context.Context, tables []mysqlTable) ([]forei
 		" UNION SELECT f.ID, f.FOR_NAME, f.REF_NAME, f.TYPE FROM "+dictionary+" f JOIN k ON f.REF_NAME = k.FOR_NAME)")
 }
 
-// keysReferencing are the foreign keys to the tables, which are all that can be reached by
-// any.
+// keysReferencing are the foreign keys that reference the tables: all keys, if tables
+// include every child table.
 func (m *mysql) keysReferencing(ctx context.Context, tables []mysqlTable) ([]foreignKey, error) {
 	if m.noDictionary {
 		return m.standardKeys(ctx, tables)
@@ -126,7 +126,7 @@ func (m *mysql) keysReferencing(ctx context.Context, tables []mysqlTable) ([]for
 	return m.queryKeys(ctx, "WITH k AS (SELECT "+keyColumns+" FROM "+dictionary+" WHERE "+referencesAny(tables)+")")
 }
 
-// queryKeys asks InnoDB's dictionary for the keys of a WITH clause.
+// queryKeys reads the keys that a WITH clause selects from InnoDB's dictionary.
 func (m *mysql) queryKeys(ctx context.Context, with string) (keys []foreignKey, err error) {
 	text := with + " SELECT k.ID, " + splitName("k.FOR_NAME") + ", " + splitName("k.REF_NAME") + ", k.TYPE, c.FOR_COL_NAME, c.REF_COL_NAME" +
 		" FROM k JOIN " + dictionary + "_COLS c ON c.ID = k.ID ORDER BY k.ID, c.POS" + noLimit
@@ -151,7 +151,7 @@ func splitName(column string) string {
 	return decodeDictionaryName("SUBSTRING_INDEX("+column+", '/', 1)") + ", " + decodeDictionaryName("SUBSTRING_INDEX("+column+", '/', -1)")
 }
 
-// appendKey adds a key, or a column to the last one.
+// appendKey adds a key, or another column to the last one.
 func appendKey(keys []foreignKey, k foreignKey, childCol, parentCol string) []foreignKey {
 	if n := len(keys); n == 0 || keys[n-1].id != k.id {
 		keys = append(keys, k)
@@ -162,8 +162,8 @@ func appendKey(keys []foreignKey, k foreignKey, childCol, parentCol string) []fo
 	return keys
 }
 
-// standardKeys asks the standard's own views, which need no privilege but are
-// slow in MariaDB: it opens every table for them.
+// standardKeys uses the standard views, which take no privilege but are slow in
+// MariaDB: it opens every table for them.
 func (m *mysql) standardKeys(ctx context.Context, tables []mysqlTable) ([]foreignKey, error) {
 	const text = "SELECT CONCAT(r.CONSTRAINT_SCHEMA, '/', r.TABLE_NAME, '/', r.CONSTRAINT_NAME), k.TABLE_SCHEMA, k.TABLE_NAME," +
 		" k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, r.DELETE_RULE, r.UPDATE_RULE, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME" +
@@ -201,8 +201,8 @@ func (m *mysql) standardKeys(ctx context.Context, tables []mysqlTable) ([]foreig
 	return keys, err
 }
 
-// from are the keys that change rows when this happens to the parent. assigns
-// says whether an UPDATE may give one of the columns another value.
+// cascadingKeys are the keys that change child rows when this happens to the parent.
+// assigns says whether an UPDATE may change one of the columns.
 func cascadingKeys(keys []foreignKey, parent mysqlTable, ev events, assigns func(columns []string) bool) (hit []foreignKey) {
 	for _, k := range keys {
 		if k.parent != parent {

@@ -8,17 +8,18 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// An INSERT of MySQL's changes rows that are there by triggers alone, and by the
-// functions that its text calls, or a view that it reads: defaults, constraints and
-// generated columns may not call stored ones.
+// On MySQL and MariaDB an INSERT changes existing rows by triggers, by functions that
+// its text calls, and through views that it reads: defaults, constraints and
+// generated columns may not call stored functions.
 
-// quiet reports tables whose triggers were looked at in this transaction.
+// quiet reports INSERTs into tables whose triggers were looked up in this
+// transaction.
 func (m *mysql) quiet(st *statement) bool {
 	if len(m.plainInserts) == 0 || st.queries {
 		return false
 	}
 	for i, x := range st.targets {
-		if !m.plainInserts[x.raw] && st.op.Acts[i].Verb == dbguard.Insert || x.op.Flags&sqlscan.Returning != 0 { // whose errors stream
+		if !m.plainInserts[x.raw] && st.op.Acts[i].Verb == dbguard.Insert || x.op.Flags&sqlscan.Returning != 0 { // errors of RETURNING come with its rows
 			return false
 		}
 	}
@@ -38,7 +39,7 @@ func (m *mysql) stirs(ctx context.Context, _ *sqlscan.Text, st *statement) (bool
 	return c.reach.note != "" || c.reach.changesRows() || !m.seesTriggers(ctx) || !m.seesTriggersOf(bases), nil
 }
 
-// changesRows reports that code deletes or changes rows that may be there.
+// changesRows reports that code deletes or updates rows.
 func (r *mysqlReach) changesRows() bool {
 	for _, ev := range r.tables {
 		if ev&(updates|deletes) != 0 {
@@ -48,9 +49,9 @@ func (r *mysqlReach) changesRows() bool {
 	return false
 }
 
-// baselineInsert is baseline of a text that does nothing but add rows. done, where
-// nothing that it sets off does anything else: then there is nothing to count,
-// and no matter whether its tables can be undone.
+// baselineInsert is baseline for a text that only inserts. done says that nothing it
+// sets off does anything else: then nothing is counted, and it does not matter
+// whether its tables are transactional.
 func (c *mysqlCounter) baselineInsert(ctx context.Context) (done bool, err error) {
 	st, m := c.f.st, c.m
 	if len(st.routines)+len(st.procs) > 0 || !solely(st, dbguard.Insert) || !m.seesTriggers(ctx) {
@@ -68,7 +69,7 @@ func (c *mysqlCounter) baselineInsert(ctx context.Context) (done bool, err error
 	if _, err := c.explore(ctx, bases); err != nil || c.reach.note != "" || c.reach.changesRows() {
 		return false, err
 	}
-	if c.changesNothing = !st.queries; !c.changesNothing { // a view may call what it likes
+	if c.changesNothing = !st.queries; !c.changesNothing { // a view may call any function
 		if c.before, err = c.readHandlerStatus(ctx); err != nil {
 			return false, err
 		}
@@ -76,15 +77,15 @@ func (c *mysqlCounter) baselineInsert(ctx context.Context) (done bool, err error
 	return true, m.checkTransaction(ctx)
 }
 
-// isPlainInsert finds out by one question that the table is one, and that an INSERT fires
-// nothing.
+// isPlainInsert finds out in one query that the table is a base table without INSERT
+// triggers.
 func (c *mysqlCounter) isPlainInsert(ctx context.Context, x *target) (plain bool, err error) {
 	if len(x.name) == 0 || x.op.Flags&sqlscan.Parameterised != 0 {
 		return false, nil
 	}
 	m, level := c.m, "@@transaction_isolation"
 	if m.system() == "mariadb" {
-		level = "@@tx_isolation" // the only name before 11.1
+		level = "@@tx_isolation" // the only name before MariaDB 11.1
 	}
 	serial := false
 	err = m.conn.Query(ctx, "SELECT t.TABLE_SCHEMA, "+level+" FROM information_schema.TABLES t WHERE "+m.tableCondition(x.name)+
@@ -97,18 +98,18 @@ func (c *mysqlCounter) isPlainInsert(ctx context.Context, x *target) (plain bool
 	if err != nil || !plain {
 		return false, err
 	}
-	c.changesNothing, c.firesNothing = true, c.f.way == nested && !serial
+	c.changesNothing, c.cacheable = true, c.f.way == nested && !serial
 	return true, m.checkTransaction(ctx)
 }
 
-// opensTable is a condition that opens a table, by its name as a text has it.
+// opensTable is a condition that has the server open the table, named as in a text.
 func opensTable(table string) string {
 	return " AND (SELECT COUNT(*) FROM (SELECT 1 FROM " + table + " LIMIT 0) dbguard) = 0"
 }
 
-// insertClauses are the parts of an INSERT of values; odd is any other.
+// insertClauses are the clauses of INSERT … VALUES; odd is set for any other INSERT.
 func insertClauses(t *sqlscan.Text, x *target) clauses {
-	c := clauses{end: int32(len(t.Source)), odd: keyword(t, &x.op) != "INSERT" || executes(t.Source) || remembers(t.Source)} // LOAD DATA talks to the driver
+	c := clauses{end: int32(len(t.Source)), odd: keyword(t, &x.op) != "INSERT" || executes(t.Source) || remembers(t.Source)} // LOAD DATA needs the driver
 	valued := false
 	for tok := range tokens(t, x.op.Object.End, int32(len(t.Source))) {
 		switch {
@@ -129,7 +130,7 @@ func insertClauses(t *sqlscan.Text, x *target) clauses {
 	return c
 }
 
-// countParams are the arguments of a piece of a text.
+// countParams is the number of parameters in a part of a text.
 func countParams(t *sqlscan.Text, from, to int32) (n int) {
 	for tok := range tokens(t, from, to) {
 		if tok.Kind == sqlscan.Param {

@@ -8,23 +8,22 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// Without the privilege PROCESS an account is shown the foreign keys of those tables
-// alone that it has a privilege on. But the server opens every table whose rows a
-// DELETE or UPDATE may change along foreign keys, whoever sends it, and counts for the
-// session how many it opens (prepare_fk_prelocking_list in MariaDB's source). So a
-// statement that changes nothing tells whether there are more than the account sees.
-// It is sent after the one that is counted: a key that has changed a row stays until
-// the transaction ends. Triggers open tables, too; where some have fired or may have,
-// it tells nothing.
+// Without the privilege PROCESS an account sees foreign keys only of tables on which
+// it has a privilege. But for a DELETE or UPDATE by anyone the server opens every
+// table that cascades may change, and counts per session how many it opens
+// (prepare_fk_prelocking_list in MariaDB's source). So a DELETE or UPDATE with LIMIT
+// 0 tells whether there are more keys than the account sees. It is sent after the
+// statement that is counted: a key that has changed a row stays until the transaction
+// ends. Triggers open tables, too: where some fired, or may fire, it tells nothing.
 
-// tablesOpened is how many tables the session has opened.
+// tablesOpened is the number of tables that the session has opened.
 const tablesOpened = "(SELECT SUM(VARIABLE_VALUE) FROM information_schema.SESSION_STATUS" +
 	" WHERE VARIABLE_NAME IN ('TABLE_OPEN_CACHE_HITS', 'TABLE_OPEN_CACHE_MISSES'))"
 
 const invisibleKeysNote = "this account does not see all foreign keys to the table (grant it PROCESS)"
 
-// mayHaveInvisibleKeys reports that the statement may have changed rows along keys that the
-// account does not see.
+// mayHaveInvisibleKeys reports that foreign keys which the account does not see may
+// have changed rows.
 func (c *mysqlCounter) mayHaveInvisibleKeys(ctx context.Context, did handlerStatus, affected int64) (bool, error) {
 	m := c.m
 	if !m.noDictionary || m.system() != "mariadb" || m.tablesLocked || did.fired > 0 || did.changes == 0 && affected <= 0 {
@@ -46,9 +45,9 @@ func (c *mysqlCounter) mayHaveInvisibleKeys(ctx context.Context, did handlerStat
 	return false, nil
 }
 
-// opensMoreTables reports that more tables are opened for what happens to the table than
-// those that it leads to. The first to open one may open the server's statistics,
-// too: so it is tried again.
+// opensMoreTables reports that a change of the table opens more tables than its
+// visible keys lead to. The first attempt may open the server's statistics tables,
+// too, so there are several.
 func (c *mysqlCounter) opensMoreTables(ctx context.Context, t mysqlTable, ev events) (bool, error) {
 	change, err := c.m.emptyChangeOf(ctx, t, ev)
 	if change == "" || err != nil {
@@ -65,7 +64,7 @@ func (c *mysqlCounter) opensMoreTables(ctx context.Context, t mysqlTable, ev eve
 		switch {
 		case err != nil && c.f.s.lose(err):
 			return false, err
-		case err != nil || opened[0] <= int64(len(reached)): // or the account may not: then another does it, a routine's definer
+		case err != nil || opened[0] <= int64(len(reached)): // otherwise the account may not change the table itself: a routine's definer does
 			return false, nil
 		}
 	}
@@ -73,8 +72,8 @@ func (c *mysqlCounter) opensMoreTables(ctx context.Context, t mysqlTable, ev eve
 	return !fires, err
 }
 
-// emptyChange is a DELETE, or an UPDATE of the column, that opens all that it would
-// and changes nothing.
+// emptyChange is a DELETE, or an UPDATE of the column, that opens every table that it
+// might change and changes no row.
 func emptyChange(table string, ev events, column string) string {
 	if ev == deletes {
 		return "DELETE FROM " + table + " LIMIT 0"
@@ -82,8 +81,7 @@ func emptyChange(table string, ev events, column string) string {
 	return "UPDATE " + table + " SET " + quoteBackticks(column) + " = NULL LIMIT 0"
 }
 
-// emptyChangeOf is a statement that opens what a change of the table's rows does; ""
-// if the account cannot send one.
+// emptyChangeOf is an emptyChange of the table; "" if the account cannot send one.
 func (m *mysql) emptyChangeOf(ctx context.Context, t mysqlTable, ev events) (text string, err error) {
 	if ev == deletes {
 		return emptyChange(t.quoted(), deletes, ""), nil
@@ -95,7 +93,7 @@ func (m *mysql) emptyChangeOf(ctx context.Context, t mysqlTable, ev events) (tex
 	return text, err
 }
 
-// cascadeTables are the table and those that the server opens for what happens to it.
+// cascadeTables are the table and those that the server opens for its cascades.
 func cascadeTables(keys []foreignKey, t mysqlTable, ev events) []mysqlTable {
 	reached := []mysqlTable{t}
 	for i := 0; i < len(reached); i++ {
@@ -108,8 +106,8 @@ func cascadeTables(keys []foreignKey, t mysqlTable, ev events) []mysqlTable {
 	return reached
 }
 
-// haveTriggers reports that the change sets off triggers, or may: those of tables that
-// it comes to along foreign keys are opened, too.
+// haveTriggers reports that the change may fire triggers. The server opens the tables
+// of triggers on child tables, too.
 func (m *mysql) haveTriggers(ctx context.Context, tables []mysqlTable, ev events) (bool, error) {
 	places := make([]string, len(tables))
 	for i, t := range tables {

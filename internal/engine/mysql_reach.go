@@ -12,15 +12,15 @@ import (
 // mysqlTable is a base table.
 type mysqlTable struct{ schema, name string }
 
-// condition is the condition that a row of a view of information_schema is about the table;
-// view is what the view is called, with a dot, or nothing.
+// condition matches the table's rows in a view of information_schema. view is the
+// alias of that, with a dot, or "".
 func (t mysqlTable) condition(view string) string {
 	return view + "TABLE_SCHEMA = " + quoteString(sqlscan.MySQL, t.schema) + " AND " + view + "TABLE_NAME = " + quoteString(sqlscan.MySQL, t.name)
 }
 
 func (t mysqlTable) quoted() string { return quoteBackticks(t.schema) + "." + quoteBackticks(t.name) }
 
-// display is the name for a message, short in the session's own database.
+// display is the name for messages, unqualified in the current database.
 func (t mysqlTable) display(own string) string {
 	if strings.EqualFold(t.schema, own) {
 		return t.name
@@ -30,7 +30,7 @@ func (t mysqlTable) display(own string) string {
 
 func quoteBackticks(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 
-// events are what happens to rows of a table, as a set.
+// events is a set of what happens to rows of a table.
 type events uint8
 
 const (
@@ -56,7 +56,8 @@ func eventsOf(kind sqlscan.Kind) events {
 	return inserts | updates | deletes
 }
 
-// withPortion adds that rows of which FOR PORTION OF leaves a part are added anew.
+// withPortion adds inserts for FOR PORTION OF, which inserts the remainders of rows
+// that it splits.
 func (ev events) withPortion(text string) events {
 	if ev&(updates|deletes) != 0 && (text == "" || mentionsPortion(text)) {
 		ev |= inserts
@@ -66,22 +67,21 @@ func (ev events) withPortion(text string) events {
 
 func mentionsPortion(text string) bool { return containsFold(text, "portion") }
 
-// mysqlReach follows a statement into what it sets off: triggers, the
-// functions and procedures that it or they call, and the tables that those
-// change, until nothing new is found.
+// mysqlReach follows a statement into triggers, the functions and procedures that it
+// or they call, and the tables that those change, until it finds nothing new.
 type mysqlReach struct {
 	c            *mysqlCounter
-	tables       map[mysqlTable]events // base tables that are changed
+	tables       map[mysqlTable]events // base tables that are changed, and how
 	read         map[string]bool       // routines that have been read
-	hiddenTables []mysqlTable          // changed by code, and not named by the statement
-	codeWrites   bool                  // some routine or trigger changes or adds rows
-	hasTriggers  bool                  // there are triggers
-	bodies       []string              // the bodies that have been read
+	hiddenTables []mysqlTable          // changed by code only, not named by the statement
+	codeWrites   bool                  // a routine or trigger inserts, updates or deletes rows
+	hasTriggers  bool                  // triggers fire
+	bodies       []string              // sources of the bodies read so far
 	note         string
 }
 
-// followChange follows an operation on a table or view, named in the text or, hidden,
-// in code.
+// followChange follows an operation on tables. hidden says that it is in code, not in
+// the text.
 func (r *mysqlReach) followChange(ctx context.Context, bases []mysqlTable, ev events, hidden bool) error {
 	for _, t := range bases {
 		fresh := ev &^ r.tables[t]
@@ -99,8 +99,8 @@ func (r *mysqlReach) followChange(ctx context.Context, bases []mysqlTable, ev ev
 	return nil
 }
 
-// followTriggers reads those of a table. An account without the privilege TRIGGER
-// sees none: what they change is counted all the same.
+// followTriggers follows a table's triggers. An account without the privilege TRIGGER
+// sees none: their changes are counted all the same.
 func (r *mysqlReach) followTriggers(ctx context.Context, t mysqlTable, ev events) error {
 	type trigger struct{ name, body, mode string }
 	var found []trigger
@@ -139,7 +139,7 @@ func (r *mysqlReach) followCode(ctx context.Context, st *statement) error {
 	return r.followBlock(ctx, st.block)
 }
 
-// followBody follows what a body does.
+// followBody follows the changes and calls of a body. who names it in notes.
 func (r *mysqlReach) followBody(ctx context.Context, schema, who string, b *routineBody) error {
 	if b.opaque != "" {
 		r.note = who + " " + b.opaque
@@ -183,7 +183,8 @@ func (r *mysqlReach) followBody(ctx context.Context, schema, who string, b *rout
 	return nil
 }
 
-// checkLikeTables notes a temporary table that is made like a sequence: it is one, and commits.
+// checkLikeTables notes a CREATE TEMPORARY TABLE … LIKE a sequence, which makes a
+// sequence and commits.
 func (r *mysqlReach) checkLikeTables(ctx context.Context, schema, who string, names [][]string) error {
 	for _, name := range names {
 		if len(name) == 1 {
@@ -198,7 +199,7 @@ func (r *mysqlReach) checkLikeTables(ctx context.Context, schema, who string, na
 	return nil
 }
 
-// followRoutines reads stored functions or procedures of these names, where there
+// followRoutines follows the stored functions or procedures of these names, if there
 // are any.
 func (r *mysqlReach) followRoutines(ctx context.Context, schema, who string, names [][]string, class string) error {
 	for _, name := range names {
@@ -222,7 +223,7 @@ func (r *mysqlReach) followRoutines(ctx context.Context, schema, who string, nam
 			r.note = who + " calls a routine of which " + lostLettersNote
 			return nil
 		case found == nil:
-			continue // no stored function: one of the server's
+			continue // no stored function: a built-in one
 		}
 		who := strings.ToLower(class) + " " + full[1]
 		if err := r.followBody(ctx, found.schema, who, found.body); err != nil || r.note != "" {
@@ -232,13 +233,13 @@ func (r *mysqlReach) followRoutines(ctx context.Context, schema, who string, nam
 	return nil
 }
 
-// storedRoutine is a function or procedure of a database.
+// storedRoutine is a stored function or procedure.
 type storedRoutine struct {
 	schema string
 	body   *routineBody
 }
 
-// routine looks a stored routine up; nil, if there is none of that name.
+// routine looks up a stored routine; nil, if there is none.
 func (m *mysql) routine(ctx context.Context, full []string, class string) (found *storedRoutine, err error) {
 	schema := "DATABASE()"
 	if full[0] != "" {
@@ -247,7 +248,7 @@ func (m *mysql) routine(ctx context.Context, full []string, class string) (found
 	text := "SELECT ROUTINE_SCHEMA, ROUTINE_BODY, ROUTINE_DEFINITION, SQL_MODE FROM information_schema.ROUTINES WHERE " +
 		"ROUTINE_SCHEMA = " + schema + " AND ROUTINE_NAME = " + quoteString(sqlscan.MySQL, full[len(full)-1]) +
 		" AND ROUTINE_TYPE IN ('" + class + "')"
-	if full[0] != "" { // or a package's of sql_mode ORACLE
+	if full[0] != "" { // it may be in a package of sql_mode ORACLE
 		text += " OR ROUTINE_TYPE IN ('PACKAGE', 'PACKAGE BODY') AND ROUTINE_NAME = " + quoteString(sqlscan.MySQL, full[len(full)-2])
 	}
 	err = m.conn.Query(ctx, text+noLimit, func(v []any) error {
@@ -260,8 +261,8 @@ func (m *mysql) routine(ctx context.Context, full []string, class string) (found
 	return found, err
 }
 
-// changesHiddenRows reports that code deletes or changes rows of tables that the statement
-// does not name.
+// changesHiddenRows reports that code deletes or updates rows of tables that the
+// statement does not name.
 func (r *mysqlReach) changesHiddenRows() bool {
 	return slices.ContainsFunc(r.hiddenTables, func(t mysqlTable) bool { return r.tables[t]&(updates|deletes) != 0 })
 }
@@ -269,7 +270,7 @@ func (r *mysqlReach) changesHiddenRows() bool {
 // changedTables are all tables that are changed.
 func (r *mysqlReach) changedTables() []mysqlTable { return slices.Collect(maps.Keys(r.tables)) }
 
-// hiddenNames are the tables that only code changes, for messages.
+// hiddenNames lists the tables whose rows only code deletes or updates, for messages.
 func (r *mysqlReach) hiddenNames() string {
 	var names []string
 	for _, t := range r.hiddenTables {

@@ -6,11 +6,11 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// mysqlSettings is what a text may change of its session.
+// mysqlSettings says which session state a text may change.
 type mysqlSettings struct {
-	role     bool // which one the account plays
-	charset  bool // that of results
-	database bool // from that in which a statement of the caller's was prepared
+	role     bool // the active role
+	charset  bool // character_set_results
+	database bool // the current database, where the caller has prepared statements
 	locks    lockChange
 }
 
@@ -24,7 +24,7 @@ func settingsOf(t *sqlscan.Text) mysqlSettings {
 	return sets
 }
 
-// lockChange is what a text does to the tables that the session has locked.
+// lockChange is what a text does to the session's table locks (LOCK TABLES).
 type lockChange uint8
 
 const (
@@ -33,7 +33,7 @@ const (
 	unlocksTables
 )
 
-// lockChangeOf is that of one operation. BEGIN and START TRANSACTION unlock them.
+// lockChangeOf is that of one operation. BEGIN and START TRANSACTION unlock tables.
 func lockChangeOf(t *sqlscan.Text, op *sqlscan.Op) lockChange {
 	switch how := keyword(t, op); {
 	case op.Kind == sqlscan.Session && how == "LOCK":

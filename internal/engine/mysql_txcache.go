@@ -5,35 +5,35 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// txCache is what the caller's transaction holds fast: a table that one of its
-// statements has opened keeps its engine and its triggers until the transaction
-// ends or goes back to a savepoint from before.
+// txCache is what is known within the caller's transaction: a table that one of its
+// statements has opened keeps its engine and triggers until the transaction ends or
+// rolls back to an earlier savepoint.
 //
-// Of what DELETE and UPDATE set off, the server says that it still holds: the
-// compound that saw it leaves its savepoint there, and the next begins with it. A
-// plain INSERT is to cost nothing. So what it sets off is forgotten with whatever
-// may have ended the transaction unseen: any error, and reads that lock.
+// For DELETE and UPDATE the server confirms that this still holds: the wrapper that
+// checked the table leaves its savepoint behind, and the next one begins by renewing
+// it. A plain INSERT has to cost nothing, so its entries are dropped by whatever may
+// have ended the transaction unnoticed: any error, and locking reads.
 type txCache struct {
-	savepointSet      bool              // the savepoint is there, and nothing of the caller's is younger
-	plainTables       map[string]events // tables, as written: these fire nothing, and can be undone
-	plainInserts      map[string]bool   // an INSERT into these fires nothing
-	unindexed         map[string]int    // UPDATEs, as their compounds have them: how many, or standsApart
-	maybeSerializable bool              // reads may lock: the level of isolation may be another one
+	savepointSet      bool              // our savepoint is set, and none of the caller's is newer
+	plainTables       map[string]events // by table, as written: events without triggers, on a transactional table
+	plainInserts      map[string]bool   // by table, as written: INSERT fires no trigger
+	unindexed         map[string]int    // by text of an UPDATE's wrapper: how often it ran, or knownUnindexed
+	maybeSerializable bool              // the isolation level may be SERIALIZABLE, where reads take locks
 }
 
-// begun notes that the caller may have chosen a level of isolation.
+// begun notes that the caller may have chosen an isolation level.
 func (m *mysql) begun(isolated bool) dbguard.Effect {
 	m.maybeSerializable = m.maybeSerializable || isolated
-	return dbguard.EffectApplied // by BEGIN
+	return dbguard.EffectApplied // BEGIN commits what was open
 }
 
-// failed is told of any error: the transaction may have ended by it.
+// failed is called for any error: it may have ended the transaction.
 func (m *mysql) failed() { m.dropTxCache() }
 
-// dropTxCache forgets what was seen.
+// dropTxCache drops everything but the isolation level.
 func (m *mysql) dropTxCache() { m.txCache = txCache{maybeSerializable: m.maybeSerializable} }
 
-// cacheTable notes that the statement's table fires nothing for what it did.
+// cacheTable notes that the statement's table has no trigger for its event.
 func (m *mysql) cacheTable(x *target, serial bool) {
 	if m.plainTables == nil {
 		m.plainTables = map[string]events{}
@@ -44,9 +44,8 @@ func (m *mysql) cacheTable(x *target, serial bool) {
 	}
 }
 
-// cacheInsert notes that INSERTs into the table need not be looked at. In a cluster
-// another node can end the transaction at any moment, and so can a read that
-// locks.
+// cacheInsert notes that INSERTs into the table need no check. It does not where the
+// transaction may end unnoticed: by another node of a cluster, or by a locking read.
 func (m *mysql) cacheInsert(x *target) {
 	if m.replicated || !m.sessionKnown || m.maybeSerializable {
 		return
@@ -57,19 +56,19 @@ func (m *mysql) cacheInsert(x *target) {
 	m.plainInserts[x.raw] = true
 }
 
-// invalidate notes what a text leaves of what was seen.
+// invalidate drops what a statement may have changed.
 func (m *mysql) invalidate(st *statement) {
 	for _, kind := range st.kinds {
 		switch kind {
 		case sqlscan.Read, sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete:
 		case sqlscan.Savepoint, sqlscan.Release:
-			m.savepointSet = false // going back to ours would take the caller's along
+			m.savepointSet = false // rolling back to ours would remove the caller's
 		case sqlscan.Session, sqlscan.GuardOff, sqlscan.Opaque, sqlscan.Unreadable:
-			m.wrappers = nil // settings that they were read under
+			m.wrappers = nil // they were parsed under other settings
 			m.maybeSerializable = true
 			m.charsetStale = m.charsetStale || st.sets.charset
 			m.mayBeElsewhere = m.mayBeElsewhere || st.sets.database
-			m.sessionKnown = m.sessionKnown && !st.sets.role && kind != sqlscan.Opaque // the account may see less
+			m.sessionKnown = m.sessionKnown && !st.sets.role && kind != sqlscan.Opaque // another role may see less
 			m.dropTxCache()
 		default:
 			m.dropTxCache()
@@ -80,8 +79,8 @@ func (m *mysql) invalidate(st *statement) {
 	}
 }
 
-// reads tells of a text that only reads. One that locks rows may end in a
-// deadlock, and the transaction with it; nobody hears of its error.
+// reads is called for texts that only read. A locking read may end in a deadlock,
+// which ends the transaction, and its error is not reported here.
 func (m *mysql) reads(text string) {
 	if len(m.plainInserts) > 0 && (containsFold(text, "update") || containsFold(text, "share")) {
 		m.dropTxCache()

@@ -22,11 +22,11 @@ func (c *mysqlCounter) insertedEntries(ctx context.Context, did handlerStatus, a
 		return 0, err
 	}
 	if written := c.successfulWrites(did); written > 0 {
-		told, err := c.allCodeKnown(ctx)
+		known, err := c.allCodeKnown(ctx)
 		if err != nil {
 			return 0, err
 		}
-		if told {
+		if known {
 			n = written
 		}
 	}
@@ -34,7 +34,7 @@ func (c *mysqlCounter) insertedEntries(ctx context.Context, did handlerStatus, a
 	case st.op.Statements != 1:
 	case solely(st, dbguard.Insert):
 		n = max(n, affected)
-	case len(st.targets) == 1 && st.targets[0].op.Kind == sqlscan.Replace && c.isReferenced():
+	case len(st.targets) == 1 && st.targets[0].op.Kind == sqlscan.Replace && c.isKeyParent():
 		n = max(n, st.targets[0].op.Rows) // each row is inserted anew
 	}
 	return n, nil
@@ -53,9 +53,9 @@ func (c *mysqlCounter) successfulWrites(did handlerStatus) int64 {
 	return did.writes
 }
 
-// isReferenced reports that a foreign key references the only base table of the text:
+// isKeyParent reports that a foreign key references the only base table of the text:
 // a REPLACE deletes and inserts there, instead of updating rows in place.
-func (c *mysqlCounter) isReferenced() bool {
+func (c *mysqlCounter) isKeyParent() bool {
 	return len(c.baseTables) == 1 && slices.ContainsFunc(c.foreignKeys, func(k foreignKey) bool { return k.parent == c.baseTables[0] })
 }
 

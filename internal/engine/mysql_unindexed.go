@@ -6,17 +6,16 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// An UPDATE changes rows of another table, where no trigger is, by foreign keys to the
-// columns that it gives other values. Those that a foreign key leads to are in an
-// index of their table (dict_foreign_find_index in InnoDB's source), so that an
-// UPDATE of other columns stands apart from all other tables. To change that,
-// somebody would have to alter the table, which a proof excludes, or that the
-// transaction has opened it. Then the foreign keys are not looked for, which takes
-// longer than the rest.
+// Without triggers, an UPDATE changes other tables only by foreign keys on the
+// columns that it assigns. Referenced columns are in an index of their table
+// (dict_foreign_find_index in InnoDB's source), so an UPDATE of unindexed columns
+// cascades nowhere. To change that takes ALTER TABLE, which is ruled out by the
+// definition check, or while the transaction has the table open. Then the lookup of
+// foreign keys is skipped, which takes longer than the rest.
 
-// updateParts are the parts of an UPDATE's compound that find out whether rows went with
-// it. Whether it stands apart can be asked where the text stays the same, and so the
-// columns.
+// updateParts are the parts of an UPDATE's wrapper that find out whether it cascaded.
+// Whether its columns are unindexed is only asked for a reusable text, whose columns
+// stay the same.
 func (e *fastPath) updateParts(c wrapperKey) (declare, looks, finds, answer string) {
 	declare, finds = declareNoCascade, e.noCascadeCheck()
 	if c.text == "" {
@@ -29,10 +28,10 @@ func (e *fastPath) updateParts(c wrapperKey) (declare, looks, finds, answer stri
 	return declare, looks, finds, answer
 }
 
-// unindexedCondition is the condition that none of the columns that may change are in an index:
-// those that SET names, those that the server generates or sets by itself, and those
-// that the account does not see. The account sees the indexes of a table of which it
-// sees the triggers (get_schema_stat_record in the server's source).
+// unindexedCondition holds if no index has a column that may change: those in SET,
+// those that the server generates or updates by itself, and those that the account
+// does not see. An account that sees a table's triggers sees its indexes
+// (get_schema_stat_record in the server's source).
 func (e *fastPath) unindexedCondition() string {
 	return unindexedCondition(e.table(), e.text.Source[e.clauses.set:e.clauses.rest])
 }
@@ -44,7 +43,7 @@ func unindexedCondition(t mysqlTable, assigned string) string {
 	}
 	return "NOT EXISTS (SELECT 1 FROM information_schema.STATISTICS s LEFT JOIN information_schema.COLUMNS c ON " + t.condition("c.") +
 		" AND c.COLUMN_NAME = s.COLUMN_NAME WHERE " + t.condition("s.") + " AND (s.COLUMN_NAME IN (" + strings.Join(names, ", ") +
-		") OR CHAR_LENGTH(COALESCE(c.EXTRA, 'unseen')) > 0 AND COALESCE(c.EXTRA, 'unseen') <> 'auto_increment'))" // not <> '': that may be NULL
+		") OR CHAR_LENGTH(COALESCE(c.EXTRA, 'unseen')) > 0 AND COALESCE(c.EXTRA, 'unseen') <> 'auto_increment'))" // not <> '', which EMPTY_STRING_IS_NULL reads as NULL
 }
 
 // firstAssigned is the first column that SET names.
@@ -60,13 +59,13 @@ func (e *fastPath) firstAssigned() (name string) {
 	return name
 }
 
-// What is counted of an UPDATE in a transaction.
+// Values of txCache.unindexed besides counts.
 const (
 	knownUnindexed    = -1
-	askUnindexedAfter = 3 // that many have gone before: to ask takes as long as a few of them
+	askUnindexedAfter = 3 // ask after so many executions, a few of which take as long as to ask
 )
 
-// isUnindexed reports that an UPDATE is known to stand apart.
+// isUnindexed reports that an UPDATE is known to assign unindexed columns only.
 func (m *mysql) isUnindexed(c wrapperKey, p *preparedWrapper, l catalogueCheck) bool {
 	return l.skip && p.unindexed || c.tableKnown && m.unindexed[c.text] == knownUnindexed
 }
@@ -76,8 +75,7 @@ func (m *mysql) asksUnindexed(c wrapperKey, l catalogueCheck) bool {
 	return l.cacheable || c.tableKnown && m.unindexed[c.text] == askUnindexedAfter
 }
 
-// cacheUpdate notes what was seen of one, for as long as the caller's transaction holds
-// the table.
+// cacheUpdate notes what an execution told, until the caller's transaction ends.
 func (m *mysql) cacheUpdate(c wrapperKey, p *preparedWrapper, l catalogueCheck, r reply) {
 	if c.opening == beginsTransaction || c.text == "" || r.answer != answerKept {
 		return

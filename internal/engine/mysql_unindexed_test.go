@@ -12,9 +12,9 @@ import (
 
 const updates7 = "UPDATE t SET n = n + 1 WHERE id = ?"
 
-// An UPDATE of columns that are in no index is not followed by foreign keys, once the
-// server has said so in a way that can be trusted, for as long as that is.
-func TestApart(t *testing.T) {
+// For an UPDATE of unindexed columns foreign keys are not looked up, as long as an
+// answer of the server that its columns are unindexed is trusted.
+func TestUnindexedUpdate(t *testing.T) {
 	const asks = "execute 0, asks for indexes"
 	for _, tt := range []struct {
 		name  string
@@ -40,8 +40,8 @@ func TestApart(t *testing.T) {
 	}
 }
 
-// What was said holds for the rest of the transaction, as its table stays open.
-func TestApartInATransaction(t *testing.T) {
+// The answer holds for the rest of the transaction, in which the table stays open.
+func TestUnindexedUpdateInATransaction(t *testing.T) {
 	r := newRig(t, my)
 	m := r.backend.(*mysql)
 	m.canCheckDefinitions = true
@@ -61,8 +61,8 @@ func TestApartInATransaction(t *testing.T) {
 	assert.Equal(t, []string{"execute 0, asks for indexes"}, r.exec(t, updates7), "the transaction may have ended")
 }
 
-// A transaction that was the first to prepare one asks for itself, once it is worth it.
-func TestApartInALongTransaction(t *testing.T) {
+// A transaction that itself prepared the wrapper asks after some executions.
+func TestUnindexedUpdateInALongTransaction(t *testing.T) {
 	for answer, want := range map[int64]string{1: "execute 1, apart", 0: "execute 1"} {
 		r := newRig(t, my)
 		r.conn.on("execute 1, asks for indexes", int64(answerKept), int64(1), answer, int64(0), "")
@@ -73,7 +73,7 @@ func TestApartInALongTransaction(t *testing.T) {
 	}
 }
 
-// What SET names, and what it may name for all that a look at the words tells.
+// The names in SET, which include words that may be names.
 func TestAssignedColumns(t *testing.T) {
 	for text, want := range map[string]string{
 		"UPDATE t SET n = n + 1 WHERE id = ?":                     " IN ('SET', 'n', 'n')",
