@@ -13,7 +13,7 @@ type routineBody struct {
 	changes    []bodyChange
 	calls      [][]string // stored functions, or names that may be
 	procs      [][]string // CALL
-	likeTables [][]string // commits if that is a sequence
+	likeTables [][]string // CREATE TEMPORARY TABLE … LIKE, which commits if one is a sequence
 	opaque     string     // why it cannot be read, or must not run in a transaction; "" if there is no such reason
 }
 

@@ -102,7 +102,7 @@ func (col *walkColumn) chooseLiteral(class, collation string) bool {
 		fallthrough
 	case "decimal":
 		col.expr, col.toLiteral = "CAST("+quoted+" AS CHAR)", func(s string) string { return s }
-	case "timestamp": // none where the text means another time: in the hour repeated at the end of DST
+	case "timestamp": // no literal for another time of the same text: the hour that DST repeats
 		text := "CAST(" + quoted + " AS CHAR)"
 		col.expr = "IF(UNIX_TIMESTAMP(" + text + ") <=> UNIX_TIMESTAMP(" + quoted + "), " + text + ", '-')" // not '', which EMPTY_STRING_IS_NULL reads as NULL
 		col.toLiteral = func(s string) string {
@@ -119,7 +119,7 @@ func (col *walkColumn) chooseLiteral(class, collation string) bool {
 	case "enum", "set": // by number: two labels may be equal
 		col.expr, col.toLiteral = "CAST(CAST("+quoted+" AS SIGNED) AS CHAR)", func(s string) string { return s }
 	case "char", "varchar":
-		if class == "varchar" || !strings.Contains(collation, "nopad") { // in CHAR, trailing spaces that are not returned matter to a NO PAD collation
+		if class == "varchar" || !strings.Contains(collation, "nopad") { // with NO PAD, CHAR's trailing spaces matter and are not returned
 			col.storedAs = "text"
 		}
 		col.expr, col.toLiteral = "HEX("+quoted+")", func(s string) string { return "_" + charset + " x'" + s + "'" }

@@ -49,9 +49,9 @@ type preparedWrapper struct {
 	unindexed    bool      // its answer to unindexedCondition
 }
 
-func (p *preparedWrapper) name() string { return fmt.Sprintf("dbguard_%d", p.number) }
+func (w *preparedWrapper) name() string { return fmt.Sprintf("dbguard_%d", w.number) }
 
-func (p *preparedWrapper) checkName() string { return fmt.Sprintf("dbguard_proof_%d", p.number) }
+func (w *preparedWrapper) checkName() string { return fmt.Sprintf("dbguard_proof_%d", w.number) }
 
 // catalogueCheck says whether a wrapper reads the catalogue: it skips that where an
 // earlier answer is trusted. The answer is trusted from then on if it is cacheable.
@@ -61,23 +61,23 @@ type catalogueCheck struct {
 }
 
 // planCatalogueCheck decides. later says that PREPARE was in an earlier transaction.
-func (m *mysql) planCatalogueCheck(p *preparedWrapper, later bool) catalogueCheck {
+func (m *mysql) planCatalogueCheck(w *preparedWrapper, later bool) catalogueCheck {
 	l := catalogueCheck{at: time.Now()}
-	l.skip = p.hasCheck && m.checksDefinitions() && l.at.Sub(p.readAt) < trustPeriod
-	l.cacheable = p.hasCheck && !l.skip && later && !p.preparedAt.IsZero() && l.at.Sub(p.preparedAt) >= settlePeriod
+	l.skip = w.hasCheck && m.checksDefinitions() && l.at.Sub(w.readAt) < trustPeriod
+	l.cacheable = w.hasCheck && !l.skip && later && !w.preparedAt.IsZero() && l.at.Sub(w.preparedAt) >= settlePeriod
 	return l
 }
 
 // noteAnswer notes what a reply says about the catalogue: if the changes were kept,
 // it had no objection.
-func (p *preparedWrapper) noteAnswer(l catalogueCheck, fresh bool, r reply) {
+func (w *preparedWrapper) noteAnswer(l catalogueCheck, fresh bool, r reply) {
 	switch {
 	case fresh:
-		p.preparedAt = time.Now()
+		w.preparedAt = time.Now()
 	case r.answer != answerKept:
-		p.readAt = time.Time{}
+		w.readAt = time.Time{}
 	case l.cacheable:
-		p.readAt, p.unindexed = l.at, r.id != 0
+		w.readAt, w.unindexed = l.at, r.id != 0
 	}
 }
 
@@ -92,10 +92,10 @@ func (e *fastPath) definitionCheck() string {
 // tableCheck opens the table, which keeps out ALTER TABLE and CREATE TRIGGER. Then,
 // unless that is skipped, it reads from the catalogue whether the table is InnoDB and
 // has no trigger for the event.
-func (e *fastPath) tableCheck(p *preparedWrapper) string {
+func (e *fastPath) tableCheck(w *preparedWrapper) string {
 	open := "DO EXISTS (SELECT 1 FROM " + e.target.raw + " LIMIT 0); "
-	if p.hasCheck {
-		open = "EXECUTE " + p.checkName() + "; "
+	if w.hasCheck {
+		open = "EXECUTE " + w.checkName() + "; "
 	}
 	t := e.table()
 	fires := map[sqlscan.Kind]string{sqlscan.Insert: "INSERT", sqlscan.Update: "UPDATE", sqlscan.Delete: "DELETE"}[e.kind]

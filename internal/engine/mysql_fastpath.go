@@ -297,10 +297,10 @@ func (e *fastPath) failed(f *Flight, err error) (_ ExecResult, done bool, _ erro
 		return ExecResult{}, true, f.op.End(dbguard.EffectUnknown, hide(err))
 	case dictionaryDenied(err) && !e.m.noDictionary:
 		e.m.noDictionary, e.m.wrappers = true, nil
-	case mysqlError(err, "1295"), mysqlError(err, "1461"), mysqlError(err, "1193"): // the server cannot prepare a compound statement, has too many prepared statements, or lacks a variable
+	case mysqlError(err, "1295"), mysqlError(err, "1461"), mysqlError(err, "1193"): // no compound statements in PREPARE, too many prepared, or an unknown variable
 		e.m.noFastPath = true
 	case mysqlError(err, definitionChanged):
-	case mysqlError(err, "1064"), mysqlError(err, "1142"): // a syntax error, the caller's or the wrapper's, or no SELECT privilege on the table
+	case mysqlError(err, "1064"), mysqlError(err, "1142"): // a syntax error of the caller's or the wrapper's, or no SELECT privilege
 		e.m.backOff(e.target, false)
 	case f.way == nested && s.backend.gone(err): // Start finds out the state of the transaction
 		f.op.Abandon()

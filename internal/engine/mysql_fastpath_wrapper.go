@@ -66,17 +66,17 @@ func (e *fastPath) send(f *Flight) (r reply, err error) {
 
 // chooseWrapper is the cheapest wrapper that suffices.
 func (e *fastPath) chooseWrapper(f *Flight) wrapperKey {
-	c := wrapperKey{tableUse: e.target.tableUse()}
+	key := wrapperKey{tableUse: e.target.tableUse()}
 	switch {
 	case f.way == nested && e.m.savepointSet:
-		c.opening, c.tableKnown = reusesSavepoint, e.m.plainTables[e.target.raw]&eventsOf(e.kind) != 0
+		key.opening, key.tableKnown = reusesSavepoint, e.m.plainTables[e.target.raw]&eventsOf(e.kind) != 0
 	case f.way == nested:
-		c.opening = setsSavepoint
+		key.opening = setsSavepoint
 	}
 	if e.isReusable() {
-		c.text, _ = e.boundedText(f.op.Limit(), false)
+		key.text, _ = e.boundedText(f.op.Limit(), false)
 	}
-	return c
+	return key
 }
 
 // isReusable reports a text that will come again with other arguments. A subquery is
@@ -85,37 +85,37 @@ func (e *fastPath) isReusable() bool {
 	return len(e.args) > 0 && len(e.text.Source) < 1<<12 && !containsFold(e.text.Source, "select") && !containsFold(e.text.Source, "dbguard")
 }
 
-func (e *fastPath) execute(f *Flight, c wrapperKey) (r reply, err error) {
+func (e *fastPath) execute(f *Flight, key wrapperKey) (r reply, err error) {
 	m := e.m
-	if c.opening == setsSavepoint {
+	if key.opening == setsSavepoint {
 		m.dropTxCache() // what is cached may belong to an earlier transaction
 	}
-	p, fresh := m.wrapper(c)
-	look := m.planCatalogueCheck(p, f.way == own || m.endedTxs != p.preparedInTx)
-	using, ok := e.usingClause(f, c, p, look)
+	w, fresh := m.wrapper(key)
+	look := m.planCatalogueCheck(w, f.way == own || m.endedTxs != w.preparedInTx)
+	using, ok := e.usingClause(f, key, w, look)
 	if !ok {
 		if fresh {
-			delete(m.wrappers, c)
+			delete(m.wrappers, key)
 		}
 		return reply{}, nil // undecided
 	}
-	text := "EXECUTE " + p.name() + using
+	text := "EXECUTE " + w.name() + using
 	if fresh {
-		text = "BEGIN NOT ATOMIC " + e.prepareText(c, p) + text + "; END"
+		text = "BEGIN NOT ATOMIC " + e.prepareText(key, w) + text + "; END"
 	}
 	switch r, err = e.queryReply(f.ctx, text); {
 	case err == nil:
-		m.savepointSet = c.opening != beginsTransaction
-		p.noteAnswer(look, fresh, r)
+		m.savepointSet = key.opening != beginsTransaction
+		w.noteAnswer(look, fresh, r)
 		if e.kind == sqlscan.Update {
-			m.cacheUpdate(c, p, look, r)
+			m.cacheUpdate(key, w, look, r)
 			r.id = 0
 		}
 	case !fresh && (mysqlError(err, "1243") || mysqlError(err, "1210")): // another session, or a reset one: nothing has run
 		m.wrappers = nil
-		return e.execute(f, c)
+		return e.execute(f, key)
 	case fresh, mysqlError(err, definitionChanged):
-		delete(m.wrappers, c)
+		delete(m.wrappers, key)
 	}
 	return r, err
 }
@@ -142,48 +142,48 @@ func (e *fastPath) queryReply(ctx context.Context, text string) (r reply, err er
 }
 
 // wrapper is the prepared wrapper; fresh, if it is still to be prepared.
-func (m *mysql) wrapper(c wrapperKey) (p *preparedWrapper, fresh bool) {
-	if p = m.wrappers[c]; p != nil {
-		return p, false
+func (m *mysql) wrapper(key wrapperKey) (w *preparedWrapper, fresh bool) {
+	if w = m.wrappers[key]; w != nil {
+		return w, false
 	}
 	if m.wrappers == nil {
 		m.wrappers = map[wrapperKey]*preparedWrapper{}
 	}
-	p = &preparedWrapper{
+	w = &preparedWrapper{
 		number:       m.wrapperCount % maxWrappers,
 		id:           fmt.Sprintf("%s %d", nonce, preparations.Add(1)),
-		hasCheck:     m.checksDefinitions() && !c.tableKnown,
+		hasCheck:     m.checksDefinitions() && !key.tableKnown,
 		preparedInTx: m.endedTxs,
 	}
 	m.wrapperCount++
-	maps.DeleteFunc(m.wrappers, func(_ wrapperKey, old *preparedWrapper) bool { return old.number == p.number })
-	m.wrappers[c] = p
-	return p, true
+	maps.DeleteFunc(m.wrappers, func(_ wrapperKey, old *preparedWrapper) bool { return old.number == w.number })
+	m.wrappers[key] = w
+	return w, true
 }
 
 // preparations counts all wrappers of the process.
 var preparations atomic.Int64
 
 // prepareText prepares a wrapper and its definition check.
-func (e *fastPath) prepareText(c wrapperKey, p *preparedWrapper) string {
+func (e *fastPath) prepareText(key wrapperKey, w *preparedWrapper) string {
 	from := func(text string) string { return " FROM '" + strings.ReplaceAll(text, "'", "''") + "'; " }
-	text := "PREPARE " + p.name() + from(e.wrapperText(c, p))
-	if p.hasCheck { // comes second: if it fails, the wrapper is not used
-		text += "SET STATEMENT old_mode = '' FOR PREPARE " + p.checkName() + from(e.definitionCheck())
+	text := "PREPARE " + w.name() + from(e.wrapperText(key, w))
+	if w.hasCheck { // comes second: if it fails, the wrapper is not used
+		text += "SET STATEMENT old_mode = '' FOR PREPARE " + w.checkName() + from(e.definitionCheck())
 	}
 	return text
 }
 
 // usingClause has the wrapper's parameters, as literals.
-func (e *fastPath) usingClause(f *Flight, c wrapperKey, p *preparedWrapper, l catalogueCheck) (using string, ok bool) {
-	using, ok = " USING '"+p.id+"', DATABASE()", true
-	if !c.tableKnown {
+func (e *fastPath) usingClause(f *Flight, key wrapperKey, w *preparedWrapper, l catalogueCheck) (using string, ok bool) {
+	using, ok = " USING '"+w.id+"', DATABASE()", true
+	if !key.tableKnown {
 		using += ", " + strconv.FormatBool(!l.skip)
 	}
-	if e.kind == sqlscan.Update && c.text != "" {
-		using += ", " + strconv.FormatBool(e.m.asksUnindexed(c, l))
+	if e.kind == sqlscan.Update && key.text != "" {
+		using += ", " + strconv.FormatBool(e.m.asksUnindexed(key, l))
 	}
-	if c.text == "" {
+	if key.text == "" {
 		text, can := e.boundedText(f.op.Limit(), true)
 		using, ok = using+", '"+strings.ReplaceAll(text, "'", "''")+"'", can
 	} else {
@@ -192,8 +192,8 @@ func (e *fastPath) usingClause(f *Flight, c wrapperKey, p *preparedWrapper, l ca
 			using, ok = using+", "+value, ok && can && a.Name == ""
 		}
 	}
-	if e.kind == sqlscan.Update && c.text != "" {
-		using += ", " + strconv.FormatBool(e.m.isUnindexed(c, p, l))
+	if e.kind == sqlscan.Update && key.text != "" {
+		using += ", " + strconv.FormatBool(e.m.isUnindexed(key, w, l))
 	}
 	if e.kind != sqlscan.Insert {
 		using += fmt.Sprintf(", %d, %d", f.op.AtLeast(), f.op.Limit())
@@ -208,8 +208,8 @@ func (e *fastPath) usingClause(f *Flight, c wrapperKey, p *preparedWrapper, l ca
 // run by EXECUTE IMMEDIATE; where the text is a part of it, they are named unlike any
 // column. If one row is changed and kept it sends no result row: that is the common
 // case, and a result takes time.
-func (e *fastPath) wrapperText(c wrapperKey, p *preparedWrapper) string {
-	here, run := "NULL", c.text
+func (e *fastPath) wrapperText(key wrapperKey, w *preparedWrapper) string {
+	here, run := "NULL", key.text
 	if e.m.database != "" {
 		here = quoteString(sqlscan.MySQL, e.m.database)
 	}
@@ -218,28 +218,28 @@ func (e *fastPath) wrapperText(c wrapperKey, p *preparedWrapper) string {
 	}
 	run += "; SET dbguard_n = ROW_COUNT(); "
 	plain, looks, declare, body := "", "", "", ""
-	if !c.tableKnown {
-		declare, looks, plain = "DECLARE dbguard_plain BOOL DEFAULT TRUE; ", e.tableCheck(p), " AND dbguard_plain"
-		if p.hasCheck {
+	if !key.tableKnown {
+		declare, looks, plain = "DECLARE dbguard_plain BOOL DEFAULT TRUE; ", e.tableCheck(w), " AND dbguard_plain"
+		if w.hasCheck {
 			plain += " AND @@old_mode = '" + oldMode + "'"
 		}
 	}
-	keep, undo := keepTexts[c.opening], undoTexts[c.opening]
+	keep, undo := keepTexts[key.opening], undoTexts[key.opening]
 	switch e.kind {
 	case sqlscan.Insert:
 		handler := ""
 		handler, body = e.insertParts(run, keep, undo)
 		declare += handler
 	case sqlscan.Update:
-		declaring, asking, finding, answer := e.updateParts(c)
+		declaring, asking, finding, answer := e.updateParts(key)
 		declare, looks = declare+declaring+"SET @dbguard = 0; ", looks+asking
 		body = run + finding + "IF dbguard_n BETWEEN ? AND ? AND @dbguard <= ? AND dbguard_alone THEN " + keep + answer
 	default:
 		declare += declareNoCascade
 		body = run + e.noCascadeCheck() + "IF dbguard_n BETWEEN ? AND ? AND dbguard_alone THEN " + keep + replyUnlessOneRow
 	}
-	return "BEGIN NOT ATOMIC DECLARE dbguard_n BIGINT DEFAULT 0; " + declare + openingTexts[c.opening] +
-		"IF NOT (? = '" + p.id + "' AND ? <=> " + here + " AND DATABASE() <=> " + here + ") THEN " + undo + replyText("3") + "ELSE " + looks +
+	return "BEGIN NOT ATOMIC DECLARE dbguard_n BIGINT DEFAULT 0; " + declare + openingTexts[key.opening] +
+		"IF NOT (? = '" + w.id + "' AND ? <=> " + here + " AND DATABASE() <=> " + here + ") THEN " + undo + replyText("3") + "ELSE " + looks +
 		"IF @@sql_safe_updates = 0" + plain + " THEN " + body + "ELSE " + undo + replyText("0") + "END IF; " +
 		"ELSE " + undo + replyText("0") + "END IF; END IF; END"
 }

@@ -16,9 +16,9 @@ import (
 // updateParts are the parts of an UPDATE's wrapper that find out whether it cascaded.
 // Whether its columns are unindexed is only asked for a reusable text, whose columns
 // stay the same.
-func (e *fastPath) updateParts(c wrapperKey) (declare, looks, finds, answer string) {
+func (e *fastPath) updateParts(key wrapperKey) (declare, looks, finds, answer string) {
 	declare, finds = declareNoCascade, e.noCascadeCheck()
-	if c.text == "" {
+	if key.text == "" {
 		return declare, "", finds, replyUnlessOneRow
 	}
 	declare += "DECLARE dbguard_apart BOOL DEFAULT FALSE; "
@@ -66,27 +66,27 @@ const (
 )
 
 // isUnindexed reports that an UPDATE is known to assign unindexed columns only.
-func (m *mysql) isUnindexed(c wrapperKey, p *preparedWrapper, l catalogueCheck) bool {
-	return l.skip && p.unindexed || c.tableKnown && m.unindexed[c.text] == knownUnindexed
+func (m *mysql) isUnindexed(key wrapperKey, w *preparedWrapper, l catalogueCheck) bool {
+	return l.skip && w.unindexed || key.tableKnown && m.unindexed[key.text] == knownUnindexed
 }
 
 // asksUnindexed reports that it is time to ask.
-func (m *mysql) asksUnindexed(c wrapperKey, l catalogueCheck) bool {
-	return l.cacheable || c.tableKnown && m.unindexed[c.text] == askUnindexedAfter
+func (m *mysql) asksUnindexed(key wrapperKey, l catalogueCheck) bool {
+	return l.cacheable || key.tableKnown && m.unindexed[key.text] == askUnindexedAfter
 }
 
 // cacheUpdate notes what an execution told, until the caller's transaction ends.
-func (m *mysql) cacheUpdate(c wrapperKey, p *preparedWrapper, l catalogueCheck, r reply) {
-	if c.opening == beginsTransaction || c.text == "" || r.answer != answerKept {
+func (m *mysql) cacheUpdate(key wrapperKey, w *preparedWrapper, l catalogueCheck, r reply) {
+	if key.opening == beginsTransaction || key.text == "" || r.answer != answerKept {
 		return
 	}
 	if m.unindexed == nil || len(m.unindexed) >= maxNames {
 		m.unindexed = map[string]int{}
 	}
 	switch {
-	case r.id != 0, l.skip && p.unindexed:
-		m.unindexed[c.text] = knownUnindexed
-	case m.unindexed[c.text] >= 0:
-		m.unindexed[c.text]++
+	case r.id != 0, l.skip && w.unindexed:
+		m.unindexed[key.text] = knownUnindexed
+	case m.unindexed[key.text] >= 0:
+		m.unindexed[key.text]++
 	}
 }
