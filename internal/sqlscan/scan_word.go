@@ -26,12 +26,12 @@ func (s *Scanner) scanNamed(start int, first byte) Token {
 	case s.traits.variables && first == '@':
 		return s.scanVariable(start)
 	case !s.traits.namedParams, s.dialect == ClickHouse && first == ':':
-		return s.mark(start)
+		return s.punct(start)
 	case s.dialect == ClickHouse:
 		if end := s.wordEnd(i); end > i {
 			return s.token(Param, start, end)
 		}
-		return s.mark(start)
+		return s.punct(start)
 	}
 	return s.scanSQLiteParam(start)
 }

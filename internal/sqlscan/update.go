@@ -92,8 +92,8 @@ func (p *parser) updateJoined(at Token, flags Flags) {
 	}
 }
 
-// assigned adds an operation for every table that SET assigns to, and reports
-// whether each assignment names its table.
+// assigned adds an operation for every table that SET assigns to, and reports whether
+// every assignment names its table.
 func (p *parser) assigned(refs *tableRefs, at Token, flags Flags) bool {
 	first, all := len(p.t.Ops), true
 	for !p.failed {

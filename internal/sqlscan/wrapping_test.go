@@ -82,8 +82,8 @@ func TestSpelling(t *testing.T) {
 // they are one, or not.
 func continues(text string) bool { return strings.Contains(text, "'") && strings.Contains(text, "\n") }
 
-// TestWrapped reads the statements of the corpus behind EXPLAIN, which runs
-// none of them, and behind a WITH, which changes none.
+// TestWrapped reads the statements of the corpus after EXPLAIN, which runs
+// none of them, and after a WITH, which changes none.
 func TestWrapped(t *testing.T) {
 	var plain, other Text
 	for file, d := range map[string]Dialect{"pg": PostgreSQL, "mysql": MySQL, "sqlite": SQLite} {
