@@ -202,7 +202,7 @@ func (m *mysql) rest() txState {
 
 func (m *mysql) counter(f *Flight) counter { return &mysqlCounter{m: m, f: f} }
 
-// find uses SHOW CREATE TABLE for tables, which also tells temporary ones: before
+// find uses SHOW CREATE TABLE for tables, which also shows temporary ones: before
 // MariaDB 11.2 information_schema does not list them.
 func (m *mysql) find(ctx context.Context, x *target) (existence, error) {
 	found := missing

@@ -35,7 +35,7 @@ type mysqlCounter struct {
 
 	reach       *mysqlReach
 	keyTables   []mysqlTable // tables whose foreign keys matter
-	foreignKeys []foreignKey // the keys that reference them
+	foreignKeys []foreignKey // the keys reachable from them
 	baseTables  []mysqlTable // those that the text names
 	text        string       // the caller's statement
 	// assignments is the SET clause, of an UPDATE of one table, without code that

@@ -188,7 +188,7 @@ func (e *fastPath) usingClause(f *Flight, key wrapperKey, w *preparedWrapper, l 
 		using, ok = using+", '"+strings.ReplaceAll(text, "'", "''")+"'", can
 	} else {
 		for _, a := range e.args {
-			value, can := literal(a.Value)
+			value, can := mysqlLiteral(a.Value)
 			using, ok = using+", "+value, ok && can && a.Name == ""
 		}
 	}
@@ -252,9 +252,9 @@ func replyText(answer string) string {
 }
 
 // insertParts are the parts specific to an INSERT. The inserted id is
-// LAST_INSERT_ID() if the statement has set it, which is told by first setting it to
+// LAST_INSERT_ID() if the statement has set it, which is found by first setting it to
 // an impossible value. Otherwise it is 0 or a value from the statement itself, which
-// only the driver is told.
+// only the driver knows.
 func (e *fastPath) insertParts(run, keep, undo string) (declare, body string) {
 	const nobodys = "18446744073709551615"
 	declare = "DECLARE dbguard_i, dbguard_l BIGINT UNSIGNED DEFAULT LAST_INSERT_ID(); " +
@@ -291,6 +291,6 @@ func (e *fastPath) noCascadeCheck() string {
 	if e.kind == sqlscan.Update {
 		bits = updateCascade | updateSetNull
 	}
-	return "SET dbguard_alone = NOT EXISTS (SELECT 1 FROM " + dictionary + " WHERE " + referencesAny([]mysqlTable{e.table()}) +
+	return "SET dbguard_alone = NOT EXISTS (SELECT 1 FROM " + innodbForeign + " WHERE " + referencesAny([]mysqlTable{e.table()}) +
 		fmt.Sprintf(" AND TYPE & %d); ", bits)
 }

@@ -70,14 +70,14 @@ func referencesAny(tables []mysqlTable) string {
 	return "REF_NAME IN (" + strings.Join(names, ", ") + ")"
 }
 
-const dictionary = "information_schema.INNODB_SYS_FOREIGN"
+const innodbForeign = "information_schema.INNODB_SYS_FOREIGN"
 
 // isReferenced reports that foreign keys reference one of the tables.
 func (m *mysql) isReferenced(ctx context.Context, tables []mysqlTable) (some bool, err error) {
 	if len(tables) == 0 {
 		return false, nil
 	}
-	text := "SELECT 1 FROM " + dictionary + " WHERE " + referencesAny(tables) + " LIMIT 1"
+	text := "SELECT 1 FROM " + innodbForeign + " WHERE " + referencesAny(tables) + " LIMIT 1"
 	if m.noDictionary {
 		text = standardReferenceQuery(tables)
 	}
@@ -113,8 +113,8 @@ func (m *mysql) reachableKeys(ctx context.Context, tables []mysqlTable) ([]forei
 	if m.noDictionary {
 		return m.standardKeys(ctx, tables)
 	}
-	return m.queryKeys(ctx, "WITH RECURSIVE k AS (SELECT "+keyColumns+" FROM "+dictionary+" WHERE "+referencesAny(tables)+
-		" UNION SELECT f.ID, f.FOR_NAME, f.REF_NAME, f.TYPE FROM "+dictionary+" f JOIN k ON f.REF_NAME = k.FOR_NAME)")
+	return m.queryKeys(ctx, "WITH RECURSIVE k AS (SELECT "+keyColumns+" FROM "+innodbForeign+" WHERE "+referencesAny(tables)+
+		" UNION SELECT f.ID, f.FOR_NAME, f.REF_NAME, f.TYPE FROM "+innodbForeign+" f JOIN k ON f.REF_NAME = k.FOR_NAME)")
 }
 
 // keysReferencing are the foreign keys that reference the tables: all keys, if tables
@@ -123,13 +123,13 @@ func (m *mysql) keysReferencing(ctx context.Context, tables []mysqlTable) ([]for
 	if m.noDictionary {
 		return m.standardKeys(ctx, tables)
 	}
-	return m.queryKeys(ctx, "WITH k AS (SELECT "+keyColumns+" FROM "+dictionary+" WHERE "+referencesAny(tables)+")")
+	return m.queryKeys(ctx, "WITH k AS (SELECT "+keyColumns+" FROM "+innodbForeign+" WHERE "+referencesAny(tables)+")")
 }
 
 // queryKeys reads the keys that a WITH clause selects from InnoDB's dictionary.
 func (m *mysql) queryKeys(ctx context.Context, with string) (keys []foreignKey, err error) {
 	text := with + " SELECT k.ID, " + splitName("k.FOR_NAME") + ", " + splitName("k.REF_NAME") + ", k.TYPE, c.FOR_COL_NAME, c.REF_COL_NAME" +
-		" FROM k JOIN " + dictionary + "_COLS c ON c.ID = k.ID ORDER BY k.ID, c.POS" + noLimit
+		" FROM k JOIN " + innodbForeign + "_COLS c ON c.ID = k.ID ORDER BY k.ID, c.POS" + noLimit
 	err = m.conn.Query(ctx, text, func(v []any) error {
 		kind, err := asInt(v[5])
 		if err != nil {

@@ -119,7 +119,7 @@ func (v *hiddenView) add(other hiddenView) {
 // routinesOfView is what the view calls; of all schemas, if schema is "".
 func (m *mysql) routinesOfView(schema, name string) (all hiddenView) {
 	for in, view := range m.views[name] {
-		if in == schema || in == "" || schema == "" || strings.Contains(in, "?") { // which stands for a letter that was lost
+		if in == schema || in == "" || schema == "" || strings.Contains(in, "?") { // a ? stands for a lost letter
 			all.add(view)
 		}
 	}

@@ -11,10 +11,10 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// literal is an argument as an SQL literal with exactly the value that it has as a
+// mysqlLiteral is an argument as an SQL literal with exactly the value that it has as a
 // parameter; not ok, where that depends on unknown settings: the driver's time zone,
 // the connection's character set.
-func literal(v driver.Value) (text string, ok bool) {
+func mysqlLiteral(v driver.Value) (text string, ok bool) {
 	switch v := v.(type) {
 	case nil:
 		return "NULL", true
@@ -85,7 +85,7 @@ func inlineArgs(t *sqlscan.Text, from, to int32, args []driver.NamedValue, skip 
 		if skip >= len(args) || args[skip].Name != "" {
 			return "", false
 		}
-		value, ok := literal(args[skip].Value)
+		value, ok := mysqlLiteral(args[skip].Value)
 		if !ok {
 			return "", false
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 // insertedEntries is the number of undo log entries that belong to rows which the
-// statement inserted: a lower bound, and 0 where it cannot be told.
+// statement inserted: a lower bound, and 0 where it is unknown.
 //
 // MariaDB counts a write when it is attempted. One that meets a duplicate leaves no
 // entry; an upsert or REPLACE then looks that row up, so there are at most as many

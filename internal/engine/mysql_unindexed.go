@@ -75,7 +75,7 @@ func (m *mysql) asksUnindexed(key wrapperKey, l catalogueCheck) bool {
 	return l.cacheable || key.tableKnown && m.unindexed[key.text] == askUnindexedAfter
 }
 
-// cacheUpdate notes what an execution told, until the caller's transaction ends.
+// cacheUpdate notes the result of an execution, until the caller's transaction ends.
 func (m *mysql) cacheUpdate(key wrapperKey, w *preparedWrapper, l catalogueCheck, r reply) {
 	if key.opening == beginsTransaction || key.text == "" || r.answer != answerKept {
 		return

@@ -74,7 +74,7 @@ func (s *Scanner) noteMode(quote byte, escapes bool) {
 }
 
 // continuation is where the next part of a string that ended at i begins: after a
-// quote that follows white space with a newline, in which -- comments may stand. It
+// quote that follows white space with a newline, in which -- comments may occur. It
 // is -1 if the string ends here. Source: quotecontinue in PostgreSQL's scan.l.
 func (s *Scanner) continuation(i int) int {
 	newline := false

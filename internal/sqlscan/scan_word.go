@@ -19,7 +19,7 @@ func (s *Scanner) scanQuestion(start int) Token {
 }
 
 // scanNamed reads what begins with : @ or $: a parameter, a variable or the
-// mark alone.
+// mark itself.
 func (s *Scanner) scanNamed(start int, first byte) Token {
 	i := start + 1
 	switch {

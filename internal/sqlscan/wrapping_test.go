@@ -32,7 +32,7 @@ func respell(text string, d Dialect, gap string, f func(string) string) string {
 		if tok.Kind == Illegal {
 			return ""
 		}
-		if tok.Pos > end { // only where something stands already: 1.5, a.b, @@x and :: stay whole
+		if tok.Pos > end { // only where there is a gap already: 1.5, a.b, @@x and :: stay whole
 			b.WriteString(" " + gap + " ")
 		}
 		word := text[tok.Pos:tok.End]
@@ -46,7 +46,7 @@ func respell(text string, d Dialect, gap string, f func(string) string) string {
 }
 
 // TestSpelling reads every text of the corpus that an engine accepts in other
-// spellings: what stands between tokens, around the text, and the case of words
+// spellings: what is between tokens, around the text, and the case of words
 // change nothing.
 func TestSpelling(t *testing.T) {
 	same := func(s string) string { return s }
@@ -78,7 +78,7 @@ func TestSpelling(t *testing.T) {
 	}
 }
 
-// continues reports a text in which what stands between two strings matters:
+// continues reports a text in which what is between two strings matters:
 // they are one, or not.
 func continues(text string) bool { return strings.Contains(text, "'") && strings.Contains(text, "\n") }
 
