@@ -52,7 +52,7 @@ func (c *conn) PrepareContext(ctx context.Context, text string) (driver.Stmt, er
 		return nil, err
 	}
 	c.session.Keeps(1)
-	return composeStmt(&stmt{bare: newStatement(s), conn: c, text: text, place: c.session.Here()}), nil
+	return composeStmt(&stmt{bare: newStatement(s), conn: c, text: text, place: c.session.Database()}), nil
 }
 
 // Begin is there for drivers of an older age; database/sql calls BeginTx.
@@ -105,12 +105,12 @@ func (c *conn) settle() error {
 }
 
 // from tells the session where the statement that comes next was prepared.
-func (c *conn) from(ctx context.Context, p *engine.Place) error {
-	if c.session.At(p) {
+func (c *conn) from(ctx context.Context, p *engine.CurrentDatabase) error {
+	if c.session.InDatabase(p) {
 		return nil
 	}
 	if err := c.settle(); err != nil {
 		return err
 	}
-	return c.session.From(ctx, p)
+	return c.session.RunsPreparedIn(ctx, p)
 }

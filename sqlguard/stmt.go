@@ -15,7 +15,7 @@ type stmt struct {
 	bare  statement
 	conn  *conn
 	text  string
-	place *engine.Place // it was prepared in
+	place *engine.CurrentDatabase // it was prepared in
 
 	inPlace kept // of texts of the session's, prepared when they first run
 }
@@ -49,7 +49,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if err := s.conn.from(ctx, s.place); err != nil {
 		return nil, err
 	}
-	defer s.conn.session.Back()
+	defer s.conn.session.ClearPreparedIn()
 	if res, done, err := s.conn.express(ctx, s.text, args); done {
 		return res, err
 	}
@@ -128,7 +128,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if err := s.conn.from(ctx, s.place); err != nil {
 		return nil, err
 	}
-	defer s.conn.session.Back()
+	defer s.conn.session.ClearPreparedIn()
 	return s.conn.judgedQuery(ctx, s.text, &sender[driver.Rows, *rows]{
 		own:  func(ctx context.Context) (driver.Rows, error) { return s.bare.query(ctx, args) },
 		form: engine.Rows,

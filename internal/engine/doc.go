@@ -28,7 +28,7 @@
 // connection creates later is noticed by new sessions alone.
 //
 // Other ways to begin: several texts in one flight (among.go), one that goes past
-// the door (past.go), MariaDB's in one round trip (mysql_express.go). Where a door can
+// the door (past.go), MariaDB's in one round trip (mysql_fastpath.go). Where a door can
 // send several texts at once, what stands around a statement goes with it (escort.go).
 //
 // # The engines
@@ -63,13 +63,15 @@
 //
 // # MySQL and MariaDB
 //
-// The server tells too little of what a statement did, so that what it will do is read
-// beforehand: triggers and routines (mysql_reach.go), foreign keys (mysql_keys.go, whose
-// rows are counted by mysql_follow.go or the undo log). On MariaDB a statement of one
-// table on which nothing hangs goes in one round trip: as a part of a compound
-// (mysql_compound.go) that makes sure of that and undoes what is too much. What it need
-// not look at again is known by proof (mysql_proof.go), or in the caller's transaction
-// because it was seen there (mysql_seen.go).
+// The server reports too little of what a statement did. So what it will do is looked
+// up beforehand: triggers and routines (mysql_reach.go), foreign keys
+// (mysql_foreign_keys.go). Rows that cascades change are counted by walking the keys or
+// by the undo log (mysql_cascade.go). On MariaDB a statement on one table without
+// triggers and cascades takes one round trip (mysql_fastpath.go): a prepared compound
+// statement wraps it, checks that the table is still such a one, and rolls back what is
+// too much (mysql_fastpath_wrapper.go). What it need not look up again is known by a
+// check of the table's definition (mysql_definition.go) or, in the caller's transaction,
+// from an earlier statement (mysql_txcache.go).
 //
 // # SQLite
 //

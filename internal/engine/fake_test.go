@@ -32,9 +32,9 @@ type fakeAnswer struct {
 // label shortens the long questions; the script and the log use it.
 func label(text string) string {
 	switch {
-	case text == hiddenText, text == functionsThere:
+	case text == hiddenText, text == storedFunctionsQuery:
 		return "hidden"
-	case text == viewsThere:
+	case text == viewsQuery:
 		return "views"
 	case strings.Contains(text, "pg_stat_force_next_flush() IS NULL"):
 		return "count"
@@ -84,7 +84,7 @@ func label(text string) string {
 	return text
 }
 
-// says is what the parameters of a compound of MariaDB's say, which is about 7.
+// says is what the parameters of a MariaDB wrapper say, whose argument is 7.
 func says(text string) (how string) {
 	_, flags, _ := strings.Cut(text, "DATABASE(), ")
 	before, after, _ := strings.Cut(flags, "7, ")
@@ -104,7 +104,7 @@ func says(text string) (how string) {
 	return how
 }
 
-// opens is how a compound of MariaDB's opens, and whether it looks at the table.
+// opens is how a MariaDB wrapper opens, and whether it checks the table.
 func opens(text string) (how string) {
 	for _, x := range []struct{ part, how string }{
 		{"START TRANSACTION", " own"},
@@ -212,7 +212,7 @@ func newRig(t *testing.T, d sqlscan.Dialect, change ...func(*dbguard.Policy)) *r
 		r.conn.on("count", changedRow(16400, 1, "t")...)
 	case *mysql:
 		b.version, b.autocommit = "10.11.6-MariaDB", true
-		b.placed, b.sees, r.hidden = true, everywhere, &hiddenCode{}
+		b.sessionKnown, b.visibility, r.hidden = true, allTriggersVisible, &hiddenCode{}
 		r.tx = txIdle
 		r.handled(1)
 	case *sqlite:

@@ -112,6 +112,6 @@ func (m *mysql) hasPart(ctx context.Context, x *target, of part) (has bool, err 
 		"CONSTRAINT": "TABLE_CONSTRAINTS t WHERE t.CONSTRAINT_NAME = " + name,
 		"INDEX":      "STATISTICS t WHERE t.INDEX_NAME = " + name,
 	}[of.class]
-	err = m.conn.Query(ctx, "SELECT 1 FROM information_schema."+text+" AND "+m.tableIs(x.name), func([]any) error { has = true; return nil })
+	err = m.conn.Query(ctx, "SELECT 1 FROM information_schema."+text+" AND "+m.tableCondition(x.name), func([]any) error { has = true; return nil })
 	return has, err
 }

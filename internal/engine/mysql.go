@@ -9,34 +9,34 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// mysql is MySQL or MariaDB. Structure changes commit whatever is open, and so
-// do BEGIN and a deadlock: what the session knows of a transaction is asked
-// again wherever it matters.
+// mysql is the backend of MySQL and MariaDB. DDL, BEGIN and deadlocks end an open
+// transaction without notice, so the session asks the server for the state of its
+// transaction again wherever it matters.
 type mysql struct {
-	conn       Conn
-	version    string
-	respelt    bool // the session may have another character set since it told that
-	autocommit bool // known to be on
-	locked     bool // LOCK TABLES: BEGIN would release them
-	replicated bool // a node of a Galera cluster
+	conn         Conn
+	version      string
+	charsetStale bool // character_set_results may have changed since the version was asked
+	autocommit   bool // known to be on; false may also mean unknown
+	tablesLocked bool // LOCK TABLES is in force: BEGIN would release the locks
+	replicated   bool // a node of a Galera cluster
 
-	thread       string // how the connection is called in SHOW ENGINE INNODB STATUS
-	noDictionary bool   // the account may not read INNODB_SYS_FOREIGN, or there is none
-	noExpress    bool
-	slow         map[use]heldTable // what the express does not serve, for a while
+	thread       string // " thread id N,", which marks this connection in SHOW ENGINE INNODB STATUS
+	noDictionary bool   // the account may not read INNODB_SYS_FOREIGN, or the server has no such table
+	noFastPath   bool
+	backoffs     map[tableUse]backoff // tables that skip the fast path for a while
 
-	placed   bool   // these were asked for
-	database string // the session's
-	sees     sight  // of which tables the account sees triggers
-	proves   bool   // a table can be proved to be what it was
+	sessionKnown        bool              // the three fields below are current (see seesTriggers)
+	database            string            // the session's current one
+	visibility          triggerVisibility // of triggers to this account
+	canCheckDefinitions bool              // definition checks work here (mysql_definition.go)
 
-	views  map[string]map[string]hiddenView // that call stored functions, by name and by schema
-	astray bool                             // a statement may have been prepared in another database: see Place
+	views          map[string]map[string]hiddenView // views that call stored functions, by name and schema
+	mayBeElsewhere bool                             // a statement may have been prepared in another database (mysql_database.go)
 
-	compounds  map[compound]*prepared
-	compounded int // how many ever were prepared
-	turn       int // how many transactions of the caller's have ended
-	seen           // in the caller's transaction
+	wrappers     map[wrapperKey]*preparedWrapper
+	wrapperCount int // prepared so far
+	endedTxs     int // transactions of the caller's that have ended
+	txCache          // what is known within the caller's transaction
 }
 
 func (m *mysql) system() string {
@@ -46,12 +46,12 @@ func (m *mysql) system() string {
 	return "mysql"
 }
 
-// stays reports, on a node of a cluster, that the transaction is still there.
-// Galera ends it for a conflict with another node, and a question to
-// information_schema or SHOW, which come before a statement, swallows the error:
-// the statement would run outside of any transaction, and stand.
-func (m *mysql) stays(ctx context.Context) error {
-	if !m.replicated || m.locked {
+// checkTransaction fails if a node of a cluster has lost the transaction. Galera ends
+// it for a conflict with another node, and the queries to information_schema and SHOW
+// that precede a statement swallow the error: the statement would then run and commit
+// on its own.
+func (m *mysql) checkTransaction(ctx context.Context) error {
+	if !m.replicated || m.tablesLocked {
 		return nil
 	}
 	open, err := askInts(ctx, m.conn, "SELECT @@in_transaction")
@@ -62,41 +62,42 @@ func (m *mysql) stays(ctx context.Context) error {
 }
 
 func (m *mysql) learn(ctx context.Context) error {
-	if m.version != "" && !m.respelt {
+	if m.version != "" && !m.charsetStale {
 		return nil
 	}
 	version, err := askText(ctx, m.conn, "SELECT version()")
 	if err == nil {
-		err = legible(version)
+		err = checkCharset(version)
 	}
 	if err == nil {
-		m.version, m.respelt = version, false
+		m.version, m.charsetStale = version, false
 	}
 	return err
 }
 
-// legible is an error for an answer in letters of several bytes each.
-func legible(answer string) error {
+// checkCharset fails for an answer in a character set of several bytes per ASCII
+// letter.
+func checkCharset(answer string) error {
 	if strings.Contains(answer, "\x00") {
-		return errIllegible
+		return errUnreadableCharset
 	}
 	return nil
 }
 
-var errIllegible = errors.New("dbguard: in this session's character_set_results (utf16, utf32, ucs2) the guard cannot read what the server answers: SET character_set_results = utf8mb4")
+var errUnreadableCharset = errors.New("dbguard: in this session's character_set_results (utf16, utf32, ucs2) the guard cannot read what the server answers: SET character_set_results = utf8mb4")
 
 func (m *mysql) forget() {
-	m.respelt = true
-	m.autocommit, m.locked, m.placed = false, false, false
-	m.compounds, m.serial, m.astray = nil, true, true
-	m.doubt()
+	m.charsetStale = true
+	m.autocommit, m.tablesLocked, m.sessionKnown = false, false, false
+	m.wrappers, m.maybeSerializable, m.mayBeElsewhere = nil, true, true
+	m.dropTxCache()
 }
 
 func (m *mysql) touched(st *statement, _ bool) {
-	m.outlives(st)
+	m.invalidate(st)
 	m.autocommit = m.autocommit && !st.elsewhere && st.control != controlMay
-	if now := st.sets.locks; now != unmoved {
-		m.locked = now == locked
+	if now := st.sets.locks; now != locksUnchanged {
+		m.tablesLocked = now == locksTables
 	}
 }
 
@@ -109,7 +110,7 @@ func (m *mysql) mode(ctx context.Context) (sqlscan.Mode, error) {
 	text, err := askText(ctx, m.conn, "SELECT CONCAT(@@sql_mode, '/', @@character_set_client)")
 	sqlMode, charset, _ := strings.Cut(text, "/")
 	if err == nil {
-		err = legible(text)
+		err = checkCharset(text)
 	}
 	mode := modeOf(sqlMode)
 	switch charset {
@@ -123,10 +124,10 @@ func (m *mysql) mode(ctx context.Context) (sqlscan.Mode, error) {
 	return mode, err
 }
 
-// state asks by a savepoint: outside of a transaction it leaves no trace, and
-// there is none to go back to.
+// state sets a savepoint and rolls back to it: outside of a transaction the first has
+// no effect, and the second fails.
 func (m *mysql) state(ctx context.Context) (txState, error) {
-	m.doubt()
+	m.dropTxCache()
 	on, err := askInts(ctx, m.conn, "SELECT @@autocommit")
 	if err != nil {
 		return txUnknown, err
@@ -134,7 +135,7 @@ func (m *mysql) state(ctx context.Context) (txState, error) {
 	if m.autocommit = on[0] != 0; !m.autocommit {
 		return txCaller, nil
 	}
-	for _, text := range m.nested().open {
+	for _, text := range m.savepointFrame().open {
 		_, err = m.conn.Exec(ctx, text)
 		switch {
 		case err != nil && m.gone(err):
@@ -147,9 +148,9 @@ func (m *mysql) state(ctx context.Context) (txState, error) {
 	return txCaller, err
 }
 
-// nested goes back to the savepoint at once: that fails, harmlessly, if a
-// deadlock or a structure change has ended the transaction unseen.
-func (m *mysql) nested() frame {
+// savepointFrame rolls back to the savepoint right after setting it. That fails,
+// harmlessly, if a deadlock or DDL has ended the transaction unnoticed.
+func (m *mysql) savepointFrame() frame {
 	f := underSavepoint
 	f.open = []string{f.open[0], f.undo[0]}
 	return f
@@ -158,30 +159,31 @@ func (m *mysql) nested() frame {
 func (m *mysql) frame(f *Flight) frame {
 	switch {
 	case f.way == nested:
-		m.marked = false
-		return m.nested()
-	case m.locked:
+		m.savepointSet = false
+		return m.savepointFrame()
+	case m.tablesLocked:
 		return frame{
 			open: []string{"SET autocommit = 0"},
-			keep: []string{"SET autocommit = 1"}, // commits
-			undo: []string{undoes, "SET autocommit = 1"},
-			fail: []string{undoes, "SET autocommit = 1"},
+			keep: []string{"SET autocommit = 1"}, // also commits
+			undo: []string{rollbackText, "SET autocommit = 1"},
+			fail: []string{rollbackText, "SET autocommit = 1"},
 		}
 	}
-	return startedTransaction
+	return startTransaction
 }
 
-// startedTransaction is ownTransaction where BEGIN may open a block: under sql_mode
-// ORACLE.
-var startedTransaction = transaction("START TRANSACTION", commits, undoes)
+// startTransaction is ownTransaction for sql_mode ORACLE, too, where BEGIN opens a
+// block.
+var startTransaction = transaction("START TRANSACTION", commitText, rollbackText)
 
-// What ends it, whatever completion_type has COMMIT and ROLLBACK do besides.
+// COMMIT and ROLLBACK that ignore completion_type, which may make either chain a new
+// transaction or release the connection.
 const (
-	commits = "COMMIT AND NO CHAIN NO RELEASE"
-	undoes  = "ROLLBACK AND NO CHAIN NO RELEASE"
+	commitText   = "COMMIT AND NO CHAIN NO RELEASE"
+	rollbackText = "ROLLBACK AND NO CHAIN NO RELEASE"
 )
 
-// gone knows ER_SP_DOES_NOT_EXIST by the number that the driver prints: the
+// gone recognizes ER_SP_DOES_NOT_EXIST by its number in the driver's message: the
 // text is in the server's language.
 func (m *mysql) gone(err error) bool { return strings.Contains(err.Error(), "1305") }
 
@@ -190,8 +192,8 @@ func (m *mysql) aborted(error) bool { return false }
 func (m *mysql) endsTransaction(error) bool { return false }
 
 func (m *mysql) rest() txState {
-	m.seen = seen{}
-	m.turn++
+	m.txCache = txCache{}
+	m.endedTxs++
 	if m.autocommit {
 		return txIdle
 	}
@@ -200,9 +202,8 @@ func (m *mysql) rest() txState {
 
 func (m *mysql) counter(f *Flight) counter { return &mysqlCounter{m: m, f: f} }
 
-// find asks for a table by SHOW CREATE TABLE, which says whether it is one of
-// the session's temporary tables; information_schema does not list them before
-// MariaDB 11.2.
+// find uses SHOW CREATE TABLE for tables, which also shows temporary ones: before
+// MariaDB 11.2 information_schema does not list them.
 func (m *mysql) find(ctx context.Context, x *target) (existence, error) {
 	found := missing
 	switch x.class {
@@ -223,7 +224,7 @@ func (m *mysql) find(ctx context.Context, x *target) (existence, error) {
 		})
 		switch {
 		case err == nil && found == temporary:
-			is := "SELECT 1 FROM information_schema.TABLES t WHERE t.TABLE_TYPE <> 'TEMPORARY' AND " + m.tableIs(x.name)
+			is := "SELECT 1 FROM information_schema.TABLES t WHERE t.TABLE_TYPE <> 'TEMPORARY' AND " + m.tableCondition(x.name)
 			err = m.conn.Query(ctx, is, func([]any) error { found = fronting; return nil })
 			return found, err
 		case err == nil:
@@ -232,7 +233,7 @@ func (m *mysql) find(ctx context.Context, x *target) (existence, error) {
 			return missing, nil
 		}
 	default:
-		if text := m.findElse(x); text != "" {
+		if text := m.existsQuery(x); text != "" {
 			if err := m.conn.Query(ctx, text, func([]any) error { found = existing; return nil }); err == nil {
 				return found, nil
 			}
@@ -241,15 +242,15 @@ func (m *mysql) find(ctx context.Context, x *target) (existence, error) {
 	return existing, nil
 }
 
-// findElse asks for what is not a table. What the user may not see it may not
-// drop either.
-func (m *mysql) findElse(x *target) string {
-	name, is := quoteString(sqlscan.MySQL, x.name[len(x.name)-1]), m.tableIs(x.name)
-	within := "_SCHEMA = " + m.schemaOf(x.name)
+// existsQuery is the query that finds an object other than a table. An account cannot
+// drop what it cannot see there.
+func (m *mysql) existsQuery(x *target) string {
+	name, is := quoteString(sqlscan.MySQL, x.name[len(x.name)-1]), m.tableCondition(x.name)
+	within := "_SCHEMA = " + m.schemaExpr(x.name)
 	switch x.class {
 	case "PROCEDURE":
 		return "SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE" + within + " AND ROUTINE_NAME = " + name
-	case "FUNCTION": // a loadable one is in no schema
+	case "FUNCTION": // a loadable function belongs to no schema
 		return "SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE" + within + " AND ROUTINE_NAME = " + name +
 			" UNION ALL SELECT 1 FROM mysql.func WHERE name = " + name
 	case "TRIGGER":
@@ -266,17 +267,19 @@ func (m *mysql) findElse(x *target) string {
 	return ""
 }
 
-// heed takes back that a text commits, or undoes itself what it does, where it does not.
+// heed corrects the reading of a text that does not commit, or does not undo its own
+// changes, although it looks so.
 func (m *mysql) heed(ctx context.Context, t *sqlscan.Text, _ Form) error {
-	if err := m.heedAutocommit(ctx, t); err != nil {
+	if err := m.reclassifyAutocommit(ctx, t); err != nil {
 		return err
 	}
-	return m.heedUndone(ctx, t)
+	return m.reclassifyUndone(ctx, t)
 }
 
-// heedAutocommit makes a setting of SET autocommit = 1 where it is on already: what is
-// open was opened by BEGIN, and stays.
-func (m *mysql) heedAutocommit(ctx context.Context, t *sqlscan.Text) error {
+// reclassifyAutocommit turns SET autocommit = 1 from a Commit into a Session
+// operation where autocommit is on already: it then leaves a transaction opened by
+// BEGIN open.
+func (m *mysql) reclassifyAutocommit(ctx context.Context, t *sqlscan.Text) error {
 	if t.Statements != 1 || len(t.Ops) != 1 || t.Ops[0].Kind != sqlscan.Commit || keyword(t, &t.Ops[0]) != "SET" {
 		return nil
 	}
@@ -293,16 +296,16 @@ func (m *mysql) heedAutocommit(ctx context.Context, t *sqlscan.Text) error {
 	return nil
 }
 
-// heedUndone takes back that a text undoes itself what it does, where a table keeps it:
-// one of an engine without transactions, or one whose triggers may lead to such a table.
-func (m *mysql) heedUndone(ctx context.Context, t *sqlscan.Text) error {
+// reclassifyUndone clears UndoneByText if a table of the text is not transactional,
+// or has triggers, which may lead to one that is not.
+func (m *mysql) reclassifyUndone(ctx context.Context, t *sqlscan.Text) error {
 	var tables []string // conditions
 	for i := range t.Ops {
 		if t.Ops[i].Flags&sqlscan.UndoneByText == 0 {
 			continue
 		}
-		if name := nameParts(t, t.Ops[i].Object); len(name) > 0 && !slices.Contains(tables, m.tableIs(name)) {
-			tables = append(tables, m.tableIs(name))
+		if name := nameParts(t, t.Ops[i].Object); len(name) > 0 && !slices.Contains(tables, m.tableCondition(name)) {
+			tables = append(tables, m.tableCondition(name))
 		}
 	}
 	if len(tables) == 0 {
@@ -320,13 +323,13 @@ func (m *mysql) heedUndone(ctx context.Context, t *sqlscan.Text) error {
 	return nil
 }
 
-// tableIs is the condition that a row of information_schema.TABLES is a table.
-func (m *mysql) tableIs(name []string) string {
-	return "t.TABLE_SCHEMA = " + m.schemaOf(name) + " AND t.TABLE_NAME = " + quoteString(sqlscan.MySQL, name[len(name)-1])
+// tableCondition matches the table's row in information_schema.TABLES t.
+func (m *mysql) tableCondition(name []string) string {
+	return "t.TABLE_SCHEMA = " + m.schemaExpr(name) + " AND t.TABLE_NAME = " + quoteString(sqlscan.MySQL, name[len(name)-1])
 }
 
-// schemaOf is the schema of a name, as an expression.
-func (m *mysql) schemaOf(name []string) string {
+// schemaExpr is an SQL expression for the schema of a name.
+func (m *mysql) schemaExpr(name []string) string {
 	if len(name) > 1 {
 		return quoteString(sqlscan.MySQL, name[len(name)-2])
 	}

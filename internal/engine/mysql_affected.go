@@ -8,17 +8,18 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// affected is the server's number of affected rows, if the driver's is none.
-func (c *mysqlCounter) affected(ctx context.Context, affected int64) (int64, error) {
-	if c.trailed() {
-		return -1, nil // the driver's is that of what comes last
+// affectedRows is the driver's count of affected rows or, where it has none, the
+// server's.
+func (c *mysqlCounter) affectedRows(ctx context.Context, affected int64) (int64, error) {
+	if c.hasTrailingComment() {
+		return -1, nil // the driver's count is that of the last statement
 	}
 	st := c.f.st
 	switch returns := len(st.targets) == 1 && st.targets[0].op.Flags&sqlscan.Returning != 0; {
 	case returns && st.simple() != nil && affected == 0:
-		return -1, nil // rows that Exec threw away are in no driver's count
+		return -1, nil // drivers do not count RETURNING rows that Exec discarded
 	case returns:
-	case affected < 0 && st.op.Statements == 1 && !c.reads() && (st.simple() != nil || c.joined() || solely(st, dbguard.Insert)):
+	case affected < 0 && st.op.Statements == 1 && !c.mayReadViews() && (st.simple() != nil || c.isPartitionedJoin() || solely(st, dbguard.Insert)):
 		n, err := askInts(ctx, c.m.conn, "SELECT ROW_COUNT()")
 		if err != nil {
 			return -1, err
@@ -28,15 +29,16 @@ func (c *mysqlCounter) affected(ctx context.Context, affected int64) (int64, err
 	return affected, nil
 }
 
-// reads reports that the text may read from views, and so call what it likes.
-func (c *mysqlCounter) reads() bool {
-	return c.viewed || c.text == "" || c.f.st.queries || containsFold(c.text, "select") || containsFold(c.text, "table") || executes(c.text)
+// mayReadViews reports that the text may read from views, which may call any
+// function.
+func (c *mysqlCounter) mayReadViews() bool {
+	return c.throughView || c.text == "" || c.f.st.queries || containsFold(c.text, "select") || containsFold(c.text, "table") || executes(c.text)
 }
 
-// trailed reports a comment behind the semicolon that ends a statement. Where the
-// connection allows several, that is one more to the server, which answers it with no
-// rows.
-func (c *mysqlCounter) trailed() bool {
+// hasTrailingComment reports a comment behind the statement's semicolon. With
+// multi-statements enabled the server runs it as a statement of its own, which
+// affects no rows.
+func (c *mysqlCounter) hasTrailingComment() bool {
 	t := sqlscan.Text{Source: c.text, Dialect: sqlscan.MySQL, Mode: c.f.s.modes.mode}
 	for tok := range tokens(&t, 0, int32(len(c.text))) {
 		if isPunct(tok, ';') {

@@ -7,9 +7,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// blockOf is what a text of MySQL's does that is one compound statement, or EXECUTE
-// IMMEDIATE of a literal: that can be read like the body of a routine. It is nil of any
-// other text, and of a literal that only reads.
+// blockOf reads a text that is one compound statement, or EXECUTE IMMEDIATE of a
+// literal, like the body of a routine. It returns nil for any other text, and for a
+// literal that only reads.
 func blockOf(t *sqlscan.Text) *routineBody {
 	if len(t.Ops) != 1 || t.Statements != 1 || t.Ops[0].Kind != sqlscan.Opaque || t.Ops[0].Path != sqlscan.Top {
 		return nil
@@ -19,21 +19,21 @@ func blockOf(t *sqlscan.Text) *routineBody {
 	case "BEGIN", "IF", "CASE", "LOOP", "WHILE", "REPEAT", "FOR":
 		text = t.Source
 	case "EXECUTE":
-		text, values = spoken(t, op), true
+		text, values = immediateText(t, op), true
 	}
 	if text == "" {
 		return nil
 	}
 	b := readBlock(text, t.Mode, values)
 	if showsStatus(&sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: t.Mode}) {
-		b.dark = "has a SHOW STATUS, of which the server counts nothing"
+		b.opaque = "has a SHOW STATUS, of which the server counts nothing"
 	}
 	return b
 }
 
-// spoken is the text of EXECUTE IMMEDIATE, if that is a literal which is the same in
-// every mode.
-func spoken(t *sqlscan.Text, op *sqlscan.Op) (text string) {
+// immediateText is the text of EXECUTE IMMEDIATE, if it is a literal that reads the
+// same in every sql_mode.
+func immediateText(t *sqlscan.Text, op *sqlscan.Op) (text string) {
 	n := 0
 	for tok := range tokens(t, op.At.End, int32(len(t.Source))) {
 		word := t.Source[tok.Pos:tok.End]
@@ -50,9 +50,9 @@ func spoken(t *sqlscan.Text, op *sqlscan.Op) (text string) {
 	return text
 }
 
-// block follows what the text does that is read like a body. Under sql_mode ORACLE it
-// is in another grammar.
-func (r *mysqlReach) block(ctx context.Context, b *routineBody) error {
+// followBlock follows the changes and calls of a block. sql_mode ORACLE has another
+// grammar.
+func (r *mysqlReach) followBlock(ctx context.Context, b *routineBody) error {
 	if b == nil {
 		return nil
 	}
@@ -60,7 +60,7 @@ func (r *mysqlReach) block(ctx context.Context, b *routineBody) error {
 	if err != nil {
 		return err
 	}
-	if err := legible(in); err != nil {
+	if err := checkCharset(in); err != nil {
 		return err
 	}
 	mode, schema, _ := strings.Cut(in, "/")
@@ -68,5 +68,5 @@ func (r *mysqlReach) block(ctx context.Context, b *routineBody) error {
 		r.note = "the statement is written for sql_mode ORACLE"
 		return nil
 	}
-	return r.body(ctx, schema, "the statement", b)
+	return r.followBody(ctx, schema, "the statement", b)
 }

@@ -6,56 +6,56 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// routineBody is what a trigger, function or procedure can do, as far as its
-// own text tells: the server's SQL_DATA_ACCESS is a claim that nobody checks.
+// routineBody is what a trigger, function or procedure can do according to its
+// source: its SQL_DATA_ACCESS clause is not checked by the server.
 type routineBody struct {
-	text    string
-	changes []bodyChange
-	calls   [][]string // stored functions, or what may be one
-	procs   [][]string // CALL
-	likes   [][]string // CREATE TEMPORARY TABLE … LIKE: which commits if that is a sequence
-	dark    string     // why it cannot be read, or must not run in a transaction; "" if it can
+	text       string
+	changes    []bodyChange
+	calls      [][]string // stored functions, or names that may be
+	procs      [][]string // CALL
+	likeTables [][]string // CREATE TEMPORARY TABLE … LIKE, which commits if one is a sequence
+	opaque     string     // why it cannot be read, or must not run in a transaction; "" if there is no such reason
 }
 
-// bodyChange is one statement of a body that adds, changes or removes rows.
+// bodyChange is a statement of a body that inserts, updates or deletes rows.
 type bodyChange struct {
 	kind sqlscan.Kind
 	name []string
 }
 
-// readBody reads a body: one statement, or BEGIN … END with control flow, which
-// is cut into its statements. Each is classified by itself.
+// readBody reads a body: one statement, or a block with control flow, which is split
+// into its statements. Each is classified by itself.
 func readBody(body, sqlMode string) *routineBody {
 	if strings.Contains(sqlMode, "ORACLE") {
-		return &routineBody{text: body, dark: "is written for sql_mode ORACLE"}
+		return &routineBody{text: body, opaque: "is written for sql_mode ORACLE"}
 	}
 	return readBlock(body, modeOf(sqlMode), false)
 }
 
-// readBlock is readBody of a text of the mode. values says that its parameters are
-// values, and no letters that the session's character set lacks.
+// readBlock is readBody with a known mode. values says that a ? is a parameter;
+// otherwise it stands for a letter that the session's character set lacks.
 func readBlock(body string, mode sqlscan.Mode, values bool) *routineBody {
 	b := &routineBody{text: body}
 	if strings.Contains(body, "!") && sqlscan.Uncertain(body, sqlscan.MySQL, mode) {
-		b.dark = "has a comment that only some servers run"
+		b.opaque = "has a comment that only some servers run"
 		return b
 	}
 	r := bodyReader{body: b, t: sqlscan.Text{Source: body, Dialect: sqlscan.MySQL, Mode: mode}}
 	for tok := range tokens(&r.t, 0, int32(len(body))) {
 		r.toks = append(r.toks, tok)
 		if tok.Kind == sqlscan.Illegal || tok.Kind == sqlscan.Param && !values {
-			b.dark = "cannot be read"
+			b.opaque = "cannot be read"
 			return b
 		}
 	}
 	b.calls = routinesCalled(&r.t, 0, int32(len(body)))
-	for r.i < len(r.toks) && b.dark == "" {
+	for r.i < len(r.toks) && b.opaque == "" {
 		r.statement()
 	}
 	return b
 }
 
-// bodyReader cuts a body into statements.
+// bodyReader splits a body into statements.
 type bodyReader struct {
 	t    sqlscan.Text
 	toks []sqlscan.Token
@@ -63,7 +63,7 @@ type bodyReader struct {
 	body *routineBody
 }
 
-// word is the one there; not one that is a name, as behind a dot.
+// word is the bare word at i, in capitals; "" if it is a name behind a dot.
 func (r *bodyReader) word(i int) string {
 	if i >= len(r.toks) || r.toks[i].Kind != sqlscan.Word || i > 0 && r.punct(i-1, '.') {
 		return ""
@@ -75,11 +75,11 @@ func (r *bodyReader) punct(i int, b byte) bool {
 	return i < len(r.toks) && isPunct(r.toks[i], b)
 }
 
-// statement reads what begins here: a piece of control flow up to where the
-// next statement may begin, or a statement.
+// statement reads a statement, or the part of a control flow construct before the
+// next one.
 func (r *bodyReader) statement() {
 	if r.word(r.i) != "" && r.punct(r.i+1, ':') {
-		r.i += 2 // a label, whatever word it is
+		r.i += 2 // a label, which may be any word
 		return
 	}
 	switch word := r.word(r.i); word {
@@ -94,10 +94,10 @@ func (r *bodyReader) statement() {
 		r.skipTo("DO")
 	case "DECLARE":
 		r.declare()
-	case "END", "UNTIL", "OPEN", "CLOSE", "GET": // which may be names
+	case "END", "UNTIL", "OPEN", "CLOSE", "GET": // these may also be names
 		from := r.i
-		if r.skipStatement(); !r.flows(word, from+1, r.i) {
-			r.body.dark = "cannot be read"
+		if r.skipStatement(); !r.isControlFlow(word, from+1, r.i) {
+			r.body.opaque = "cannot be read"
 		}
 	case "RETURN", "LEAVE", "ITERATE", "SIGNAL", "RESIGNAL", "FETCH":
 		r.skipStatement()
@@ -106,15 +106,16 @@ func (r *bodyReader) statement() {
 			r.i++
 			return
 		}
-		r.change()
+		r.classifyStatement()
 	default:
-		r.change()
+		r.classifyStatement()
 	}
 }
 
-// flows reports that what stands between is what may follow the word in control flow.
-// Else the word is a variable, in a condition that ends later than it seemed.
-func (r *bodyReader) flows(word string, from, to int) bool {
+// isControlFlow reports that the tokens in between can follow the word in control
+// flow. Otherwise the word is a variable in a condition, which ends later than
+// assumed.
+func (r *bodyReader) isControlFlow(word string, from, to int) bool {
 	switch n := to - from; word {
 	case "END":
 		switch r.word(from) {
@@ -123,7 +124,7 @@ func (r *bodyReader) flows(word string, from, to int) bool {
 		case "THEN", "DO":
 			return false
 		}
-		return n <= 1 // a label
+		return n <= 1 // an optional label
 	case "UNTIL":
 		return r.word(to-2) == "END" && r.word(to-1) == "REPEAT" || r.word(to-3) == "END" && r.word(to-2) == "REPEAT"
 	case "GET":
@@ -136,7 +137,7 @@ func (r *bodyReader) flows(word string, from, to int) bool {
 	}
 }
 
-// skipTo goes behind the word that ends a condition; a CASE within it has the
+// skipTo goes behind the word that ends a condition. A CASE expression in it has the
 // same word, and in parentheses it may be a name.
 func (r *bodyReader) skipTo(end string) {
 	parens, cases := 0, 0
@@ -152,13 +153,13 @@ func (r *bodyReader) skipTo(end string) {
 		case word == "END":
 			cases = max(cases-1, 0)
 		case word == end && cases == 0:
-			if r.i++; r.word(r.i) == end { // one of them is a name, or a statement
-				r.body.dark = "cannot be read"
+			if r.i++; r.word(r.i) == end { // one of the two is a name, or begins a statement
+				r.body.opaque = "cannot be read"
 			}
 			return
 		}
 	}
-	r.body.dark = "cannot be read"
+	r.body.opaque = "cannot be read"
 }
 
 func (r *bodyReader) skipStatement() {
@@ -167,10 +168,10 @@ func (r *bodyReader) skipStatement() {
 	}
 }
 
-// declare skips variables, conditions and cursors; a handler's statement is
+// declare skips variables, conditions and cursors. A handler's statement counts as
 // one of the body's.
 func (r *bodyReader) declare() {
-	if r.word(r.i+2) != "HANDLER" || r.word(r.i+3) != "FOR" { // else a name
+	if r.word(r.i+2) != "HANDLER" || r.word(r.i+3) != "FOR" { // otherwise HANDLER is a name
 		r.skipStatement()
 		return
 	}
@@ -189,8 +190,8 @@ func (r *bodyReader) declare() {
 	}
 }
 
-// change classifies the statement that begins here.
-func (r *bodyReader) change() {
+// classifyStatement classifies the statement that begins here.
+func (r *bodyReader) classifyStatement() {
 	from := r.toks[r.i].Pos
 	r.skipStatement()
 	to := int32(len(r.t.Source))
@@ -200,49 +201,49 @@ func (r *bodyReader) change() {
 	var t sqlscan.Text
 	sqlscan.Classify(&t, r.t.Source[from:to], sqlscan.MySQL, r.t.Mode)
 	for i := range t.Ops {
-		r.body.does(&t, &t.Ops[i])
+		r.body.record(&t, &t.Ops[i])
 	}
 }
 
 const commitsNote = "changes structure, settings or the transaction"
 
-// does takes in what a statement does. A temporary table is the session's own:
-// to make and to drop one commits nothing, but where it is a sequence.
-func (b *routineBody) does(t *sqlscan.Text, op *sqlscan.Op) {
+// record adds the operation of a statement. Creating and dropping a temporary table
+// does not commit, unless it is a sequence.
+func (b *routineBody) record(t *sqlscan.Text, op *sqlscan.Op) {
 	switch op.Kind {
 	case sqlscan.Read:
 	case sqlscan.Session:
 		if commitsImplicitly(t, op, true) { // LOCK TABLES, in a text that EXECUTE runs
-			b.dark = commitsNote
+			b.opaque = commitsNote
 		}
 	case sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete:
 		if commitsImplicitly(t, op, true) { // CREATE TABLE … AS
-			b.dark = commitsNote
+			b.opaque = commitsNote
 		}
 		b.changes = append(b.changes, bodyChange{op.Kind, nameParts(t, op.Object)})
 	case sqlscan.Opaque, sqlscan.Prepare:
 		switch {
 		case keyword(t, op) == "CALL" && op.Object.Start < op.Object.End:
 			b.procs = append(b.procs, nameParts(t, op.Object))
-		case keyword(t, op) == "DO": // an expression: its calls are known
+		case keyword(t, op) == "DO": // an expression: its calls are collected elsewhere
 		default:
-			b.dark = "runs code that is elsewhere"
+			b.opaque = "runs code that is elsewhere"
 		}
 	case sqlscan.Unreadable:
 		set := strings.EqualFold(firstWord(t.Source), "SET") && !containsFold(t.Source, "statement") && !containsFold(t.Source, "autocommit")
-		if !set || strings.Contains(t.Source, "@@") { // else it is SET NEW.x, or a local variable
-			b.dark = "cannot be read"
+		if !set || strings.Contains(t.Source, "@@") { // otherwise it sets NEW.x or a local variable
+			b.opaque = "cannot be read"
 		}
 	default:
 		if op.Kind != sqlscan.Define && op.Kind != sqlscan.Drop || op.Flags&sqlscan.Temporary == 0 || containsFold(t.Source, "sequence") {
-			b.dark = commitsNote
+			b.opaque = commitsNote
 		}
-		b.likes = append(b.likes, likeness(t, op)...)
+		b.likeTables = append(b.likeTables, likeTable(t, op)...)
 	}
 }
 
-// likeness is what the table is made like, if anything.
-func likeness(t *sqlscan.Text, op *sqlscan.Op) (names [][]string) {
+// likeTable is the table behind LIKE, if there is one.
+func likeTable(t *sqlscan.Text, op *sqlscan.Op) (names [][]string) {
 	like, sp := false, sqlscan.Span{}
 	for tok := range tokens(t, op.Object.End, int32(len(t.Source))) {
 		switch {
@@ -271,8 +272,8 @@ func firstWord(text string) string {
 	return text
 }
 
-// routinesCalled are the names before a parenthesis that are no functions of the
-// server's own.
+// routinesCalled are the names before a parenthesis, except the server's own
+// functions.
 func routinesCalled(t *sqlscan.Text, from, to int32) (names [][]string) {
 	var start, end int32 = -1, -1 // of the name so far
 	dot := false
@@ -295,15 +296,15 @@ func routinesCalled(t *sqlscan.Text, from, to int32) (names [][]string) {
 	return names
 }
 
-// mayBeStored asks the classifier, which knows the server's own functions. The name
-// is as it is written, with the gap behind it.
+// mayBeStored reports a name that the classifier does not know as one of the server's
+// functions. It is given as written, with the white space behind it.
 func mayBeStored(name string) bool {
 	var t sqlscan.Text
 	sqlscan.Classify(&t, "SELECT "+name+"(1)", sqlscan.MySQL, sqlscan.MySQL.DefaultMode())
 	return t.Calls || !t.IsRead()
 }
 
-// modeOf is how a text is read under an sql_mode.
+// modeOf is the lexer's mode for an sql_mode.
 func modeOf(sqlMode string) sqlscan.Mode {
 	mode := sqlscan.MySQL.DefaultMode()
 	if strings.Contains(sqlMode, "ANSI_QUOTES") {

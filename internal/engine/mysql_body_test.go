@@ -14,7 +14,7 @@ func TestReadBody(t *testing.T) {
 		changes    []bodyChange
 		calls      [][]string
 		procs      [][]string
-		dark       string
+		opaque     string
 	}{
 		{
 			name: "one statement", body: "DELETE FROM c WHERE x = OLD.id",
@@ -49,9 +49,9 @@ func TestReadBody(t *testing.T) {
 			name: "a cursor on something called handler", body: "BEGIN DECLARE k CURSOR FOR SELECT 1 FROM d handler; DELETE FROM c; END",
 			changes: []bodyChange{{sqlscan.Delete, []string{"c"}}},
 		},
-		{name: "a setting around a statement", body: `SET STATEMENT sql_mode = '' FOR DELETE FROM c WHERE 'a' = "a"`, dark: "cannot be read"},
-		{name: "an end of the transaction by an expression", body: "SET autocommit = (SELECT 1)", dark: "cannot be read"},
-		{name: "letters that were not told", body: "SET @a = ???(1)", dark: "cannot be read"},
+		{name: "a setting around a statement", body: `SET STATEMENT sql_mode = '' FOR DELETE FROM c WHERE 'a' = "a"`, opaque: "cannot be read"},
+		{name: "an end of the transaction by an expression", body: "SET autocommit = (SELECT 1)", opaque: "cannot be read"},
+		{name: "letters that were not told", body: "SET @a = ???(1)", opaque: "cannot be read"},
 		{
 			name: "columns called like words of control flow", body: "BEGIN IF NEW.case > 1 OR NEW.`case` > 1 THEN DELETE FROM c; END IF; CASE OLD.case WHEN 1 THEN DELETE FROM d; END CASE; WHILE (SELECT n.do FROM n) DO DELETE FROM e; END WHILE; END",
 			changes: []bodyChange{{sqlscan.Delete, []string{"c"}}, {sqlscan.Delete, []string{"d"}}, {sqlscan.Delete, []string{"e"}}},
@@ -61,32 +61,32 @@ func TestReadBody(t *testing.T) {
 			calls: [][]string{{"f"}, {"s", "g"}},
 		},
 		{name: "a procedure", body: "BEGIN CALL p(1); END", procs: [][]string{{"p"}}},
-		{name: "a commit", body: "BEGIN DELETE FROM t; COMMIT; END", changes: []bodyChange{{sqlscan.Delete, []string{"t"}}}, dark: "changes structure, settings or the transaction"},
-		{name: "structure", body: "BEGIN TRUNCATE t; END", dark: "changes structure, settings or the transaction"},
-		{name: "a table of a query, which commits", body: "BEGIN DELETE FROM t; CREATE TABLE z AS SELECT 1; END", changes: []bodyChange{{sqlscan.Delete, []string{"t"}}, {sqlscan.Insert, []string{"z"}}}, dark: "changes structure, settings or the transaction"},
+		{name: "a commit", body: "BEGIN DELETE FROM t; COMMIT; END", changes: []bodyChange{{sqlscan.Delete, []string{"t"}}}, opaque: "changes structure, settings or the transaction"},
+		{name: "structure", body: "BEGIN TRUNCATE t; END", opaque: "changes structure, settings or the transaction"},
+		{name: "a table of a query, which commits", body: "BEGIN DELETE FROM t; CREATE TABLE z AS SELECT 1; END", changes: []bodyChange{{sqlscan.Delete, []string{"t"}}, {sqlscan.Insert, []string{"z"}}}, opaque: "changes structure, settings or the transaction"},
 		{
 			name: "temporary tables", body: "BEGIN DROP TEMPORARY TABLE IF EXISTS z; CREATE TEMPORARY TABLE z AS SELECT 1; CREATE TEMPORARY TABLE y (a INT); DELETE FROM t; DROP TEMPORARY TABLE z, y; END",
 			changes: []bodyChange{{sqlscan.Insert, []string{"z"}}, {sqlscan.Delete, []string{"t"}}},
 		},
-		{name: "a temporary table that may not be one", body: "BEGIN DROP TABLE z; END", dark: "changes structure, settings or the transaction"},
-		{name: "locked tables", body: "LOCK TABLES t WRITE", dark: "changes structure, settings or the transaction"},
-		{name: "a protection off", body: "BEGIN SET foreign_key_checks = 0; END", dark: "changes structure, settings or the transaction"},
-		{name: "a prepared text", body: "BEGIN PREPARE p FROM 'DELETE FROM t'; EXECUTE p; END", dark: "runs code that is elsewhere"},
-		{name: "not SQL that is known", body: "BEGIN FROBNICATE t; END", dark: "cannot be read"},
-		{name: "a comment that only some servers run", body: "IF 1 THEN /*!80000 SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = */ COMMIT; END IF", dark: "has a comment that only some servers run"},
-		{name: "a condition named VALUE", body: "BEGIN DECLARE EXIT HANDLER FOR VALUE, NOT FOUND, SQLSTATE VALUE '45000', SQLSTATE '45001', VALUE COMMIT; SELECT 1; END", dark: commitsNote},
+		{name: "a temporary table that may not be one", body: "BEGIN DROP TABLE z; END", opaque: "changes structure, settings or the transaction"},
+		{name: "locked tables", body: "LOCK TABLES t WRITE", opaque: "changes structure, settings or the transaction"},
+		{name: "a protection off", body: "BEGIN SET foreign_key_checks = 0; END", opaque: "changes structure, settings or the transaction"},
+		{name: "a prepared text", body: "BEGIN PREPARE p FROM 'DELETE FROM t'; EXECUTE p; END", opaque: "runs code that is elsewhere"},
+		{name: "not SQL that is known", body: "BEGIN FROBNICATE t; END", opaque: "cannot be read"},
+		{name: "a comment that only some servers run", body: "IF 1 THEN /*!80000 SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = */ COMMIT; END IF", opaque: "has a comment that only some servers run"},
+		{name: "a condition named VALUE", body: "BEGIN DECLARE EXIT HANDLER FOR VALUE, NOT FOUND, SQLSTATE VALUE '45000', SQLSTATE '45001', VALUE COMMIT; SELECT 1; END", opaque: commitsNote},
 		{name: "CASE of a CASE", body: "CASE CASE WHEN 1 THEN close END WHEN 1 THEN DELETE FROM t; END CASE", changes: []bodyChange{{sqlscan.Delete, []string{"t"}}}},
-		{name: "a variable named END", body: "IF CASE WHEN end = 1 THEN close END THEN DELETE FROM t; END IF", dark: "cannot be read"},
-		{name: "a variable named DO", body: "WHILE NOT do DO DELETE FROM t; END WHILE", dark: "cannot be read"},
+		{name: "a variable named END", body: "IF CASE WHEN end = 1 THEN close END THEN DELETE FROM t; END IF", opaque: "cannot be read"},
+		{name: "a variable named DO", body: "WHILE NOT do DO DELETE FROM t; END WHILE", opaque: "cannot be read"},
 		{name: "columns named like keywords", body: "WHILE (SELECT do close FROM a) DO DELETE FROM t; END WHILE", changes: []bodyChange{{sqlscan.Delete, []string{"t"}}}},
 		{name: "what may be names, and is not", body: "BEGIN DECLARE c CURSOR (a INT) FOR SELECT a; OPEN c(1); CLOSE c; GET DIAGNOSTICS CONDITION 1 @a = MESSAGE_TEXT; l: REPEAT DELETE FROM t; UNTIL 1 END REPEAT l; END", changes: []bodyChange{{sqlscan.Delete, []string{"t"}}}},
-		{name: "a temporary sequence", body: "CREATE TEMPORARY SEQUENCE s", dark: commitsNote},
-		{name: "an open string", body: "BEGIN DELETE FROM t WHERE a = 'x; END", dark: "cannot be read"},
+		{name: "a temporary sequence", body: "CREATE TEMPORARY SEQUENCE s", opaque: commitsNote},
+		{name: "an open string", body: "BEGIN DELETE FROM t WHERE a = 'x; END", opaque: "cannot be read"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := readBody(tt.body, "")
-			assert.Equal(t, tt.dark, b.dark)
+			assert.Equal(t, tt.opaque, b.opaque)
 			assert.Equal(t, tt.changes, b.changes)
 			assert.Equal(t, tt.procs, b.procs)
 			for _, c := range tt.calls {
@@ -102,7 +102,7 @@ func TestBlockOf(t *testing.T) {
 	tests := []struct {
 		name, text string
 		changes    []bodyChange
-		dark       string
+		opaque     string
 	}{
 		{"a compound statement", "BEGIN NOT ATOMIC DELETE FROM t WHERE id = 1; END; -- done", deletes, ""},
 		{"one behind a comment", "/* a */ IF a THEN DELETE FROM t; END IF", deletes, ""},
@@ -129,16 +129,16 @@ func TestBlockOf(t *testing.T) {
 			sqlscan.Classify(&text, tt.text, sqlscan.MySQL, sqlscan.MySQL.DefaultMode())
 			b := blockOf(&text)
 			if b == nil {
-				b = &routineBody{dark: opaque}
+				b = &routineBody{opaque: opaque}
 			}
-			assert.Equal(t, tt.dark, b.dark)
+			assert.Equal(t, tt.opaque, b.opaque)
 			assert.Equal(t, tt.changes, b.changes)
 		})
 	}
 }
 
-// A body cut wrongly must not lose a statement: whatever surrounds it, the
-// DELETE is found or the body is dark.
+// Even if a body is split wrongly no statement may be lost: whatever surrounds the
+// DELETE, it is found or the body is opaque.
 func FuzzReadBody(f *testing.F) {
 	for _, s := range []string{"", "BEGIN", "IF a THEN", "l: LOOP", "DECLARE EXIT HANDLER FOR 1", "SET NEW.x = 1;", "CASE a WHEN 1 THEN", "WHILE a DO", "ELSE"} {
 		f.Add(s)
@@ -146,7 +146,7 @@ func FuzzReadBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before string) {
 		readBody(before, "") // ends, and does not panic
 		b := readBody("BEGIN SELECT 1; DELETE FROM victim; END; "+before, "")
-		if b.dark == "" && len(b.changes) == 0 {
+		if b.opaque == "" && len(b.changes) == 0 {
 			t.Errorf("lost in %q", before)
 		}
 	})
@@ -175,10 +175,10 @@ SHOW ENGINE INNODB STATUS
 FILE I/O
 `
 	for thread, want := range map[string]int64{" thread id 45,": 7, " thread id 4,": 4, " thread id 5,": 0} {
-		got, err := entriesOf(status, thread)
+		got, err := parseUndoEntries(status, thread)
 		assert.NoError(t, err)
 		assert.Equal(t, want, got, thread)
 	}
-	_, err := entriesOf("... truncated...", " thread id 4,")
+	_, err := parseUndoEntries("... truncated...", " thread id 4,")
 	assert.Error(t, err)
 }

@@ -8,23 +8,23 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// understand finds what a text may change of its session, and the code that it calls.
+// understand finds which session settings a text may change, and the code it calls.
 func (m *mysql) understand(s *Session, t *sqlscan.Text, st *statement) {
 	st.sets = settingsOf(t)
 	st.sets.database = s.kept > 0 && (st.elsewhere || containsFold(t.Source, "use"))
 	hides := s.hidden != nil && s.mayHide(t)
-	if !hides && !s.runsCode(t) {
+	if !hides && !s.namesRoutine(t) {
 		return
 	}
-	s.findCode(st)
+	s.findRoutines(st)
 	if hides {
-		view := m.behind(t.Source, t.Mode, s.here)
-		st.routines, st.dark = append(st.routines, view.routines...), view.dark
+		view := m.routinesBehindViews(t.Source, t.Mode, s.here)
+		st.routines, st.dark = append(st.routines, view.routines...), view.unreadable
 	}
 }
 
-// findCode collects the names of the routines that the text calls.
-func (s *Session) findCode(st *statement) {
+// findRoutines collects the names of the routines that the text calls.
+func (s *Session) findRoutines(st *statement) {
 	t := &s.text.Text
 	st.routines = routinesCalled(t, 0, int32(len(t.Source)))
 	st.silent, st.block = showsStatus(t), blockOf(t)
@@ -39,51 +39,51 @@ func (s *Session) findCode(st *statement) {
 	}
 }
 
-// runsCode reports that the text may run stored code, though it reads like one
-// that does not.
-func (s *Session) runsCode(t *sqlscan.Text) bool {
+// namesRoutine reports that the text may run a stored routine, though it reads like
+// one that does not.
+func (s *Session) namesRoutine(t *sqlscan.Text) bool {
 	return s.dialect == sqlscan.MySQL && (t.Calls || len(t.Ops) == 1 && t.Ops[0].Kind == sqlscan.Opaque)
 }
 
-// runsHidden reports that the text of MySQL's may run stored code, by its name or by
-// that of a view.
-func (s *Session) runsHidden(ctx context.Context, t *sqlscan.Text) (bool, error) {
+// runsRoutine reports that the text may run a stored routine, by its name or through
+// a view.
+func (s *Session) runsRoutine(ctx context.Context, t *sqlscan.Text) (bool, error) {
 	if s.dialect != sqlscan.MySQL {
 		return false, nil
 	}
 	hides, err := s.hides(ctx, t)
-	return hides || s.runsCode(t), err
+	return hides || s.namesRoutine(t), err
 }
 
-// lookUpCode finds out whether a text of MySQL's calls stored code, and what of
-// it can change rows: that is an act of its own, counted by the engine.
-func (s *Session) lookUpCode(ctx context.Context, st *statement) error {
+// lookUpRoutines finds out what the routines that a text calls can change. That
+// becomes an act of the statement, which the engine counts.
+func (s *Session) lookUpRoutines(ctx context.Context, st *statement) error {
 	m, ok := s.backend.(*mysql)
 	if !ok || s.guard.Observing() || len(st.routines)+len(st.procs) == 0 && st.block == nil && st.verb != "DO" && !st.dark {
 		return nil
 	}
 	c := &mysqlCounter{m: m, f: &Flight{s: s, st: st}}
 	r := &mysqlReach{c: c, tables: map[mysqlTable]events{}, read: map[string]bool{}}
-	if err := r.code(ctx, st); err != nil {
+	if err := r.followCode(ctx, st); err != nil {
 		return err
 	}
-	st.ran(r)
+	st.addRoutineActs(r)
 	return nil
 }
 
-// ran turns what is known of the called code into acts.
-func (st *statement) ran(r *mysqlReach) {
+// addRoutineActs turns what the called routines do into acts.
+func (st *statement) addRoutineActs(r *mysqlReach) {
 	if len(st.procs) > 0 || st.block != nil {
-		if r.note == "" && len(st.op.Acts) == 1 { // it can be counted, and does not commit
+		if r.note == "" && len(st.op.Acts) == 1 { // countable, and does not commit
 			st.op.Acts[0].Verb, st.commits = dbguard.Call, false
 		}
 		return
 	}
-	if st.verb == "DO" && len(st.op.Acts) == 1 { // an expression: it does what its functions do
+	if st.verb == "DO" && len(st.op.Acts) == 1 { // an expression: only its functions matter
 		st.op.Acts, st.targets = nil, nil
 		st.commits, st.elsewhere = false, false
 	}
-	if st.changesRows() || !r.wrote && r.note == "" {
+	if st.changesRows() || !r.codeWrites && r.note == "" {
 		return
 	}
 	note := r.note

@@ -8,28 +8,27 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// hiddenView is a view that calls stored functions, itself or by other views.
+// hiddenView is what a view calls, itself or through other views.
 type hiddenView struct {
-	routines [][]string
-	dark     bool // it cannot be read
+	routines   [][]string
+	unreadable bool // its definition cannot be read
 }
 
-// Views are what hides code here: a stored function is called by its name, or by
-// that of a view. Where there is no stored function, no view is looked at. One that
-// has the name of a function of the server's own hides behind that: where the other
-// is called with a space before the parenthesis, or in quotes, or this server lacks
-// it, the stored one is run.
+// A stored function is called by its name or through a view. If there is no stored
+// function, no view is read. One with the name of a built-in function counts as
+// hidden behind that: it is called instead where the name is quoted or has a space
+// before its parenthesis, or where this server lacks the built-in one.
 const (
-	functionsThere = "SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_TYPE = 'FUNCTION' AND ROUTINE_SCHEMA NOT IN ('sys', 'mysql')" + everything
-	viewsThere     = "SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ('sys', 'mysql', 'information_schema', 'performance_schema')" + everything
+	storedFunctionsQuery = "SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_TYPE = 'FUNCTION' AND ROUTINE_SCHEMA NOT IN ('sys', 'mysql')" + noLimit
+	viewsQuery           = "SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ('sys', 'mysql', 'information_schema', 'performance_schema')" + noLimit
 )
 
-// hidden asks for the views that call stored functions.
+// hidden reads the views that call stored functions.
 func (m *mysql) hidden(ctx context.Context) (*hiddenCode, error) {
 	m.views = nil
 	there := false
-	err := m.conn.Query(ctx, functionsThere, func(v []any) error {
-		if err := legible(asText(v[0])); err != nil {
+	err := m.conn.Query(ctx, storedFunctionsQuery, func(v []any) error {
+		if err := checkCharset(asText(v[0])); err != nil {
 			return err
 		}
 		if !there {
@@ -49,22 +48,22 @@ func (m *mysql) hidden(ctx context.Context) (*hiddenCode, error) {
 		for name := range m.views {
 			h.add(&h.names, name)
 		}
-		return h, m.stays(ctx)
+		return h, m.checkTransaction(ctx)
 	case mysqlError(err, "1064"), mysqlError(err, "1109"), mysqlError(err, "1146"), mysqlError(err, "1235"):
-		return &hiddenCode{}, nil // it only speaks like MySQL
+		return &hiddenCode{}, nil // a server that only resembles MySQL
 	}
 	return nil, err
 }
 
-// viewText is what the catalogue says of a view.
+// viewText is a view as the catalogue has it.
 type viewText struct{ schema, name, definition string }
 
-// readViews reads the definitions: the server's own wording of them, in which a
-// stored function is called with its schema.
+// readViews reads the definitions in the server's wording, which qualifies stored
+// functions with their schema.
 func (m *mysql) readViews(ctx context.Context) error {
 	var all []viewText
-	err := m.conn.Query(ctx, viewsThere, func(v []any) error {
-		if err := legible(asText(v[2])); err != nil {
+	err := m.conn.Query(ctx, viewsQuery, func(v []any) error {
+		if err := checkCharset(asText(v[2])); err != nil {
 			return err
 		}
 		all = append(all, viewText{strings.Clone(asText(v[0])), strings.ToLower(asText(v[1])), strings.Clone(asText(v[2]))})
@@ -73,31 +72,31 @@ func (m *mysql) readViews(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for found := true; found; { // until no view is found that reads from one
+	for found := true; found; { // until no further view turns out to read from one of them
 		found = false
 		for _, view := range all {
 			in := strings.ToLower(view.schema)
 			known, had := m.views[view.name][in]
-			now := m.behind(view.definition, sqlscan.MySQL.DefaultMode(), in)
+			now := m.routinesBehindViews(view.definition, sqlscan.MySQL.DefaultMode(), in)
 			now.add(known)
 			if view.definition == "" {
-				now.dark = true // its owner's alone to see
+				now.unreadable = true // visible to its owner only
 			}
-			now.add(hiddenView{routines: calledBy(view)})
-			if len(now.routines) > 0 || now.dark {
+			now.add(hiddenView{routines: viewRoutines(view)})
+			if len(now.routines) > 0 || now.unreadable {
 				if m.views[view.name] == nil {
 					m.views[view.name] = map[string]hiddenView{}
 				}
 				m.views[view.name][in] = now
-				found = found || !had || len(now.routines) > len(known.routines) || now.dark && !known.dark
+				found = found || !had || len(now.routines) > len(known.routines) || now.unreadable && !known.unreadable
 			}
 		}
 	}
 	return nil
 }
 
-// calledBy are the routines that a view calls itself.
-func calledBy(view viewText) (names [][]string) {
+// viewRoutines are the routines that the view itself calls.
+func viewRoutines(view viewText) (names [][]string) {
 	t := sqlscan.Text{Source: view.definition, Dialect: sqlscan.MySQL, Mode: sqlscan.MySQL.DefaultMode()}
 	for _, name := range routinesCalled(&t, 0, int32(len(t.Source))) {
 		if len(name) == 1 {
@@ -109,7 +108,7 @@ func calledBy(view viewText) (names [][]string) {
 }
 
 func (v *hiddenView) add(other hiddenView) {
-	v.dark = v.dark || other.dark
+	v.unreadable = v.unreadable || other.unreadable
 	for _, name := range other.routines {
 		if !slices.ContainsFunc(v.routines, func(had []string) bool { return slices.Equal(had, name) }) {
 			v.routines = append(v.routines, name)
@@ -117,37 +116,37 @@ func (v *hiddenView) add(other hiddenView) {
 	}
 }
 
-// view is what the views of the name call: the one of the schema, all where that is "".
-func (m *mysql) view(schema, name string) (all hiddenView) {
+// routinesOfView is what the view calls; of all schemas, if schema is "".
+func (m *mysql) routinesOfView(schema, name string) (all hiddenView) {
 	for in, view := range m.views[name] {
-		if in == schema || in == "" || schema == "" || strings.Contains(in, "?") { // which may be any letter
+		if in == schema || in == "" || schema == "" || strings.Contains(in, "?") { // a ? stands for a lost letter
 			all.add(view)
 		}
 	}
 	return all
 }
 
-// behind is what the views call that a text names. A name without a schema is one of
-// this; "", if it is not known.
-func (m *mysql) behind(text string, mode sqlscan.Mode, schema string) (all hiddenView) {
+// routinesBehindViews is what the views in a text call. schema is that of unqualified
+// names; "" if unknown.
+func (m *mysql) routinesBehindViews(text string, mode sqlscan.Mode, schema string) (all hiddenView) {
 	if len(m.views) == 0 {
 		return all
 	}
 	t := &sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: mode}
-	runs := containsFold(text, "execute") // what a string says
+	runs := containsFold(text, "execute") // a string may hold the text
 	maybe := strings.Contains(text, "/*!") || strings.Contains(text, "/*M!")
-	last, in := "", schema // the name before, the schema of the next
+	last, in := "", schema // the last name, the schema of the next
 	for tok := range tokens(t, 0, int32(len(text))) {
 		name := ""
 		switch {
 		case tok.Kind == sqlscan.String && runs:
-			all.add(m.behind(sqlscan.Unquote(text[tok.Pos:tok.End]), mode, schema))
+			all.add(m.routinesBehindViews(sqlscan.Unquote(text[tok.Pos:tok.End]), mode, schema))
 		case isName(tok):
 			name = strings.ToLower(nameAt(t, tok))
 			if maybe {
 				in = ""
 			}
-			all.add(m.view(in, name))
+			all.add(m.routinesOfView(in, name))
 		}
 		in = schema
 		if isPunct(tok, '.') {
@@ -158,10 +157,10 @@ func (m *mysql) behind(text string, mode sqlscan.Mode, schema string) (all hidde
 	return all
 }
 
-// locate asks for the session's database: it may have changed unseen. A statement that
-// is prepared keeps the one that it was prepared in.
+// locate asks for the current database, which may have changed unnoticed. A prepared
+// statement runs in the one in which it was prepared.
 func (m *mysql) locate(ctx context.Context, t *sqlscan.Text) (here string, err error) {
-	if t.Statements != 1 || m.astray {
+	if t.Statements != 1 || m.mayBeElsewhere {
 		return "", nil
 	}
 	if here, err = askText(ctx, m.conn, "SELECT DATABASE()"); err != nil {
@@ -170,8 +169,7 @@ func (m *mysql) locate(ctx context.Context, t *sqlscan.Text) (here string, err e
 	return strings.ToLower(here), nil
 }
 
-// hides looks for the names of views in a text that reads from any: not in one
-// about their structure.
+// hides looks for views in a text that reads from tables, rather than defines them.
 func (m *mysql) hides(_ *hiddenCode, t *sqlscan.Text, here string) bool {
 	reads := t.IsRead()
 	for i := range t.Ops {
@@ -186,30 +184,30 @@ func (m *mysql) hides(_ *hiddenCode, t *sqlscan.Text, here string) bool {
 	if !reads {
 		return false
 	}
-	view := m.behind(t.Source, t.Mode, here)
-	return view.dark || len(view.routines) > 0
+	view := m.routinesBehindViews(t.Source, t.Mode, here)
+	return view.unreadable || len(view.routines) > 0
 }
 
-// readBody reads the body of a routine or trigger of the schema, with what the views
-// call that it names.
+// readBody reads the body of a routine or trigger of the schema, with what its views
+// call.
 func (m *mysql) readBody(schema, body, sqlMode string) *routineBody {
 	b := readBody(body, sqlMode)
-	view := m.behind(body, modeOf(sqlMode), strings.ToLower(schema))
+	view := m.routinesBehindViews(body, modeOf(sqlMode), strings.ToLower(schema))
 	b.calls = append(b.calls, view.routines...)
-	if view.dark && b.dark == "" {
-		b.dark = "reads from a view that cannot be read"
+	if view.unreadable && b.opaque == "" {
+		b.opaque = "reads from a view that cannot be read"
 	}
 	t := sqlscan.Text{Source: body, Dialect: sqlscan.MySQL, Mode: modeOf(sqlMode)}
-	if b.dark == "" && len(b.calls) > 0 && showsStatus(&t) {
-		b.dark = "may call a function in SHOW STATUS, of which the server counts nothing"
+	if b.opaque == "" && len(b.calls) > 0 && showsStatus(&t) {
+		b.opaque = "may call a function in SHOW STATUS, of which the server counts nothing"
 	}
 	return b
 }
 
-// showsStatus reports SHOW STATUS, after which the server puts back what it has
-// counted. What stands between may be in a comment that only some servers run.
+// showsStatus reports SHOW STATUS, after which the server restores its status
+// counters. Words in between may be in a comment that only some servers run.
 func showsStatus(t *sqlscan.Text) bool {
-	near := 3 // words between
+	near := 3 // words in between
 	if strings.Contains(t.Source, "/*!") || strings.Contains(t.Source, "/*M!") {
 		near = len(t.Source)
 	}

@@ -13,7 +13,7 @@ import (
 
 const selectWipes = "select `db`.`wipe`() AS `a`"
 
-// viewing has a stored function, and these views.
+// viewing gives the server a stored function and these views.
 func (r *rig) viewing(views ...[]any) *rig {
 	r.hidden = nil
 	r.conn.on("hidden", int64(1))
@@ -70,7 +70,7 @@ func TestViewThatCannotBeReadIsRefused(t *testing.T) {
 	require.NoError(t, r.send(context.Background(), "SELECT * FROM t", 0, nil))
 }
 
-// What only speaks like MySQL has no such table, and is not asked again.
+// A server that only resembles MySQL has no such table, and is not asked again.
 func TestNothingHidesWhereNothingCanBeAsked(t *testing.T) {
 	r := newRig(t, sqlscan.MySQL)
 	r.hidden = nil
@@ -84,8 +84,8 @@ func TestNothingHidesWhereNothingCanBeAsked(t *testing.T) {
 	require.ErrorIs(t, err, errServer)
 }
 
-// Rows beyond those that were affected stay as they are, where nothing can have changed
-// them: a trigger that fired and was not seen can.
+// Handler calls beyond the affected rows are rows with unchanged values, unless a
+// trigger fired that was not seen.
 func TestTriggersThatWereNotSeen(t *testing.T) {
 	for fired, want := range map[int64]error{0: nil, 1: dbguard.Uncountable} {
 		r := newRig(t, sqlscan.MySQL)

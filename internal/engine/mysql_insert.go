@@ -8,17 +8,18 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// An INSERT of MySQL's changes rows that are there by triggers alone, and by the
-// functions that its text calls, or a view that it reads: defaults, constraints and
-// generated columns may not call stored ones.
+// On MySQL and MariaDB an INSERT changes existing rows by triggers, by functions that
+// its text calls, and through views that it reads: defaults, constraints and
+// generated columns may not call stored functions.
 
-// quiet reports tables whose triggers were looked at in this transaction.
+// quiet reports INSERTs into tables whose triggers were looked up in this
+// transaction.
 func (m *mysql) quiet(st *statement) bool {
-	if len(m.adds) == 0 || st.queries {
+	if len(m.plainInserts) == 0 || st.queries {
 		return false
 	}
 	for i, x := range st.targets {
-		if !m.adds[x.raw] && st.op.Acts[i].Verb == dbguard.Insert || x.op.Flags&sqlscan.Returning != 0 { // whose errors stream
+		if !m.plainInserts[x.raw] && st.op.Acts[i].Verb == dbguard.Insert || x.op.Flags&sqlscan.Returning != 0 { // errors of RETURNING come with its rows
 			return false
 		}
 	}
@@ -28,18 +29,18 @@ func (m *mysql) quiet(st *statement) bool {
 // stirs follows the INSERTs of a text that ends its own transaction.
 func (m *mysql) stirs(ctx context.Context, _ *sqlscan.Text, st *statement) (bool, error) {
 	c := &mysqlCounter{m: m, f: &Flight{st: st}}
-	bases, _, err := c.targets(ctx)
+	bases, _, err := c.namedTables(ctx)
 	if err != nil {
 		return true, err
 	}
 	if _, err := c.explore(ctx, bases); err != nil {
 		return true, err
 	}
-	return c.reach.note != "" || c.reach.changes() || !m.seesTriggers(ctx) || !m.seesAll(bases), nil
+	return c.reach.note != "" || c.reach.changesRows() || !m.seesTriggers(ctx) || !m.seesTriggersOf(bases), nil
 }
 
-// changes reports that code deletes or changes rows that may be there.
-func (r *mysqlReach) changes() bool {
+// changesRows reports that code deletes or updates rows.
+func (r *mysqlReach) changesRows() bool {
 	for _, ev := range r.tables {
 		if ev&(updates|deletes) != 0 {
 			return true
@@ -48,67 +49,67 @@ func (r *mysqlReach) changes() bool {
 	return false
 }
 
-// adding is baseline of a text that does nothing but add rows. done, where
-// nothing that it sets off does anything else: then there is nothing to count,
-// and no matter whether its tables can be undone.
-func (c *mysqlCounter) adding(ctx context.Context) (done bool, err error) {
+// baselineInsert is baseline for a text that only inserts. done says that nothing it
+// sets off does anything else: then nothing is counted, and it does not matter
+// whether its tables are transactional.
+func (c *mysqlCounter) baselineInsert(ctx context.Context) (done bool, err error) {
 	st, m := c.f.st, c.m
 	if len(st.routines)+len(st.procs) > 0 || !solely(st, dbguard.Insert) || !m.seesTriggers(ctx) {
 		return false, nil
 	}
 	if !st.queries && len(st.targets) == 1 {
-		if plain, err := c.plainly(ctx, &st.targets[0]); plain || graveError(err) != nil {
+		if plain, err := c.isPlainInsert(ctx, &st.targets[0]); plain || graveError(err) != nil {
 			return true, err
 		}
 	}
-	bases, _, err := c.targets(ctx)
-	if err != nil || !m.seesAll(bases) {
+	bases, _, err := c.namedTables(ctx)
+	if err != nil || !m.seesTriggersOf(bases) {
 		return false, err
 	}
-	if _, err := c.explore(ctx, bases); err != nil || c.reach.note != "" || c.reach.changes() {
+	if _, err := c.explore(ctx, bases); err != nil || c.reach.note != "" || c.reach.changesRows() {
 		return false, err
 	}
-	if c.still = !st.queries; !c.still { // a view may call what it likes
-		if c.before, err = c.handled(ctx); err != nil {
+	if c.changesNothing = !st.queries; !c.changesNothing { // a view may call any function
+		if c.before, err = c.readHandlerStatus(ctx); err != nil {
 			return false, err
 		}
 	}
-	return true, m.stays(ctx)
+	return true, m.checkTransaction(ctx)
 }
 
-// plainly finds out by one question that the table is one, and that an INSERT fires
-// nothing.
-func (c *mysqlCounter) plainly(ctx context.Context, x *target) (plain bool, err error) {
+// isPlainInsert finds out in one query that the table is a base table without INSERT
+// triggers.
+func (c *mysqlCounter) isPlainInsert(ctx context.Context, x *target) (plain bool, err error) {
 	if len(x.name) == 0 || x.op.Flags&sqlscan.Parameterised != 0 {
 		return false, nil
 	}
 	m, level := c.m, "@@transaction_isolation"
 	if m.system() == "mariadb" {
-		level = "@@tx_isolation" // the only name before 11.1
+		level = "@@tx_isolation" // the only name before MariaDB 11.1
 	}
 	serial := false
-	err = m.conn.Query(ctx, "SELECT t.TABLE_SCHEMA, "+level+" FROM information_schema.TABLES t WHERE "+m.tableIs(x.name)+
-		" AND t.TABLE_TYPE = 'BASE TABLE'"+opened(x.raw)+" AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = "+
-		m.schemaOf(x.name)+" AND EVENT_OBJECT_TABLE = "+quoteString(sqlscan.MySQL, x.name[len(x.name)-1])+" AND EVENT_MANIPULATION = 'INSERT')", func(v []any) error {
-		plain = m.seesAll([]mysqlTable{{schema: asText(v[0])}})
+	err = m.conn.Query(ctx, "SELECT t.TABLE_SCHEMA, "+level+" FROM information_schema.TABLES t WHERE "+m.tableCondition(x.name)+
+		" AND t.TABLE_TYPE = 'BASE TABLE'"+opensTable(x.raw)+" AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = "+
+		m.schemaExpr(x.name)+" AND EVENT_OBJECT_TABLE = "+quoteString(sqlscan.MySQL, x.name[len(x.name)-1])+" AND EVENT_MANIPULATION = 'INSERT')", func(v []any) error {
+		plain = m.seesTriggersOf([]mysqlTable{{schema: asText(v[0])}})
 		serial = asText(v[1]) == "SERIALIZABLE"
 		return nil
 	})
 	if err != nil || !plain {
 		return false, err
 	}
-	c.still, c.adds = true, c.f.way == nested && !serial
-	return true, m.stays(ctx)
+	c.changesNothing, c.cacheable = true, c.f.way == nested && !serial
+	return true, m.checkTransaction(ctx)
 }
 
-// opened is a condition that opens a table, by its name as a text has it.
-func opened(table string) string {
+// opensTable is a condition that has the server open the table, named as in a text.
+func opensTable(table string) string {
 	return " AND (SELECT COUNT(*) FROM (SELECT 1 FROM " + table + " LIMIT 0) dbguard) = 0"
 }
 
-// additionOf are the parts of an INSERT of values; odd is any other.
-func additionOf(t *sqlscan.Text, x *target) clauses {
-	c := clauses{end: int32(len(t.Source)), odd: keyword(t, &x.op) != "INSERT" || executes(t.Source) || remembers(t.Source)} // LOAD DATA talks to the driver
+// insertClauses are the clauses of INSERT … VALUES; odd is set for any other INSERT.
+func insertClauses(t *sqlscan.Text, x *target) clauses {
+	c := clauses{end: int32(len(t.Source)), odd: keyword(t, &x.op) != "INSERT" || executes(t.Source) || remembers(t.Source)} // LOAD DATA needs the driver
 	valued := false
 	for tok := range tokens(t, x.op.Object.End, int32(len(t.Source))) {
 		switch {
@@ -129,8 +130,8 @@ func additionOf(t *sqlscan.Text, x *target) clauses {
 	return c
 }
 
-// params are the arguments of a piece of a text.
-func params(t *sqlscan.Text, from, to int32) (n int) {
+// countParams is the number of parameters in a part of a text.
+func countParams(t *sqlscan.Text, from, to int32) (n int) {
 	for tok := range tokens(t, from, to) {
 		if tok.Kind == sqlscan.Param {
 			n++

@@ -11,10 +11,10 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// literal is an argument as MySQL reads it in a text, exactly as it reads it
-// from the wire; not ok, where that depends on settings that are not known
-// here: the driver's time zone, the connection's character set.
-func literal(v driver.Value) (text string, ok bool) {
+// mysqlLiteral is an argument as an SQL literal with exactly the value that it has as a
+// parameter; not ok, where that depends on unknown settings: the driver's time zone,
+// the connection's character set.
+func mysqlLiteral(v driver.Value) (text string, ok bool) {
 	switch v := v.(type) {
 	case nil:
 		return "NULL", true
@@ -36,25 +36,25 @@ func literal(v driver.Value) (text string, ok bool) {
 		}
 		return "0", true
 	case string:
-		return quoted(v)
+		return quotedLiteral(v)
 	case []byte:
 		if v != nil {
-			return quoted(string(v))
+			return quotedLiteral(string(v))
 		}
 	}
 	return "", false
 }
 
-// quoted is a string between two quotes; not ok, where the bytes between them are
-// not what they are in every sql_mode and character set: a backslash may escape, or
-// be the second byte of a character. A quote is that in none that a client can have.
-func quoted(s string) (text string, ok bool) {
+// quotedLiteral is a string in quotes; not ok, if its bytes are not the same in every
+// sql_mode and character set. A backslash may escape, or be the second byte of a
+// character. A quote is the second byte in no character set that a client can use.
+func quotedLiteral(s string) (text string, ok bool) {
 	return "'" + strings.ReplaceAll(s, "'", "''") + "'", !strings.ContainsAny(s, "\\\x00")
 }
 
-// timed are the arguments with times as text, as a driver writes them whose zone is
-// known: that of go-sql-driver/mysql, which leaves out the time of day at midnight.
-func (s *Session) timed(args []driver.NamedValue) []driver.NamedValue {
+// formatTimes replaces times by text, as go-sql-driver/mysql formats them, whose time
+// zone is known: it omits the time of day at midnight.
+func (s *Session) formatTimes(args []driver.NamedValue) []driver.NamedValue {
 	for i, a := range args {
 		at, ok := a.Value.(time.Time)
 		if !ok || s.zone == nil {
@@ -63,7 +63,7 @@ func (s *Session) timed(args []driver.NamedValue) []driver.NamedValue {
 		text := "0000-00-00"
 		if !at.IsZero() {
 			if at = at.In(s.zone); at.Year() < 1 || at.Year() > 9999 {
-				continue // which the driver refuses
+				continue // the driver rejects it
 			}
 			text = strings.TrimSuffix(at.Format("2006-01-02 15:04:05.999999999"), " 00:00:00")
 		}
@@ -73,9 +73,9 @@ func (s *Session) timed(args []driver.NamedValue) []driver.NamedValue {
 	return args
 }
 
-// spelled is a piece of a text with its arguments written out. skip are those
-// that belong to what stands before it.
-func spelled(t *sqlscan.Text, from, to int32, args []driver.NamedValue, skip int) (text string, ok bool) {
+// inlineArgs is a part of a text with its arguments as literals. skip is the number
+// of arguments that belong to the text before it.
+func inlineArgs(t *sqlscan.Text, from, to int32, args []driver.NamedValue, skip int) (text string, ok bool) {
 	var b strings.Builder
 	at := from
 	for tok := range tokens(t, from, to) {
@@ -85,7 +85,7 @@ func spelled(t *sqlscan.Text, from, to int32, args []driver.NamedValue, skip int
 		if skip >= len(args) || args[skip].Name != "" {
 			return "", false
 		}
-		value, ok := literal(args[skip].Value)
+		value, ok := mysqlLiteral(args[skip].Value)
 		if !ok {
 			return "", false
 		}

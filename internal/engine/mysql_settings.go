@@ -6,46 +6,46 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// mysqlSettings is what a text may change of its session.
+// mysqlSettings says which session state a text may change.
 type mysqlSettings struct {
-	role     bool // which one the account plays
-	charset  bool // that of results
-	database bool // from that in which a statement of the caller's was prepared
-	locks    locking
+	role     bool // the active role
+	charset  bool // character_set_results
+	database bool // the current database, where the caller has prepared statements
+	locks    lockChange
 }
 
 func settingsOf(t *sqlscan.Text) mysqlSettings {
 	sets := mysqlSettings{role: containsFold(t.Source, "role"), charset: containsFold(t.Source, "character_set_results")}
 	for i := range t.Ops {
-		if now := lockingOf(t, &t.Ops[i]); now != unmoved {
+		if now := lockChangeOf(t, &t.Ops[i]); now != locksUnchanged {
 			sets.locks = now
 		}
 	}
 	return sets
 }
 
-// locking is what a text does to the tables that the session has locked.
-type locking uint8
+// lockChange is what a text does to the session's table locks (LOCK TABLES).
+type lockChange uint8
 
 const (
-	unmoved locking = iota
-	locked
-	unlocked
+	locksUnchanged lockChange = iota
+	locksTables
+	unlocksTables
 )
 
-// lockingOf is that of one operation. BEGIN and START TRANSACTION unlock them.
-func lockingOf(t *sqlscan.Text, op *sqlscan.Op) locking {
+// lockChangeOf is that of one operation. BEGIN and START TRANSACTION unlock tables.
+func lockChangeOf(t *sqlscan.Text, op *sqlscan.Op) lockChange {
 	switch how := keyword(t, op); {
 	case op.Kind == sqlscan.Session && how == "LOCK":
-		return locked
+		return locksTables
 	case op.Kind == sqlscan.Session && how == "UNLOCK", op.Kind == sqlscan.Begin && how != "SET" && how != "XA":
-		return unlocked
+		return unlocksTables
 	case how == "FLUSH":
 		for word := range words(t, op.At.End, int32(len(t.Source))) {
 			if strings.EqualFold(word, "lock") || strings.EqualFold(word, "export") {
-				return locked
+				return locksTables
 			}
 		}
 	}
-	return unmoved
+	return locksUnchanged
 }

@@ -111,16 +111,16 @@ func TestOrder(t *testing.T) {
 		},
 		{
 			name: "MariaDB, kept", d: my, limit: 1, text: deleteOne,
-			want: []string{"START TRANSACTION", "engines", "handled", "> " + deleteOne, "handled", commits}, effect: dbguard.EffectApplied,
+			want: []string{"START TRANSACTION", "engines", "handled", "> " + deleteOne, "handled", commitText}, effect: dbguard.EffectApplied,
 		},
 		{
 			name: "MariaDB, taken back", d: my, limit: 0, text: deleteOne,
-			want: []string{"START TRANSACTION", "engines", "handled", "> " + deleteOne, "handled", undoes}, effect: dbguard.EffectUndone,
+			want: []string{"START TRANSACTION", "engines", "handled", "> " + deleteOne, "handled", rollbackText}, effect: dbguard.EffectUndone,
 		},
 		{
 			name: "MariaDB, MyISAM", d: my, limit: 1, text: deleteOne,
 			script: func(r *rig) { r.conn.on("engines", "db", "t", "BASE TABLE", "MyISAM", "NO", "") },
-			want:   []string{"START TRANSACTION", "engines", undoes}, effect: dbguard.EffectNone,
+			want:   []string{"START TRANSACTION", "engines", rollbackText}, effect: dbguard.EffectNone,
 		},
 		{
 			name: "MariaDB, in the caller's transaction", d: my, inTx: true, limit: 1, text: deleteOne,
@@ -134,11 +134,11 @@ func TestOrder(t *testing.T) {
 		{
 			name: "MariaDB, the caller's transaction is over, unseen", d: my, inTx: true, limit: 1, text: deleteOne,
 			script: func(r *rig) { r.conn.fail(back, errNoPoint) },
-			want:   []string{open, back, "START TRANSACTION", "engines", "handled", "> " + deleteOne, "handled", commits}, effect: dbguard.EffectApplied,
+			want:   []string{open, back, "START TRANSACTION", "engines", "handled", "> " + deleteOne, "handled", commitText}, effect: dbguard.EffectApplied,
 		},
 		{
 			name: "MariaDB, tables locked", d: my, limit: 1, text: deleteOne,
-			script: func(r *rig) { r.backend.(*mysql).locked = true },
+			script: func(r *rig) { r.backend.(*mysql).tablesLocked = true },
 			want:   []string{"SET autocommit = 0", "engines", "handled", "> " + deleteOne, "handled", "SET autocommit = 1"}, effect: dbguard.EffectApplied,
 		},
 		{
@@ -233,7 +233,7 @@ func TestNothingAround(t *testing.T) {
 		want []string
 	}{
 		{"read", pg, atMost(1), "SELECT 1", []string{"> SELECT 1"}},
-		{"insert that sets off nothing", my, atMost(1), "INSERT INTO t VALUES (1)", []string{"START TRANSACTION", "plainly", "> INSERT INTO t VALUES (1)", commits}},
+		{"insert that sets off nothing", my, atMost(1), "INSERT INTO t VALUES (1)", []string{"START TRANSACTION", "plainly", "> INSERT INTO t VALUES (1)", commitText}},
 		{"begin", pg, atMost(1), "BEGIN", []string{"> BEGIN"}},
 		{"granted structure", pg, granted(dbguard.Truncate("t")), "TRUNCATE t", []string{"find", "along", "SELECT 1", "> TRUNCATE t"}},
 		{"code taken responsibility for", my, granted(dbguard.Opaque()), "CALL p()", []string{"routine", "SELECT 1", "> CALL p()"}},

@@ -44,13 +44,13 @@ type Session struct {
 	readings readings
 	modes    modes
 
-	hidden   *hiddenCode // nil: not asked
-	renamed  int         // texts that may have prepared something under any name
-	shifted  int         // texts after which others may run what they did not
-	reshaped bool        // the transaction has changed structure
-	steered  bool        // and maybe a mode
-	kept     int         // statements of the caller's that are prepared
-	place    *Place      // where the session is
+	hidden   *hiddenCode      // nil: not asked
+	renamed  int              // texts that may have prepared something under any name
+	shifted  int              // texts after which others may run what they did not
+	reshaped bool             // the transaction has changed structure
+	steered  bool             // and maybe a mode
+	kept     int              // statements of the caller's that are prepared
+	place    *CurrentDatabase // where the session is
 
 	// Of the text that is judged.
 	text    *reading            // what is known of it by itself
@@ -110,7 +110,7 @@ func (s *Session) IsRead(text string) bool {
 		return true
 	}
 	t := s.classify(text)
-	if !t.IsRead() || s.modes.matter(t) || s.mayCall(t) || s.runsCode(t) || s.mayHide(t) {
+	if !t.IsRead() || s.modes.matter(t) || s.mayCall(t) || s.namesRoutine(t) || s.mayHide(t) {
 		return false
 	}
 	s.toldRead(text)
@@ -174,7 +174,7 @@ func (s *Session) Start(ctx context.Context, text string, form Form, args ...dri
 	if s.escort != nil {
 		s.escort.clear()
 	}
-	s.form, s.args = form, s.timed(args)
+	s.form, s.args = form, s.formatTimes(args)
 	defer func() { s.args = nil }()
 	st, op, err := s.judge(ctx, text)
 	switch {
@@ -206,7 +206,7 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	if err != nil {
 		return nil, nil, err
 	}
-	code, err := s.runsHidden(ctx, t)
+	code, err := s.runsRoutine(ctx, t)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -238,12 +238,12 @@ func (s *Session) consider(ctx context.Context, t *sqlscan.Text, st *statement, 
 		return err
 	}
 	if s.strayed {
-		st.strays(t)
+		st.refuseInOtherDatabase(t)
 	}
 	if err := s.lookUp(ctx, t, st); err != nil || !code {
 		return err
 	}
-	return s.lookUpCode(ctx, st)
+	return s.lookUpRoutines(ctx, st)
 }
 
 // read classifies the text, asking the server for what the text depends on.
@@ -261,7 +261,7 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 		s.steer()
 	}
 	s.notePrepared(t)
-	if err := s.leaves(ctx, t); err != nil {
+	if err := s.leavesDatabase(ctx, t); err != nil {
 		return nil, err
 	}
 	return t, s.backend.heed(ctx, t, s.form)

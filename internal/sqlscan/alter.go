@@ -1,7 +1,7 @@
 package sqlscan
 
-// alter reads ALTER. One operation stands for all its actions, of the worst
-// kind among them; what turns a trigger off is one of its own.
+// alter reads ALTER. One operation stands for all its actions, with the worst kind
+// among them; turning a trigger off is an operation of its own.
 func (p *parser) alter() {
 	at := p.tok
 	p.next()
@@ -115,15 +115,15 @@ func (p *parser) alterTable(at Token, flags Flags) {
 	}
 }
 
-// worsen makes the kind of operation i this one if it loses more.
+// worsen raises the kind of operation i to this one if that loses more.
 func (p *parser) worsen(i int, k Kind) {
 	if worse(k, p.t.Ops[i].Kind) {
 		p.t.Ops[i].Kind = k
 	}
 }
 
-// tableOptions reads the options of MySQL that may follow one another without
-// a comma. Of those that matter ENGINE is the only one that may not be first.
+// tableOptions reads MySQL's table options, which may follow one another without a
+// comma. The only one that matters and need not come first is ENGINE.
 func (p *parser) tableOptions(i int) {
 	if p.s.dialect != MySQL || p.t.Ops[i].Kind != Define || p.prevKw == kwAdd {
 		return
@@ -140,8 +140,8 @@ func (p *parser) tableOptions(i int) {
 	}
 }
 
-// innodb reports that the ENGINE here is InnoDB, in which nothing gets lost: it
-// is how a table is rebuilt.
+// innodb reports that the ENGINE here is InnoDB, which loses nothing: that is how a
+// table is rebuilt.
 func (p *parser) innodb() bool {
 	ahead := p.s
 	t := ahead.Scan()
@@ -151,7 +151,7 @@ func (p *parser) innodb() bool {
 	return lookup(ahead.src[t.Pos:t.End]) == kwInnodb
 }
 
-// worse orders what the actions of one ALTER do by what they lose.
+// worse orders the kinds of ALTER actions by what they lose.
 func worse(a, b Kind) bool {
 	rank := func(k Kind) int {
 		switch k {
@@ -167,8 +167,8 @@ func worse(a, b Kind) bool {
 	return rank(a) > rank(b)
 }
 
-// action is what the action of an ALTER TABLE that begins here does. One that
-// is not known is taken for an Alter.
+// action is the kind of the ALTER TABLE action that begins here. An unknown one is
+// taken for an Alter.
 func (p *parser) action(i int, at Token) Kind {
 	kw := p.kw
 	if kw == kwEngine && p.s.dialect == MySQL && p.innodb() {
@@ -184,7 +184,7 @@ func (p *parser) action(i int, at Token) Kind {
 		p.partitionList(kw)
 		return Define
 	case kwEnable, kwDisable:
-		p.firing(kw, i, at)
+		p.enableOrDisable(kw, i, at)
 		return Define
 	case kwSet:
 		if p.kw == kwSchema || p.kw == kwUnlogged {
@@ -194,11 +194,11 @@ func (p *parser) action(i int, at Token) Kind {
 	case kwAlter:
 		return p.alterColumn()
 	}
-	return p.rareAction(kw)
+	return p.partitionAction(kw)
 }
 
-// rareAction is the rest of action: what concerns partitions, and nothing.
-func (p *parser) rareAction(kw keyword) Kind {
+// partitionAction is the rest of action: actions on partitions, and the empty one.
+func (p *parser) partitionAction(kw keyword) Kind {
 	switch kw {
 	case kwDrop, kwDiscard:
 		if p.kw == kwPartition || p.kw == kwTablespace {
@@ -221,17 +221,17 @@ func (p *parser) rareAction(kw keyword) Kind {
 	return Alter
 }
 
-// partitionList reads the names behind DROP PARTITION and its kin, which stand
-// between commas as actions do.
+// partitionList reads the names after DROP PARTITION and the like, which are
+// separated by commas as actions are.
 func (p *parser) partitionList(kw keyword) {
 	if p.kw == kwPartition && kw != kwAdd && kw != kwAttach {
 		p.rest()
 	}
 }
 
-// firing reads ENABLE and DISABLE. A trigger or rule that does not fire in an
-// ordinary session protects nothing.
-func (p *parser) firing(kw keyword, i int, at Token) {
+// enableOrDisable reads ENABLE and DISABLE. A trigger or rule that does not fire in
+// ordinary sessions protects nothing.
+func (p *parser) enableOrDisable(kw keyword, i int, at Token) {
 	if kw == kwEnable && p.kw != kwReplica {
 		return
 	}
@@ -252,7 +252,7 @@ func (p *parser) alterColumn() Kind {
 		p.next()
 	}
 	p.ifExists()
-	p.kw = 0 // the column, whatever word it is
+	p.kw = 0 // the column's name, which may be any word
 	p.next()
 	if p.kw == kwSet {
 		p.next()

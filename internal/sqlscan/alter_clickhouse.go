@@ -1,8 +1,8 @@
 package sqlscan
 
-// alterClickHouse reads the commands of ClickHouse's ALTER TABLE, among them
-// the mutations: those are operations of their own. Operation i stands for
-// the others and goes if there are none.
+// alterClickHouse reads the commands of ClickHouse's ALTER TABLE. Mutations are
+// operations of their own. Operation i stands for all others, and is removed if there
+// are none.
 func (p *parser) alterClickHouse(i int, at Token) {
 	others := false
 	for !p.failed && !p.atEnd() {
@@ -17,7 +17,7 @@ func (p *parser) alterClickHouse(i int, at Token) {
 			p.mutation(i, Update)
 		default:
 			others = true
-			p.worsen(i, p.command())
+			p.worsen(i, p.clickHouseCommand())
 			p.toComma(sSettings | sParallel)
 		}
 		if paren {
@@ -57,9 +57,9 @@ func (p *parser) mutation(i int, kind Kind) {
 	}
 }
 
-// command is what any other command does. One that is not known is taken for
-// an Alter.
-func (p *parser) command() Kind {
+// clickHouseCommand is the kind of any other command. An unknown one is taken for an
+// Alter.
+func (p *parser) clickHouseCommand() Kind {
 	kw := p.kw
 	p.next()
 	what := p.kw

@@ -2,8 +2,8 @@ package sqlscan
 
 import "sort"
 
-// callCheck looks at the parenthesis here: if it belongs to a function that is
-// not known to be harmless, the text calls something that may do anything.
+// callCheck sets Calls if the parenthesis here belongs to a function that is not
+// known to be harmless.
 func (p *parser) callCheck() {
 	if p.noCall {
 		p.noCall = false
@@ -28,24 +28,25 @@ func (p *parser) callCheck() {
 	if p.prev.Kind == QuotedIdent {
 		name = Unquote(name)
 	}
-	if p.prevDot && !p.catalog() || p.stored() || !known(name, p.s.dialect) {
+	if p.prevAfterDot && !p.catalog() || p.mayBeStored() || !isHarmless(name, p.s.dialect) {
 		p.t.Calls = true
 	}
 }
 
-// stored reports that the name before the parenthesis may be a stored function's
-// though the server has one of that name: its own is not meant in quotes, nor, of some
-// names, behind a gap.
-func (p *parser) stored() bool {
+// mayBeStored reports that the name before the parenthesis may call a stored function
+// although the server has a built-in one of that name: if it is quoted or, for some
+// names, followed by a space.
+func (p *parser) mayBeStored() bool {
 	if p.s.dialect != MySQL {
 		return false
 	}
-	return p.prev.Kind == QuotedIdent || p.prev.End < p.tok.Pos && inList(adjoining[:], p.s.Text(p.prev))
+	return p.prev.Kind == QuotedIdent || p.prev.End < p.tok.Pos && inList(calledWithoutSpace[:], p.s.Text(p.prev))
 }
 
-// adjoining are the functions of MySQL and MariaDB that are called by a name right
-// before the parenthesis alone (sql_functions in their lexers; measured on MariaDB 10.11).
-var adjoining = [...]string{
+// calledWithoutSpace are the built-in functions of MySQL and MariaDB that are called
+// only if the parenthesis follows at once (sql_functions in their lexers; measured on
+// MariaDB 10.11).
+var calledWithoutSpace = [...]string{
 	"adddate", "bit_and", "bit_or", "bit_xor", "cast", "count", "cume_dist", "curdate", "curtime", "date_add", "date_sub",
 	"dense_rank", "extract", "first_value", "group_concat", "json_arrayagg", "json_objectagg", "json_table", "lag", "last_value",
 	"lead", "max", "median", "mid", "min", "now", "nth_value", "ntile", "percent_rank", "percentile_cont", "percentile_disc",
@@ -53,8 +54,7 @@ var adjoining = [...]string{
 	"substr", "substrb", "substring", "sum", "sysdate", "system_user", "trim", "var_pop", "var_samp", "variance",
 }
 
-// setConfig looks at the arguments of PostgreSQL's set_config here, which is SET
-// in the form of a function.
+// setConfig reads the arguments of PostgreSQL's set_config, the function form of SET.
 func (p *parser) setConfig() {
 	s, at := p.s, p.prev
 	name, comma, value := s.Scan(), s.Scan(), s.Scan()
@@ -65,29 +65,27 @@ func (p *parser) setConfig() {
 	if value.Kind == String {
 		setting = Unquote(s.Text(value))
 	}
-	if guardsOff(Unquote(s.Text(name)), setting) {
+	if turnsGuardOff(Unquote(s.Text(name)), setting) {
 		p.addOn(GuardOff, at, Span{name.Pos, name.End}, 0)
 	}
 }
 
-// catalog reports that the name before the parenthesis is qualified with
-// PostgreSQL's own schema.
+// catalog reports a name qualified with pg_catalog before the parenthesis.
 func (p *parser) catalog() bool {
 	const schema = "pg_catalog."
 	i := int(p.prev.Pos) - len(schema)
 	return p.s.dialect == PostgreSQL && i >= 0 && equalFold(p.s.src[i:p.prev.Pos], schema)
 }
 
-// known reports that the word before a parenthesis is a function or type of
-// the dialect that changes nothing.
-func known(name string, d Dialect) bool {
+// isHarmless reports a function or type of the dialect that changes nothing.
+func isHarmless(name string, d Dialect) bool {
 	return inList(commonFunctions[:], name) || inList(functionsOf[d], name)
 }
 
-// NoCall reports a name before a parenthesis that is not taken for a call of
-// anything that may write, though somebody may have a function of that name.
+// NoCall reports a name before a parenthesis that does not set Calls, although a
+// user's function may have that name.
 func NoCall(name string, d Dialect) bool {
-	return known(name, d) || keywords[lookup(name)].sets&sNoCall != 0
+	return isHarmless(name, d) || keywords[lookup(name)].sets&sNoCall != 0
 }
 
 // inList finds a word in a sorted list of words in lower case.

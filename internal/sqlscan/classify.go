@@ -13,13 +13,13 @@ func Classify(t *Text, text string, d Dialect, m Mode) {
 	}
 	t.ModeMatters = p.s.modeMatters && (d == MySQL || d == PostgreSQL)
 	if len(t.Ops) > 1 {
-		p.temporaries()
-		p.undone()
+		p.markTemporary()
+		p.markUndone()
 	}
 }
 
-// run reads the whole text. skip reads the executable comments that only some
-// servers run as comments.
+// run reads the whole text. skip treats executable comments that only some servers
+// run as comments.
 func (p *parser) run(text string, d Dialect, m Mode, skip bool) {
 	t := p.t
 	if t.Ops == nil {
@@ -30,7 +30,7 @@ func (p *parser) run(text string, d Dialect, m Mode, skip bool) {
 	p.s.Init(text, d, m)
 	p.s.skipExec = skip
 	if d == ClickHouse {
-		p.always = sParallel
+		p.stopAlways = sParallel
 	}
 	p.next()
 	for !p.failed {
@@ -40,19 +40,20 @@ func (p *parser) run(text string, d Dialect, m Mode, skip bool) {
 		if p.tok.Kind == EOF {
 			break
 		}
-		p.one()
+		p.nextStatement()
 	}
 	if p.failed {
-		p.unreadable()
+		p.addUnreadable()
 	}
 }
 
-// one reads one statement of the text. If it fails its operations go.
-func (p *parser) one() {
+// nextStatement reads one statement of the text. If that fails its operations are
+// removed.
+func (p *parser) nextStatement() {
 	begin := len(p.t.Ops)
 	p.stmt, p.noCall = int32(p.t.Statements), false
 	p.t.Statements++
-	p.trusting(p.statement)
+	p.underChangedSettings(p.statement)
 	for p.kw == kwParallel && p.s.dialect == ClickHouse { // a PARALLEL WITH b
 		p.next()
 		p.next()
@@ -66,17 +67,17 @@ func (p *parser) one() {
 	}
 }
 
-// unreadable adds the operation that stands for what cannot be read.
-func (p *parser) unreadable() {
+// addUnreadable adds the operation that stands for the unreadable text.
+func (p *parser) addUnreadable() {
 	p.t.Statements = max(p.t.Statements, 1)
 	at := Span{int32(p.t.Pos), int32(p.t.Pos)}
 	p.t.Ops = append(p.t.Ops, Op{Kind: Unreadable, Stmt: p.stmt, At: at, Rows: -1, Limit: -1})
 }
 
-// bothReadings reads a text with an executable comment that some servers run
-// and some do not a second time. Unless both readings do the same, or nothing but
-// to read and to set, the text is unreadable: which one holds depends on the server.
-// So does which code is run where a text runs any.
+// bothReadings reads a text a second time, if it has an executable comment that only
+// some servers run. Unless both readings agree, or do nothing but read and set, the
+// text is unreadable: the server decides which one holds. So it is if the text runs
+// code: the server decides which code.
 func (p *parser) bothReadings(text string, d Dialect, m Mode) {
 	run, calls, statements := slices.Clone(p.t.Ops), p.t.Calls, p.t.Statements
 	other := parser{t: p.t}
@@ -89,11 +90,11 @@ func (p *parser) bothReadings(text string, d Dialect, m Mode) {
 	}
 	p.stmt, p.t.Ops = 0, p.t.Ops[:0]
 	p.t.Pos, p.t.Why = 0, "a comment that only some servers run"
-	p.unreadable()
+	p.addUnreadable()
 }
 
-// onlySets reports operations that do no more than to read and to set variables, as
-// the texts do with which a dump begins and ends.
+// onlySets reports operations that only read and set variables, like those at the
+// begin and end of a dump.
 func onlySets(text string, ops []Op) bool {
 	return !slices.ContainsFunc(ops, func(op Op) bool {
 		return op.Kind != Read && (op.Kind != Session || !equalFold(text[op.At.Start:op.At.End], "set"))

@@ -21,7 +21,7 @@ func (p *parser) copy() {
 	p.copyTarget(at, name)
 }
 
-// copyTarget reads FROM or TO and what it is. A program may do anything.
+// copyTarget reads FROM or TO and what follows. A program may do anything.
 func (p *parser) copyTarget(at Token, table Span) {
 	from := p.kw == kwFrom
 	if !from && p.kw != kwTo {

@@ -213,7 +213,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// TestNothingIsSwallowed puts a DELETE behind every text of the corpus: a
+// TestNothingIsSwallowed puts a DELETE after every text of the corpus: a
 // statement whose end is misjudged would hide it.
 func TestNothingIsSwallowed(t *testing.T) {
 	for file, d := range map[string]Dialect{"pg": PostgreSQL, "mysql": MySQL, "sqlite": SQLite, "clickhouse": ClickHouse} {

@@ -86,7 +86,7 @@ func (p *parser) create() {
 		p.rest()
 	default:
 		kind := Define
-		if class == kwSequence && flags&OrReplace != 0 { // or a table of that name
+		if class == kwSequence && flags&OrReplace != 0 { // it also replaces a table of that name
 			kind = Drop
 		}
 		i := p.addOn(kind, at, Span{}, flags|View)
@@ -97,7 +97,7 @@ func (p *parser) create() {
 	}
 }
 
-// optionalName is the name here, if there is one.
+// optionalName reads the name here, if there is one.
 func (p *parser) optionalName() Span {
 	if p.tok.Kind != QuotedIdent && p.tok.Kind != Word && !p.is('{') ||
 		keywords[p.kw].sets&sReserved != 0 {
@@ -118,17 +118,17 @@ func (p *parser) createTable(at Token, flags Flags) {
 	}
 	i := p.addOn(kind, at, name, flags)
 	if flags&Temporary != 0 {
-		p.temps = true
+		p.hasTemporary = true
 	}
 	calls := p.t.Calls
-	if p.kw == kwPartition && p.s.dialect == PostgreSQL { // OF t FOR VALUES IN (f()), which runs now
+	if p.kw == kwPartition && p.s.dialect == PostgreSQL { // evaluated now
 		p.rest()
 		return
 	}
 	for !p.failed {
 		p.noCall = p.is('(')
 		p.walk(sAs | sSelect | sEngine)
-		if flags&Temporary == 0 || p.s.dialect != PostgreSQL { // where what is added later is not looked at
+		if flags&Temporary == 0 || p.s.dialect != PostgreSQL { // columns added later are not looked at there
 			p.t.Calls = calls // defaults and constraints do not run now
 		}
 		switch p.kw {
@@ -156,8 +156,8 @@ func (p *parser) createTable(at Token, flags Flags) {
 	}
 }
 
-// engine reads ENGINE = x. A table in an engine that keeps its rows elsewhere
-// (MERGE, FEDERATED, CONNECT, …) is not temporary, whatever the text says.
+// engine reads ENGINE = x. A table whose engine keeps rows elsewhere (MERGE,
+// FEDERATED, CONNECT, …) is not temporary, even if the text says so.
 func (p *parser) engine(i int) {
 	p.next()
 	if p.is('=') {
@@ -214,8 +214,8 @@ func (p *parser) createDatabase(at Token, flags Flags) {
 	p.rest()
 }
 
-// createView reads CREATE VIEW. Only a materialized view runs its query, and
-// only that one has rows to lose.
+// createView reads CREATE VIEW. Only a materialized view runs its query, and has rows
+// to lose.
 func (p *parser) createView(at Token, flags Flags, materialized bool) {
 	kind := Define
 	if materialized && flags&OrReplace != 0 {
@@ -236,8 +236,8 @@ func (p *parser) createView(at Token, flags Flags, materialized bool) {
 	}
 }
 
-// refreshes reads REFRESH … [APPEND] TO table of ClickHouse: without APPEND what is
-// in the table is replaced, at once and then on schedule.
+// refreshes reads ClickHouse's REFRESH … [APPEND] TO table: without APPEND it
+// replaces the table's rows, now and then on schedule.
 func (p *parser) refreshes() {
 	at, refresh, empties := p.tok, false, true
 	for !p.failed && !p.atEnd() && p.kw != kwAs && p.kw != kwSelect && !p.is('(') {
@@ -255,7 +255,7 @@ func (p *parser) refreshes() {
 	}
 }
 
-// createIndex reads CREATE INDEX: an index is a matter of its table.
+// createIndex reads CREATE INDEX. The operation's object is the table.
 func (p *parser) createIndex(at Token, flags Flags) {
 	i := p.addOn(Define, at, Span{}, flags|View)
 	calls := p.t.Calls
@@ -270,7 +270,7 @@ func (p *parser) createIndex(at Token, flags Flags) {
 	}
 	p.noCall = p.is('(')
 	p.rest()
-	if p.s.dialect != PostgreSQL { // which runs it now, and believes whoever says that it is immutable
+	if p.s.dialect != PostgreSQL { // PostgreSQL calls them now, and trusts whoever declared them IMMUTABLE
 		p.t.Calls = calls
 	}
 }

@@ -128,15 +128,15 @@ func (p *parser) targets(at Token) (first int) {
 	return first
 }
 
-// wildcard steps over the .* of DELETE a.*; name has stopped behind the dot.
+// name has stopped after the dot
 func (p *parser) wildcard() {
 	if p.is('*') {
 		p.next()
 	}
 }
 
-// joined reads the tables of a joined DELETE and its condition, and replaces
-// aliases among the targets by their tables.
+// joined reads the tables of a joined DELETE and its condition, and resolves aliases
+// among the targets.
 func (p *parser) joined(first int) {
 	last := len(p.t.Ops)
 	var refs tableRefs
@@ -156,7 +156,8 @@ func (p *parser) joined(first int) {
 	}
 }
 
-// clauses are those of a DELETE or UPDATE. Settings are a column elsewhere.
+// clauses are the keywords that begin the clauses of a DELETE or UPDATE. SETTINGS is
+// one in ClickHouse only, elsewhere a name.
 func (p *parser) clauses() set {
 	if p.s.dialect == ClickHouse {
 		return sWhere | sOrder | sLimit | sReturning | sSettings
@@ -164,8 +165,8 @@ func (p *parser) clauses() set {
 	return sWhere | sOrder | sLimit | sReturning
 }
 
-// conditions reads from behind the target of operation i to the end of the
-// statement: USING or FROM lists, WHERE, ORDER BY, LIMIT, RETURNING.
+// conditions reads from after the target of operation i to the end of the statement:
+// USING or FROM lists, WHERE, ORDER BY, LIMIT, RETURNING.
 func (p *parser) conditions(i int, stop set) {
 	for !p.failed {
 		p.walk(stop)
@@ -203,13 +204,13 @@ func (p *parser) where(i int, stop set) {
 	p.t.Ops[i].Filter = Filtered
 	if !p.failed && !current && alwaysTrue(p.s.src, p.s.dialect, p.s.mode, sp) {
 		p.t.Ops[i].Filter = AlwaysTrue
-		if strings.Contains(p.s.src[sp.Start:sp.End], "||") { // MySQL: it may be no OR
+		if strings.Contains(p.s.src[sp.Start:sp.End], "||") { // in MySQL sql_mode decides whether it is OR
 			p.s.modeMatters = true
 		}
 	}
 }
 
-// limit reads the number behind LIMIT. MySQL's UPDATE and DELETE take one
+// limit reads the number after LIMIT. MySQL's UPDATE and DELETE take one
 // number; SQLite's take an offset as well, in either form.
 func (p *parser) limit(i int) {
 	op := &p.t.Ops[i]

@@ -39,7 +39,7 @@ const (
 	// PIPES_AS_CONCAT, which ANSI and ORACLE include).
 	PipesAsConcat
 	// WideLetters makes a backslash or a backtick the second byte of a letter, where
-	// it stands behind a byte of 0x80 or more (MySQL: character_set_client gbk, sjis,
+	// it follows a byte of 0x80 or more (MySQL: character_set_client gbk, sjis,
 	// big5 and others). What holds one cannot be read.
 	WideLetters
 	// SpaceA0 and SpaceFF make that byte white space (MySQL: character_set_client

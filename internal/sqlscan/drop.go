@@ -66,7 +66,7 @@ func (p *parser) dropEnd(first int) {
 		p.walk(sOn | sCascade)
 		switch p.kw {
 		case kwCascade:
-			p.mark(first, Cascade)
+			p.setFlags(first, Cascade)
 			p.next()
 		case kwOn:
 			p.next()
@@ -118,7 +118,7 @@ func (p *parser) truncate() {
 		if p.kw != kwCascade {
 			return
 		}
-		p.mark(first, Cascade)
+		p.setFlags(first, Cascade)
 		p.next()
 	}
 }

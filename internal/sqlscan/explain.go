@@ -17,14 +17,14 @@ func (p *parser) explain() {
 	case run && !p.explainable():
 		p.fail("no statement that can be read")
 	case !p.explainable():
-		p.query() // the columns of a table, a connection
+		p.query() // EXPLAIN of a table, of a connection
 	case run || p.kw == kwPragma: // SQLite may run a PRAGMA while it compiles
 		p.executed()
 	default:
 		p.noCall = p.is('(')
-		_, calls := p.unrun()
-		// MySQL makes derived tables, and evaluates constants, to plan. PostgreSQL
-		// evaluates what is said to be immutable or stable.
+		_, calls := p.notExecuted()
+		// To plan, MySQL materializes derived tables and evaluates constants. PostgreSQL
+		// evaluates functions that are declared immutable or stable.
 		p.t.Calls = p.t.Calls || calls && p.s.dialect != SQLite
 	}
 }

@@ -2,14 +2,14 @@ package sqlscan
 
 import "strings"
 
-// guard is a setting that protects rows, with the values that end it.
+// guard is a setting that protects rows, with the values that turn it off.
 type guard struct {
 	name string
 	off  func(value string) bool
 }
 
-// guards are the settings whose change leaves a session or server with less
-// protection than it had. A value that cannot be told is taken for the worst.
+// guards are the settings that protect a session or server. A value that is not known
+// is taken for the worst.
 var guards = [...]guard{
 	// MySQL and MariaDB
 	{"foreign_key_checks", isNotOn},
@@ -37,9 +37,9 @@ var guards = [...]guard{
 	{"readonly", isNotOn},
 }
 
-// guardsOff reports that giving the setting this value turns protection off.
-// Of an extension's settings, x.bypass on and x.enabled off do.
-func guardsOff(name, value string) bool {
+// turnsGuardOff reports that this value of the setting turns protection off. Of an
+// extension's settings, x.bypass on and x.enabled off do.
+func turnsGuardOff(name, value string) bool {
 	for _, g := range guards {
 		if equalFold(g.name, name) {
 			return g.off(value)
@@ -71,8 +71,8 @@ func isNotOn(v string) bool { return !isOn(v) }
 
 func isNotOff(v string) bool { return !isOff(v) && !equalFold(v, "default") }
 
-// isReplica reports any value but origin: local switches ordinary triggers
-// neither off, but rules and triggers marked REPLICA on.
+// isReplica reports any value but origin, local and DEFAULT, under which ordinary
+// triggers fire.
 func isReplica(v string) bool {
 	return !equalFold(v, "origin") && !equalFold(v, "local") && !equalFold(v, "default")
 }
@@ -90,7 +90,7 @@ func equalFold(a, b string) bool {
 	return true
 }
 
-// pragma reads SQLite's PRAGMA. A setting without a value asks for it.
+// pragma reads SQLite's PRAGMA. One without a value reads the setting.
 func (p *parser) pragma() {
 	at := p.tok
 	p.next()
@@ -106,7 +106,7 @@ func (p *parser) pragma() {
 	}
 	kind := Session
 	switch {
-	case given && guardsOff(name, p.valueText()):
+	case given && turnsGuardOff(name, p.valueText()):
 		kind = GuardOff
 	case given && pragmaWrites(name), equalFold(name, "wal_checkpoint"),
 		equalFold(name, "incremental_vacuum"), equalFold(name, "optimize"), equalFold(name, "journal_mode"):

@@ -23,7 +23,7 @@ func (p *parser) insert() {
 	p.insertInto(p.insertTarget(kind, at, flags))
 }
 
-// overwrites reports that the word here is not the table's name: another follows.
+// overwrites reports that the word here is not the table's name, since one follows.
 func (p *parser) overwrites() bool {
 	t, kw := p.peek()
 	return t.Kind == QuotedIdent || t.Kind == Word && (kw == kwTable || kw == kwInto || keywords[kw].sets&(sReserved|sQuery) == 0 && kw != kwAs && kw != kwSet && kw != kwValue && kw != kwFormat && kw != kwSettings)
@@ -105,7 +105,7 @@ func (p *parser) insertInto(i int) {
 	p.conflicts(i)
 }
 
-// rows counts the tuples behind VALUES; -1 when they are not in the text.
+// rows counts the tuples after VALUES; -1 when they are not in the text.
 func (p *parser) rows() (n int64) {
 	for {
 		if p.kw == kwRow {
@@ -204,7 +204,7 @@ func (p *parser) insertClickHouse(i int) {
 	}
 }
 
-// formatData skips the data behind FORMAT. Values is the format of VALUES, and
+// formatData skips the data after FORMAT. Values is the format of VALUES, and
 // ends at a semicolon; every other runs to the end of the text.
 func (p *parser) formatData(i int) {
 	if p.kw == kwValues {
@@ -224,6 +224,6 @@ func (p *parser) formatData(i int) {
 		return
 	}
 	p.s.pos = len(p.s.src)
-	p.s.stray = len(p.s.src)
+	p.s.strayNUL = len(p.s.src)
 	p.next()
 }

@@ -1,13 +1,13 @@
 package sqlscan
 
-// keyword is a word that some dialect gives a meaning. Whether it has one where
-// it stands is for the parser to say.
+// keyword is a word with a meaning in some dialect. The parser decides whether it has
+// that meaning where it stands.
 type keyword uint16
 
 // set is a set of keywords.
 type set uint64
 
-// The sets. Those with one member are where a walk may stop.
+// The sets. Those with one member are where walk may stop.
 const (
 	sWhere set = 1 << iota
 	sOrder
@@ -28,7 +28,7 @@ const (
 	sBegin
 	sCascade
 	sDeduplicate
-	sEngine // what says where a new table keeps its rows
+	sEngine // where a new table stores its rows
 	sFormat
 	sSettings
 	sParallel
@@ -36,14 +36,14 @@ const (
 	sDML       // a statement that changes rows
 	sQuery     // a query
 	sModify    // may begin a statement that modifies, inside parentheses
-	sAction    // what an ALTER of anything but a table does
+	sAction    // an action of ALTER, other than ALTER TABLE
 	sWalk      // changes how an expression is read
-	sReserved  // no name without quotes
-	sClause    // no alias without AS or quotes
-	sOperator  // may follow a column that is named like a statement
+	sReserved  // not a name unless quoted
+	sClause    // not an alias unless quoted or after AS
+	sOperator  // may follow a column that has the name of a statement
 	sObject    // the class of an object
-	sStatement // may stand behind EXPLAIN
-	sNoCall    // no function, though a parenthesis follows
+	sStatement // may follow EXPLAIN
+	sNoCall    // not a function, though a parenthesis follows
 )
 
 const (

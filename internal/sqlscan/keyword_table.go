@@ -1,6 +1,6 @@
 package sqlscan
 
-// keywords are the words and the sets that each belongs to.
+// keywords has each keyword's spelling and sets.
 var keywords = [keywordCount]struct {
 	name string
 	sets set

@@ -127,7 +127,7 @@ func FuzzClassify(f *testing.F) {
 		if !text.IsRead() && len(text.Ops) == 0 && text.Statements > 0 {
 			t.Fatalf("neither read nor operation")
 		}
-		// A comment behind the text changes nothing, unless the text ends within
+		// A comment after the text changes nothing, unless the text ends within
 		// something that goes on.
 		if n := len(text.Ops); n > 0 && text.Ops[n-1].Kind == Unreadable {
 			return

@@ -11,7 +11,7 @@ const (
 )
 
 // Mask is the text as a trace may show it: ? for every string and number, no
-// comments, single spaces, one ? for a list behind IN, and … for what is too
+// comments, single spaces, one ? for a list after IN, and … for what is too
 // long or cannot be read.
 func Mask(text string, d Dialect, m Mode) string {
 	k := masker{text: text}
@@ -60,7 +60,7 @@ func (k *masker) token(t Token) bool {
 		k.first = word
 	}
 	k.last = word
-	if t.Kind == Punct && t.Byte == '(' && behindIn(k.text, t) {
+	if t.Kind == Punct && t.Byte == '(' && afterIn(k.text, t) {
 		k.list()
 	}
 	return true
@@ -75,8 +75,8 @@ func (k *masker) list() {
 	}
 }
 
-// behindIn reports that the parenthesis t stands behind IN.
-func behindIn(text string, t Token) bool {
+// afterIn reports that the parenthesis t follows IN.
+func afterIn(text string, t Token) bool {
 	before := strings.TrimRight(text[max(0, int(t.Pos)-8):t.Pos], " \t\r\n")
 	if len(before) < 2 || !equalFold(before[len(before)-2:], "in") {
 		return false
@@ -85,7 +85,7 @@ func behindIn(text string, t Token) bool {
 }
 
 // literalList is where a list of literals and parameters ends that begins
-// here: behind its closing parenthesis. It is 0 when the list holds anything
+// here: after its closing parenthesis. It is 0 when the list holds anything
 // else. The scanner is a copy.
 func literalList(s Scanner) int {
 	for values := 0; ; {

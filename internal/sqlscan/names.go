@@ -19,7 +19,7 @@ func (p *parser) name() Span {
 			return Span{start, end}
 		}
 		p.next()
-		if p.is('*') { // DELETE a.* of MySQL: the table is what stands before
+		if p.is('*') { // DELETE a.* of MySQL: the table is the part before
 			return Span{start, end}
 		}
 	}

@@ -3,49 +3,50 @@ package sqlscan
 // maxNesting bounds statements within statements, the only recursion here.
 const maxNesting = 100
 
-// parser walks the tokens of a text once and adds operations to it. After a
-// failure it stands at the end of the text, so that every loop ends.
+// parser walks the tokens of a text once and adds operations to it. After a failure
+// it is at the end of the text, so that every loop ends.
 type parser struct {
-	s      Scanner
-	t      *Text
-	tok    Token
-	kw     keyword // of tok: a word that may be a keyword
-	dot    bool    // tok stands behind a dot
-	path   Path
-	failed bool
-	nested int   // statements around this one
-	stmt   int32 // index of the statement
+	s        Scanner
+	t        *Text
+	tok      Token
+	kw       keyword // keyword of tok, if it may be one
+	afterDot bool    // tok follows a dot
+	path     Path
+	failed   bool
+	nested   int   // statements around this one
+	stmt     int32 // index of the statement
 
-	prev    Token
-	prevKw  keyword
-	prevDot bool
+	prev         Token
+	prevKw       keyword
+	prevAfterDot bool
 
-	// distrust says that the rest of the text cannot be read: an earlier
-	// statement of it changes how it is cut into tokens; modal, that it changes
-	// what quotes and backslashes mean.
-	distrust, modal bool
-	// noCall says that the parenthesis here belongs to the name before it and
-	// calls nothing: the columns of an alias, the length of a type.
-	noCall bool
-	always set // keywords that end every walk
-	// temps says that a statement of the text created a temporary table.
-	temps    bool
-	prepared prepared
+	// charsetUnsafe says that the rest of the text cannot be split into tokens: an
+	// earlier statement sets a character set in which a quote or backslash may be the
+	// second byte of a letter. sqlModeChanged says that an earlier statement sets
+	// sql_mode, which changes what quotes and backslashes mean.
+	charsetUnsafe, sqlModeChanged bool
+	// noCall says that the parenthesis here calls nothing: it has the columns of an
+	// alias, the length of a type.
+	noCall     bool
+	stopAlways set // keywords that end every walk
+	// hasTemporary says that a statement of the text created a temporary table.
+	hasTemporary bool
+	prepared     prepared
 }
 
 // next reads the next token.
 func (p *parser) next() {
-	// Field by field: a copy of the whole would wait for the stores to it.
+	// Field by field: to copy the struct would wait for the stores to it.
 	kind, mark := p.tok.Kind, p.tok.Byte
 	p.prev = Token{Kind: kind, Byte: mark, Pos: p.tok.Pos, End: p.tok.End}
-	p.prevKw, p.prevDot = p.kw, p.dot
-	p.dot = kind == Punct && mark == '.'
+	p.prevKw, p.prevAfterDot = p.kw, p.afterDot
+	p.afterDot = kind == Punct && mark == '.'
 	p.kw = 0
 	t := p.s.Scan()
 	p.tok = Token{Kind: t.Kind, Byte: t.Byte, Pos: t.Pos, End: t.End}
 	switch t.Kind {
 	case Word:
-		if !p.dot {
+		if !p.afterDot {
 			p.kw = p.keyword(t)
 		}
 	case Illegal:
@@ -53,8 +54,7 @@ func (p *parser) next() {
 	}
 }
 
-// keyword is the keyword that tok may be: none when a dot follows, since then
-// it qualifies a name.
+// keyword is the keyword that t may be: none before a dot, where it qualifies a name.
 func (p *parser) keyword(t Token) keyword {
 	kw := lookup(p.s.src[t.Pos:t.End])
 	if kw == 0 {
@@ -163,16 +163,16 @@ func (p *parser) addOn(k Kind, at Token, object Span, f Flags) int {
 	return i
 }
 
-// mark sets flags on the operations from index i.
-func (p *parser) mark(i int, f Flags) {
+// setFlags sets flags on the operations from index i.
+func (p *parser) setFlags(i int, f Flags) {
 	for ; i < len(p.t.Ops); i++ {
 		p.t.Ops[i].Flags |= f
 	}
 }
 
-// walk reads an expression or a query, up to a keyword of stop outside of any
-// parenthesis of its own, to a parenthesis that it does not open, or to the
-// end of the statement. Statements inside are read where they modify.
+// walk reads an expression or a query, up to a keyword of stop outside of
+// parentheses, an unmatched closing parenthesis, or the end of the statement. It
+// reads modifying statements inside.
 func (p *parser) walk(stop set) {
 	depth := 0
 	for {
@@ -187,7 +187,7 @@ func (p *parser) walk(stop set) {
 			if sets&sWalk != 0 && p.walkWord(stop) {
 				continue
 			}
-			if depth == 0 && sets&(stop|p.always) != 0 && (p.kw != kwFrom || p.prevKw != kwDistinct) {
+			if depth == 0 && sets&(stop|p.stopAlways) != 0 && (p.kw != kwFrom || p.prevKw != kwDistinct) {
 				return
 			}
 		case Punct:
@@ -213,8 +213,8 @@ func (p *parser) walk(stop set) {
 	}
 }
 
-// walkWord handles the keywords that change the reading inside an expression.
-// It reports that it has read past them.
+// walkWord handles keywords that change how an expression is read, and reports that
+// it has read past them.
 func (p *parser) walkWord(stop set) bool {
 	switch p.kw {
 	case kwInto:
@@ -222,7 +222,7 @@ func (p *parser) walkWord(stop set) bool {
 			p.into()
 			return true
 		}
-	case kwAs: // an alias or a type, whatever word it is
+	case kwAs: // an alias or a type, which may be any word
 		if stop&sAs != 0 {
 			return false
 		}
@@ -241,7 +241,7 @@ func (p *parser) walkWord(stop set) bool {
 	return false
 }
 
-// paren reads from an opening parenthesis past the one that closes it.
+// paren reads from the opening parenthesis past the matching one.
 func (p *parser) paren() {
 	if !p.is('(') {
 		p.fail("a parenthesis is missing")
@@ -254,20 +254,19 @@ func (p *parser) paren() {
 	p.expect(')')
 }
 
-// subquery reads a statement that begins right behind a parenthesis, if it can
-// modify anything.
+// subquery reads a modifying statement right after an opening parenthesis.
 func (p *parser) subquery() {
 	if keywords[p.kw].sets&sModify == 0 || !p.modifies() {
 		return
 	}
-	p.modifying()
+	p.modifyingStatement()
 	if !p.is(')') {
 		p.fail("a parenthesis is not closed")
 	}
 }
 
-// modifying reads a statement in parentheses, which the caller has seen.
-func (p *parser) modifying() {
+// modifyingStatement reads a modifying statement in parentheses.
+func (p *parser) modifyingStatement() {
 	path := p.path
 	if path == Top {
 		path = InCTE
@@ -291,8 +290,8 @@ func (p *parser) leave(outer Path) {
 	p.path = outer
 }
 
-// modifies reports that the keyword behind a parenthesis begins a statement
-// and is no column or function of that name.
+// modifies reports that the keyword after a parenthesis begins a statement, and is
+// not a column or function of that name.
 func (p *parser) modifies() bool {
 	t, kw := p.peek()
 	switch p.kw {
@@ -308,8 +307,8 @@ func (p *parser) modifies() bool {
 	return false
 }
 
-// mayAssign reports that the UPDATE here may have a SET: a column of that name
-// is followed by its type, and soon by a comma or a parenthesis.
+// mayAssign reports that the UPDATE here may have a SET. A column of that name is
+// followed by its type, and soon by a comma or a parenthesis.
 func (p *parser) mayAssign() bool {
 	ahead, depth := p.s, 0
 	for range 16 {

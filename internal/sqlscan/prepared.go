@@ -2,17 +2,17 @@ package sqlscan
 
 import "strings"
 
-// prepared are the statements that the text itself has prepared and that only
-// read: EXECUTE of one is no riddle.
+// prepared has the statements that the text itself prepares and that only read, so
+// that EXECUTE of one is known to read.
 type prepared struct {
 	names [4]Span
 	n     int
-	seen  int  // operations of the text that have been looked at
+	seen  int  // operations of the text checked so far
 	other bool // one of them may have prepared something
 }
 
-// note takes down what the name stands for now.
-func (r *prepared) note(p *parser, name Span, read bool) {
+// record notes what the name stands for now.
+func (r *prepared) record(p *parser, name Span, read bool) {
 	for i := range r.n {
 		if p.sameName(r.names[i], name) {
 			r.n--
@@ -26,15 +26,15 @@ func (r *prepared) note(p *parser, name Span, read bool) {
 	}
 }
 
-// means reports that EXECUTE b runs what PREPARE a has prepared.
-func (p *parser) means(a, b Span) bool {
+// samePrepared reports that EXECUTE b runs what PREPARE a prepared.
+func (p *parser) samePrepared(a, b Span) bool {
 	was, is := p.t.Name(a), p.t.Name(b)
 	return was == is || p.s.dialect != PostgreSQL && lower(was) == lower(is)
 }
 
-// has reports that EXECUTE of the name certainly reads: nothing that is not in
+// onlyReads reports that EXECUTE of the name certainly only reads: nothing outside of
 // the text can have prepared another statement under it.
-func (r *prepared) has(p *parser, name Span) bool {
+func (r *prepared) onlyReads(p *parser, name Span) bool {
 	if p.t.Calls {
 		return false
 	}
@@ -47,14 +47,14 @@ func (r *prepared) has(p *parser, name Span) bool {
 	}
 	found := false
 	for i := range r.n {
-		found = found || p.means(r.names[i], name)
+		found = found || p.samePrepared(r.names[i], name)
 	}
 	return found && !r.other
 }
 
-// readsOnly reports that the text of MySQL's PREPARE or EXECUTE IMMEDIATE here
-// is a literal, and what it says only reads.
-func (p *parser) readsOnly() bool {
+// literalOnlyReads reports that the text of MySQL's PREPARE or EXECUTE IMMEDIATE here
+// is a literal that only reads.
+func (p *parser) literalOnlyReads() bool {
 	literal := p.s.Text(p.tok)
 	if p.tok.Kind != String || strings.IndexByte(literal, '\\') >= 0 || literal[0] != '\'' && literal[0] != '"' {
 		return false

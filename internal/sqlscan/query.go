@@ -1,7 +1,6 @@
 package sqlscan
 
-// statementWith reads a statement that rows come from or go to, with the WITH
-// before it.
+// statementWith reads a query or a statement that changes rows, with its WITH clause.
 func (p *parser) statementWith() {
 	switch p.kw {
 	case kwWith:
@@ -28,7 +27,7 @@ func (p *parser) statementWith() {
 	}
 }
 
-// with reads WITH and the statement behind it. Recursion ends with maxNesting.
+// with reads WITH and the statement after it. Recursion ends with maxNesting.
 func (p *parser) with() {
 	p.next()
 	if p.s.dialect == ClickHouse { // also WITH expression AS name
@@ -47,7 +46,7 @@ func (p *parser) with() {
 	p.statementWith()
 }
 
-// commonTables reads the list behind WITH. A name in it may be any word.
+// commonTables reads the list after WITH. A name in it may be any word.
 func (p *parser) commonTables() {
 	if t, _ := p.peek(); t.Kind == Word || t.Kind == QuotedIdent || t.Kind == String {
 		p.accept(kwRecursive)
@@ -75,11 +74,11 @@ func (p *parser) commonTables() {
 	}
 }
 
-// commonTable reads the statement in parentheses behind AS.
+// commonTable reads the statement in parentheses after AS.
 func (p *parser) commonTable() {
 	p.expect('(')
 	if keywords[p.kw].sets&sModify != 0 {
-		p.modifying()
+		p.modifyingStatement()
 	} else {
 		p.walk(0)
 	}
@@ -108,8 +107,8 @@ func (p *parser) searchAndCycle() {
 	p.next()
 }
 
-// into reads the target of SELECT … INTO. A table is created and filled; a
-// file is written; a variable is nothing to us.
+// into reads the target of SELECT … INTO: a new table, a file, or a variable, which
+// does not matter.
 func (p *parser) into() {
 	at := p.tok
 	p.next()
@@ -119,7 +118,7 @@ func (p *parser) into() {
 	case p.tok.Kind == Var:
 	default:
 		flags := p.temporary()
-		p.temps = p.temps || flags != 0
+		p.hasTemporary = p.hasTemporary || flags != 0
 		p.skipAny(kwUnlogged, kwTable)
 		p.addOn(Insert, at, p.name(), flags)
 	}

@@ -1,7 +1,7 @@
 package sqlscan
 
-// createRoutine reads what has a body that does not run now, or a table that
-// it is on. A body may hold semicolons.
+// createRoutine reads CREATE of what has a body, which does not run now, or belongs
+// to a table. A body may have semicolons.
 func (p *parser) createRoutine(at Token, flags Flags, class keyword) {
 	i := p.addOn(Define, at, Span{}, flags|View)
 	p.t.Ops[i].Object = p.optionalName()
@@ -28,8 +28,8 @@ func (p *parser) createRoutine(at Token, flags Flags, class keyword) {
 	p.t.Calls = calls
 }
 
-// onTable makes the table behind the keyword the object of operation i: a
-// trigger, rule or policy is a matter of its table.
+// onTable makes the table after the keyword the object of operation i, which creates
+// a trigger, rule or policy on it.
 func (p *parser) onTable(i int, kw keyword) {
 	if kw == kwOn {
 		if p.kwBefore(kwOn) {
@@ -72,8 +72,8 @@ func (p *parser) kwBefore(kw keyword) bool {
 	}
 }
 
-// ruleActions reads to the end of CREATE RULE. The parenthesis behind DO holds
-// statements with semicolons between them.
+// ruleActions reads to the end of CREATE RULE. The parentheses after DO hold
+// statements separated by semicolons.
 func (p *parser) ruleActions() {
 	for depth := 0; !p.failed; p.next() {
 		switch {
@@ -89,9 +89,9 @@ func (p *parser) ruleActions() {
 	}
 }
 
-// atomicBody reads to the end of a routine whose body may stand between BEGIN
-// and END: SQLite's triggers and PostgreSQL's BEGIN ATOMIC. The END that ends
-// it stands behind a semicolon or BEGIN; that of a CASE does not.
+// atomicBody reads to the end of a routine whose body may be BEGIN … END: SQLite's
+// triggers and PostgreSQL's BEGIN ATOMIC. The closing END follows a semicolon or
+// BEGIN; that of a CASE does not.
 func (p *parser) atomicBody() {
 	p.walk(sBegin)
 	if !p.accept(kwBegin) {
@@ -112,18 +112,18 @@ func (p *parser) atomicBody() {
 	}
 }
 
-// body is where the reading of a routine or block of MySQL stands.
+// body is the state of reading a routine or block of MySQL.
 type body struct {
-	op     int  // the operation that a RENAME in the header changes, or -1
-	depth  int  // compound statements open
-	cases  int  // CASE open within a statement, where THEN begins none
+	op     int  // operation whose kind a RENAME in the header changes, or -1
+	depth  int  // open compound statements
+	cases  int  // open CASE expressions, in which THEN begins no statement
 	header bool // before the body
-	start  bool // where a statement begins
+	start  bool // at the begin of a statement
 	loop   bool // before the DO of a WHILE, FOR or event
 }
 
-// read reads to the end of a routine or block. A body is one statement; a
-// compound one ends with the END that matches.
+// read reads to the end of a routine or block. A body is one statement; a compound
+// one ends with its matching END.
 func (b body) read(p *parser) {
 	for ; !p.failed; p.next() {
 		switch {
@@ -137,17 +137,17 @@ func (b body) read(p *parser) {
 		case p.is(';') && (b.cases > 0 || b.loop):
 			p.fail("a statement in a body is not closed")
 			return
-		case p.is(';'), p.is(':'): // behind a statement, behind a label
+		case p.is(';'), p.is(':'): // after a statement, after a label
 			b.start = true
 			continue
-		case p.is('('): // no statement begins there, whatever the names within are
+		case p.is('('): // no statement begins in parentheses, whatever its words are
 			p.skipParen()
 		}
 		b = b.word(p)
 	}
 }
 
-// skipParen reads to the parenthesis that closes the one here.
+// skipParen reads to the matching parenthesis.
 func (p *parser) skipParen() {
 	for depth := 0; !p.failed; p.next() {
 		switch {
@@ -163,9 +163,8 @@ func (p *parser) skipParen() {
 	}
 }
 
-// word is how the word here changes the body. Most words that open a compound
-// statement are also functions or clauses elsewhere, so they count only where
-// a statement begins.
+// word is the state after the word here. Most words that open a compound statement
+// are also functions or clauses, so they count only at the begin of a statement.
 func (b body) word(p *parser) body {
 	start := (b.start || b.header) && !(b.header && b.loop)
 	b.start = false
@@ -208,7 +207,7 @@ func (b body) word(p *parser) body {
 	return b
 }
 
-// end is what is open behind the END here.
+// end is the state after the END here.
 func (b body) end(p *parser) body {
 	if b.cases > 0 {
 		b.cases--
@@ -222,9 +221,9 @@ func (b body) end(p *parser) body {
 	return b
 }
 
-// handler reads the head of DECLARE … HANDLER FOR, up to the last of its
-// conditions, behind which a statement begins; it reports that there is one. What
-// else is declared has a name or several in the place of the action.
+// handler reads the head of DECLARE … HANDLER FOR up to its last condition, after
+// which a statement begins, and reports that it is one. Other declarations have one
+// or more names in place of the action.
 func (p *parser) handler() bool {
 	p.next()
 	if _, kw := p.peek(); kw != kwHandler {
@@ -248,8 +247,8 @@ func (p *parser) handler() bool {
 	return false
 }
 
-// beginsBody reports that the word here ends the header of a routine: a
-// statement begins, not an event of a trigger or a clause.
+// beginsBody reports that the word here ends the header of a routine: it begins a
+// statement, and is not the event of a trigger or a clause.
 func (p *parser) beginsBody() bool {
 	switch p.kw {
 	case kwSelect, kwInsert, kwUpdate, kwDelete, kwCall, kwReplace, kwReturn, kwTruncate, kwWith:
@@ -260,8 +259,7 @@ func (p *parser) beginsBody() bool {
 	return false
 }
 
-// headerClause reports that the word here is the IF of IF NOT EXISTS or the FOR
-// of FOR EACH ROW.
+// headerClause reports the IF of IF NOT EXISTS, or the FOR of FOR EACH ROW.
 func (p *parser) headerClause() bool {
 	_, kw := p.peek()
 	return kw == kwNot || kw == kwExists || kw == kwEach

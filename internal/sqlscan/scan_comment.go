@@ -39,12 +39,11 @@ func (s *Scanner) skipLine(start int) Token {
 	return Token{}
 }
 
-// skipBlock skips the comment that begins with the /* at start, or steps into
-// it when the server would run it.
+// skipBlock skips the block comment at start, or enters it if the server runs it.
 func (s *Scanner) skipBlock(start int) Token {
 	if s.traits.execComments {
 		if body, run := s.executable(start); run {
-			if s.inExec { // MySQL closes both at the first */
+			if s.inExec { // MySQL ends both at the first */
 				return s.illegal(start, body)
 			}
 			s.inExec = true
@@ -64,10 +63,10 @@ func (s *Scanner) skipBlock(start int) Token {
 	return Token{}
 }
 
-// blockEnd is the end of the comment whose body begins at i, or -1. It may
-// hold comments down to a depth of most.
+// blockEnd is the end of the comment whose body begins at i, or -1. Comments in it
+// nest down to a depth of most.
 func (s *Scanner) blockEnd(i, most int) int {
-	depth, from := 1, i // the bytes before from belong to a mark already read
+	depth, from := 1, i // the bytes before from belong to a /* or */ already read
 	for {
 		n := strings.IndexByte(s.src[i:], '*')
 		if n < 0 {
@@ -91,8 +90,8 @@ func (s *Scanner) blockEnd(i, most int) int {
 	}
 }
 
-// nesting is how deep the comment at i may nest. An executable comment of
-// MySQL that is not run may hold a comment of its own, but no deeper.
+// nesting is how deep the comment at i may nest. An executable comment of MySQL that
+// is not run may hold one comment.
 func (s *Scanner) nesting(i int) int {
 	switch {
 	case s.traits.nestedComments:
@@ -103,17 +102,17 @@ func (s *Scanner) nesting(i int) int {
 	return 1
 }
 
-// The versions that every supported server runs end before MySQL 5.7, and
-// MariaDB skips the comments of MySQL 5.7 and later. 99999 is the marker of a
-// comment that no server runs; of MariaDB's own it takes six digits.
+// Every supported server runs comments for versions before MySQL 5.7. MariaDB skips
+// those for MySQL 5.7 and later. 99999 marks a comment that no server runs; in
+// MariaDB's own comments that takes six digits.
 const (
 	firstUncertainVersion = 50700
 	neverVersion          = 99999
 )
 
-// executable reports where the code begins in the executable comment at
-// start, and whether it is to be read as code. What only some servers run is
-// counted as uncertain.
+// executable returns where the code begins in the executable comment at start, and
+// whether to read it as code. A comment that only some servers run counts as
+// uncertain.
 func (s *Scanner) executable(start int) (body int, run bool) {
 	body = start + 3
 	mariaOnly := strings.HasPrefix(s.src[start+2:], "M!")
@@ -144,9 +143,9 @@ func (s *Scanner) executable(start int) (body int, run bool) {
 	return body, !s.skipExec
 }
 
-// countUncertain notes an executable comment that some servers run and some
-// do not. What has the same mark is run by the same servers: two marks make more
-// than two readings, and so does a comment inside.
+// countUncertain counts an executable comment that only some servers run. Comments
+// with the same version mark are run by the same servers. Two different marks make
+// more than two readings, and so does a comment inside.
 func (s *Scanner) countUncertain(body int, mark string) {
 	if mark != s.uncertainMark {
 		s.uncertainMark = mark
@@ -159,9 +158,9 @@ func (s *Scanner) countUncertain(body int, mark string) {
 	s.uncertainEnd = body + end + len("*/")
 }
 
-// closeExec leaves an executable comment. One that ends sooner for the servers that
-// do not run it, at a mark in a literal, hides code from those that do.
-func (s *Scanner) closeExec(end int) {
+// endExecComment leaves an executable comment. If it ends sooner for servers that do
+// not run it, at a */ in a literal, it hides code from those that do.
+func (s *Scanner) endExecComment(end int) {
 	if s.uncertainEnd > 0 && s.uncertainEnd != end {
 		s.uncertain++
 	}

@@ -37,8 +37,8 @@ func (s *Scanner) digits(i int) int {
 	return i
 }
 
-// exponent is the end of the exponent at i, or i. Without digits there is
-// none: the e of 1e'…' begins a string of its own.
+// exponent is the end of the exponent at i, or i. Without digits there is none: in
+// 1e'…' the e begins a string.
 func (s *Scanner) exponent(i int) int {
 	if i >= len(s.src) || s.src[i]|0x20 != 'e' {
 		return i
@@ -94,15 +94,15 @@ func (s *Scanner) radix(i, end int) bool {
 	return true
 }
 
-// scanDot reads a dot, or a number that begins with one. Behind a name it is
-// always the dot.
+// scanDot reads a dot, or a number that begins with one. After a name it is always a
+// dot.
 func (s *Scanner) scanDot(start int) Token {
 	if start+1 >= len(s.src) || !isDigit(s.src[start+1]) {
-		return s.mark(start)
+		return s.punct(start)
 	}
 	if start > 0 && s.traits.digitWords {
 		if p := s.src[start-1]; s.classes[p]&wordByte != 0 || p == '`' || p == '"' || p == ')' || p == ']' {
-			return s.mark(start)
+			return s.punct(start)
 		}
 	}
 	return s.token(Number, start, s.exponent(s.digits(start+1)))

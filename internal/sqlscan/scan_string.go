@@ -2,7 +2,7 @@ package sqlscan
 
 import "strings"
 
-// scanString reads a '…' string whose opening quote stands before i.
+// scanString reads a '…' string whose opening quote is just before i.
 func (s *Scanner) scanString(start, i int, escapes bool) Token {
 	for {
 		end := s.quoteEnd(i, '\'', escapes)
@@ -12,7 +12,7 @@ func (s *Scanner) scanString(start, i int, escapes bool) Token {
 		if !s.traits.continuation {
 			return s.token(String, start, end)
 		}
-		next := s.continued(end)
+		next := s.continuation(end)
 		if next < 0 {
 			return s.token(String, start, end)
 		}
@@ -20,15 +20,15 @@ func (s *Scanner) scanString(start, i int, escapes bool) Token {
 	}
 }
 
-// quoteEnd is the end of the quoted piece that goes on at i: after the quote
-// that is neither doubled nor, with escapes, behind a backslash. It is -1 when
-// there is none.
+// quoteEnd is the end of the quoted text that continues at i: after the quote that is
+// neither doubled nor, with escapes, preceded by a backslash. It is -1 if there is
+// none.
 func (s *Scanner) quoteEnd(i int, quote byte, escapes bool) int {
 	src := s.src
 	for i < len(src) {
 		switch src[i] {
 		case quote:
-			if quote == '`' && s.wide(i) {
+			if quote == '`' && s.isWideLetter(i) {
 				return -1
 			}
 			if i > 0 && src[i-1] == '\\' {
@@ -39,7 +39,7 @@ func (s *Scanner) quoteEnd(i int, quote byte, escapes bool) int {
 			}
 			i += 2
 		case '\\':
-			if s.wide(i) {
+			if s.isWideLetter(i) {
 				return -1
 			}
 			if escapes {
@@ -56,8 +56,8 @@ func (s *Scanner) quoteEnd(i int, quote byte, escapes bool) int {
 	return -1
 }
 
-// wide reports that the byte may be the second of a letter.
-func (s *Scanner) wide(i int) bool {
+// isWideLetter reports that the byte may be the second byte of a letter.
+func (s *Scanner) isWideLetter(i int) bool {
 	if s.dialect != MySQL || i == 0 || s.src[i-1] < 0x80 {
 		return false
 	}
@@ -65,19 +65,18 @@ func (s *Scanner) wide(i int) bool {
 	return s.mode&WideLetters != 0
 }
 
-// noteMode notes a backslash before a quote, in a string whose escapes are the
-// mode's: only there would another mode end the string elsewhere.
+// noteMode notes a backslash before a quote, in a string whose escapes depend on the
+// mode: another mode would end the string elsewhere.
 func (s *Scanner) noteMode(quote byte, escapes bool) {
 	if quote == '\'' && escapes == (s.mode&BackslashEscapes != 0) {
 		s.modeMatters = true
 	}
 }
 
-// continued is where the next part of a string begins that ended at i: after
-// the quote that follows white space with a newline in it. Comments of the --
-// form may stand in that white space. It is -1 when the string ends here.
-// Source: quotecontinue in PostgreSQL's scan.l.
-func (s *Scanner) continued(i int) int {
+// continuation is where the next part of a string that ended at i begins: after a
+// quote that follows white space with a newline, in which -- comments may occur. It
+// is -1 if the string ends here. Source: quotecontinue in PostgreSQL's scan.l.
+func (s *Scanner) continuation(i int) int {
 	newline := false
 	for i < len(s.src) {
 		switch c := s.src[i]; {
@@ -103,7 +102,7 @@ func (s *Scanner) continued(i int) int {
 
 // scanQuoted reads an identifier in quotes.
 func (s *Scanner) scanQuoted(start int, quote byte) Token {
-	if quote == '`' && s.wide(start) {
+	if quote == '`' && s.isWideLetter(start) {
 		return s.illegal(start, len(s.src))
 	}
 	if end := s.quoteEnd(start+1, quote, s.traits.identEscapes); end >= 0 {

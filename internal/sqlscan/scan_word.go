@@ -19,19 +19,19 @@ func (s *Scanner) scanQuestion(start int) Token {
 }
 
 // scanNamed reads what begins with : @ or $: a parameter, a variable or the
-// mark alone.
+// mark itself.
 func (s *Scanner) scanNamed(start int, first byte) Token {
 	i := start + 1
 	switch {
 	case s.traits.variables && first == '@':
 		return s.scanVariable(start)
 	case !s.traits.namedParams, s.dialect == ClickHouse && first == ':':
-		return s.mark(start)
+		return s.punct(start)
 	case s.dialect == ClickHouse:
 		if end := s.wordEnd(i); end > i {
 			return s.token(Param, start, end)
 		}
-		return s.mark(start)
+		return s.punct(start)
 	}
 	return s.scanSQLiteParam(start)
 }

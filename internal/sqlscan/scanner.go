@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Scanner cuts a text into tokens as the server's own lexer would. It skips
-// white space and comments, and reads the executable comments of MySQL as
-// code. The zero value scans nothing; call Init.
+// Scanner splits a text into tokens as the server's own lexer would. It skips white
+// space and comments, and reads the executable comments of MySQL as code. Call Init
+// before Scan.
 type Scanner struct {
 	src     string
 	pos     int
@@ -16,14 +16,14 @@ type Scanner struct {
 	dialect Dialect
 	mode    Mode
 	inExec  bool // inside an executable comment
-	// skipExec reads the executable comments that only some servers run as
-	// comments; otherwise they are code. uncertain counts their marks.
+	// skipExec treats executable comments that only some servers run as comments,
+	// otherwise as code. uncertain counts their different marks.
 	skipExec      bool
 	uncertain     int
-	uncertainMark string // the last one's
-	uncertainEnd  int    // where it ends for those that do not run it
-	modeMatters   bool   // another mode would cut this text differently
-	stray         int    // where a NUL stands that no lexer accepts, or len(src)
+	uncertainMark string // of the last one
+	uncertainEnd  int    // where it ends for servers that do not run it
+	modeMatters   bool   // another mode would split this text differently
+	strayNUL      int    // where a NUL is that no lexer accepts, or len(src)
 }
 
 // Init makes the scanner ready to read text. An unknown dialect makes every
@@ -34,7 +34,7 @@ func (s *Scanner) Init(text string, d Dialect, m Mode) {
 	}
 	*s = Scanner{
 		src: text, classes: &classesOf[d], traits: &traitsOf[d],
-		dialect: d, mode: m, stray: len(text),
+		dialect: d, mode: m, strayNUL: len(text),
 	}
 	if d == MySQL && (strings.IndexByte(text, 0xa0) >= 0 || strings.IndexByte(text, 0xff) >= 0) {
 		s.modeMatters = true
@@ -45,15 +45,14 @@ func (s *Scanner) Init(text string, d Dialect, m Mode) {
 			s.classes = &classesFF
 		}
 	}
-	// PostgreSQL and SQLite end a text at a NUL, wherever it stands: what
-	// follows is invisible to them and visible to us.
+	// PostgreSQL and SQLite end a text at a NUL anywhere: they do not see what follows.
 	if !s.traits.nulInStrings {
 		if i := strings.IndexByte(text, 0); i >= 0 {
-			s.stray = i
+			s.strayNUL = i
 		}
 	}
 	if len(text) > math.MaxInt32 {
-		s.stray = 0
+		s.strayNUL = 0
 		s.src = text[:math.MaxInt32]
 	}
 }
@@ -64,10 +63,10 @@ func (s *Scanner) Text(t Token) string { return s.src[t.Pos:t.End] }
 // Scan returns the next token, and EOF for ever after the last. What no
 // server accepts is an Illegal token.
 func (s *Scanner) Scan() Token {
-	if s.stray < len(s.src) {
-		at := s.stray
+	if s.strayNUL < len(s.src) {
+		at := s.strayNUL
 		s.pos = len(s.src)
-		s.stray = len(s.src)
+		s.strayNUL = len(s.src)
 		return Token{Kind: Illegal, Pos: int32(at), End: int32(len(s.src))}
 	}
 	for s.pos < len(s.src) {
@@ -80,7 +79,7 @@ func (s *Scanner) Scan() Token {
 		case cPrefix:
 			return s.scanPrefixed(start)
 		case cPlain:
-			return s.mark(start)
+			return s.punct(start)
 		case cDigit:
 			return s.scanNumber(start)
 		case cQuote:
@@ -101,26 +100,26 @@ func (s *Scanner) Scan() Token {
 			return s.scanQuestion(start)
 		case cStar:
 			if !s.inExec || !s.followedBy(start, '/') {
-				return s.mark(start)
+				return s.punct(start)
 			}
-			s.closeExec(start + 2)
+			s.endExecComment(start + 2)
 		case cDash:
 			if !s.dashComment(start) {
-				return s.mark(start)
+				return s.punct(start)
 			}
 			if t := s.skipLine(start); t.Kind == Illegal {
 				return t
 			}
 		case cHash:
 			if !s.hashComment(start) {
-				return s.mark(start)
+				return s.punct(start)
 			}
 			if t := s.skipLine(start); t.Kind == Illegal {
 				return t
 			}
 		case cSlash:
 			if !s.followedBy(start, '*') {
-				return s.mark(start)
+				return s.punct(start)
 			}
 			if t := s.skipBlock(start); t.Kind == Illegal {
 				return t
@@ -133,22 +132,22 @@ func (s *Scanner) Scan() Token {
 			switch {
 			case s.verticalTab(start):
 				s.pos++
-			case b == '\\' && s.dialect == MySQL && s.followedBy(start, 'N'): // NULL, for short
+			case b == '\\' && s.dialect == MySQL && s.followedBy(start, 'N'): // \N is NULL
 				return s.token(Word, start, start+2)
 			default:
 				return s.illegal(start, start+1)
 			}
 		}
 	}
-	if s.inExec { // an executable comment that never ends
+	if s.inExec { // an unterminated executable comment
 		s.inExec = false
 		return s.illegal(len(s.src), len(s.src))
 	}
 	return Token{Pos: int32(len(s.src)), End: int32(len(s.src))}
 }
 
-// verticalTab reports the one that SQLite takes for white space: behind other
-// white space, which its tokenizer goes on by another table than it begins.
+// verticalTab reports a vertical tab that SQLite takes for white space: only after
+// other white space, which its tokenizer continues by another table.
 func (s *Scanner) verticalTab(i int) bool {
 	return s.src[i] == '\v' && s.dialect == SQLite && i > 0 &&
 		(s.src[i-1] == '\v' || s.classes[s.src[i-1]]&classMask == cSpace)
@@ -160,8 +159,8 @@ func (s *Scanner) token(k TokenKind, start, end int) Token {
 	return Token{Kind: k, Pos: int32(start), End: int32(end)}
 }
 
-// mark is one operator or punctuation byte.
-func (s *Scanner) mark(start int) Token {
+// punct is one byte of an operator or punctuation.
+func (s *Scanner) punct(start int) Token {
 	s.pos = start + 1
 	return Token{Kind: Punct, Byte: s.src[start], Pos: int32(start), End: int32(start + 1)}
 }

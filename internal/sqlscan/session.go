@@ -51,22 +51,22 @@ func (p *parser) setStatement(at Token) {
 	if len(p.t.Ops) == n {
 		p.add(Session, at)
 	}
-	p.trusting(p.executed)
+	p.underChangedSettings(p.executed)
 }
 
-// distrusted is why a text, or its rest, cannot be read.
-const distrusted = "an earlier SET changes how the rest is read"
+// settingChanged is why a text, or its rest, cannot be read.
+const settingChanged = "an earlier SET changes how the rest is read"
 
-// trusting reads a statement behind others that may change how it is cut into
-// tokens: in another character set not at all, in another sql_mode only if it
-// holds nothing that the mode is about. PostgreSQL cuts and parses the whole
-// text before it runs any of it.
-func (p *parser) trusting(statement func()) {
-	if p.distrust {
-		p.fail(distrusted)
+// underChangedSettings reads a statement after others that may change how it is split
+// into tokens: after a change of the character set not at all; after one of sql_mode
+// only if it holds nothing that depends on that. PostgreSQL parses the whole text
+// before it runs any of it.
+func (p *parser) underChangedSettings(statement func()) {
+	if p.charsetUnsafe {
+		p.fail(settingChanged)
 		return
 	}
-	if !p.modal {
+	if !p.sqlModeChanged {
 		statement()
 		return
 	}
@@ -74,13 +74,13 @@ func (p *parser) trusting(statement func()) {
 	p.s.modeMatters = false
 	statement()
 	if p.s.modeMatters {
-		p.failed = false // whatever else failed
-		p.fail(distrusted)
+		p.failed = false // replaces any other failure
+		p.fail(settingChanged)
 	}
 	p.s.modeMatters = matters
 }
 
-// executed reads a statement that another one runs.
+// executed reads a statement that is run by another one.
 func (p *parser) executed() {
 	outer := p.enter(Executed)
 	p.statement()
@@ -103,8 +103,8 @@ func (p *parser) setAssignments(at Token) {
 	p.assignments(at)
 }
 
-// assignments reads name = value, …, and adds an operation for every one that
-// says more than a setting: GuardOff, Begin, Commit.
+// assignments reads name = value, …, and adds an operation for each that is more than
+// a setting: GuardOff, Begin, Commit.
 func (p *parser) assignments(at Token) {
 	for !p.failed {
 		global := p.kw == kwGlobal || p.kw == kwPersist || p.kw == kwPersistOnly
@@ -122,7 +122,7 @@ func (p *parser) assignments(at Token) {
 		} else {
 			p.accept(kwTo)
 		}
-		if !global || !equalFold(name, "autocommit") { // which is about sessions to come
+		if !global || !equalFold(name, "autocommit") { // it is about later sessions
 			p.assign(name, sp, at)
 		}
 		p.toComma(sFor)
@@ -137,8 +137,8 @@ func (p *parser) assignments(at Token) {
 	}
 }
 
-// setting steps over the name of a setting and returns it and its place: without
-// @@global. and quotes.
+// setting steps over the name of a setting and returns it, without @@global. and
+// quotes, and its place.
 func (p *parser) setting() (string, Span) {
 	start := p.tok.Pos
 	if p.tok.Kind == Var {
@@ -163,7 +163,7 @@ func (p *parser) setting() (string, Span) {
 	return Unquote(name), sp
 }
 
-// assign notes what setting the name to the value here means.
+// assign notes what setting the name to the value here does.
 func (p *parser) assign(name string, sp Span, at Token) {
 	value := p.valueText()
 	switch {
@@ -177,10 +177,10 @@ func (p *parser) assign(name string, sp Span, at Token) {
 			p.add(Commit, at)
 		}
 	case equalFold(name, "sql_mode"):
-		p.modal = true
+		p.sqlModeChanged = true
 	case equalFold(name, "character_set_client"):
 		p.charset()
-	case guardsOff(name, value):
+	case turnsGuardOff(name, value):
 		p.addOn(GuardOff, at, sp, 0)
 	}
 }
@@ -198,14 +198,14 @@ func (p *parser) valueText() string {
 	return Unquote(text)
 }
 
-// plainValue reports a value of one word, number or variable.
+// plainValue reports a value that is one word, number or variable.
 func (p *parser) plainValue() bool {
 	t, kw := p.peek()
 	return p.tok.Kind != Punct && (t.Kind == EOF || kw == kwFor || t.Kind == Punct && (t.Byte == ',' || t.Byte == ';' || t.Byte == '.'))
 }
 
-// charset notes a character set in which a backslash or a quote may be the
-// second byte of a letter: what follows cannot be cut into tokens.
+// charset notes a character set in which a backslash or a quote may be the second
+// byte of a letter: the rest cannot be split into tokens.
 func (p *parser) charset() {
 	if p.s.dialect != MySQL {
 		return
@@ -213,9 +213,9 @@ func (p *parser) charset() {
 	v := p.valueText()
 	for _, safe := range [...]string{"utf8", "utf8mb3", "utf8mb4", "utf-8", "unicode", "latin1", "ascii", "binary", "default", "sql_ascii"} {
 		if equalFold(v, safe) {
-			p.distrust = p.distrust || safe == "latin1" && strings.IndexByte(p.s.src, 0xa0) >= 0
+			p.charsetUnsafe = p.charsetUnsafe || safe == "latin1" && strings.IndexByte(p.s.src, 0xa0) >= 0
 			return
 		}
 	}
-	p.distrust = true
+	p.charsetUnsafe = true
 }

@@ -37,12 +37,12 @@ func (p *parser) statement() {
 	case kwDeclare:
 		p.declare()
 	default:
-		p.structure()
+		p.definition()
 	}
 }
 
-// structure reads the statements about what rows live in.
-func (p *parser) structure() {
+// definition reads DDL and the maintenance of tables and databases.
+func (p *parser) definition() {
 	switch p.kw {
 	case kwCreate:
 		p.create()
@@ -69,7 +69,7 @@ func (p *parser) structure() {
 	}
 }
 
-// control reads the statements that steer transactions and sessions.
+// control reads the statements about transactions and session settings.
 func (p *parser) control() {
 	switch p.kw {
 	case kwSet:
@@ -87,7 +87,7 @@ func (p *parser) control() {
 	case kwSavepoint:
 		at := p.tok
 		p.next()
-		p.point(Savepoint, at)
+		p.savepointName(Savepoint, at)
 	case kwRelease:
 		p.release()
 	case kwXa:
@@ -97,12 +97,12 @@ func (p *parser) control() {
 	case kwIf, kwCase, kwLoop, kwWhile, kwRepeat, kwFor:
 		p.compoundNow()
 	default:
-		p.other()
+		p.otherKinds()
 	}
 }
 
-// other reads the statements of which only the kind matters.
-func (p *parser) other() {
+// otherKinds reads the statements of which only the first keyword matters.
+func (p *parser) otherKinds() {
 	switch p.kw {
 	case kwUse, kwDeallocate, kwFetch, kwClose, kwListen, kwUnlisten, kwNotify, kwLock, kwUnlock,
 		kwKill, kwHandler, kwSignal, kwResignal, kwGet, kwDiscard, kwCheckpoint:
@@ -125,7 +125,7 @@ func (p *parser) other() {
 	}
 }
 
-// simple reads a statement that is one operation on nothing in particular.
+// simple reads a statement that is one operation without an object.
 func (p *parser) simple(k Kind) {
 	p.add(k, p.tok)
 	p.next()

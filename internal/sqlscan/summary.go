@@ -33,8 +33,7 @@ func Summary(t *Text) string {
 	return cut(strings.ToValidUTF8(b.String(), "?"), maxSummary)
 }
 
-// objectName is the name of an operation's object, if the text has it and it
-// is a name.
+// objectName is the name of an operation's object; "" if the text does not name one.
 func objectName(t *Text, op Op) string {
 	if op.Object.Start == op.Object.End || op.Flags&Parameterised != 0 || op.Kind == Unreadable || t.Source[op.Object.Start] == '\'' {
 		return ""

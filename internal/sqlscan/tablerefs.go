@@ -9,12 +9,12 @@ const maxTables = 61
 type tableRefs struct {
 	list [maxTables]tableRef
 	n    int
-	// inner says that the join read last is no outer one; joined, that an inner
-	// one has a condition; listed, that a comma puts tables beside it.
+	// inner says that the last join is an inner one; joined, that an inner join has a
+	// condition; listed, that tables are separated by commas.
 	inner, joined, listed bool
 }
 
-// flags are those of an operation on a table of the join.
+// flags are the flags of an operation on a table of the join.
 func (r *tableRefs) flags() Flags {
 	if r.joined && !r.listed {
 		return Multi | Joined
@@ -24,7 +24,7 @@ func (r *tableRefs) flags() Flags {
 
 type tableRef struct{ name, alias Span }
 
-// find is the table that a target names: by its alias, or by its own name.
+// find resolves a target: an alias, or a table's own name.
 func (r *tableRefs) find(p *parser, target Span) (Span, bool) {
 	for i := range r.n {
 		if ref := r.list[i]; ref.alias != (Span{}) && p.sameName(ref.alias, target) {
@@ -55,7 +55,7 @@ func (p *parser) lastPart(sp Span) Span {
 	return Span{sp.Start + last.Pos, sp.Start + last.End}
 }
 
-// tableRefs reads a list of tables and joins up to the clause behind it. Only
+// tableRefs reads a list of tables and joins up to the clause after it. Only
 // the tables outside of derived tables are collected.
 func (p *parser) tableRefs(refs *tableRefs) {
 	expect, depth, outer := true, 0, false
@@ -82,7 +82,7 @@ func (p *parser) tableRefs(refs *tableRefs) {
 				return
 			}
 		case expect && p.is('{'):
-			p.next() // ODBC's {OJ t}: the word is no table
+			p.next() // the word is not a table
 		case p.is(','):
 			expect, refs.listed = true, true
 		case p.kw == kwLeft || p.kw == kwRight:

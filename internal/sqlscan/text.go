@@ -1,12 +1,12 @@
 package sqlscan
 
-// Kind says what an operation does, not how it is spelt.
+// Kind says what an operation does, however it is spelled.
 type Kind uint8
 
 // The kinds. The zero value is Unreadable, so that forgetting one fails closed.
 const (
 	Unreadable     Kind = iota // the text cannot be read with certainty
-	Read                       // returns rows or facts, or plans without executing; changes no row and no structure
+	Read                       // returns rows or metadata, or plans without executing; changes no row and no structure
 	Insert                     // adds rows only (INSERT, COPY FROM, LOAD DATA, SELECT INTO, CREATE TABLE AS)
 	Upsert                     // INSERT … ON CONFLICT DO UPDATE, ON DUPLICATE KEY UPDATE
 	Replace                    // REPLACE, INSERT OR REPLACE, LOAD DATA … REPLACE: removes the rows in conflict
@@ -23,7 +23,7 @@ const (
 	GuardOff                   // the session or table turns protection off (foreign_key_checks = 0, session_replication_role, DISABLE TRIGGER, writable_schema, …)
 	Maintain                   // GRANT, ANALYZE, VACUUM, REINDEX, FLUSH, roles: no row, no structure is lost
 	Prepare                    // PREPARE of an SQL text: nothing happens yet
-	Opaque                     // DO, CALL, EXECUTE, COPY … PROGRAM: what happens is not in the text
+	Opaque                     // DO, CALL, EXECUTE, COPY … PROGRAM: what they run is not in the text
 	Begin                      // BEGIN, START TRANSACTION, SET autocommit = 0
 	Commit                     // COMMIT, END, SET autocommit = 1, PREPARE TRANSACTION, COMMIT PREPARED, XA COMMIT
 	Rollback                   // ROLLBACK, ABORT
@@ -32,14 +32,14 @@ const (
 	RollbackTo                 // ROLLBACK TO SAVEPOINT
 )
 
-// Path says where in the statement an operation stands.
+// Path says where in the statement an operation is.
 type Path uint8
 
 const (
 	Top      Path = iota // the statement itself
 	InCTE                // a data-modifying WITH
 	Executed             // the statement inside EXPLAIN ANALYZE, COPY (…) TO, SET STATEMENT … FOR, ANALYZE …
-	Body                 // inside a body that runs now (BEGIN NOT ATOMIC … END)
+	Body                 // in a block that runs now (BEGIN NOT ATOMIC … END)
 )
 
 // Filter says which rows an operation addresses.
@@ -59,15 +59,15 @@ const (
 	IfExists                        // IF EXISTS
 	IfNotExists                     // IF NOT EXISTS
 	OrReplace                       // CREATE OR REPLACE
-	Temporary                       // acts on a temporary object: said so, or created by an earlier statement of the same text
+	Temporary                       // on a temporary object: by its own words, or because an earlier statement of the text created it so
 	Cascade                         // DROP … CASCADE, TRUNCATE … CASCADE
-	UndoneByText                    // a later ROLLBACK of the same text undoes it, and the text itself opened the transaction
+	UndoneByText                    // a ROLLBACK in the same text undoes it, and the text itself opened the transaction
 	DoNothing                       // ON CONFLICT DO NOTHING, INSERT IGNORE
 	Multi                           // one of several targets of a joined UPDATE or DELETE (MySQL), or a USING/FROM list is present
-	Parameterised                   // Object is a placeholder or an expression: its value is not in the text
+	Parameterised                   // Object is a placeholder or an expression: the text does not have its value
 	View                            // the object is a view, index, function, …: anything but a table, database or schema
 	HasLimit                        // a syntactic LIMIT is present; see Op.Limit
-	Joined                          // an inner join with a condition is present: it may leave rows out as a WHERE does
+	Joined                          // there is an inner join with a condition, which may exclude rows as a WHERE does
 )
 
 // Span is a piece of the text: Source[Start:End].
@@ -81,7 +81,7 @@ type Op struct {
 	Filter Filter
 	Flags  Flags
 	Stmt   int32 // index of its statement in the text, from 0
-	At     Span  // the keyword that makes it what it is: DELETE, DROP, …
+	At     Span  // its keyword: DELETE, DROP, …
 	Object Span  // the target's name as written, qualified and quoted; empty when there is none
 	Where  Span  // the condition, without WHERE; empty when there is none
 	Rows   int64 // number of VALUES tuples of an Insert, Upsert or Replace; -1 when not in the text
@@ -95,19 +95,19 @@ type Text struct {
 	Mode       Mode
 	Statements int  // how many statements it holds; empty ones do not count
 	Ops        []Op // in order; every statement has at least one, unless it is a read
-	// ModeMatters says that the text holds something that another Mode would
-	// read differently (MySQL: a backslash or " "): ask the session and read again.
+	// ModeMatters says that another Mode would read the text differently (MySQL: a
+	// backslash or " "): ask the session and read again.
 	ModeMatters bool
 	// Calls says that the text calls a function that is not one of the
 	// dialect's known, side-effect-free ones: it may do anything.
 	Calls bool
-	// Pos is where reading failed, Why says how; only with an Unreadable Op.
+	// Pos is where reading failed, Why is the reason; only with an Unreadable Op.
 	Pos int
 	Why string
 
 	inline [4]Op
 }
 
-// IsRead reports that nothing in the text needs a look: it only reads.
-// An empty text is not a read; it has no statements and no operations.
+// IsRead reports that the text only reads. An empty text is not a read: it has no
+// statements and no operations.
 func (t *Text) IsRead() bool { return t.Statements > 0 && len(t.Ops) == 0 }

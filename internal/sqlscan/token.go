@@ -12,7 +12,7 @@ const (
 	Param   // ?, ?1, $1, :name, @name where the driver or server binds it
 	Var     // @x, @@x of MySQL
 	Punct   // one operator or punctuation mark: ( ) , ; . * = <> …
-	Illegal // what no server would accept: an unterminated string, a stray byte
+	Illegal // no server accepts it: an unterminated string, a stray byte
 )
 
 // Token is Source[Pos:End] with its class. For Punct, Byte is its first byte.

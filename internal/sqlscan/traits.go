@@ -7,11 +7,11 @@ type traits struct {
 	hashComments     bool // # starts a comment to the end of the line
 	hashNeedsMark    bool // … only when a space or ! follows
 	dashNeedsSpace   bool // -- starts a comment only before white space, a control byte or the end
-	dashEndsAtCR     bool // a carriage return ends a -- comment as a newline does
+	dashEndsAtCR     bool // a carriage return ends a -- comment, too
 	execComments     bool // /*! … */ is code
-	nulInStrings     bool // a NUL byte may stand in a quoted string; anywhere else it is never accepted
+	nulInStrings     bool // a NUL byte may be in a quoted string; elsewhere it is never accepted
 	dollarQuotes     bool // $tag$ … $tag$
-	dollarNeedsMatch bool // … and a $ that opens none begins a word
+	dollarNeedsMatch bool // … and any other $ begins a word
 	prefixEscapes    bool // E'…' has backslash escapes, U&'…' and U&"…" have Unicode ones
 	prefixStrings    bool // x'…' b'…' n'…' are one token
 	nationalEscapes  bool // n'…' has the escapes of a plain string
@@ -53,7 +53,7 @@ type class = uint8
 const (
 	cIllegal class = iota
 	cSpace
-	cPlain // an operator or a mark that never begins anything longer
+	cPlain // an operator or mark that begins nothing longer
 	cStar
 	cWord
 	cPrefix // a letter that may begin a prefixed string: b e n u x
@@ -83,8 +83,8 @@ var classesOf = [...][256]class{
 	ClickHouse: classes(ClickHouse),
 }
 
-// classes builds the byte table of a dialect. The comments in the lexers of
-// the four servers are the source; what is not named here is illegal.
+// classes builds the byte table of a dialect, after the lexers of the four servers.
+// Any other byte is illegal.
 func classes(d Dialect) (t [256]class) {
 	set := func(bytes string, c class) {
 		for i := range len(bytes) {
@@ -117,7 +117,7 @@ func classes(d Dialect) (t [256]class) {
 	return t
 }
 
-// dialectClasses sets the bytes in which a dialect is different.
+// dialectClasses sets the bytes that differ by dialect.
 func dialectClasses(d Dialect, set func(bytes string, c class)) {
 	switch d {
 	case PostgreSQL:
@@ -140,9 +140,9 @@ func dialectClasses(d Dialect, set func(bytes string, c class)) {
 }
 
 // classesA0 and classesFF are MySQL's where that byte is white space.
-var classesA0, classesFF = spaced(0xa0), spaced(0xff)
+var classesA0, classesFF = withSpace(0xa0), withSpace(0xff)
 
-func spaced(b byte) [256]class {
+func withSpace(b byte) [256]class {
 	t := classesOf[MySQL]
 	t[b] = cSpace
 	return t

@@ -28,8 +28,8 @@ func (p *parser) start() {
 	p.rest()
 }
 
-// block skips a compound statement that runs now. Its statements may run any
-// number of times, so what it does is not in the text.
+// block skips a compound statement. Its statements may run any number of times, so
+// the text does not tell what it does.
 func (p *parser) block(at Token) {
 	p.add(Opaque, at)
 	p.next()
@@ -50,15 +50,15 @@ func (p *parser) rollback() {
 	p.skipAny(kwWork, kwTransaction)
 	if p.accept(kwTo) {
 		p.accept(kwSavepoint)
-		p.point(RollbackTo, at)
+		p.savepointName(RollbackTo, at)
 		return
 	}
 	p.add(Rollback, at)
 	p.rest()
 }
 
-// point reads the name of a savepoint.
-func (p *parser) point(kind Kind, at Token) {
+// savepointName reads the name of a savepoint.
+func (p *parser) savepointName(kind Kind, at Token) {
 	p.addOn(kind, at, p.name(), 0)
 	p.rest()
 }
@@ -72,7 +72,7 @@ func (p *parser) release() {
 			p.next()
 		}
 	}
-	p.point(Release, at)
+	p.savepointName(Release, at)
 }
 
 // xa reads the XA statements of MySQL.
@@ -93,8 +93,8 @@ func (p *parser) xa() {
 	p.rest()
 }
 
-// prepare reads PREPARE of a statement, which runs nothing, and PREPARE
-// TRANSACTION, which is half a commit.
+// prepare reads PREPARE of a statement, which runs nothing, and PREPARE TRANSACTION,
+// the first half of a commit.
 func (p *parser) prepare() {
 	at := p.tok
 	p.next()
@@ -106,7 +106,7 @@ func (p *parser) prepare() {
 	name := p.name()
 	p.addOn(Prepare, at, name, 0)
 	if p.s.dialect != PostgreSQL {
-		p.prepared.note(p, name, p.accept(kwFrom) && p.readsOnly())
+		p.prepared.record(p, name, p.accept(kwFrom) && p.literalOnlyReads())
 		p.rest()
 		return
 	}
@@ -117,19 +117,19 @@ func (p *parser) prepare() {
 		p.fail("AS is missing behind PREPARE")
 		return
 	}
-	read, _ := p.unrun()
-	p.prepared.note(p, name, read)
+	read, _ := p.notExecuted()
+	p.prepared.record(p, name, read)
 }
 
-// unrun reads a statement that does not run now: only its end matters. It
-// reports whether it would only read, and whether it calls what may do anything.
-func (p *parser) unrun() (read, called bool) {
-	n, calls, temps, distrust, modal := len(p.t.Ops), p.t.Calls, p.temps, p.distrust, p.modal
+// notExecuted reads a statement that does not run now, to find its end. It reports
+// whether it would only read, and whether it calls functions that may do anything.
+func (p *parser) notExecuted() (read, called bool) {
+	n, calls, temps, distrust, modal := len(p.t.Ops), p.t.Calls, p.hasTemporary, p.charsetUnsafe, p.sqlModeChanged
 	p.t.Calls = false
 	p.executed()
 	called = p.t.Calls
 	read = len(p.t.Ops) == n && !called && !p.failed
 	p.t.Ops = p.t.Ops[:n]
-	p.t.Calls, p.temps, p.distrust, p.modal = calls, temps, distrust, modal
+	p.t.Calls, p.hasTemporary, p.charsetUnsafe, p.sqlModeChanged = calls, temps, distrust, modal
 	return read, called
 }

@@ -1,11 +1,12 @@
 package sqlscan
 
-// A condition is evaluated without a database, as far as its text decides it.
+// Whether a condition is always true is decided without a database, as far as its
+// text allows.
 //
-// The law: what is claimed to be always true is true for every row on every
-// server of that dialect, whatever its collation, its tables and its rows.
-// Whatever depends on a row, a parameter, a setting or a version is unknown,
-// and unknown is never claimed. The other direction is best effort.
+// The rule: a condition that is claimed to be always true is true for every row on
+// every server of the dialect, whatever its collation, tables and rows. What depends
+// on a row, a parameter, a setting or a version is unknown, and unknown is never
+// claimed. The opposite, to find every such condition, is best effort.
 //
 // Where the dialects differ, and what follows:
 //
@@ -22,9 +23,9 @@ package sqlscan
 //   - ClickHouse: / is a double; IS TRUE compares with 1; a NULL in an IN list
 //     counts for nothing; NaN is not equal to itself.
 //
-// Reals and their literals are doubles in SQLite and ClickHouse, decimals
-// elsewhere. No double is ever computed: an operation on doubles is done on
-// scaled integers where the double would be exact, and is unknown where not.
+// Reals and their literals are doubles in SQLite and ClickHouse, decimals elsewhere.
+// No double is ever computed: an operation on doubles is done on scaled integers
+// where the double would be exact, and is unknown where not.
 
 // alwaysTrue reports whether the condition at where in src is provably true
 // for every row. It allocates only for quoted quotes and takes linear time.
@@ -36,17 +37,17 @@ func alwaysTrue(src string, d Dialect, m Mode, where Span) bool {
 	if startsWithColumn(text, d) && nextOr(text, 0, d) == len(text) {
 		return false
 	}
-	p := prover{text: text, d: d, m: m, plain: true}
+	p := prover{text: text, dialect: d, mode: m, topLevel: true}
 	p.sc.Init(p.text, d, m)
 	p.next()
 	v := p.disjunction()
 	if p.sc.uncertain > 0 {
-		return false // some servers run a comment, some do not
+		return false // only some servers run one of its comments
 	}
-	return p.won || p.state == reading && p.tok.Kind == EOF && p.truth(v) == yes
+	return p.proven || p.state == reading && p.tok.Kind == EOF && p.truth(v) == yes
 }
 
-// tri is a truth value of SQL, or our ignorance of it.
+// tri is a truth value of SQL's three-valued logic, or unknown.
 type tri uint8
 
 const (
@@ -97,16 +98,15 @@ func (a tri) xor(b tri) tri {
 	return triOf(a != b)
 }
 
-// hopeless reports that nothing in the rest of the text can make a condition
-// true whose part so far is not: there is no OR in it. A list of 100,000
-// parameters goes unread. The search is remembered, so that all searches
-// together stay linear.
-func (p *prover) hopeless() bool {
-	if !p.plain {
+// noOrAhead reports that a condition which is not true so far cannot become true: no
+// OR follows. So a list of 100,000 parameters is not read. The position found is
+// kept, so that all searches together stay linear.
+func (p *prover) noOrAhead() bool {
+	if !p.topLevel {
 		return false
 	}
 	if from := int(p.tok.Pos); p.orAt < from || from == 0 {
-		p.orAt = nextOr(p.text, from, p.d)
+		p.orAt = nextOr(p.text, from, p.dialect)
 	}
 	return p.orAt == len(p.text)
 }

@@ -2,7 +2,7 @@ package sqlscan
 
 import "math"
 
-// arithmetic evaluates a binary operator that is no comparison.
+// arithmetic evaluates a binary operator other than a comparison.
 func (p *prover) arithmetic(o op, a, b value) value {
 	if o == opConcat {
 		return p.concat(a, b)
@@ -14,7 +14,7 @@ func (p *prover) arithmetic(o op, a, b value) value {
 		return nullOf(kindInteger)
 	}
 	a, b = p.operandNumber(a), p.operandNumber(b)
-	if !a.isNumber() || !b.isNumber() || !exactly(a, b) {
+	if !a.isNumber() || !b.isNumber() || !isExact(a, b) {
 		return value{}
 	}
 	v := value{}
@@ -39,9 +39,9 @@ func (p *prover) arithmetic(o op, a, b value) value {
 	return v
 }
 
-// operandNumber is v where a number is wanted.
+// operandNumber is v as a number.
 func (p *prover) operandNumber(v value) value {
-	if v.kind == kindText && (p.d == MySQL || p.d == SQLite) {
+	if v.kind == kindText && (p.dialect == MySQL || p.dialect == SQLite) {
 		return p.leadingNumber(v.s)
 	}
 	v.flags &= flagApprox
@@ -67,7 +67,7 @@ func (p *prover) negative(v value) value {
 	return value{}
 }
 
-// result is a number of the kind that two operands make.
+// result is a number of the type that two operands give.
 func result(a, b value, n int64, scale int) value {
 	if a.kind == kindInteger && b.kind == kindInteger {
 		return integer(n)
@@ -101,17 +101,17 @@ func product(a, b value) value {
 	return result(a, b, n, int(a.scale)+int(b.scale))
 }
 
-// quotient is a / b. How many places a decimal one keeps is a setting in
-// MySQL and a rule of its own in PostgreSQL: only short exact ones are known.
+// quotient is a / b. How many decimal places it keeps is a setting in MySQL and a
+// rule of its own in PostgreSQL: only short exact ones are known.
 func (p *prover) quotient(a, b value) value {
 	if b.n == 0 {
-		if p.d == SQLite || p.d == MySQL {
+		if p.dialect == SQLite || p.dialect == MySQL {
 			return nullOf(kindInteger)
 		}
 		return value{}
 	}
 	integers := a.kind == kindInteger && b.kind == kindInteger
-	if integers && (p.d == SQLite || p.d == PostgreSQL) {
+	if integers && (p.dialect == SQLite || p.dialect == PostgreSQL) {
 		return p.division(opIntDiv, a, b)
 	}
 	x, y, _, ok := align(a, b)
@@ -119,7 +119,7 @@ func (p *prover) quotient(a, b value) value {
 		return value{}
 	}
 	places := 4
-	if p.d == MySQL {
+	if p.dialect == MySQL {
 		places = 0
 	}
 	x, ok = multiply(x, powersOf10[places])
@@ -127,7 +127,7 @@ func (p *prover) quotient(a, b value) value {
 		return value{}
 	}
 	v := decimal(x/y, places)
-	if p.d == ClickHouse {
+	if p.dialect == ClickHouse {
 		v.flags |= flagApprox
 		if !a.dyadic() || !b.dyadic() {
 			return value{}
@@ -136,13 +136,13 @@ func (p *prover) quotient(a, b value) value {
 	return v
 }
 
-// division is the integer division and its remainder, towards zero in all
-// four dialects.
+// division is the integer division and its remainder, which truncate towards zero in
+// all four dialects.
 func (p *prover) division(o op, a, b value) value {
 	switch {
 	case a.kind != kindInteger || b.kind != kindInteger || a.n == math.MinInt64:
 		return value{}
-	case b.n == 0 && (p.d == MySQL || p.d == SQLite):
+	case b.n == 0 && (p.dialect == MySQL || p.dialect == SQLite):
 		return nullOf(kindInteger)
 	case b.n == 0:
 		return value{}
@@ -152,7 +152,7 @@ func (p *prover) division(o op, a, b value) value {
 	return integer(a.n / b.n)
 }
 
-// bits evaluates the bitwise operators where all widths of integers agree.
+// bits evaluates bitwise operators where integers of any width agree.
 func (p *prover) bits(o op, a, b value) value {
 	const most = 1 << 31
 	if a.kind != kindInteger || b.kind != kindInteger || a.n < 0 || b.n < 0 || a.n >= most || b.n >= most {

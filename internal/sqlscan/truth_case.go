@@ -9,34 +9,34 @@ func (p *prover) caseValue() value {
 		subject = p.argument()
 	}
 	var c choice
-	for p.state == reading && p.take(roleWhen) {
+	for p.state == reading && p.accept(roleWhen) {
 		when := p.argument()
-		p.need(roleThen)
+		p.expect(roleThen)
 		t := p.truth(when)
 		if simple {
 			t = p.compare(subject, when).is(isEqual)
-			if p.d != SQLite && !coherent(subject, when) {
+			if p.dialect != SQLite && !sameFamily(subject, when) {
 				t = unknown
 			}
 		}
 		c.offer(t, p.argument())
 	}
-	if p.take(roleElse) {
+	if p.accept(roleElse) {
 		c.offer(yes, p.argument())
 	} else {
 		c.offer(yes, nullOf(0))
 	}
-	p.need(roleEnd)
+	p.expect(roleEnd)
 	return c.result(p)
 }
 
-// choice is the value of a construct that returns one of several.
+// choice is the value of an expression that returns one of several.
 type choice struct {
 	chosen  value
-	decided bool // chosen is the one
-	open    bool // one whose condition is unknown came before it
-	mixed   bool // the alternatives are not of one type
-	mayNull bool // one that may be returned may be NULL
+	decided bool // chosen is the result
+	open    bool // an earlier alternative has an unknown condition
+	mixed   bool // the alternatives have different types
+	mayNull bool // an alternative that may be returned may be NULL
 	flags   uint8
 	family  kind
 	decimal bool
@@ -45,7 +45,7 @@ type choice struct {
 // offer adds the next alternative, with its condition.
 func (c *choice) offer(when tri, v value) {
 	if f := v.family(); f != 0 {
-		// MariaDB makes a text of b'1', whose truth is another one.
+		// MariaDB turns b'1' into a text, whose truth value differs.
 		c.mixed = c.mixed || c.family != 0 && c.family != f || v.flags&flagHybrid != 0
 		c.family = f
 	}
@@ -63,12 +63,12 @@ func (c *choice) offer(when tri, v value) {
 	c.open = true
 }
 
-// result is the chosen value in the type that all alternatives share. Only
-// SQLite has no such type.
+// result is the chosen value in the common type of the alternatives. Only SQLite has
+// no such type.
 func (c *choice) result(p *prover) value {
 	v := c.chosen
 	switch {
-	case c.open || !c.decided || c.mixed && p.d != SQLite && v.kind != kindNull:
+	case c.open || !c.decided || c.mixed && p.dialect != SQLite && v.kind != kindNull:
 		if c.mayNull || !c.decided {
 			return value{}
 		}
@@ -77,7 +77,7 @@ func (c *choice) result(p *prover) value {
 		v = nullOf(kindOpaque)
 	case v.kind == kindNull:
 		v = nullOf(c.family)
-	case p.d == SQLite:
+	case p.dialect == SQLite:
 		v.flags |= c.flags & flagTyped
 	case v.isNumber():
 		v.flags |= c.flags

@@ -9,18 +9,18 @@ import (
 func (p *prover) cast() value {
 	p.next()
 	if !p.punct('(') {
-		return p.lose()
+		return p.giveUp()
 	}
 	outer := p.open()
 	v := p.argument()
-	p.need(roleAs)
-	return p.shut(outer, p.castTo(p.typeName(), v))
+	p.expect(roleAs)
+	return p.close(outer, p.castTo(p.typeName(), v))
 }
 
 // typeName reads a type of one word; the name is empty for any other.
 func (p *prover) typeName() string {
 	if p.tok.Kind != Word {
-		p.lose()
+		p.giveUp()
 		return ""
 	}
 	name := p.word()
@@ -30,20 +30,19 @@ func (p *prover) typeName() string {
 		return ""
 	}
 	if p.punct('[') || p.punct('.') || p.tok.Kind == Word && p.role == roleNone {
-		p.lose()
+		p.giveUp()
 	}
 	return name
 }
 
-// castTo is v in another type. A type that is not known here may make NULL of
-// anything.
+// castTo is v in another type. An unknown type may turn anything into NULL.
 func (p *prover) castTo(name string, v value) value {
-	t := typeOf(name, p.d)
+	t := typeOf(name, p.dialect)
 	switch {
 	case t == nil || v.kind == kindUnknown || v.kind == kindRow:
 		return value{}
 	case v.kind == kindNull:
-		if p.d == ClickHouse {
+		if p.dialect == ClickHouse {
 			return value{}
 		}
 		return nullOf(t.family)
@@ -80,7 +79,7 @@ func (p *prover) castToBoolean(v value) value {
 }
 
 func (p *prover) castToInteger(v value, t *typ) value {
-	if v.kind == kindText && p.d == PostgreSQL {
+	if v.kind == kindText && p.dialect == PostgreSQL {
 		v = wholeNumber(v.s)
 	}
 	if v.kind == kindBoolean {
@@ -90,7 +89,7 @@ func (p *prover) castToInteger(v value, t *typ) value {
 		return value{kind: kindOpaque}
 	}
 	v.flags = 0
-	if p.d == SQLite {
+	if p.dialect == SQLite {
 		v.flags = flagTyped
 	}
 	return v
@@ -99,7 +98,7 @@ func (p *prover) castToInteger(v value, t *typ) value {
 // typ is a type that a constant may be cast to.
 type typ struct {
 	name        string
-	family      kind // kindOpaque: the value is not NULL, and no more is known
+	family      kind // kindOpaque: only known not to be NULL
 	least, most int64
 	dialects    uint8
 }

@@ -2,16 +2,14 @@ package sqlscan
 
 import "strings"
 
-// What two texts that are not the same bytes have in common under every
-// collation that the servers know.
+// What holds for two texts of different bytes under every collation of the servers.
 //
-// In PostgreSQL they differ, for a database's collation is deterministic; the
-// order is the locale's. In MySQL they may even be equal: 'a' = 'A',
-// 'a' = 'a ', and i, j and y, or u, v and w, are one letter in some languages
-// (utf8mb4_roman_ci, _lithuanian_ci, _swedish_ci). Some languages sort pairs
-// of letters as one (ch, ll, aa), Estonian puts z before t, swe7 has letters
-// in place of brackets, and the C locale puts capitals first. What follows is
-// what remains.
+// In PostgreSQL they are not equal, since a database's collation is deterministic;
+// their order depends on the locale. In MySQL they may even be equal: 'a' = 'A', 'a'
+// = 'a ', and i, j and y, or u, v and w, are one letter in some languages
+// (utf8mb4_roman_ci, _lithuanian_ci, _swedish_ci). Some languages sort pairs of
+// letters as one (ch, ll, aa), Estonian puts z before t, swe7 has letters in place of
+// brackets, and the C locale puts capitals first. What follows is what remains.
 func collate(a, b string, d Dialect) order {
 	least := anyOrder
 	if d == PostgreSQL {
@@ -23,41 +21,41 @@ func collate(a, b string, d Dialect) order {
 	n := commonPrefix(a, b)
 	switch {
 	case onlySpaces(a[n:]):
-		return least & beyond(b[n:], least, isLess)
+		return least & compareRemainder(b[n:], least, isLess)
 	case onlySpaces(b[n:]):
-		return least & beyond(a[n:], least, isGreater)
-	case n == 0 && head(a, b) != anyOrder:
-		return head(a, b)
-	case !sameMarks(a, b):
+		return least & compareRemainder(a[n:], least, isGreater)
+	case n == 0 && compareFirstLetters(a, b) != anyOrder:
+		return compareFirstLetters(a, b)
+	case !samePunctuation(a, b):
 		return differs
 	}
 	return least
 }
 
-// maxCollate keeps a long text beside a long list of short ones linear.
+// maxCollate keeps comparing a long text with a long list of short ones linear.
 const maxCollate = 256
 
 func onlySpaces(s string) bool { return strings.TrimLeft(s, " ") == "" }
 
-// beyond orders a text, but for spaces at its end, and one that goes on
-// differently: the first is less.
-func beyond(rest string, least, shorter order) order {
-	if rest != "" && rest[0] != ' ' && classOf(rest[0]) != 0 {
+// compareRemainder orders a text, up to trailing spaces, and one that starts with it
+// and continues: the first is less.
+func compareRemainder(rest string, least, shorter order) order {
+	if rest != "" && rest[0] != ' ' && collationClass(rest[0]) != 0 {
 		return shorter
 	}
 	return least
 }
 
-// head orders two texts by their first bytes, which differ.
-func head(a, b string) order {
-	x, y := classOf(a[0]), classOf(b[0])
+// compareFirstLetters orders two texts whose first bytes differ.
+func compareFirstLetters(a, b string) order {
+	x, y := collationClass(a[0]), collationClass(b[0])
 	switch {
 	case x == y || x == 0 || y == 0 || x == ' ' || y == ' ':
 		return anyOrder
-	case contracts(a) || contracts(b):
+	case mayContract(a) || mayContract(b):
 		return differs
 	}
-	x, y = zone(a), zone(b)
+	x, y = orderGroup(a), orderGroup(b)
 	switch {
 	case x == 0 || y == 0:
 		return differs
@@ -69,9 +67,9 @@ func head(a, b string) order {
 	return differs
 }
 
-// sameMarks reports that the digits and punctuation marks of two texts are the
-// same. No collation makes one of another or of a letter.
-func sameMarks(a, b string) bool {
+// samePunctuation reports that two texts have the same digits and punctuation. No
+// collation makes these equal to one another or to a letter.
+func samePunctuation(a, b string) bool {
 	i, j := 0, 0
 	for {
 		for i < len(a) && !isMark(a[i]) {
@@ -91,12 +89,11 @@ func sameMarks(a, b string) bool {
 	}
 }
 
-func isMark(c byte) bool { return c != ' ' && classOf(c) != 0 && !isLetter(c) }
+func isMark(c byte) bool { return c != ' ' && collationClass(c) != 0 && !isLetter(c) }
 
-// classOf is the place of a byte in the order that all collations share, equal
-// for bytes that some collation may hold equal, and 0 for those that may be
-// anything.
-func classOf(c byte) byte {
+// collationClass is equal for bytes that some collation may hold equal, and 0 for
+// bytes that may be anything.
+func collationClass(c byte) byte {
 	switch c = lowerByte(c); {
 	case c == 'j' || c == 'y':
 		return 'i'
@@ -112,10 +109,10 @@ func classOf(c byte) byte {
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
-// zone is where the first byte of s stands in an order that all collations
-// share, or 0. Letters of one zone have no common order: t to z, or i and j.
-// Punctuation may be passed over, so that it must stand alone.
-func zone(s string) byte {
+// orderGroup is the place of the first byte of s in an order that all collations
+// share, or 0. Letters of one group have no common order: t to z, or i and j.
+// Punctuation may be ignored, so it must stand alone.
+func orderGroup(s string) byte {
 	switch c := lowerByte(s[0]); {
 	case isDigit(c):
 		if len(s) > 1 && isDigit(s[1]) {
@@ -133,9 +130,9 @@ func zone(s string) byte {
 	}
 }
 
-// contracts reports that the first two bytes of s may be one letter somewhere.
-// No language does so with a vowel and an unlike consonant.
-func contracts(s string) bool {
+// mayContract reports that the first two bytes of s may sort as one letter in some
+// language. None does so with a vowel and an unlike consonant.
+func mayContract(s string) bool {
 	if len(s) < 2 || !isLetter(s[0]) || !isLetter(s[1]) {
 		return false
 	}
@@ -160,10 +157,10 @@ func commonPrefix(a, b string) int {
 }
 
 // like evaluates v LIKE pattern. Letters that match exactly match under every
-// collation; those that do not match even when folded match under none.
+// collation; those that do not match even by collationClass match under none.
 func (p *prover) like(v, pattern value, neg, fold bool) value {
-	if p.take(roleEscape) {
-		p.quiet(precBitOr)
+	if p.accept(roleEscape) {
+		p.subexpression(precBitOr)
 		return value{}
 	}
 	if v.kind == kindNull || pattern.kind == kindNull {
@@ -180,7 +177,7 @@ func (p *prover) like(v, pattern value, neg, fold bool) value {
 	return p.boolean(t)
 }
 
-// maxMatch bounds the work on one pattern.
+// maxMatch bounds the work for one pattern.
 const maxMatch = 1 << 12
 
 func (p *prover) matches(s, pattern string, fold bool) tri {
@@ -190,7 +187,7 @@ func (p *prover) matches(s, pattern string, fold bool) tri {
 	switch {
 	case matchLike(s, pattern, exactByte):
 		return yes
-	case !fold && (p.d == PostgreSQL || p.d == ClickHouse):
+	case !fold && (p.dialect == PostgreSQL || p.dialect == ClickHouse):
 		return no
 	case !matchLike(s, pattern, sameClass):
 		return no
@@ -201,11 +198,11 @@ func (p *prover) matches(s, pattern string, fold bool) tri {
 func exactByte(a, b byte) bool { return a == b }
 
 func sameClass(a, b byte) bool {
-	x, y := classOf(a), classOf(b)
+	x, y := collationClass(a), collationClass(b)
 	return x == y || x == 0 || y == 0
 }
 
-// matchLike matches the wildcards % and _, going back to the last % only.
+// matchLike matches the wildcards % and _, backtracking to the last % only.
 func matchLike(s, pattern string, same func(a, b byte) bool) bool {
 	i, j, star, mark := 0, 0, -1, 0
 	for i < len(s) {

@@ -1,8 +1,8 @@
 package sqlscan
 
-// disjunction evaluates a chain of OR, the weakest operator of all.
+// disjunction evaluates operands of OR, the operator that binds weakest.
 func (p *prover) disjunction() value {
-	nest, cases, plain := p.nest, p.cases, p.plain
+	nest, cases, plain := p.parens, p.cases, p.topLevel
 	v := p.disjunct(nest, cases)
 	for p.state == reading {
 		o, width := p.operator()
@@ -10,24 +10,24 @@ func (p *prover) disjunction() value {
 			break
 		}
 		if p.truth(v) == yes {
-			if plain && nest == 0 && !p.skipped && p.d != ClickHouse {
-				p.won = true
+			if plain && nest == 0 && !p.skipped && p.dialect != ClickHouse {
+				p.proven = true
 				return p.stop()
 			}
-			p.plain = false // the others change nothing, and must not stop us
+			p.topLevel = false // the other operands change nothing, and must not end the reading
 		}
 		p.advance(width)
 		v = p.or(v, p.disjunct(nest, cases))
 	}
-	p.plain = plain
+	p.topLevel = plain
 	return v
 }
 
-// disjunct evaluates one operand of OR. One that cannot be read is unknown and
-// leaves the others readable.
+// disjunct evaluates one operand of OR. One that cannot be read is unknown; the
+// others can still be read.
 func (p *prover) disjunct(nest, cases int) value {
 	v := p.expr(precXor)
-	if p.state == lost {
+	if p.state == gaveUp {
 		return p.skipDisjunct(nest, cases)
 	}
 	return v
@@ -37,21 +37,21 @@ func (p *prover) disjunct(nest, cases int) value {
 func (p *prover) expr(least prec) value {
 	if p.depth++; p.depth > maxDepth {
 		p.depth--
-		return p.lose()
+		return p.giveUp()
 	}
 	v := p.operand(least)
 	last := precTop
 	for p.state == reading {
 		o, width := p.operator()
-		b := bindings[p.d][o]
+		b := bindings[p.dialect][o]
 		if b < least || o == opNone {
 			break
 		}
-		if o == opOther || b > last || b == last && !p.d.chains(b) || p.d == ClickHouse && o == opBetween && last == precCmp {
-			p.lose()
+		if o == opOther || b > last || b == last && !p.dialect.chains(b) || p.dialect == ClickHouse && o == opBetween && last == precCmp {
+			p.giveUp()
 			break
 		}
-		if p.pointless(v, o) {
+		if p.cannotBecomeTrue(v, o) {
 			p.stop()
 			break
 		}
@@ -62,18 +62,18 @@ func (p *prover) expr(least prec) value {
 	return v
 }
 
-// pointless reports that the condition can no longer be true for every row,
+// cannotBecomeTrue reports that the condition can no longer be true for every row,
 // whatever follows the operator.
-func (p *prover) pointless(v value, o op) bool {
+func (p *prover) cannotBecomeTrue(v value, o op) bool {
 	switch o {
 	case opAnd:
-		return p.truth(v) != yes && p.hopeless()
+		return p.truth(v) != yes && p.noOrAhead()
 	case opIs, opIsNull, opNotNull, opNullSafe:
 		return false
 	case opIn, opNot:
-		return p.d != SQLite && v.kind == kindUnknown && p.hopeless()
+		return p.dialect != SQLite && v.kind == kindUnknown && p.noOrAhead()
 	}
-	return v.kind == kindUnknown && p.hopeless()
+	return v.kind == kindUnknown && p.noOrAhead()
 }
 
 func (p *prover) advance(width int) {
@@ -82,25 +82,26 @@ func (p *prover) advance(width int) {
 	}
 }
 
-// quiet evaluates an operand whose truth is not that of the condition.
-func (p *prover) quiet(least prec) value {
-	plain := p.plain
-	p.plain = false
+// subexpression evaluates an operand whose truth value is not that of the condition.
+func (p *prover) subexpression(least prec) value {
+	plain := p.topLevel
+	p.topLevel = false
 	v := p.expr(least)
-	p.plain = plain
+	p.topLevel = plain
 	return v
 }
 
-// argument evaluates a whole expression whose truth is not that of the condition.
+// argument evaluates a whole expression whose truth value is not that of the
+// condition.
 func (p *prover) argument() value {
-	plain := p.plain
-	p.plain = false
+	plain := p.topLevel
+	p.topLevel = false
 	v := p.disjunction()
-	p.plain = plain
+	p.topLevel = plain
 	return v
 }
 
-// infix evaluates an operator and what stands behind it.
+// infix evaluates an operator and its right operand.
 func (p *prover) infix(left value, o op, width int, b prec) value {
 	switch o {
 	case opNot, opIn, opBetween, opLike:
@@ -111,7 +112,7 @@ func (p *prover) infix(left value, o op, width int, b prec) value {
 	case opAnd:
 		return p.and(left, p.expr(b+1))
 	case opXor:
-		return p.boolean(p.truth(left).xor(p.truth(p.quiet(b + 1))))
+		return p.boolean(p.truth(left).xor(p.truth(p.subexpression(b + 1))))
 	case opIs:
 		return p.is(left, b)
 	case opIsNull, opNotNull:
@@ -124,7 +125,7 @@ func (p *prover) infix(left value, o op, width int, b prec) value {
 		p.next()
 		return value{kind: kindOfCollated(left)}
 	}
-	right := p.quiet(b + 1)
+	right := p.subexpression(b + 1)
 	if o >= opEq && o <= opNullSafe {
 		return p.comparison(o, left, right)
 	}
@@ -133,7 +134,7 @@ func (p *prover) infix(left value, o op, width int, b prec) value {
 
 // predicate evaluates [NOT] IN, BETWEEN, LIKE and, in SQLite, x NOT NULL.
 func (p *prover) predicate(left value, b prec) value {
-	neg := p.take(roleNot)
+	neg := p.accept(roleNot)
 	role := p.role
 	p.next()
 	switch role {
@@ -142,16 +143,16 @@ func (p *prover) predicate(left value, b prec) value {
 	case roleBetween:
 		return p.between(left, neg, b)
 	case roleLike, roleILike:
-		return p.like(left, p.quiet(b+1), neg, role == roleILike)
+		return p.like(left, p.subexpression(b+1), neg, role == roleILike)
 	case roleNull:
-		if p.d == SQLite {
+		if p.dialect == SQLite {
 			return p.isNull(left, true)
 		}
 	}
-	return p.lose()
+	return p.giveUp()
 }
 
-// kindOfCollated is what remains known of a value whose collation is not.
+// kindOfCollated is what is known of a value under an unknown collation.
 func kindOfCollated(v value) kind {
 	if v.kind == kindText {
 		return kindOpaque
@@ -159,7 +160,7 @@ func kindOfCollated(v value) kind {
 	return kindUnknown
 }
 
-// operand evaluates what stands before an infix operator.
+// operand evaluates the left operand of an infix operator.
 func (p *prover) operand(least prec) value {
 	switch p.tok.Kind {
 	case Number:
@@ -178,7 +179,7 @@ func (p *prover) operand(least prec) value {
 	case Punct:
 		return p.markOperand(least)
 	}
-	return p.lose()
+	return p.giveUp()
 }
 
 func (p *prover) markOperand(least prec) value {
@@ -192,30 +193,30 @@ func (p *prover) markOperand(least prec) value {
 	case '{':
 		return p.substitution()
 	case '!':
-		if p.d != MySQL {
-			return p.lose()
+		if p.dialect != MySQL {
+			return p.giveUp()
 		}
 		p.next()
-		return p.not(p.quiet(precUnary))
+		return p.not(p.subexpression(precUnary))
 	case '+', '-', '~':
 		return p.signed()
 	}
-	return p.lose()
+	return p.giveUp()
 }
 
 // signed evaluates a unary operator. ClickHouse reads -1::T as (-1)::T, the
 // others as -(1::T).
 func (p *prover) signed() value {
 	sign := p.tok.Byte
-	if p.d == PostgreSQL && (sign == '~' || isOperatorByte(p.at(1))) {
-		return p.lose()
+	if p.dialect == PostgreSQL && (sign == '~' || isOperatorByte(p.at(1))) {
+		return p.giveUp()
 	}
 	p.next()
 	least := precUnary
-	if p.d == ClickHouse {
+	if p.dialect == ClickHouse {
 		least = precTop
 	}
-	v := p.quiet(least)
+	v := p.subexpression(least)
 	switch sign {
 	case '+':
 		return p.plus(v)
@@ -238,10 +239,10 @@ func (p *prover) wordOperand(least prec) value {
 		return p.boolean(t)
 	case roleNot:
 		if least > precNot {
-			return p.lose()
+			return p.giveUp()
 		}
 		p.next()
-		return p.not(p.quiet(precNot))
+		return p.not(p.subexpression(precNot))
 	case roleCase:
 		return p.caseValue()
 	case roleCast:
@@ -260,7 +261,7 @@ func (p *prover) wordOperand(least prec) value {
 			return p.castTo("interval", p.textValue())
 		}
 	}
-	return p.lose()
+	return p.giveUp()
 }
 
 // bracketed evaluates ( … ): a value, a row or a query.
@@ -268,16 +269,16 @@ func (p *prover) bracketed() value {
 	outer := p.open()
 	if p.role == roleSelect {
 		_, v := p.selectList()
-		return p.shut(outer, v)
+		return p.close(outer, v)
 	}
 	v := p.disjunction()
 	if p.state == reading && p.punct(',') {
 		v = p.row(v)
 	}
-	return p.shut(outer, v)
+	return p.close(outer, v)
 }
 
-// row evaluates the rest of a row value behind its first member.
+// row evaluates the rest of a row value after its first member.
 func (p *prover) row(first value) value {
 	var members [4]value
 	members[0] = first
@@ -298,10 +299,10 @@ func (p *prover) row(first value) value {
 	return value{kind: kindRow, n: int64(at), scale: uint8(n)}
 }
 
-// skipBrackets leaves the square brackets that were just opened.
+// skipBrackets skips the rest of the square brackets just opened.
 func (p *prover) skipBrackets() value {
-	nest := p.nest
-	for open := 1; p.state == reading && p.tok.Kind != EOF && p.nest >= nest; p.next() {
+	nest := p.parens
+	for open := 1; p.state == reading && p.tok.Kind != EOF && p.parens >= nest; p.next() {
 		if p.tok.Kind != Punct {
 			continue
 		}
@@ -315,10 +316,10 @@ func (p *prover) skipBrackets() value {
 			}
 		}
 	}
-	return p.lose()
+	return p.giveUp()
 }
 
-// substitution leaves a {name:Type} parameter of ClickHouse.
+// substitution skips a {name:Type} parameter of ClickHouse.
 func (p *prover) substitution() value {
 	for p.state == reading && p.tok.Kind != EOF && !p.punct('}') {
 		p.next()
@@ -337,7 +338,7 @@ func (p *prover) name() value {
 	for p.punct('.') {
 		bare = false
 		if p.next(); p.tok.Kind != Word && p.tok.Kind != QuotedIdent && !p.punct('*') {
-			return p.lose()
+			return p.giveUp()
 		}
 		end = p.tok.End
 		p.next()

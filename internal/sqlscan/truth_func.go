@@ -2,10 +2,10 @@ package sqlscan
 
 import "math"
 
-// call evaluates a function whose name was just read. Those that are not
-// named here are unknown, and their arguments are not read.
+// call evaluates a function whose name was just read. One that is not listed here is
+// unknown, and its arguments are skipped.
 func (p *prover) call(name string) value {
-	f := functionOf(name, p.d)
+	f := functionOf(name, p.dialect)
 	if f == nil {
 		return p.skipGroup()
 	}
@@ -27,7 +27,7 @@ func (p *prover) call(name string) value {
 	if n >= f.least && n <= min(f.most, len(args)) {
 		v = p.apply(f.id, args[:n])
 	}
-	return p.shut(outer, v)
+	return p.close(outer, v)
 }
 
 type function struct {
@@ -58,9 +58,9 @@ const (
 	inAll   = inPG | inMySQL | inLite | inClick
 )
 
-// functions are the ones that object-relational mappers and people put around
-// constants. No user's function can take their place, but in SQLite, where a
-// program may register its own and is trusted to keep the meaning.
+// functions are those that ORMs and people put around constants. No user's function
+// can replace them, except in SQLite, where a program may register its own and is
+// trusted to keep the meaning.
 var functions = [...]function{
 	{"coalesce", fnCoalesce, 1, 4, inAll},
 	{"ifnull", fnCoalesce, 2, 2, inMySQL | inLite | inClick},
@@ -100,7 +100,7 @@ func (p *prover) apply(id functionID, args []value) value {
 		switch t := p.compare(a, b).is(isEqual); {
 		case t == yes:
 			return nullOf(a.family())
-		case t != unknown && a.flags&flagHybrid == 0 && (p.d == SQLite || coherent(a, b)):
+		case t != unknown && a.flags&flagHybrid == 0 && (p.dialect == SQLite || sameFamily(a, b)):
 			return a
 		}
 	case fnIf:
@@ -147,9 +147,8 @@ func (p *prover) coalesce(args []value) value {
 	return c.result(p)
 }
 
-// selectList reads the rest of a query inside brackets that is nothing but
-// constants: how many there are, and the value of a single one. Anything else
-// leaves the brackets unread.
+// selectList reads the rest of a query in brackets if it has nothing but constants:
+// their number, and the value of a single one. Anything else is left unread.
 func (p *prover) selectList() (n int, v value) {
 	p.next()
 	for p.state == reading {
@@ -157,7 +156,7 @@ func (p *prover) selectList() (n int, v value) {
 		case p.tok.Kind == Number, p.tok.Kind == String, p.role == roleNull, p.role == roleTrue, p.role == roleFalse:
 			v = p.operand(precTop)
 		default:
-			p.lose()
+			p.giveUp()
 			return 0, value{}
 		}
 		n++
@@ -167,7 +166,7 @@ func (p *prover) selectList() (n int, v value) {
 		p.next()
 	}
 	if !p.punct(')') {
-		p.lose()
+		p.giveUp()
 	}
 	if n != 1 || v.flags&flagHybrid != 0 {
 		return n, value{}
@@ -178,16 +177,16 @@ func (p *prover) selectList() (n int, v value) {
 	return n, v
 }
 
-// exists evaluates EXISTS: a query without a FROM has one row.
+// exists evaluates EXISTS: a query without FROM has one row.
 func (p *prover) exists() value {
 	p.next()
 	if !p.punct('(') {
-		return p.lose()
+		return p.giveUp()
 	}
 	outer := p.open()
 	if p.role != roleSelect {
 		return p.skip(outer)
 	}
 	n, _ := p.selectList()
-	return p.shut(outer, p.boolean(triOf(n > 0)))
+	return p.close(outer, p.boolean(triOf(n > 0)))
 }

@@ -1,16 +1,16 @@
 package sqlscan
 
-// A fact is what an unknown value still tells: in which classes of rows it is
-// true for certain. The classes are those where a column is NULL and where it
-// is not; two facts that cover both make a disjunction true.
+// A fact says for which classes of rows an unknown value is certainly true. The
+// classes are: where a column is NULL, and where it is not. Two facts that cover both
+// make a disjunction true.
 const (
 	whereNull    = 1
 	whereNotNull = 2
 	everywhere   = whereNull | whereNotNull
 )
 
-// fact is a value that is true for the rows of these classes of the column.
-// An exact one is false for all other rows.
+// fact is a value that is true where the column is of these classes. An exact one is
+// false for all other rows.
 func fact(column string, classes int64, exact bool) value {
 	v := value{kind: kindUnknown, s: column, n: classes}
 	if exact {
@@ -26,7 +26,7 @@ func (v value) isColumn() bool { return v.kind == kindUnknown && v.flags&flagCol
 // boolean is a truth value as the dialect represents it.
 func (p *prover) boolean(t tri) value {
 	v := value{kind: kindInteger}
-	if p.d == PostgreSQL {
+	if p.dialect == PostgreSQL {
 		v.kind = kindBoolean
 	}
 	switch t {
@@ -40,7 +40,7 @@ func (p *prover) boolean(t tri) value {
 	return v
 }
 
-// truth is a value as a condition.
+// truth is the truth value of a condition.
 func (p *prover) truth(v value) tri {
 	switch v.kind {
 	case kindNull:
@@ -55,24 +55,24 @@ func (p *prover) truth(v value) tri {
 	return unknown
 }
 
-// numberTruth is a number as a condition. ClickHouse and old versions of MySQL
-// may cut it to an integer first, ClickHouse to one byte.
+// numberTruth is the truth value of a number. ClickHouse and old versions of MySQL
+// may first cut it to an integer, ClickHouse to one byte.
 func (p *prover) numberTruth(v value) tri {
 	switch {
-	case p.d == PostgreSQL:
+	case p.dialect == PostgreSQL:
 		return unknown // an error
 	case v.n == 0:
 		return no
-	case p.d == ClickHouse && (v.n < -128 || v.n > 255):
+	case p.dialect == ClickHouse && (v.n < -128 || v.n > 255):
 		return unknown
-	case p.d != SQLite && v.kind == kindDecimal && !v.atLeastOne():
+	case p.dialect != SQLite && v.kind == kindDecimal && !v.atLeastOne():
 		return unknown
 	}
 	return yes
 }
 
 func (p *prover) textTruth(v value) tri {
-	switch p.d {
+	switch p.dialect {
 	case PostgreSQL:
 		if b, ok := boolText(v.s); ok && v.flags&flagTyped == 0 {
 			return triOf(b)
@@ -132,7 +132,7 @@ func (p *prover) isNull(v value, neg bool) value {
 		return p.boolean(triOf(!neg))
 	case v.isColumn() && !neg:
 		return fact(v.s, whereNull, true)
-	case v.isColumn() && p.d != PostgreSQL: // see the top of truth.go
+	case v.isColumn() && p.dialect != PostgreSQL: // see the top of truth.go
 		return fact(v.s, whereNotNull, true)
 	case v.kind == kindUnknown || v.kind == kindRow:
 		return value{}
@@ -142,7 +142,7 @@ func (p *prover) isNull(v value, neg bool) value {
 
 // is evaluates what follows IS.
 func (p *prover) is(left value, b prec) value {
-	neg := p.take(roleNot)
+	neg := p.accept(roleNot)
 	switch p.role {
 	case roleNull:
 		p.next()
@@ -152,22 +152,22 @@ func (p *prover) is(left value, b prec) value {
 		p.next()
 		return p.isTruth(left, want, neg)
 	case roleUnknown:
-		if p.d != PostgreSQL && p.d != MySQL {
-			return p.lose()
+		if p.dialect != PostgreSQL && p.dialect != MySQL {
+			return p.giveUp()
 		}
 		p.next()
 		return p.isTruth(left, null, neg)
 	case roleDistinct:
 		p.next()
-		p.need(roleFrom)
-		return p.same(left, p.quiet(b+1), !neg)
+		p.expect(roleFrom)
+		return p.same(left, p.subexpression(b+1), !neg)
 	}
-	if p.d != SQLite {
-		return p.lose()
+	if p.dialect != SQLite {
+		return p.giveUp()
 	}
-	// SQLite sees TRUE through brackets, where we no longer do.
+	// SQLite recognizes (TRUE) in brackets, the prover does not.
 	opaque := p.punct('(')
-	right := p.quiet(b + 1)
+	right := p.subexpression(b + 1)
 	if opaque {
 		return value{}
 	}
@@ -177,7 +177,7 @@ func (p *prover) is(left value, b prec) value {
 // isTruth is v IS want. ClickHouse compares with 1 or 0 instead.
 func (p *prover) isTruth(v value, want tri, neg bool) value {
 	t := p.truth(v)
-	if p.d == ClickHouse && (v.kind != kindInteger || v.n>>1 != 0) {
+	if p.dialect == ClickHouse && (v.kind != kindInteger || v.n>>1 != 0) {
 		t = unknown
 	}
 	if t == unknown {
@@ -186,8 +186,8 @@ func (p *prover) isTruth(v value, want tri, neg bool) value {
 	return p.boolean(triOf((t == want) != neg))
 }
 
-// same is equality that takes NULL for a value: IS of SQLite, <=>, and
-// IS NOT DISTINCT FROM.
+// same is equality in which NULL equals NULL: IS of SQLite, <=>, and IS NOT DISTINCT
+// FROM.
 func (p *prover) same(a, b value, neg bool) value {
 	t := unknown
 	switch {
@@ -207,9 +207,9 @@ func (p *prover) same(a, b value, neg bool) value {
 	return p.boolean(t)
 }
 
-// reflexive reports that a column that is not NULL equals itself. NaN does
-// not in ClickHouse, nor in the geometric types of PostgreSQL.
-func (p *prover) reflexive() bool { return p.d == MySQL || p.d == SQLite }
+// reflexive reports that a column that is not NULL equals itself. NaN does not in
+// ClickHouse, nor do geometric values in PostgreSQL.
+func (p *prover) reflexive() bool { return p.dialect == MySQL || p.dialect == SQLite }
 
 func (p *prover) comparison(o op, a, b value) value {
 	if o == opNullSafe {
@@ -221,16 +221,16 @@ func (p *prover) comparison(o op, a, b value) value {
 	return p.boolean(p.compare(a, b).is(orderOf(o)))
 }
 
-// between evaluates the two bounds behind BETWEEN.
+// between evaluates the two bounds after BETWEEN.
 func (p *prover) between(v value, neg bool, b prec) value {
-	low := p.quiet(precBitOr)
-	p.need(roleAnd)
-	high := p.quiet(precBitOr)
-	if o, _ := p.operator(); bindings[p.d][o] > b {
-		return p.lose() // the bound goes on, and grammars disagree how far
+	low := p.subexpression(precBitOr)
+	p.expect(roleAnd)
+	high := p.subexpression(precBitOr)
+	if o, _ := p.operator(); bindings[p.dialect][o] > b {
+		return p.giveUp() // the bound continues, and grammars disagree how far
 	}
 	t := p.compare(v, low).is(isGreater | isEqual).and(p.compare(v, high).is(isLess | isEqual))
-	if p.d == MySQL && !coherent(v, low, high) {
+	if p.dialect == MySQL && !sameFamily(v, low, high) {
 		t = unknown
 	}
 	if neg {
@@ -239,18 +239,18 @@ func (p *prover) between(v value, neg bool, b prec) value {
 	return p.boolean(t)
 }
 
-// in evaluates the list behind IN.
+// in evaluates the list after IN.
 func (p *prover) in(v value, neg bool) value {
 	if !p.punct('(') {
-		return p.lose()
+		return p.giveUp()
 	}
 	outer := p.open()
-	if p.punct(')') && p.d == SQLite {
+	if p.punct(')') && p.dialect == SQLite {
 		p.next()
 		return p.boolean(triOf(neg))
 	}
 	if v.kind == kindUnknown || p.role == roleSelect {
-		if v.kind == kindUnknown && p.hopeless() {
+		if v.kind == kindUnknown && p.noOrAhead() {
 			return p.stop()
 		}
 		return p.skip(outer)
@@ -259,7 +259,7 @@ func (p *prover) in(v value, neg bool) value {
 	if neg {
 		t = t.not()
 	}
-	return p.shut(outer, p.boolean(t))
+	return p.close(outer, p.boolean(t))
 }
 
 func (p *prover) inList(v value) tri {
@@ -270,8 +270,8 @@ func (p *prover) inList(v value) tri {
 		if family == 0 {
 			family = item.family()
 		}
-		if f := item.family(); p.d != SQLite && f != 0 && f != family {
-			family = familyMixed // the list is compared in a type of its own
+		if f := item.family(); p.dialect != SQLite && f != 0 && f != family {
+			family = familyMixed // the whole list is compared in one common type
 		}
 		t = t.or(p.compare(v, item).is(isEqual))
 		p.used = used
@@ -280,7 +280,7 @@ func (p *prover) inList(v value) tri {
 		}
 		p.next()
 	}
-	if family == familyMixed || p.d == ClickHouse && t == null {
+	if family == familyMixed || p.dialect == ClickHouse && t == null {
 		return unknown
 	}
 	return t

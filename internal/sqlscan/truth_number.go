@@ -2,7 +2,7 @@ package sqlscan
 
 import "math"
 
-// maxScale bounds the decimals that are computed with.
+// maxScale bounds the scale of the decimals computed here.
 const maxScale = 9
 
 var powersOf10 = [...]int64{1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}
@@ -10,7 +10,7 @@ var powersOf10 = [...]int64{1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}
 // integer and decimal are exact numbers.
 func integer(n int64) value { return value{kind: kindInteger, n: n} }
 
-// decimal is n·10^-scale, without zeros at its end.
+// decimal is n·10^-scale, without trailing zeros.
 func decimal(n int64, scale int) value {
 	for scale > 0 && n%10 == 0 {
 		n /= 10
@@ -29,8 +29,8 @@ func (v value) atLeastOne() bool {
 	return v.n >= one || v.n <= -one
 }
 
-// numberValue reads a number token. What is too long or too strange to be
-// computed with is opaque: a number, and not NULL.
+// numberValue reads a number token. One that is too long or unusual to compute with
+// is opaque: a number, and not NULL.
 func (p *prover) numberValue(s string) value {
 	if len(s) > 1 && s[0] == '0' && s[1] != '.' && lowerByte(s[1]) != 'e' {
 		return p.radixNumber(s)
@@ -39,16 +39,16 @@ func (p *prover) numberValue(s string) value {
 	if rest != "" {
 		return value{kind: kindOpaque}
 	}
-	if v.kind == kindDecimal && (p.d == SQLite || p.d == ClickHouse) {
+	if v.kind == kindDecimal && (p.dialect == SQLite || p.dialect == ClickHouse) {
 		v.flags |= flagApprox
 	}
-	if p.d == PostgreSQL {
+	if p.dialect == PostgreSQL {
 		v.flags &^= flagApprox
 	}
 	return v
 }
 
-// radixNumber reads 0x1F and 0b11; zeros in front are not worth it.
+// radixNumber reads 0x1F and 0b11; other numbers with leading zeros are opaque.
 func (p *prover) radixNumber(s string) value {
 	switch lowerByte(s[1]) {
 	case 'x':
@@ -62,7 +62,7 @@ func (p *prover) radixNumber(s string) value {
 // radixDigits reads digits of the given number of bits each.
 func (p *prover) radixDigits(s string, bits int) value {
 	v := value{kind: kindInteger}
-	if p.d == MySQL {
+	if p.dialect == MySQL {
 		v.flags = flagHybrid
 	}
 	for _, c := range []byte(s) {
@@ -112,7 +112,7 @@ func digits(s string) (v value, rest string) {
 	return decimal(n, scale), s[i:]
 }
 
-// exponent reads the rest of a number behind its e.
+// exponent reads the rest of a number after its e.
 func exponent(n int64, scale int, s string) (v value, rest string) {
 	neg := s != "" && s[0] == '-'
 	if neg || s != "" && s[0] == '+' {
@@ -150,9 +150,9 @@ func align(a, b value) (x, y int64, scale uint8, ok bool) {
 	return x, y, scale, ok
 }
 
-// exactly reports that the server computes with a and b without rounding: in
-// decimals, or in doubles that hold them as they are.
-func exactly(a, b value) bool {
+// isExact reports that the server computes with a and b without rounding: in
+// decimals, or in doubles that hold them exactly.
+func isExact(a, b value) bool {
 	return (a.flags|b.flags)&flagApprox == 0 || a.dyadic() && b.dyadic()
 }
 
@@ -170,7 +170,7 @@ func compareNumbers(a, b value) order {
 	if a.kind == kindUnknown || b.kind == kindUnknown {
 		return anything
 	}
-	if !a.isNumber() || !b.isNumber() || !exactly(a, b) {
+	if !a.isNumber() || !b.isNumber() || !isExact(a, b) {
 		return anyOrder
 	}
 	x, y, _, ok := align(a, b)
@@ -180,9 +180,8 @@ func compareNumbers(a, b value) order {
 	return orderOfInts(x, y)
 }
 
-// leadingNumber is a text as MySQL and SQLite make a number of it: what
-// stands at its front, or 0. White space and the forms that only one of them
-// reads are unknown.
+// leadingNumber is a text as MySQL and SQLite convert it to a number: its numeric
+// prefix, or 0. White space and forms that only one of them reads are unknown.
 func (p *prover) leadingNumber(s string) value {
 	neg := s != "" && s[0] == '-'
 	if neg || s != "" && s[0] == '+' {
@@ -202,7 +201,7 @@ func (p *prover) leadingNumber(s string) value {
 	return v
 }
 
-// isNoNumber reports a text that certainly has no number at its front.
+// isNoNumber reports a text that certainly has no numeric prefix.
 func isNoNumber(s string) bool {
 	switch c := s[0]; {
 	case c <= ' ' || c >= 0x7f || isDigit(c) || c == '.' || c == '+' || c == '-':
@@ -211,7 +210,7 @@ func isNoNumber(s string) bool {
 	return len(s) < 3 || !foldEqual(s[:3], "inf") && !foldEqual(s[:3], "nan")
 }
 
-// wholeNumber is a text that is nothing but an integer.
+// wholeNumber is a text that is an integer.
 func wholeNumber(s string) value {
 	neg := s != "" && s[0] == '-'
 	if neg {

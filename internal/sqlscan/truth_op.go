@@ -1,6 +1,6 @@
 package sqlscan
 
-// op is an operator or a construct that stands behind its first operand.
+// op is an operator, or another construct that follows its first operand.
 type op uint8
 
 const (
@@ -65,9 +65,9 @@ const (
 	precTop
 )
 
-// bindings holds the precedence of every operator that a dialect has, from the
-// %left, %nonassoc and operator tables of the four grammars. opOther binds
-// closest, so that whoever meets one stops and is lost.
+// bindings holds the precedence of every operator of a dialect, from the %left,
+// %nonassoc and operator tables of the four grammars. opOther binds closest, so that
+// it is always noticed, and the prover gives up.
 var bindings = [...][opCount]prec{
 	PostgreSQL: {
 		opOr: precOr, opAnd: precAnd, opIs: precIs, opIsNull: precIs, opNotNull: precIs,
@@ -101,9 +101,8 @@ var bindings = [...][opCount]prec{
 	},
 }
 
-// chains reports that a second operator of this precedence may follow the
-// first one without brackets. Where grammars or their versions disagree, the
-// answer is no.
+// chains reports that another operator of this precedence may follow without
+// brackets. Where grammars or their versions disagree, it may not.
 func (d Dialect) chains(b prec) bool {
 	switch b {
 	case precIs, precPred:
@@ -116,20 +115,20 @@ func (d Dialect) chains(b prec) bool {
 	return true
 }
 
-// operator is what the current token begins, and how many tokens it takes.
+// operator is the operator that begins here, and its number of tokens.
 func (p *prover) operator() (op, int) {
 	switch {
 	case p.role != roleNone:
 		return p.wordOperator(), 1
 	case p.tok.Kind != Punct:
 		return opNone, 0
-	case p.d == PostgreSQL:
+	case p.dialect == PostgreSQL:
 		return p.customOperator()
 	}
 	two := p.text[p.tok.Pos:min(int(p.tok.Pos)+2, len(p.text))]
 	switch two {
 	case "<=":
-		if p.d != SQLite && p.at(2) == '>' {
+		if p.dialect != SQLite && p.at(2) == '>' {
 			return opNullSafe, 3
 		}
 		return opLe, 2
@@ -158,15 +157,15 @@ func (p *prover) operator() (op, int) {
 // pipes is what || does.
 func (p *prover) pipes() op {
 	switch {
-	case p.d != MySQL:
+	case p.dialect != MySQL:
 		return opConcat
-	case p.m&PipesAsConcat != 0:
-		return opOther // binds as nothing else there does; not worth it
+	case p.mode&PipesAsConcat != 0:
+		return opOther // binds like no other operator there; not worth it
 	}
 	return opOr
 }
 
-// at is the byte i places behind the start of the current token, or 0.
+// at is the byte i places after the start of the current token, or 0.
 func (p *prover) at(i int) byte {
 	if i += int(p.tok.Pos); i < len(p.text) {
 		return p.text[i]
@@ -240,9 +239,9 @@ func (p *prover) wordOperator() op {
 	return opNone
 }
 
-// customOperator reads an operator of PostgreSQL: the longest run of operator
-// bytes, but a + or - at its end belongs to what follows unless the run holds
-// a byte that only custom operators have.
+// customOperator reads an operator of PostgreSQL: the longest run of operator bytes.
+// A + or - at its end belongs to what follows, unless the run has a byte that only
+// custom operators have.
 func (p *prover) customOperator() (op, int) {
 	if p.tok.Byte == ':' && p.at(1) == ':' {
 		return opCast, 2

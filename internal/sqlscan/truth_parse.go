@@ -1,42 +1,42 @@
 package sqlscan
 
-// prover evaluates one condition while it parses it. It has no tree: every
-// construct is folded to a value as soon as it is read.
+// prover evaluates one condition while it parses it. There is no tree: every
+// construct becomes a value as soon as it is read.
 type prover struct {
-	text    string
-	d       Dialect
-	m       Mode
-	state   state
-	won     bool // a disjunct of the whole condition is true: the rest does not matter
-	plain   bool // nothing but brackets, AND and OR lies between here and the whole
-	skipped bool // something was not understood
-	nest    int  // brackets open
-	cases   int  // CASE without END so far
-	braces  int  // braces open
-	depth   int  // recursion
-	role    role // of tok
-	tok     Token
-	sc      Scanner
+	text     string
+	dialect  Dialect
+	mode     Mode
+	state    state
+	proven   bool // an operand of the outermost OR is true: the rest does not matter
+	topLevel bool // only brackets, AND and OR are around the current expression
+	skipped  bool // something could not be read
+	parens   int  // open brackets
+	cases    int  // open CASE
+	braces   int  // open braces
+	depth    int  // recursion
+	role     role // of tok
+	tok      Token
+	sc       Scanner
 
-	orAt int      // where an OR may stand ahead, see hopeless
+	orAt int      // position of the next possible OR, see noOrAhead
 	rows [8]value // the members of row values, see row
 	used int
 }
 
-// state says how far the text is understood.
+// state says how far the text can be read.
 type state uint8
 
 const (
 	reading state = iota
-	lost          // not understood up to the bracket that is open, which is unknown then
-	stopped       // nothing that follows can change the answer no
+	gaveUp        // the innermost open brackets cannot be read, and are unknown
+	stopped       // the answer is no, whatever follows
 )
 
 // maxDepth bounds the recursion; what is nested deeper is unknown.
 const maxDepth = 200
 
-// next moves on to the next token. Brackets and CASE count as open from
-// behind the token that opens them to behind the one that closes them.
+// next reads the next token. Brackets and CASE count as open from after the token
+// that opens them until after the one that closes them.
 func (p *prover) next() {
 	before, was := p.tok, p.role
 	p.leave()
@@ -45,7 +45,7 @@ func (p *prover) next() {
 	if p.tok.Kind == Word {
 		p.role = roleOf(p.word())
 	}
-	if p.fatal(before, was) {
+	if p.swallowsOr(before, was) {
 		p.state = stopped
 	}
 }
@@ -58,9 +58,9 @@ func (p *prover) leave() {
 		p.cases--
 	case p.tok.Kind != Punct:
 	case p.tok.Byte == '(':
-		p.nest++
+		p.parens++
 	case p.tok.Byte == ')':
-		p.nest--
+		p.parens--
 	case p.tok.Byte == '{':
 		p.braces++
 	case p.tok.Byte == '}':
@@ -74,8 +74,8 @@ func (p *prover) punct(b byte) bool {
 	return p.tok.Kind == Punct && p.tok.Byte == b && p.tok.End == p.tok.Pos+1
 }
 
-// take consumes the word with the role r if it is next.
-func (p *prover) take(r role) bool {
+// accept steps over the word with the role r if it is next.
+func (p *prover) accept(r role) bool {
 	if p.role != r {
 		return false
 	}
@@ -83,50 +83,50 @@ func (p *prover) take(r role) bool {
 	return true
 }
 
-// need is take where nothing else may stand.
-func (p *prover) need(r role) {
-	if !p.take(r) {
-		p.lose()
+// expect is accept where anything else cannot be read.
+func (p *prover) expect(r role) {
+	if !p.accept(r) {
+		p.giveUp()
 	}
 }
 
-// lose gives up on the bracket that is open.
-func (p *prover) lose() value {
+// giveUp makes the innermost open brackets unknown.
+func (p *prover) giveUp() value {
 	if p.state == reading {
-		p.state = lost
+		p.state = gaveUp
 	}
 	return value{}
 }
 
-// stop ends the reading: the condition is not provable.
+// stop ends the reading: the condition cannot be proven.
 func (p *prover) stop() value {
 	p.state = stopped
 	return value{}
 }
 
-// open enters the brackets that the current token opens; shut leaves them
-// with the value v of what stood inside. What cannot be read inside makes the
-// group unknown and nothing else.
+// open enters the brackets that the current token opens; close leaves them with the
+// value v of their content. If the content cannot be read, only these brackets are
+// unknown.
 func (p *prover) open() (nest int) {
 	p.next()
-	return p.nest
+	return p.parens
 }
 
-func (p *prover) shut(nest int, v value) value {
-	if p.state == reading && p.punct(')') && p.nest == nest {
+func (p *prover) close(nest int, v value) value {
+	if p.state == reading && p.punct(')') && p.parens == nest {
 		p.next()
 		return v
 	}
 	return p.skip(nest)
 }
 
-// skip leaves the brackets that were opened last at this nesting.
+// skip leaves the innermost brackets at this nesting.
 func (p *prover) skip(nest int) value {
 	if p.state == stopped {
 		return value{}
 	}
 	p.state = reading
-	for p.state == reading && (p.nest > nest || !p.punct(')')) {
+	for p.state == reading && (p.parens > nest || !p.punct(')')) {
 		if p.tok.Kind == EOF {
 			return p.stop()
 		}
@@ -136,16 +136,16 @@ func (p *prover) skip(nest int) value {
 	return value{}
 }
 
-// skipGroup leaves the brackets that the current token opens, unread.
+// skipGroup skips the brackets that the current token opens.
 func (p *prover) skipGroup() value { return p.skip(p.open()) }
 
-// skipDisjunct leaves what could not be read, up to the OR or the end of the
-// construct around it. OR binds weakest of all, so that only what swallows an
-// OR without brackets around it can deceive: see fatal.
+// skipDisjunct skips what could not be read, up to the next OR or the end of the
+// enclosing construct. OR binds weakest, so only what takes an OR as a part of its
+// operand without brackets can mislead it: see swallowsOr.
 func (p *prover) skipDisjunct(nest, cases int) value {
 	p.state, p.skipped = reading, true
 	for p.state == reading && p.tok.Kind != EOF {
-		if p.nest == nest && p.cases == cases && p.ends() {
+		if p.parens == nest && p.cases == cases && p.endsDisjunct() {
 			break
 		}
 		p.next()
@@ -153,8 +153,8 @@ func (p *prover) skipDisjunct(nest, cases int) value {
 	return value{}
 }
 
-// ends reports that the current token ends a disjunct.
-func (p *prover) ends() bool {
+// endsDisjunct reports that the current token ends an operand of OR.
+func (p *prover) endsDisjunct() bool {
 	switch p.role {
 	case roleOr, roleWhen, roleThen, roleElse, roleEnd, roleAs:
 		return true
@@ -163,19 +163,19 @@ func (p *prover) ends() bool {
 	return o == opOr || p.punct(',') || p.punct(')')
 }
 
-// fatal reports a token that takes everything after it, OR included, as its
-// operand: := and INTERVAL, and the ternary operator of ClickHouse, whose ? is
-// a parameter where no operand stands before it.
-func (p *prover) fatal(before Token, was role) bool {
+// swallowsOr reports a token that takes everything after it, OR included, as its
+// operand: := and INTERVAL, and the ternary operator of ClickHouse, whose ? is a
+// parameter where no operand precedes it.
+func (p *prover) swallowsOr(before Token, was role) bool {
 	switch p.tok.Kind {
 	case Illegal:
 		return true
 	case Word:
-		return p.role == roleInterval && p.d != PostgreSQL
+		return p.role == roleInterval && p.dialect != PostgreSQL
 	case Param:
-		return p.d == ClickHouse && p.tok.End == p.tok.Pos+1 && endsOperand(before, was)
+		return p.dialect == ClickHouse && p.tok.End == p.tok.Pos+1 && endsOperand(before, was)
 	case Punct:
-		switch p.d {
+		switch p.dialect {
 		case MySQL:
 			return p.tok.Byte == ':'
 		case ClickHouse:
@@ -198,8 +198,8 @@ func endsOperand(t Token, r role) bool {
 	return true
 }
 
-// role is what a word that is no name does in an expression. The classifier's
-// keywords say what it does in a statement.
+// role is the function of a word in an expression. The classifier's keywords are
+// about statements.
 type role uint8
 
 const (
@@ -236,7 +236,7 @@ const (
 	roleCollate
 	roleInterval
 	roleEscape
-	roleReserved // stands in no value: whoever meets it is lost
+	roleReserved // cannot be evaluated: the prover gives up
 )
 
 // roles are the words that have one, by length.

@@ -2,13 +2,13 @@ package sqlscan
 
 import "strings"
 
-// The ordinary condition, a column compared with something and no OR, is told
-// from its bytes, without a token.
+// An ordinary condition, a column compared with something and no OR, is recognized
+// from its bytes, without tokens.
 
-// nextOr is where the first thing from i on stands that may be an OR, or
-// len(s). It may be part of a text or a comment: that costs a full reading and
-// nothing else. It searches in growing pieces, so that what one letter would
-// find near is not passed over in search of another.
+// nextOr is the position from i on of the first possible OR, or len(s). It may be in
+// a text or a comment: that costs a full reading and nothing else. It searches in
+// growing pieces, so that a letter found near does not wait for the search of another
+// one far away.
 func nextOr(s string, i int, d Dialect) int {
 	for size := 64; i < len(s); size *= 2 {
 		end := min(i+size, len(s))
@@ -24,9 +24,9 @@ func nextOr(s string, i int, d Dialect) int {
 	return len(s)
 }
 
-// nextPair is where a first byte from i to end stands that a second one
-// follows, a letter of either case; letters not inside a longer word. It is
-// end when there is none.
+// nextPair is the position from i to end of the first byte followed by the second, a
+// letter of either case; letters not inside a longer word. It is end if there is
+// none.
 func nextPair(s string, i, end int, first, second byte) int {
 	for i < end {
 		n := strings.IndexByte(s[i:end], first)
@@ -34,7 +34,7 @@ func nextPair(s string, i, end int, first, second byte) int {
 			return end
 		}
 		i += n
-		if s[i+1]|0x20 == second|0x20 && (first == '|' || standsAlone(s, i)) {
+		if s[i+1]|0x20 == second|0x20 && (first == '|' || isWholeWord(s, i)) {
 			return i
 		}
 		i++
@@ -42,9 +42,9 @@ func nextPair(s string, i, end int, first, second byte) int {
 	return end
 }
 
-// standsAlone reports that the two letters at i are a word, maybe behind a
-// number, or the end of XOR.
-func standsAlone(s string, i int) bool {
+// isWholeWord reports that the two letters at i are a word, maybe after a number, or
+// the end of XOR.
+func isWholeWord(s string, i int) bool {
 	if i > 0 && isNameByte(s[i-1]) && !isDigit(s[i-1]) && lowerByte(s[i-1]) != 'x' {
 		return false
 	}
@@ -53,8 +53,8 @@ func standsAlone(s string, i int) bool {
 
 func isNameByte(c byte) bool { return isLetter(c) || isDigit(c) || c == '_' }
 
-// startsWithColumn reports a text that begins with a name and a comparison
-// that is false or NULL for some rows, maybe behind brackets.
+// startsWithColumn reports a text that begins with a name, maybe in brackets, and a
+// comparison that is false or NULL for some rows.
 func startsWithColumn(s string, d Dialect) bool {
 	s = strings.TrimLeft(s, "( ")
 	for {

@@ -331,7 +331,7 @@ func FuzzAlwaysTrue(f *testing.F) {
 	})
 }
 
-// balanced reports that the brackets of a text close, so that it may stand in
+// balanced reports that the brackets of a text close, so that it may be put in
 // brackets itself.
 func balanced(text string, d Dialect, m Mode) bool {
 	var s Scanner

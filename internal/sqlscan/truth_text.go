@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// textValue reads a string token. One whose content is not plain is opaque.
+// textValue reads a string token. One whose content is not certain is opaque.
 func (p *prover) textValue() value {
 	tok := p.word()
 	p.next()
@@ -15,16 +15,16 @@ func (p *prover) textValue() value {
 		}
 		return value{kind: kindOpaque}
 	}
-	if lowerByte(tok[0]) == 'x' && p.d == SQLite {
+	if lowerByte(tok[0]) == 'x' && p.dialect == SQLite {
 		return value{kind: kindBlob, s: tok[2 : len(tok)-1]}
 	}
-	escapes := p.m&BackslashEscapes != 0
+	escapes := p.mode&BackslashEscapes != 0
 	switch lowerByte(tok[0]) {
 	case '$':
 		n := strings.IndexByte(tok[1:], '$') + 2
 		return value{kind: kindText, s: tok[n : len(tok)-n]}
 	case 'b':
-		if p.d == MySQL {
+		if p.dialect == MySQL {
 			return p.radixDigits(tok[2:len(tok)-1], 1)
 		}
 	case 'e':
@@ -36,7 +36,7 @@ func (p *prover) textValue() value {
 	return plainText(tok, escapes)
 }
 
-// plainText reads what stands between the quotes of a token.
+// plainText reads the content between the quotes of a token.
 func plainText(tok string, escapes bool) value {
 	quote := tok[:1]
 	if quote != "'" && quote != `"` {
@@ -55,25 +55,25 @@ func plainText(tok string, escapes bool) value {
 	return value{kind: kindText, s: s}
 }
 
-// introduced reads a text behind a word: a type in PostgreSQL and ClickHouse,
-// a date in MySQL, or a character set.
+// introduced reads a text after a word: a type in PostgreSQL and ClickHouse, a date
+// in MySQL, or a character set.
 func (p *prover) introduced(word string) value {
 	v := p.textValue()
 	switch {
-	case p.d == PostgreSQL:
+	case p.dialect == PostgreSQL:
 		return p.castTo(word, v)
-	case p.d == MySQL && word[0] == '_':
+	case p.dialect == MySQL && word[0] == '_':
 		if v.kind != kindText || !printable(v.s) || !isASCIISuperset(word) {
 			return value{kind: kindOpaque}
 		}
 		return v
-	case p.d == MySQL && (foldEqual(word, "date") || foldEqual(word, "time") || foldEqual(word, "timestamp")):
+	case p.dialect == MySQL && (foldEqual(word, "date") || foldEqual(word, "time") || foldEqual(word, "timestamp")):
 		return value{kind: kindOpaque}
 	}
-	return p.lose()
+	return p.giveUp()
 }
 
-// isASCIISuperset reports a character set in which printable ASCII is itself.
+// isASCIISuperset reports a character set that includes printable ASCII.
 func isASCIISuperset(charset string) bool {
 	for _, known := range [...]string{"_utf8", "_utf8mb4", "_utf8mb3", "_latin1", "_ascii", "_binary"} {
 		if foldEqual(charset, known) {
@@ -113,29 +113,30 @@ func (p *prover) concat(a, b value) value {
 // maxConcat keeps a chain of || linear.
 const maxConcat = 256
 
-// textFlags are those of a computed text: no untyped literal in PostgreSQL.
+// textFlags are the flags of a computed text, which is not an untyped literal in
+// PostgreSQL.
 func (p *prover) textFlags() uint8 {
-	if p.d == PostgreSQL {
+	if p.dialect == PostgreSQL {
 		return flagTyped
 	}
 	return 0
 }
 
-// concatOperand is v as text. ClickHouse wants texts, others convert.
+// concatOperand is v as text. ClickHouse takes only texts, others convert.
 func (p *prover) concatOperand(v value) value {
-	if v.kind == kindInteger && (p.d == SQLite || p.d == PostgreSQL) {
+	if v.kind == kindInteger && (p.dialect == SQLite || p.dialect == PostgreSQL) {
 		return value{kind: kindText, s: strconv.FormatInt(v.n, 10)}
 	}
 	return v
 }
 
-// compareTexts orders two texts under whatever collation may be in force.
+// compareTexts orders two texts under any collation that may be in force.
 func (p *prover) compareTexts(a, b string) order {
 	switch {
 	case a == b:
 		return isEqual
-	case p.d == SQLite || p.d == ClickHouse:
+	case p.dialect == SQLite || p.dialect == ClickHouse:
 		return orderOfInts(int64(strings.Compare(a, b)), 0)
 	}
-	return collate(a, b, p.d)
+	return collate(a, b, p.dialect)
 }

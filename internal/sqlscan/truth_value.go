@@ -1,13 +1,13 @@
 package sqlscan
 
-// kind is the type of a constant, as far as it matters here.
+// kind is the type of a constant, as far as it matters.
 type kind uint8
 
 const (
-	kindUnknown kind = iota // depends on the row, or is not understood; may be NULL
-	kindOpaque              // a constant that is not NULL, and no more is known
+	kindUnknown kind = iota // depends on the row, or could not be read; may be NULL
+	kindOpaque              // a constant that is only known not to be NULL
 	kindNull
-	kindBoolean // of PostgreSQL; elsewhere a truth value is an integer
+	kindBoolean // PostgreSQL only; elsewhere a truth value is an integer
 	kindInteger
 	kindDecimal
 	kindText
@@ -16,9 +16,9 @@ const (
 )
 
 const (
-	flagTyped  = 1 << iota // PostgreSQL: text that is no untyped literal; SQLite: the value has an affinity
+	flagTyped  = 1 << iota // PostgreSQL: text that is not an untyped literal; SQLite: the value has an affinity
 	flagApprox             // the server holds a double
-	flagHybrid             // MySQL: a number that is text among texts (0x41)
+	flagHybrid             // MySQL: a number that is compared with texts as text (0x41)
 	flagColumn             // s is a column's name
 	flagExact              // see fact
 )
@@ -32,11 +32,11 @@ type value struct {
 	s     string // kindText, kindBlob (hexadecimal); a column's or fact's name
 }
 
-// nullOf is a NULL in the type of a family. One of no type (0) is the word
-// NULL itself: any other has a say in what its neighbours are compared as.
+// nullOf is a NULL of a family's type. 0 is the bare word NULL: any other affects the
+// type in which its neighbours are compared.
 func nullOf(family kind) value { return value{kind: kindNull, scale: uint8(family)} }
 
-// family groups the kinds that compare as one type; 0 fits all.
+// family groups the kinds that compare as one type; 0 compares as any.
 func (v value) family() kind {
 	switch v.kind {
 	case kindNull:
@@ -52,11 +52,11 @@ func (v value) family() kind {
 	return v.kind
 }
 
-// familyMixed is no family: text among numbers, for example.
+// familyMixed stands for values of several families: text among numbers, for example.
 const familyMixed kind = 255
 
-// coherent reports that values compare as one type.
-func coherent(values ...value) bool {
+// sameFamily reports that values compare as one type.
+func sameFamily(values ...value) bool {
 	var family kind
 	for _, v := range values {
 		switch f := v.family(); {
@@ -84,7 +84,7 @@ const (
 	anything = anyOrder | isNull
 )
 
-// is tells whether the outcome is one of those wanted.
+// is tells whether the outcome is among those wanted.
 func (o order) is(want order) tri {
 	switch {
 	case o == isNull:
@@ -176,9 +176,9 @@ func (p *prover) compareRows(a, b value) order {
 	return o | isEqual
 }
 
-// compareTextTo orders a text and a value that is none.
+// compareTextTo orders a text and a value of another type.
 func (p *prover) compareTextTo(t, v value) order {
-	switch p.d {
+	switch p.dialect {
 	case SQLite:
 		switch {
 		case (t.flags|v.flags)&flagTyped != 0:

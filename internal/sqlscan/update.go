@@ -43,7 +43,7 @@ func (p *parser) portion() {
 	}
 }
 
-// orAction reads OR REPLACE, OR IGNORE and their kin of SQLite.
+// orAction reads SQLite's OR REPLACE, OR IGNORE and the like.
 func (p *parser) orAction() (f Flags) {
 	if !p.accept(kwOr) {
 		return 0
@@ -69,7 +69,7 @@ func (p *parser) updateJoined(at Token, flags Flags) {
 		return
 	}
 	first := len(p.t.Ops)
-	if refs.n <= 1 { // none: a derived table alone, which the server refuses
+	if refs.n <= 1 { // none: only a derived table, which the server refuses
 		if refs.joined || refs.listed { // with a derived table
 			flags |= refs.flags()
 		}
@@ -92,8 +92,8 @@ func (p *parser) updateJoined(at Token, flags Flags) {
 	}
 }
 
-// assigned adds an operation for every table that SET assigns to, and reports
-// whether each assignment names its table.
+// assigned adds an operation for every table that SET assigns to, and reports whether
+// every assignment names its table.
 func (p *parser) assigned(refs *tableRefs, at Token, flags Flags) bool {
 	first, all := len(p.t.Ops), true
 	for !p.failed {

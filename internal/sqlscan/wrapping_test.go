@@ -32,7 +32,7 @@ func respell(text string, d Dialect, gap string, f func(string) string) string {
 		if tok.Kind == Illegal {
 			return ""
 		}
-		if tok.Pos > end { // only where something stands already: 1.5, a.b, @@x and :: stay whole
+		if tok.Pos > end { // only where there is a gap already: 1.5, a.b, @@x and :: stay whole
 			b.WriteString(" " + gap + " ")
 		}
 		word := text[tok.Pos:tok.End]
@@ -46,7 +46,7 @@ func respell(text string, d Dialect, gap string, f func(string) string) string {
 }
 
 // TestSpelling reads every text of the corpus that an engine accepts in other
-// spellings: what stands between tokens, around the text, and the case of words
+// spellings: what is between tokens, around the text, and the case of words
 // change nothing.
 func TestSpelling(t *testing.T) {
 	same := func(s string) string { return s }
@@ -78,12 +78,12 @@ func TestSpelling(t *testing.T) {
 	}
 }
 
-// continues reports a text in which what stands between two strings matters:
+// continues reports a text in which what is between two strings matters:
 // they are one, or not.
 func continues(text string) bool { return strings.Contains(text, "'") && strings.Contains(text, "\n") }
 
-// TestWrapped reads the statements of the corpus behind EXPLAIN, which runs
-// none of them, and behind a WITH, which changes none.
+// TestWrapped reads the statements of the corpus after EXPLAIN, which runs
+// none of them, and after a WITH, which changes none.
 func TestWrapped(t *testing.T) {
 	var plain, other Text
 	for file, d := range map[string]Dialect{"pg": PostgreSQL, "mysql": MySQL, "sqlite": SQLite} {

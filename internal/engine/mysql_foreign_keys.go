@@ -8,13 +8,13 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// foreignKey is one by which InnoDB changes rows of another table. It fires no
-// trigger for them and counts them nowhere.
+// foreignKey is a foreign key. InnoDB changes rows of child tables without firing
+// triggers, and without counting them.
 type foreignKey struct {
 	id                    string
 	child, parent         mysqlTable
 	childCols, parentCols []string
-	onDelete, onUpdate    string // "CASCADE", "SET NULL", or "": nothing happens to the child
+	onDelete, onUpdate    string // CASCADE, SET NULL, or "" where child rows stay as they are
 }
 
 // Bits of INNODB_SYS_FOREIGN.TYPE.
@@ -25,7 +25,7 @@ const (
 	updateSetNull
 )
 
-func action(kind, cascade, setNull int64) string {
+func keyAction(kind, cascade, setNull int64) string {
 	switch {
 	case kind&cascade != 0:
 		return "CASCADE"
@@ -35,20 +35,20 @@ func action(kind, cascade, setNull int64) string {
 	return ""
 }
 
-// fileName are the pieces of a name as InnoDB's dictionary has it.
-func fileName(name string) string {
+// dictionaryName is a name as InnoDB's dictionary encodes it, as arguments of CONCAT.
+func dictionaryName(name string) string {
 	file := "CAST(CONVERT(" + quoteString(sqlscan.MySQL, name) + " USING filename) AS BINARY)"
-	if isDevice(name) {
-		file += ", " + device
+	if isDeviceName(name) {
+		file += ", " + deviceSuffix
 	}
 	return file
 }
 
-// device is what the server adds to the name of a file that a system would take for
-// a device: @@@ (check_if_legal_tablename in its source).
-const device = "0x404040" // in no character set: character_set_connection may give two bytes to each letter
+// deviceSuffix is @@@, which the server appends to file names that an operating
+// system takes for devices (check_if_legal_tablename in its source).
+const deviceSuffix = "0x404040" // hexadecimal: character_set_connection may encode a letter in two bytes
 
-func isDevice(name string) bool {
+func isDeviceName(name string) bool {
 	switch name = strings.ToUpper(name); name {
 	case "CON", "PRN", "AUX", "NUL":
 		return true
@@ -56,43 +56,42 @@ func isDevice(name string) bool {
 	return len(name) == 4 && (name[:3] == "COM" || name[:3] == "LPT") && name[3] >= '1' && name[3] <= '9'
 }
 
-// plainName undoes fileName for one part of a dictionary's name.
-func plainName(expr string) string {
-	return "CONVERT(CONVERT(TRIM(TRAILING " + device + " FROM CAST(" + expr + " AS BINARY)) USING filename) USING utf8mb4)"
+// decodeDictionaryName reverses dictionaryName for one part of a name.
+func decodeDictionaryName(expr string) string {
+	return "CONVERT(CONVERT(TRIM(TRAILING " + deviceSuffix + " FROM CAST(" + expr + " AS BINARY)) USING filename) USING utf8mb4)"
 }
 
-// referenced is the condition that a row of INNODB_SYS_FOREIGN points to one of
-// the tables.
-func referenced(tables []mysqlTable) string {
+// referencesAny matches rows of INNODB_SYS_FOREIGN that reference one of the tables.
+func referencesAny(tables []mysqlTable) string {
 	names := make([]string, len(tables))
 	for i, t := range tables {
-		names[i] = "CONVERT(CONCAT(" + fileName(t.schema) + ", 0x2F, " + fileName(t.name) + ") USING utf8mb3)"
+		names[i] = "CONVERT(CONCAT(" + dictionaryName(t.schema) + ", 0x2F, " + dictionaryName(t.name) + ") USING utf8mb3)"
 	}
 	return "REF_NAME IN (" + strings.Join(names, ", ") + ")"
 }
 
-const dictionary = "information_schema.INNODB_SYS_FOREIGN"
+const innodbForeign = "information_schema.INNODB_SYS_FOREIGN"
 
-// referredTo reports that there are foreign keys to the tables.
-func (m *mysql) referredTo(ctx context.Context, tables []mysqlTable) (some bool, err error) {
+// isReferenced reports that foreign keys reference one of the tables.
+func (m *mysql) isReferenced(ctx context.Context, tables []mysqlTable) (some bool, err error) {
 	if len(tables) == 0 {
 		return false, nil
 	}
-	text := "SELECT 1 FROM " + dictionary + " WHERE " + referenced(tables) + " LIMIT 1"
+	text := "SELECT 1 FROM " + innodbForeign + " WHERE " + referencesAny(tables) + " LIMIT 1"
 	if m.noDictionary {
-		text = standardlyReferenced(tables)
+		text = standardReferenceQuery(tables)
 	}
 	err = m.conn.Query(ctx, text, func([]any) error { some = true; return nil })
-	if err != nil && !m.noDictionary && deniesDictionary(err) {
+	if err != nil && !m.noDictionary && dictionaryDenied(err) {
 		m.noDictionary = true
-		return m.referredTo(ctx, tables)
+		return m.isReferenced(ctx, tables)
 	}
 	return some, err
 }
 
-// standardlyReferenced asks the standard's own view, where the account sees the
-// foreign keys of those tables that it has a privilege on.
-func standardlyReferenced(tables []mysqlTable) string {
+// standardReferenceQuery uses the standard view, which shows an account the foreign
+// keys of those tables on which it has a privilege.
+func standardReferenceQuery(tables []mysqlTable) string {
 	names := make([]string, len(tables))
 	for i, t := range tables {
 		names[i] = quoteString(sqlscan.MySQL, t.name)
@@ -100,36 +99,37 @@ func standardlyReferenced(tables []mysqlTable) string {
 	return "SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE REFERENCED_TABLE_NAME IN (" + strings.Join(names, ", ") + ") LIMIT 1"
 }
 
-// deniesDictionary knows that the account lacks PROCESS (1227), or that the
-// server is MySQL, which has no such table (1109).
-func deniesDictionary(err error) bool {
+// dictionaryDenied reports that the account lacks PROCESS (1227), or that the server
+// is MySQL, which has no such table (1109).
+func dictionaryDenied(err error) bool {
 	return mysqlError(err, "1227") || mysqlError(err, "1109")
 }
 
 const keyColumns = "ID, FOR_NAME, REF_NAME, TYPE"
 
-// keys are the foreign keys that lead away from the tables, step by step.
-func (m *mysql) keys(ctx context.Context, tables []mysqlTable) ([]foreignKey, error) {
+// reachableKeys are the foreign keys that reference the tables, those that reference
+// their child tables, and so on.
+func (m *mysql) reachableKeys(ctx context.Context, tables []mysqlTable) ([]foreignKey, error) {
 	if m.noDictionary {
 		return m.standardKeys(ctx, tables)
 	}
-	return m.askKeys(ctx, "WITH RECURSIVE k AS (SELECT "+keyColumns+" FROM "+dictionary+" WHERE "+referenced(tables)+
-		" UNION SELECT f.ID, f.FOR_NAME, f.REF_NAME, f.TYPE FROM "+dictionary+" f JOIN k ON f.REF_NAME = k.FOR_NAME)")
+	return m.queryKeys(ctx, "WITH RECURSIVE k AS (SELECT "+keyColumns+" FROM "+innodbForeign+" WHERE "+referencesAny(tables)+
+		" UNION SELECT f.ID, f.FOR_NAME, f.REF_NAME, f.TYPE FROM "+innodbForeign+" f JOIN k ON f.REF_NAME = k.FOR_NAME)")
 }
 
-// keysTo are the foreign keys to the tables, which are all that can be reached by
-// any.
-func (m *mysql) keysTo(ctx context.Context, tables []mysqlTable) ([]foreignKey, error) {
+// keysReferencing are the foreign keys that reference the tables: all keys, if tables
+// include every child table.
+func (m *mysql) keysReferencing(ctx context.Context, tables []mysqlTable) ([]foreignKey, error) {
 	if m.noDictionary {
 		return m.standardKeys(ctx, tables)
 	}
-	return m.askKeys(ctx, "WITH k AS (SELECT "+keyColumns+" FROM "+dictionary+" WHERE "+referenced(tables)+")")
+	return m.queryKeys(ctx, "WITH k AS (SELECT "+keyColumns+" FROM "+innodbForeign+" WHERE "+referencesAny(tables)+")")
 }
 
-// askKeys asks InnoDB's dictionary for the keys of a WITH clause.
-func (m *mysql) askKeys(ctx context.Context, with string) (keys []foreignKey, err error) {
+// queryKeys reads the keys that a WITH clause selects from InnoDB's dictionary.
+func (m *mysql) queryKeys(ctx context.Context, with string) (keys []foreignKey, err error) {
 	text := with + " SELECT k.ID, " + splitName("k.FOR_NAME") + ", " + splitName("k.REF_NAME") + ", k.TYPE, c.FOR_COL_NAME, c.REF_COL_NAME" +
-		" FROM k JOIN " + dictionary + "_COLS c ON c.ID = k.ID ORDER BY k.ID, c.POS" + everything
+		" FROM k JOIN " + innodbForeign + "_COLS c ON c.ID = k.ID ORDER BY k.ID, c.POS" + noLimit
 	err = m.conn.Query(ctx, text, func(v []any) error {
 		kind, err := asInt(v[5])
 		if err != nil {
@@ -139,8 +139,8 @@ func (m *mysql) askKeys(ctx context.Context, with string) (keys []foreignKey, er
 			id:       strings.Clone(asText(v[0])),
 			child:    mysqlTable{strings.Clone(asText(v[1])), strings.Clone(asText(v[2]))},
 			parent:   mysqlTable{strings.Clone(asText(v[3])), strings.Clone(asText(v[4]))},
-			onDelete: action(kind, deleteCascade, deleteSetNull),
-			onUpdate: action(kind, updateCascade, updateSetNull),
+			onDelete: keyAction(kind, deleteCascade, deleteSetNull),
+			onUpdate: keyAction(kind, updateCascade, updateSetNull),
 		}, strings.Clone(asText(v[6])), strings.Clone(asText(v[7])))
 		return nil
 	})
@@ -148,10 +148,10 @@ func (m *mysql) askKeys(ctx context.Context, with string) (keys []foreignKey, er
 }
 
 func splitName(column string) string {
-	return plainName("SUBSTRING_INDEX("+column+", '/', 1)") + ", " + plainName("SUBSTRING_INDEX("+column+", '/', -1)")
+	return decodeDictionaryName("SUBSTRING_INDEX("+column+", '/', 1)") + ", " + decodeDictionaryName("SUBSTRING_INDEX("+column+", '/', -1)")
 }
 
-// appendKey adds a key, or a column to the last one.
+// appendKey adds a key, or another column to the last one.
 func appendKey(keys []foreignKey, k foreignKey, childCol, parentCol string) []foreignKey {
 	if n := len(keys); n == 0 || keys[n-1].id != k.id {
 		keys = append(keys, k)
@@ -162,14 +162,14 @@ func appendKey(keys []foreignKey, k foreignKey, childCol, parentCol string) []fo
 	return keys
 }
 
-// standardKeys asks the standard's own views, which need no privilege but are
-// slow in MariaDB: it opens every table for them.
+// standardKeys uses the standard views, which take no privilege but are slow in
+// MariaDB: it opens every table for them.
 func (m *mysql) standardKeys(ctx context.Context, tables []mysqlTable) ([]foreignKey, error) {
 	const text = "SELECT CONCAT(r.CONSTRAINT_SCHEMA, '/', r.TABLE_NAME, '/', r.CONSTRAINT_NAME), k.TABLE_SCHEMA, k.TABLE_NAME," +
 		" k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, r.DELETE_RULE, r.UPDATE_RULE, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME" +
 		" FROM information_schema.REFERENTIAL_CONSTRAINTS r JOIN information_schema.KEY_COLUMN_USAGE k" +
 		" ON k.CONSTRAINT_SCHEMA = r.CONSTRAINT_SCHEMA AND k.CONSTRAINT_NAME = r.CONSTRAINT_NAME AND k.TABLE_NAME = r.TABLE_NAME" +
-		" ORDER BY 1, k.ORDINAL_POSITION" + everything
+		" ORDER BY 1, k.ORDINAL_POSITION" + noLimit
 	rule := func(v any) string {
 		if s := asText(v); s == "CASCADE" || s == "SET NULL" {
 			return strings.Clone(s)
@@ -201,9 +201,9 @@ func (m *mysql) standardKeys(ctx context.Context, tables []mysqlTable) ([]foreig
 	return keys, err
 }
 
-// from are the keys that change rows when this happens to the parent. assigns
-// says whether an UPDATE may give one of the columns another value.
-func keysFrom(keys []foreignKey, parent mysqlTable, ev events, assigns func(columns []string) bool) (hit []foreignKey) {
+// cascadingKeys are the keys that change child rows when this happens to the parent.
+// assigns says whether an UPDATE may change one of the columns.
+func cascadingKeys(keys []foreignKey, parent mysqlTable, ev events, assigns func(columns []string) bool) (hit []foreignKey) {
 	for _, k := range keys {
 		if k.parent != parent {
 			continue

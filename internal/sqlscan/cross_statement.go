@@ -2,15 +2,15 @@ package sqlscan
 
 import "strings"
 
-// maxTemporaries bounds the tables that temporaries follows; operations on
-// others are taken for what they would be without it.
+// maxTemporaries bounds the tables that markTemporary tracks; others are taken for
+// permanent ones.
 const maxTemporaries = 32
 
-// temporaries marks the operations on tables that an earlier statement of the
-// text created as temporary. A name means that table only as long as nothing
-// but rows and structure changes stands between.
-func (p *parser) temporaries() {
-	if !p.temps || p.s.dialect == PostgreSQL && movesNames(p.s.src) {
+// markTemporary marks operations on tables that an earlier statement of the text
+// created as temporary. A name means that table only while nothing but row and
+// structure changes come in between.
+func (p *parser) markTemporary() {
+	if !p.hasTemporary || p.s.dialect == PostgreSQL && mayChangeSearchPath(p.s.src) {
 		return
 	}
 	ops := p.t.Ops
@@ -30,21 +30,22 @@ func (p *parser) temporaries() {
 			if p.sameTemporary(ops[i].Object, op.Object) {
 				op.Flags |= Temporary
 			}
-			if p.mayEnd(ops[i].Object, op) || p.mayReach(ops[i].Object, op) {
+			if p.mayDropOrRename(ops[i].Object, op) || p.mayAddTrigger(ops[i].Object, op) {
 				break
 			}
 		}
 	}
 }
 
-// movesNames reports that a text may have a name mean another table than the temporary one.
-func movesNames(text string) bool {
+// mayChangeSearchPath reports that a name may mean another table than the temporary
+// one.
+func mayChangeSearchPath(text string) bool {
 	text = lower(text)
 	return strings.Contains(text, "search_path") || strings.Contains(text, "set_config")
 }
 
-// keepsTemporaries reports that after an operation of this kind a name still
-// means what it meant before.
+// keepsTemporaries reports that after an operation of this kind names still mean the
+// same tables.
 func keepsTemporaries(k Kind) bool {
 	switch k {
 	case Insert, Upsert, Replace, Update, Delete, Merge, Truncate, Define, Drop, Alter, Begin, Savepoint, Release:
@@ -53,32 +54,32 @@ func keepsTemporaries(k Kind) bool {
 	return false
 }
 
-// sameTemporary reports that an operation on b certainly acts on the temporary table a.
+// sameTemporary reports that b certainly names the temporary table a.
 func (p *parser) sameTemporary(a, b Span) bool {
 	switch {
 	case b == (Span{}):
 		return false
 	case p.t.Source[a.Start:a.End] == p.t.Source[b.Start:b.End]:
 		return true
-	case b != p.lastPart(b), p.s.dialect == MySQL && a != p.lastPart(a): // of another schema, perhaps
+	case b != p.lastPart(b), p.s.dialect == MySQL && a != p.lastPart(a): // perhaps of another schema
 		return false
 	}
 	was, is := p.t.Name(p.lastPart(a)), p.t.Name(b)
 	return was == is || p.s.dialect == SQLite && lower(was) == lower(is)
 }
 
-// mayEnd reports that the operation may drop or rename the temporary table a:
-// under any name, or along with what it depends on.
-func (p *parser) mayEnd(a Span, op *Op) bool {
+// mayDropOrRename reports that the operation may drop or rename the temporary table
+// a: under any spelling of its name, or by CASCADE.
+func (p *parser) mayDropOrRename(a Span, op *Op) bool {
 	if op.Kind != Drop && op.Kind != Alter {
 		return false
 	}
 	return op.Flags&Cascade != 0 || p.sameName(p.lastPart(a), p.lastPart(op.Object))
 }
 
-// mayReach reports a trigger or a rule on the temporary table a: what changes its
-// rows then may change those of others.
-func (p *parser) mayReach(a Span, op *Op) bool {
+// mayAddTrigger reports a trigger or a rule on the temporary table a: changes of its
+// rows may then change other tables.
+func (p *parser) mayAddTrigger(a Span, op *Op) bool {
 	if op.Kind != Define || op.Flags&View == 0 || !p.sameName(p.lastPart(a), p.lastPart(op.Object)) {
 		return false
 	}
@@ -95,9 +96,9 @@ func (p *parser) mayReach(a Span, op *Op) bool {
 	return false
 }
 
-// undone marks the operations of a text that opens a transaction first and
-// rolls it back, with nothing between that could end it otherwise.
-func (p *parser) undone() {
+// markUndone marks the operations of a text that begins a transaction and rolls it
+// back, with nothing in between that could end it otherwise.
+func (p *parser) markUndone() {
 	ops := p.t.Ops
 	if p.s.dialect == ClickHouse || ops[0].Kind != Begin || ops[0].Stmt != 0 || p.isWord(ops[0], "xa") || p.isWord(ops[0], "set") {
 		return
@@ -115,13 +116,13 @@ func (p *parser) undone() {
 	}
 }
 
-// isWord reports that the operation's keyword is this one.
+// isWord reports that this is the operation's keyword.
 func (p *parser) isWord(op Op, word string) bool {
 	return equalFold(p.t.Source[op.At.Start:op.At.End], word)
 }
 
-// undoable reports that a rollback undoes the operation and that it does not
-// end the transaction itself.
+// undoable reports that a rollback undoes the operation, which does not end the
+// transaction itself.
 func (p *parser) undoable(op Op) bool {
 	switch op.Kind {
 	case Insert: // CREATE TABLE AS commits in MySQL

@@ -9,24 +9,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// aged makes all that the session has prepared so much older.
+// aged makes everything that the session has prepared older.
 func (r *rig) aged(by time.Duration) {
-	for _, p := range r.backend.(*mysql).compounds {
-		p.since = p.since.Add(-by)
-		if !p.looked.IsZero() {
-			p.looked = p.looked.Add(-by)
+	for _, p := range r.backend.(*mysql).wrappers {
+		p.preparedAt = p.preparedAt.Add(-by)
+		if !p.readAt.IsZero() {
+			p.readAt = p.readAt.Add(-by)
 		}
 	}
 }
 
-// What the catalogue has said is trusted where the server proves that it still
-// holds, for a while.
+// What the catalogue answered is trusted for a while, where the definition check
+// confirms it.
 func TestTrust(t *testing.T) {
 	const (
 		looks  = "execute 0"
 		trusts = "execute 0, trusts"
 	)
-	later := func(_ *testing.T, r *rig) { r.aged(lookLater) }
+	later := func(_ *testing.T, r *rig) { r.aged(settlePeriod) }
 	looked := func(t *testing.T, r *rig) { later(t, r); r.exec(t, deletes7) }
 	tests := []struct {
 		name string
@@ -36,13 +36,13 @@ func TestTrust(t *testing.T) {
 		{"at once", nil, looks},
 		{"it was not asked since", []func(*testing.T, *rig){later}, looks},
 		{"it was asked since", []func(*testing.T, *rig){looked}, trusts},
-		{"too long ago", []func(*testing.T, *rig){looked, func(_ *testing.T, r *rig) { r.aged(lookAgain) }}, looks},
+		{"too long ago", []func(*testing.T, *rig){looked, func(_ *testing.T, r *rig) { r.aged(trustPeriod) }}, looks},
 		{"it spoke against a statement", []func(*testing.T, *rig){looked, func(t *testing.T, r *rig) {
-			r.conn.on(trusts, int64(unsure), int64(0), int64(0), int64(0), "")
+			r.conn.on(trusts, int64(answerUndecided), int64(0), int64(0), int64(0), "")
 			_, done, err := r.Exec(atMost(1), deletes7, seven())
 			require.NoError(t, err)
 			require.False(t, done)
-			r.backend.(*mysql).slow = nil
+			r.backend.(*mysql).backoffs = nil
 			delete(r.conn.answers, trusts)
 		}}, looks},
 		{"the proof failed", []func(*testing.T, *rig){looked, func(t *testing.T, r *rig) {
@@ -56,7 +56,7 @@ func TestTrust(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, my)
-			r.backend.(*mysql).proves = true
+			r.backend.(*mysql).canCheckDefinitions = true
 			assert.Equal(t, []string{"prepare own, looks, proof"}, r.exec(t, deletes7))
 			for _, do := range tt.do {
 				do(t, r)
@@ -67,24 +67,24 @@ func TestTrust(t *testing.T) {
 	}
 }
 
-// Without a proof there is no trust.
-func TestNoTrustWithoutProof(t *testing.T) {
+// Without a definition check nothing is trusted.
+func TestNoTrustWithoutDefinitionCheck(t *testing.T) {
 	r := newRig(t, my)
 	assert.Equal(t, []string{"prepare own, looks"}, r.exec(t, deletes7))
-	r.aged(lookLater)
+	r.aged(settlePeriod)
 	r.exec(t, deletes7)
-	r.backend.(*mysql).proves = true // what is prepared has none
+	r.backend.(*mysql).canCheckDefinitions = true // the prepared wrapper has no check
 	assert.Equal(t, []string{"execute 0"}, r.exec(t, deletes7))
 }
 
-// In the transaction in which a compound was prepared the catalogue is asked in vain.
+// In the transaction in which a wrapper was prepared no answer is trusted.
 func TestNoTrustOfTheTransactionOfThePreparation(t *testing.T) {
 	r := newRig(t, my)
-	r.backend.(*mysql).proves = true
+	r.backend.(*mysql).canCheckDefinitions = true
 	looks := func() []string {
-		r.backend.(*mysql).doubt()
+		r.backend.(*mysql).dropTxCache()
 		sent := r.exec(t, deletes7)
-		r.aged(lookLater)
+		r.aged(settlePeriod)
 		return sent
 	}
 	r.TxBegan(false)

@@ -9,14 +9,13 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// keyRow is a row of the question for foreign keys.
+// keyRow is a row of the query for foreign keys.
 func keyRow(column string, kind int64) []any {
 	return []any{"d/fk", "d", "child", "d", "t", kind, column, "id"}
 }
 
-// A foreign key that is gone when it is asked for, and there again when the
-// statement runs, is not one that the count was made by; nor is another one of
-// its name.
+// A foreign key that is missing when the keys are looked up and back when the
+// statement runs was not part of the count; nor was another key of the same name.
 func TestKeysThatComeAndGo(t *testing.T) {
 	tests := []struct {
 		name          string
@@ -40,7 +39,7 @@ func TestKeysThatComeAndGo(t *testing.T) {
 				return
 			}
 			require.ErrorIs(t, err, dbguard.Uncountable)
-			assert.Contains(t, r.sent(), undoes)
+			assert.Contains(t, r.sent(), rollbackText)
 		})
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 func seven() []driver.NamedValue { return []driver.NamedValue{{Ordinal: 1, Value: int64(7)}} }
 
-// exec runs a text with one argument by the express.
+// exec runs a text with one argument on the fast path.
 func (r *rig) exec(t *testing.T, text string) []string {
 	t.Helper()
 	_, done, err := r.Exec(atMost(1), text, seven())
@@ -27,13 +27,13 @@ const (
 	inserts7 = "INSERT INTO t VALUES (?)"
 )
 
-// What the server is asked again, and what it is not.
-func TestExpressInATransaction(t *testing.T) {
+// What the server is asked again, and what not.
+func TestFastPathInATransaction(t *testing.T) {
 	const (
 		looks = "prepare first, looks"
 		trust = "prepare again"
-		same  = "execute 1" // what trust has prepared
-		anew  = "execute 0" // what looks has prepared
+		same  = "execute 1" // prepared by trust
+		anew  = "execute 0" // prepared by looks
 	)
 	tests := []struct {
 		name string
@@ -68,9 +68,9 @@ func TestExpressInATransaction(t *testing.T) {
 	}
 }
 
-// An INSERT into a table that was seen is sent as it is, as long as it is certain
-// that what was seen still holds.
-func TestSeenInsertsAreQuiet(t *testing.T) {
+// An INSERT into a table in the transaction's cache is sent as it is, while the cache
+// is valid.
+func TestCachedInsertsAreQuiet(t *testing.T) {
 	tests := []struct {
 		name  string
 		do    func(r *rig) error
@@ -90,12 +90,12 @@ func TestSeenInsertsAreQuiet(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, my)
-			r.conn.on("SELECT @@autocommit", int64(1)).on("prepare first, looks", int64(kept), int64(1), int64(5), int64(0), "REPEATABLE-READ")
+			r.conn.on("SELECT @@autocommit", int64(1)).on("prepare first, looks", int64(answerKept), int64(1), int64(5), int64(0), "REPEATABLE-READ")
 			r.TxBegan(false)
 			res, done, err := r.Exec(context.Background(), inserts7, seven())
 			require.NoError(t, err)
 			require.True(t, done)
-			assert.Equal(t, Done{RowsAffected: 1, LastInsertID: 5}, res)
+			assert.Equal(t, ExecResult{RowsAffected: 1, LastInsertID: 5}, res)
 			require.NoError(t, tt.do(r))
 			r.sent()
 			require.NoError(t, r.send(context.Background(), "INSERT INTO t VALUES (9)", 1, nil))
@@ -109,7 +109,7 @@ func TestSeenInsertsAreQuiet(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, my)
 			change(r)
-			r.conn.on("SELECT @@in_transaction", int64(1)).on("prepare first, looks", int64(kept), int64(1), int64(5), int64(0), "REPEATABLE-READ")
+			r.conn.on("SELECT @@in_transaction", int64(1)).on("prepare first, looks", int64(answerKept), int64(1), int64(5), int64(0), "REPEATABLE-READ")
 			r.exec(t, inserts7)
 			require.NoError(t, r.send(context.Background(), "INSERT INTO t VALUES (9)", 1, nil))
 			assert.NotEqual(t, []string{"> INSERT INTO t VALUES (9)"}, r.sent())
@@ -117,12 +117,12 @@ func TestSeenInsertsAreQuiet(t *testing.T) {
 	}
 }
 
-// A database that is not the one that the compound was written for is found out
-// by the server; nothing has run.
-func TestExpressInAnotherDatabase(t *testing.T) {
+// The server notices that the current database is not the one for which the wrapper
+// was written; nothing has run.
+func TestFastPathInAnotherDatabase(t *testing.T) {
 	r := newRig(t, my)
 	asked := 0
-	r.conn.answers["prepare own, looks"] = fakeAnswer{rows: [][]any{{int64(moved), int64(0), int64(0), int64(0), ""}}, then: func() {
+	r.conn.answers["prepare own, looks"] = fakeAnswer{rows: [][]any{{int64(answerOtherDatabase), int64(0), int64(0), int64(0), ""}}, then: func() {
 		asked++
 		delete(r.conn.answers, "prepare own, looks")
 	}}
@@ -133,11 +133,11 @@ func TestExpressInAnotherDatabase(t *testing.T) {
 	assert.Empty(t, r.events)
 }
 
-// More prepared compounds than are kept push the oldest out, and a server that
-// has forgotten them is told again.
-func TestPreparedCompounds(t *testing.T) {
+// Beyond maxWrappers the oldest is replaced, and a server that has forgotten one gets
+// it again.
+func TestPreparedWrappers(t *testing.T) {
 	r := newRig(t, my)
-	for i := range maxCompounds + 1 {
+	for i := range maxWrappers + 1 {
 		assert.Equal(t, []string{"prepare own, looks"}, r.exec(t, "DELETE FROM t"+string(rune('a'+i))+" WHERE id = ?"))
 	}
 	assert.Equal(t, []string{"execute 1"}, r.exec(t, "DELETE FROM tb WHERE id = ?"))
@@ -145,7 +145,7 @@ func TestPreparedCompounds(t *testing.T) {
 	r.conn.fail("execute 3", errNoStatement)
 	assert.Equal(t, []string{"execute 3", "prepare own, looks"}, r.exec(t, "DELETE FROM td WHERE id = ?"))
 	var v *dbguard.Violation
-	r.conn.on("prepare own, looks", int64(unsure), int64(2), int64(0), int64(0), "")
+	r.conn.on("prepare own, looks", int64(answerUndecided), int64(2), int64(0), int64(0), "")
 	_, done, err := r.Exec(atMost(1), "DELETE FROM tz WHERE id = ?", seven())
 	require.ErrorAs(t, err, &v)
 	assert.True(t, done)

@@ -1,0 +1,317 @@
+package engine
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// The fast path of MariaDB takes one round trip. A compound statement, the wrapper,
+// opens a transaction or savepoint, runs the caller's text by EXECUTE IMMEDIATE, and
+// keeps the changes only if they are within the bound and nothing else can have
+// changed: the table is InnoDB, has no trigger for this event and no foreign key that
+// cascades from it. It needs no multi-statements in the DSN. Arguments are sent as
+// literals, and a wrapper is prepared once per table (mysql_fastpath_wrapper.go).
+//
+// The wrapper checks engine and triggers under the table's metadata lock. That does
+// not keep others from adding a foreign key to a child table, but no key that the
+// statement followed can be dropped. So keys are looked up after the statement; to
+// find one too many errs on the safe side. An INSERT cascades nowhere and is not
+// counted: only triggers can make it change existing rows.
+//
+// If the wrapper does not keep the changes it undoes them, and the statement goes the
+// ordinary way, unless it was over its bound. LIMIT n+1 stops it early. LIMIT applies
+// to the rows that an UPDATE finds, not those that it changes: a variable in WHERE
+// counts the former, and so tells whether LIMIT cut them off. RAND() keeps the server
+// from treating that condition as constant, which it would evaluate once. If it
+// evaluates it too often, the ordinary way decides.
+
+// ExecResult is what a driver would have returned.
+type ExecResult struct{ RowsAffected, LastInsertID int64 }
+
+// Exec runs a statement in one round trip, if the engine can. If not done, nothing
+// has happened, and the statement goes through Start.
+func (s *Session) Exec(ctx context.Context, text string, args []driver.NamedValue) (_ ExecResult, done bool, err error) {
+	e := s.fastPathFor(ctx, text, args)
+	if e == nil {
+		return ExecResult{}, false, nil
+	}
+	op, err := s.guard.Begin(ctx, e.st.op, s.ledger)
+	if err != nil {
+		return ExecResult{}, true, err
+	}
+	f := &Flight{s: s, st: e.st, op: op, ctx: op.Context(), way: s.choose(e.st, op)}
+	counted := op.Limit() >= 0 && op.Limit() < maxProbe && !op.Shares()
+	if f.way < own || !counted && e.kind != sqlscan.Insert {
+		op.Abandon()
+		return ExecResult{}, false, nil
+	}
+	return e.run(f)
+}
+
+// fastPathFor is the fast path of a text, or nil. Start reports what keeps it off
+// that.
+func (s *Session) fastPathFor(ctx context.Context, text string, args []driver.NamedValue) *fastPath {
+	m, ok := s.backend.(*mysql)
+	if !ok || s.flight != nil || s.broken || s.strayed || s.guard.Check() != nil || s.guard.Observing() ||
+		len(text) > maxFastPathText || s.gate.Refuses(false) != nil {
+		return nil
+	}
+	t, err := s.read(ctx, text)
+	if err != nil || len(t.Ops) != 1 || t.Calls {
+		return nil
+	}
+	if hides, err := s.hides(ctx, t); hides || err != nil {
+		return nil
+	}
+	switch t.Ops[0].Kind {
+	case sqlscan.Delete, sqlscan.Update, sqlscan.Insert:
+	default:
+		return nil
+	}
+	if s.findState(ctx, t, false) != nil {
+		return nil
+	}
+	st := s.understand(t)
+	if err := s.additions(ctx, t, st); err != nil || len(st.op.Acts) != 1 {
+		return nil
+	}
+	return m.newFastPath(ctx, st, text, s.formatTimes(args), s.modes.mode)
+}
+
+// maxFastPathText is the longest text that is copied into a wrapper.
+const maxFastPathText = 1 << 20
+
+// fastPath is a statement that can take the fast path.
+type fastPath struct {
+	m       *mysql
+	st      *statement
+	target  *target
+	kind    sqlscan.Kind
+	text    *sqlscan.Text
+	clauses clauses
+	args    []driver.NamedValue
+}
+
+// newFastPath returns nil if the statement cannot take the fast path.
+func (m *mysql) newFastPath(ctx context.Context, st *statement, text string, args []driver.NamedValue, mode sqlscan.Mode) *fastPath {
+	x := &st.targets[0]
+	switch {
+	case m.tablesLocked, m.noFastPath, !containsFold(m.version, "mariadb"), st.op.Statements != 1, !embeddable(text, x):
+		return nil
+	case len(x.name) == 0, len(x.name) > 2, x.op.Kind != sqlscan.Insert && mentionsPortion(text):
+		return nil
+	case containsFold(text, "last_insert_id"), strings.Contains(text, "@") && containsFold(text, "dbguard"): // the wrapper uses these itself
+		return nil
+	case m.backsOff(x):
+		return nil
+	}
+	e := &fastPath{
+		m: m, st: st, target: x, kind: x.op.Kind, args: args,
+		text: &sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: mode},
+	}
+	if e.kind == sqlscan.Insert {
+		e.clauses = insertClauses(e.text, x)
+	} else {
+		e.clauses = clausesOf(e.text, x)
+		e.clauses.odd = e.clauses.odd || x.op.Where.Start >= x.op.Where.End
+	}
+	if !e.clauses.cover(text, args) || !m.seesTriggers(ctx) || !m.seesTriggersOf([]mysqlTable{e.table()}) {
+		return nil
+	}
+	return e
+}
+
+// embeddable reports a statement on one table that does the same as part of another
+// text.
+func embeddable(text string, x *target) bool {
+	return x.op.Path == sqlscan.Top && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.Returning) == 0 &&
+		quoteSafe(text) && !containsFold(text[:x.op.Object.Start], "ignore")
+}
+
+// quoteSafe reports a text that reads the same inside and outside of quotes, in every
+// sql_mode and character set.
+func quoteSafe(text string) bool {
+	for i := range len(text) {
+		if b := text[i]; b == '\\' || b == 0 || b >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// triggerVisibility says of which tables the account sees triggers: without the
+// privilege TRIGGER the catalogue shows none.
+type triggerVisibility uint8
+
+const (
+	noTriggersVisible triggerVisibility = iota
+	databaseTriggersVisible
+	allTriggersVisible
+)
+
+// seesTriggers asks, once, for the account's privilege TRIGGER, the current database,
+// whether the server is a node of a cluster, and whether definition checks work. It
+// reports that some triggers are visible.
+func (m *mysql) seesTriggers(ctx context.Context) bool {
+	if m.sessionKnown {
+		return m.visibility != noTriggersVisible
+	}
+	text := "SELECT DATABASE(), (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'TRIGGER')," +
+		" (SELECT COUNT(*) FROM information_schema.SCHEMA_PRIVILEGES WHERE PRIVILEGE_TYPE = 'TRIGGER' AND DATABASE() LIKE TABLE_SCHEMA), "
+	if m.system() == "mariadb" {
+		text += "(SELECT COUNT(*) FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'wsrep_connected' AND VARIABLE_VALUE = 'ON')," +
+			" @@old_mode = '" + oldMode + "' AND @@gtid_slave_pos = ''"
+	} else {
+		text += "0, 0" // MySQL has these elsewhere; readHandlerStatus finds out about clusters
+	}
+	err := m.conn.Query(ctx, text, func(v []any) error {
+		m.database, m.sessionKnown, m.visibility = strings.Clone(asText(v[0])), true, noTriggersVisible
+		switch {
+		case asText(v[1]) != "0":
+			m.visibility = allTriggersVisible
+		case asText(v[2]) != "0":
+			m.visibility = databaseTriggersVisible
+		}
+		m.replicated = m.replicated || asText(v[3]) != "0"
+		m.canCheckDefinitions = asText(v[4]) == "1"
+		return nil
+	})
+	return err == nil && m.sessionKnown && m.visibility != noTriggersVisible
+}
+
+// seesTriggersOf reports that the account sees the triggers of all these tables.
+func (m *mysql) seesTriggersOf(tables []mysqlTable) bool {
+	return m.visibility == allTriggersVisible || m.visibility == databaseTriggersVisible && !slices.ContainsFunc(tables, func(t mysqlTable) bool {
+		return !strings.EqualFold(t.schema, m.database)
+	})
+}
+
+// boundedText is the caller's text with a LIMIT and, for an UPDATE, the counter of
+// found rows. complete says that arguments are inlined.
+func (e *fastPath) boundedText(limit int64, complete bool) (text string, ok bool) {
+	ok = true
+	piece := func(from, to int32, skip int) string {
+		if !complete {
+			return e.text.Source[from:to]
+		}
+		part, can := inlineArgs(e.text, from, to, e.args, skip)
+		ok = ok && can
+		return part
+	}
+	switch w := e.target.op.Where; e.kind {
+	case sqlscan.Insert:
+		return piece(0, e.clauses.end, 0), ok
+	case sqlscan.Update:
+		before, within := countParams(e.text, 0, w.Start), countParams(e.text, w.Start, w.End)
+		text = piece(0, w.Start, 0) + "(" + piece(w.Start, w.End, before) +
+			") AND (@dbguard := @dbguard + 1 + 0 * RAND()) > 0" + piece(w.End, e.clauses.end, before+within)
+	default:
+		text = piece(0, e.clauses.end, 0)
+	}
+	if e.target.op.Flags&sqlscan.HasLimit == 0 {
+		text += fmt.Sprintf(" LIMIT %d", limit+1)
+	}
+	return text, ok
+}
+
+// Answers of a wrapper.
+const (
+	answerUndecided     = 0 // nothing has changed; perhaps more rows than the bound
+	answerKept          = 1
+	answerOtherDatabase = 3 // nothing has changed: the current database is another one
+)
+
+// reply is the result row of a wrapper.
+type reply struct {
+	answer, rows, id int64
+	safeUpdates      bool // @@sql_safe_updates
+	serializable     bool // the isolation level is SERIALIZABLE, where reads take locks
+}
+
+// run sends the wrapper and settles the operation.
+func (e *fastPath) run(f *Flight) (_ ExecResult, done bool, err error) {
+	if f.frame = startTransaction; f.way == nested {
+		f.frame = e.m.savepointFrame()
+	}
+	r, err := e.send(f)
+	if err == nil && r.answer == answerOtherDatabase {
+		e.m.sessionKnown, e.m.wrappers = false, nil
+		if e.m.seesTriggers(f.ctx) {
+			r, err = e.send(f)
+		}
+	}
+	if err != nil {
+		return e.failed(f, err)
+	}
+	e.m.touched(f.st, f.way == own)
+	switch r.answer {
+	case answerKept:
+		if f.way == nested {
+			e.m.cacheTable(e.target, r.serializable)
+		}
+		count := dbguard.Count{Rows: r.rows}
+		if e.kind == sqlscan.Insert {
+			count.Rows = 0
+		}
+		// The server has enforced the bound. If others have used up the budget since, that
+		// can only be reported.
+		if v := f.op.Settle(count); v != nil {
+			return ExecResult{}, true, f.op.End(dbguard.EffectApplied, nil)
+		}
+		return ExecResult{r.rows, r.id}, true, f.op.End(dbguard.EffectApplied, nil)
+	case answerUndecided:
+		if e.kind != sqlscan.Insert && r.rows > f.op.Limit() && f.op.Settle(dbguard.Count{Rows: r.rows}) != nil {
+			return ExecResult{}, true, f.op.End(dbguard.EffectUndone, nil)
+		}
+	}
+	e.m.backOff(e.target, !r.safeUpdates)
+	f.op.Abandon()
+	return ExecResult{}, false, nil
+}
+
+// failed reports an error as the caller would have seen it without the wrapper.
+// Errors that the wrapper may have caused send the statement the ordinary way.
+func (e *fastPath) failed(f *Flight, err error) (_ ExecResult, done bool, _ error) {
+	ctx, cancel := outlive(f.ctx)
+	defer cancel()
+	s := f.s
+	e.m.dropTxCache()
+	switch {
+	case errors.Is(err, driver.ErrBadConn) && f.way == own: // nothing was sent
+		f.op.Abandon()
+		s.broken = true
+		return ExecResult{}, true, driver.ErrBadConn
+	case s.lose(err):
+		s.broken = true
+		if f.way == nested {
+			s.lost = true
+			return ExecResult{}, true, f.op.End(dbguard.EffectUndone, hide(err))
+		}
+		return ExecResult{}, true, f.op.End(dbguard.EffectUnknown, hide(err))
+	case dictionaryDenied(err) && !e.m.noDictionary:
+		e.m.noDictionary, e.m.wrappers = true, nil
+	case mysqlError(err, "1295"), mysqlError(err, "1461"), mysqlError(err, "1193"): // no compound statements in PREPARE, too many prepared, or an unknown variable
+		e.m.noFastPath = true
+	case mysqlError(err, definitionChanged):
+	case mysqlError(err, "1064"), mysqlError(err, "1142"): // a syntax error of the caller's or the wrapper's, or no SELECT privilege
+		e.m.backOff(e.target, false)
+	case f.way == nested && s.backend.gone(err): // Start finds out the state of the transaction
+		f.op.Abandon()
+		return ExecResult{}, false, nil
+	default:
+		return ExecResult{}, true, f.endFailed(ctx, err)
+	}
+	f.op.Abandon()
+	if undo := s.exec(ctx, f.frame.fail); undo != nil && !s.backend.gone(undo) {
+		s.broken = true
+		return ExecResult{}, true, hide(undo)
+	}
+	return ExecResult{}, false, nil
+}
