@@ -12,9 +12,9 @@
 //	        (insert.go), what is not there (lookup.go). Session.judge, in session.go,
 //	        asks for each in turn, and the guard last. What a text says by itself
 //	        is kept for when it comes again (readings.go)
-//	choose  a way of running it that its verdict and its engine allow (way.go),
+//	choose  a way of running it that its verdict and its engine allow (strategy.go),
 //	        and the words: the caller's own, or such that the server refuses what
-//	        goes beyond the bound (wording.go)
+//	        goes beyond the bound (rewrite.go)
 //	run     open the way, let the door send the words, count, settle, close
 //	        (flight.go, and verdict.go for how it ends)
 //
@@ -27,9 +27,9 @@
 // cast. Both are known by what the catalogue has said once, so that what another
 // connection creates later is noticed by new sessions alone.
 //
-// Other ways to begin: several texts in one flight (among.go), one that goes past
-// the door (past.go), MariaDB's in one round trip (mysql_express.go). Where a door can
-// send several texts at once, what stands around a statement goes with it (escort.go).
+// Other ways to begin: several texts in one flight (batch.go), one that goes past
+// the door (bypass.go), MariaDB's in one round trip (mysql_express.go). Where a door can
+// send several texts at once, what stands around a statement goes with it (pipeline.go).
 //
 // # The engines
 //

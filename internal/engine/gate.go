@@ -8,11 +8,11 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// shut refuses a text while the gate of the server is closed: one that changes
+// checkGate refuses a text while the gate of the server is closed: one that changes
 // anything, or, where the gate says so, one that only reads. What opens or ends
 // a transaction, and what sets the session up, passes: what is under way must
 // be able to end.
-func (s *Session) shut(ctx context.Context, t *sqlscan.Text) error {
+func (s *Session) checkGate(ctx context.Context, t *sqlscan.Text) error {
 	reads, writes := access(t)
 	if !reads && !writes {
 		return nil

@@ -61,7 +61,7 @@ func (m *mysql) stays(ctx context.Context) error {
 	return err
 }
 
-func (m *mysql) learn(ctx context.Context) error {
+func (m *mysql) detectServer(ctx context.Context) error {
 	if m.version != "" && !m.respelt {
 		return nil
 	}
@@ -92,9 +92,9 @@ func (m *mysql) forget() {
 	m.doubt()
 }
 
-func (m *mysql) touched(st *statement, _ bool) {
+func (m *mysql) noteChanges(st *statement, _ bool) {
 	m.outlives(st)
-	m.autocommit = m.autocommit && !st.elsewhere && st.control != controlMay
+	m.autocommit = m.autocommit && !st.opaque && st.control != controlUnknown
 	if now := st.sets.locks; now != unmoved {
 		m.locked = now == locked
 	}
@@ -137,7 +137,7 @@ func (m *mysql) state(ctx context.Context) (txState, error) {
 	for _, text := range m.nested().open {
 		_, err = m.conn.Exec(ctx, text)
 		switch {
-		case err != nil && m.gone(err):
+		case err != nil && m.isNoTransaction(err):
 			return txIdle, nil
 		case err != nil:
 			return txUnknown, err
@@ -157,7 +157,7 @@ func (m *mysql) nested() frame {
 
 func (m *mysql) frame(f *Flight) frame {
 	switch {
-	case f.way == nested:
+	case f.strategy == inCallerTx:
 		m.marked = false
 		return m.nested()
 	case m.locked:
@@ -181,15 +181,15 @@ const (
 	undoes  = "ROLLBACK AND NO CHAIN NO RELEASE"
 )
 
-// gone knows ER_SP_DOES_NOT_EXIST by the number that the driver prints: the
+// isNoTransaction knows ER_SP_DOES_NOT_EXIST by the number that the driver prints: the
 // text is in the server's language.
-func (m *mysql) gone(err error) bool { return strings.Contains(err.Error(), "1305") }
+func (m *mysql) isNoTransaction(err error) bool { return strings.Contains(err.Error(), "1305") }
 
-func (m *mysql) aborted(error) bool { return false }
+func (m *mysql) isTxAborted(error) bool { return false }
 
-func (m *mysql) endsTransaction(error) bool { return false }
+func (m *mysql) isTxControlError(error) bool { return false }
 
-func (m *mysql) rest() txState {
+func (m *mysql) txEnded() txState {
 	m.seen = seen{}
 	m.turn++
 	if m.autocommit {
@@ -224,7 +224,7 @@ func (m *mysql) find(ctx context.Context, x *target) (existence, error) {
 		switch {
 		case err == nil && found == temporary:
 			is := "SELECT 1 FROM information_schema.TABLES t WHERE t.TABLE_TYPE <> 'TEMPORARY' AND " + m.tableIs(x.name)
-			err = m.conn.Query(ctx, is, func([]any) error { found = fronting; return nil })
+			err = m.conn.Query(ctx, is, func([]any) error { found = shadowing; return nil })
 			return found, err
 		case err == nil:
 			return found, nil
@@ -266,8 +266,8 @@ func (m *mysql) findElse(x *target) string {
 	return ""
 }
 
-// heed takes back that a text commits, or undoes itself what it does, where it does not.
-func (m *mysql) heed(ctx context.Context, t *sqlscan.Text, _ Form) error {
+// refineReading takes back that a text commits, or undoes itself what it does, where it does not.
+func (m *mysql) refineReading(ctx context.Context, t *sqlscan.Text, _ Form) error {
 	if err := m.heedAutocommit(ctx, t); err != nil {
 		return err
 	}

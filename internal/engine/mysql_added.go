@@ -81,7 +81,7 @@ func (c *mysqlCounter) added(ctx context.Context, did handlerCalls, affected int
 	}
 	switch st := c.f.st; {
 	case st.op.Statements != 1:
-	case solely(st, dbguard.Insert):
+	case allActs(st, dbguard.Insert):
 		n = max(n, affected)
 	case len(st.targets) == 1 && st.targets[0].op.Kind == sqlscan.Replace && c.parented():
 		n = max(n, st.targets[0].op.Rows) // each is added anew
@@ -133,7 +133,7 @@ func (c *mysqlCounter) stored(ctx context.Context, these events) (bool, error) {
 			return nil
 		})
 		if err != nil {
-			return false, graveError(err)
+			return false, fatalError(err)
 		}
 		if !strings.HasPrefix(made, "CREATE TABLE ") || !strings.Contains(made, "\n) ENGINE=InnoDB") || containsFold(made, "nextval") {
 			return false, nil
@@ -149,7 +149,7 @@ func (c *mysqlCounter) told(ctx context.Context) (bool, error) {
 	if m.system() != "mariadb" || c.parts > 0 || c.viewed || !m.seesTriggers(ctx) || !m.seesAll(c.reach.named()) || m.sees != everywhere && len(c.reach.texts) > 0 {
 		return false, nil
 	}
-	if c.text == "" || executes(all) || strings.Contains(all, `\`) { // which may escape a quote, or not
+	if c.text == "" || hasExecutableComment(all) || strings.Contains(all, `\`) { // which may escape a quote, or not
 		return false, nil
 	}
 	var words []string
@@ -165,7 +165,7 @@ func (c *mysqlCounter) told(ctx context.Context) (bool, error) {
 	n, err := askInts(ctx, m.conn, "SELECT COUNT(*) + (@@global.log_output LIKE '%TABLE%') FROM information_schema.TABLES WHERE TABLE_TYPE LIKE '%VIEW%'"+
 		" AND TABLE_SCHEMA NOT IN ('information_schema', 'mysql', 'sys') AND TABLE_NAME IN ("+strings.Join(slices.Compact(words), ", ")+")")
 	if err != nil {
-		return false, graveError(err)
+		return false, fatalError(err)
 	}
 	return n[0] == 0, nil
 }

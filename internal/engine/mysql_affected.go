@@ -18,7 +18,7 @@ func (c *mysqlCounter) affected(ctx context.Context, affected int64) (int64, err
 	case returns && st.simple() != nil && affected == 0:
 		return -1, nil // rows that Exec threw away are in no driver's count
 	case returns:
-	case affected < 0 && st.op.Statements == 1 && !c.reads() && (st.simple() != nil || c.joined() || solely(st, dbguard.Insert)):
+	case affected < 0 && st.op.Statements == 1 && !c.reads() && (st.simple() != nil || c.joined() || allActs(st, dbguard.Insert)):
 		n, err := askInts(ctx, c.m.conn, "SELECT ROW_COUNT()")
 		if err != nil {
 			return -1, err
@@ -30,7 +30,7 @@ func (c *mysqlCounter) affected(ctx context.Context, affected int64) (int64, err
 
 // reads reports that the text may read from views, and so call what it likes.
 func (c *mysqlCounter) reads() bool {
-	return c.viewed || c.text == "" || c.f.st.queries || containsFold(c.text, "select") || containsFold(c.text, "table") || executes(c.text)
+	return c.viewed || c.text == "" || c.f.st.insertsQuery || containsFold(c.text, "select") || containsFold(c.text, "table") || hasExecutableComment(c.text)
 }
 
 // trailed reports a comment behind the semicolon that ends a statement. Where the

@@ -54,7 +54,7 @@ func (c *mysqlCounter) keys(ctx context.Context, bases []mysqlTable) (note strin
 			return "", err
 		}
 	}
-	if c.entries, err = c.m.undoEntries(ctx); err != nil && graveError(err) == nil {
+	if c.entries, err = c.m.undoEntries(ctx); err != nil && fatalError(err) == nil {
 		return "it changes rows along foreign keys, which this account cannot count (grant it PROCESS)", nil
 	}
 	return "", err

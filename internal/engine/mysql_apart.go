@@ -34,7 +34,7 @@ func (e *express) updates(c compound) (declare, looks, finds, answer string) {
 // that the account does not see. The account sees the indexes of a table of which it
 // sees the triggers (get_schema_stat_record in the server's source).
 func (e *express) apart() string {
-	return apart(e.table(), e.t.Source[e.c.set:e.c.rest])
+	return apart(e.table(), e.t.Source[e.c.set:e.c.tail])
 }
 
 func apart(t mysqlTable, assigned string) string {
@@ -49,7 +49,7 @@ func apart(t mysqlTable, assigned string) string {
 
 // assignsFirst is the first column that SET names.
 func (e *express) assignsFirst() (name string) {
-	for tok := range tokens(e.t, e.c.set+int32(len("SET")), e.c.rest) {
+	for tok := range tokens(e.t, e.c.set+int32(len("SET")), e.c.tail) {
 		if tok.Kind == sqlscan.Punct && tok.Byte != '.' || tok.Kind != sqlscan.Punct && e.t.Source[tok.Pos:tok.End] == "=" {
 			break
 		}

@@ -11,15 +11,15 @@ import (
 // understand finds what a text may change of its session, and the code that it calls.
 func (m *mysql) understand(s *Session, t *sqlscan.Text, st *statement) {
 	st.sets = settingsOf(t)
-	st.sets.database = s.kept > 0 && (st.elsewhere || containsFold(t.Source, "use"))
-	hides := s.hidden != nil && s.mayHide(t)
+	st.sets.database = s.preparedCount > 0 && (st.opaque || containsFold(t.Source, "use"))
+	hides := s.hidden != nil && s.mayRunHidden(t)
 	if !hides && !s.runsCode(t) {
 		return
 	}
 	s.findCode(st)
 	if hides {
-		view := m.behind(t.Source, t.Mode, s.here)
-		st.routines, st.dark = append(st.routines, view.routines...), view.dark
+		view := m.behind(t.Source, t.Mode, s.currentDB)
+		st.routines, st.unreadableView = append(st.routines, view.routines...), view.dark
 	}
 }
 
@@ -27,7 +27,7 @@ func (m *mysql) understand(s *Session, t *sqlscan.Text, st *statement) {
 func (s *Session) findCode(st *statement) {
 	t := &s.text.Text
 	st.routines = routinesCalled(t, 0, int32(len(t.Source)))
-	st.silent, st.block = showsStatus(t), blockOf(t)
+	st.serverUncounted, st.block = showsStatus(t), blockOf(t)
 	for i := range t.Ops {
 		if op := &t.Ops[i]; op.Kind == sqlscan.Opaque && keyword(t, op) == "CALL" && op.Object.Start < op.Object.End {
 			st.procs = append(st.procs, nameParts(t, op.Object))
@@ -51,7 +51,7 @@ func (s *Session) runsHidden(ctx context.Context, t *sqlscan.Text) (bool, error)
 	if s.dialect != sqlscan.MySQL {
 		return false, nil
 	}
-	hides, err := s.hides(ctx, t)
+	hides, err := s.findsHiddenCode(ctx, t)
 	return hides || s.runsCode(t), err
 }
 
@@ -59,7 +59,7 @@ func (s *Session) runsHidden(ctx context.Context, t *sqlscan.Text) (bool, error)
 // it can change rows: that is an act of its own, counted by the engine.
 func (s *Session) lookUpCode(ctx context.Context, st *statement) error {
 	m, ok := s.backend.(*mysql)
-	if !ok || s.guard.Observing() || len(st.routines)+len(st.procs) == 0 && st.block == nil && st.verb != "DO" && !st.dark {
+	if !ok || s.guard.Observing() || len(st.routines)+len(st.procs) == 0 && st.block == nil && st.verb != "DO" && !st.unreadableView {
 		return nil
 	}
 	c := &mysqlCounter{m: m, f: &Flight{s: s, st: st}}
@@ -81,7 +81,7 @@ func (st *statement) ran(r *mysqlReach) {
 	}
 	if st.verb == "DO" && len(st.op.Acts) == 1 { // an expression: it does what its functions do
 		st.op.Acts, st.targets = nil, nil
-		st.commits, st.elsewhere = false, false
+		st.commits, st.opaque = false, false
 	}
 	if st.changesRows() || !r.wrote && r.note == "" {
 		return
@@ -96,7 +96,7 @@ func (st *statement) ran(r *mysqlReach) {
 		verb, note = dbguard.Uncounted, note+", and the statement commits"
 	case st.control != controlNone:
 		verb, note = dbguard.Uncounted, note+", and the text opens or ends a transaction"
-	case st.silent:
+	case st.serverUncounted:
 		verb, note = dbguard.Uncounted, note+", and the server counts nothing of SHOW STATUS"
 	}
 	st.op.Acts = append(st.op.Acts, dbguard.Act{Verb: verb, Note: note})

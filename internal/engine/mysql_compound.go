@@ -54,10 +54,10 @@ const maxCompounds = 12
 // send runs the statement's compound, preparing it where it is not.
 func (e *express) send(f *Flight) (r reply, err error) {
 	m := e.m
-	if r, err = e.ask(f, e.compound(f)); err == nil || f.way == own {
+	if r, err = e.ask(f, e.compound(f)); err == nil || f.strategy == ownTx {
 		return r, err
 	}
-	if m.marked && m.gone(err) { // the savepoint went with what was rolled back, or the transaction is gone
+	if m.marked && m.isNoTransaction(err) { // the savepoint went with what was rolled back, or the transaction is gone
 		m.doubt()
 		return e.ask(f, e.compound(f))
 	}
@@ -68,9 +68,9 @@ func (e *express) send(f *Flight) (r reply, err error) {
 func (e *express) compound(f *Flight) compound {
 	c := compound{use: e.x.use()}
 	switch {
-	case f.way == nested && e.m.marked:
+	case f.strategy == inCallerTx && e.m.marked:
 		c.opening, c.known = again, e.m.plain[e.x.raw]&eventsOf(e.kind) != 0
-	case f.way == nested:
+	case f.strategy == inCallerTx:
 		c.opening = first
 	}
 	if e.repeats() {
@@ -92,7 +92,7 @@ func (e *express) ask(f *Flight, c compound) (r reply, err error) {
 		m.doubt() // nothing that was seen before is certain to hold
 	}
 	p, fresh := m.prepared(c)
-	look := m.look(p, f.way == own || m.turn != p.turn)
+	look := m.look(p, f.strategy == ownTx || m.turn != p.turn)
 	using, ok := e.parameters(f, c, p, look)
 	if !ok {
 		if fresh {

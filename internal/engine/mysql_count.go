@@ -47,12 +47,12 @@ type mysqlCounter struct {
 }
 
 func (c *mysqlCounter) survey(context.Context) (string, error) {
-	c.f.instead, c.f.complete = c.m.limited(c.f), true
+	c.f.earlyStop, c.f.complete = c.m.limited(c.f), true
 	return "", nil
 }
 
 func (c *mysqlCounter) baseline(ctx context.Context) (string, error) {
-	c.entries, c.text = -1, c.f.callers
+	c.entries, c.text = -1, c.f.callerText
 	if done, err := c.adding(ctx); done || err != nil {
 		return "", err
 	}
@@ -128,7 +128,7 @@ func (c *mysqlCounter) assigns(columns []string) bool {
 // assigned is the part of the text that names the columns which are given
 // another value.
 func (f *Flight) assigned() (text string, ok bool) {
-	if f.callers == "" || len(f.st.targets) != 1 || executes(f.callers) {
+	if f.callerText == "" || len(f.st.targets) != 1 || hasExecutableComment(f.callerText) {
 		return "", false
 	}
 	switch x := &f.st.targets[0]; x.op.Kind {
@@ -138,10 +138,10 @@ func (f *Flight) assigned() (text string, ok bool) {
 		}
 		t := f.reading()
 		c := clausesOf(t, x)
-		return f.callers[max(c.set, 0):c.rest], !c.odd
+		return f.callerText[max(c.set, 0):c.tail], !c.unsupported
 	case sqlscan.Upsert:
-		at := strings.Index(strings.ToUpper(f.callers), "DUPLICATE") // the first: behind it may be others, in literals
-		return f.callers[max(at, 0):], at >= 0 && len(strings.ToUpper(f.callers)) == len(f.callers)
+		at := strings.Index(strings.ToUpper(f.callerText), "DUPLICATE") // the first: behind it may be others, in literals
+		return f.callerText[max(at, 0):], at >= 0 && len(strings.ToUpper(f.callerText)) == len(f.callerText)
 	}
 	return "", false
 }
@@ -194,7 +194,7 @@ func (c *mysqlCounter) engines(ctx context.Context, names [][]string, open strin
 // between: if the caller may read them, and they are there, or need not be.
 func (c *mysqlCounter) openedEngines(ctx context.Context, names [][]string, open string, lacking bool) (bases []mysqlTable, note string, err error) {
 	bases, note, err = c.engines(ctx, names, open, 0)
-	if err != nil && graveError(err) == nil && (lacking || !mysqlError(err, "1146")) {
+	if err != nil && fatalError(err) == nil && (lacking || !mysqlError(err, "1146")) {
 		return c.engines(ctx, names, "", 0)
 	}
 	return bases, note, err
@@ -302,7 +302,7 @@ func (c *mysqlCounter) visible(ctx context.Context, did handlerCalls, affected i
 		return dbguard.Count{Rows: max(affected, (handled+1)/2)}, nil
 	case x == nil || affected < 0:
 		count := dbguard.Count{Rows: c.halved(ctx, did, handled)}
-		if solely(c.f.st, dbguard.Insert) {
+		if allActs(c.f.st, dbguard.Insert) {
 			count.Tables = []dbguard.TableRows{{Table: c.reach.hiddenNames(), Rows: count.Rows, Via: "trigger"}}
 		}
 		return count, nil

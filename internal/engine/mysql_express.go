@@ -48,9 +48,9 @@ func (s *Session) Exec(ctx context.Context, text string, args []driver.NamedValu
 	if err != nil {
 		return Done{}, true, err
 	}
-	f := &Flight{s: s, st: e.st, op: op, ctx: op.Context(), way: s.choose(e.st, op)}
+	f := &Flight{s: s, st: e.st, op: op, ctx: op.Context(), strategy: s.chooseStrategy(e.st, op)}
 	counted := op.Limit() >= 0 && op.Limit() < maxProbe && !op.Shares()
-	if f.way < own || !counted && e.kind != sqlscan.Insert {
+	if f.strategy < ownTx || !counted && e.kind != sqlscan.Insert {
 		op.Abandon()
 		return Done{}, false, nil
 	}
@@ -61,7 +61,7 @@ func (s *Session) Exec(ctx context.Context, text string, args []driver.NamedValu
 // Start will tell.
 func (s *Session) expressed(ctx context.Context, text string, args []driver.NamedValue) *express {
 	m, ok := s.backend.(*mysql)
-	if !ok || s.flight != nil || s.broken || s.strayed || s.guard.Check() != nil || s.guard.Observing() ||
+	if !ok || s.flight != nil || s.broken || s.preparedElsewhere || s.guard.Check() != nil || s.guard.Observing() ||
 		len(text) > maxExpress || s.gate.Refuses(false) != nil {
 		return nil
 	}
@@ -69,7 +69,7 @@ func (s *Session) expressed(ctx context.Context, text string, args []driver.Name
 	if err != nil || len(t.Ops) != 1 || t.Calls {
 		return nil
 	}
-	if hides, err := s.hides(ctx, t); hides || err != nil {
+	if hides, err := s.findsHiddenCode(ctx, t); hides || err != nil {
 		return nil
 	}
 	switch t.Ops[0].Kind {
@@ -81,7 +81,7 @@ func (s *Session) expressed(ctx context.Context, text string, args []driver.Name
 		return nil
 	}
 	st := s.understand(t)
-	if err := s.additions(ctx, t, st); err != nil || len(st.op.Acts) != 1 {
+	if err := s.addInsertActs(ctx, t, st); err != nil || len(st.op.Acts) != 1 {
 		return nil
 	}
 	return m.express(ctx, st, text, s.timed(args), s.modes.mode)
@@ -122,9 +122,9 @@ func (m *mysql) express(ctx context.Context, st *statement, text string, args []
 		e.c = additionOf(e.t, x)
 	} else {
 		e.c = clausesOf(e.t, x)
-		e.c.odd = e.c.odd || x.op.Where.Start >= x.op.Where.End
+		e.c.unsupported = e.c.unsupported || x.op.Where.Start >= x.op.Where.End
 	}
-	if !e.c.cover(text, args) || !m.seesTriggers(ctx) || !m.seesAll([]mysqlTable{e.table()}) {
+	if !e.c.isComplete(text, args) || !m.seesTriggers(ctx) || !m.seesAll([]mysqlTable{e.table()}) {
 		return nil
 	}
 	return e
@@ -238,7 +238,7 @@ type reply struct {
 
 // run sends the compound, and settles.
 func (e *express) run(f *Flight) (_ Done, done bool, err error) {
-	if f.frame = startedTransaction; f.way == nested {
+	if f.frame = startedTransaction; f.strategy == inCallerTx {
 		f.frame = e.m.nested()
 	}
 	r, err := e.send(f)
@@ -251,10 +251,10 @@ func (e *express) run(f *Flight) (_ Done, done bool, err error) {
 	if err != nil {
 		return e.failed(f, err)
 	}
-	e.m.touched(f.st, f.way == own)
+	e.m.noteChanges(f.st, f.strategy == ownTx)
 	switch r.answer {
 	case kept:
-		if f.way == nested {
+		if f.strategy == inCallerTx {
 			e.m.saw(e.x, r.serial)
 		}
 		count := dbguard.Count{Rows: r.rows}
@@ -285,17 +285,17 @@ func (e *express) failed(f *Flight, err error) (_ Done, done bool, _ error) {
 	s := f.s
 	e.m.doubt()
 	switch {
-	case errors.Is(err, driver.ErrBadConn) && f.way == own: // written nothing
+	case errors.Is(err, driver.ErrBadConn) && f.strategy == ownTx: // written nothing
 		f.op.Abandon()
 		s.broken = true
 		return Done{}, true, driver.ErrBadConn
-	case s.lose(err):
+	case s.connectionLost(err):
 		s.broken = true
-		if f.way == nested {
-			s.lost = true
-			return Done{}, true, f.op.End(dbguard.EffectUndone, hide(err))
+		if f.strategy == inCallerTx {
+			s.txLost = true
+			return Done{}, true, f.op.End(dbguard.EffectUndone, hideBadConn(err))
 		}
-		return Done{}, true, f.op.End(dbguard.EffectUnknown, hide(err))
+		return Done{}, true, f.op.End(dbguard.EffectUnknown, hideBadConn(err))
 	case deniesDictionary(err) && !e.m.noDictionary:
 		e.m.noDictionary, e.m.compounds = true, nil
 	case mysqlError(err, "1295"), mysqlError(err, "1461"), mysqlError(err, "1193"): // it prepares no compounds, or nothing more, or lacks a variable
@@ -303,16 +303,16 @@ func (e *express) failed(f *Flight, err error) (_ Done, done bool, _ error) {
 	case mysqlError(err, disproved):
 	case mysqlError(err, "1064"), mysqlError(err, "1142"): // its own, or the server cannot read ours, or the account may not read the table
 		e.m.hold(e.x, false)
-	case f.way == nested && s.backend.gone(err): // Start finds out what has become of the transaction
+	case f.strategy == inCallerTx && s.backend.isNoTransaction(err): // Start finds out what has become of the transaction
 		f.op.Abandon()
 		return Done{}, false, nil
 	default:
 		return Done{}, true, f.endFailed(ctx, err)
 	}
 	f.op.Abandon()
-	if undo := s.exec(ctx, f.frame.fail); undo != nil && !s.backend.gone(undo) {
+	if undo := s.exec(ctx, f.frame.fail); undo != nil && !s.backend.isNoTransaction(undo) {
 		s.broken = true
-		return Done{}, true, hide(undo)
+		return Done{}, true, hideBadConn(undo)
 	}
 	return Done{}, false, nil
 }

@@ -42,13 +42,13 @@ type heldTable struct {
 func (m *mysql) limited(f *Flight) string {
 	x, limit := f.st.simple(), f.op.Limit()
 	if x == nil || x.op.Kind != sqlscan.Delete || !m.slow[x.use()].limits || limit < 0 || limit >= maxProbe ||
-		x.op.Flags&sqlscan.HasLimit != 0 || !embeds(f.callers, x) {
+		x.op.Flags&sqlscan.HasLimit != 0 || !embeds(f.callerText, x) {
 		return ""
 	}
 	t := f.reading()
 	c := clausesOf(t, x)
 	text, ok := spelled(t, 0, c.end, f.args, 0)
-	if !ok || !c.cover(f.callers, f.args) {
+	if !ok || !c.isComplete(f.callerText, f.args) {
 		return ""
 	}
 	return fmt.Sprintf("%s LIMIT %d", text, limit+1)

@@ -24,8 +24,8 @@ const (
 	viewsThere     = "SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ('sys', 'mysql', 'information_schema', 'performance_schema')" + everything
 )
 
-// hidden asks for the views that call stored functions.
-func (m *mysql) hidden(ctx context.Context) (*hiddenCode, error) {
+// findHidden asks for the views that call stored functions.
+func (m *mysql) findHidden(ctx context.Context) (*hiddenCode, error) {
 	m.views = nil
 	there := false
 	err := m.conn.Query(ctx, functionsThere, func(v []any) error {
@@ -158,21 +158,21 @@ func (m *mysql) behind(text string, mode sqlscan.Mode, schema string) (all hidde
 	return all
 }
 
-// locate asks for the session's database: it may have changed unseen. A statement that
+// currentDatabase asks for the session's database: it may have changed unseen. A statement that
 // is prepared keeps the one that it was prepared in.
-func (m *mysql) locate(ctx context.Context, t *sqlscan.Text) (here string, err error) {
+func (m *mysql) currentDatabase(ctx context.Context, t *sqlscan.Text) (here string, err error) {
 	if t.Statements != 1 || m.astray {
 		return "", nil
 	}
 	if here, err = askText(ctx, m.conn, "SELECT DATABASE()"); err != nil {
-		return "", graveError(err)
+		return "", fatalError(err)
 	}
 	return strings.ToLower(here), nil
 }
 
-// hides looks for the names of views in a text that reads from any: not in one
+// mayRunHidden looks for the names of views in a text that reads from any: not in one
 // about their structure.
-func (m *mysql) hides(_ *hiddenCode, t *sqlscan.Text, here string) bool {
+func (m *mysql) mayRunHidden(_ *hiddenCode, t *sqlscan.Text, here string) bool {
 	reads := t.IsRead()
 	for i := range t.Ops {
 		switch op := &t.Ops[i]; op.Kind {

@@ -12,9 +12,9 @@ import (
 // functions that its text calls, or a view that it reads: defaults, constraints and
 // generated columns may not call stored ones.
 
-// quiet reports tables whose triggers were looked at in this transaction.
-func (m *mysql) quiet(st *statement) bool {
-	if len(m.adds) == 0 || st.queries {
+// knownToOnlyAdd reports tables whose triggers were looked at in this transaction.
+func (m *mysql) knownToOnlyAdd(st *statement) bool {
+	if len(m.adds) == 0 || st.insertsQuery {
 		return false
 	}
 	for i, x := range st.targets {
@@ -25,8 +25,8 @@ func (m *mysql) quiet(st *statement) bool {
 	return true
 }
 
-// stirs follows the INSERTs of a text that ends its own transaction.
-func (m *mysql) stirs(ctx context.Context, _ *sqlscan.Text, st *statement) (bool, error) {
+// mayChangeRows follows the INSERTs of a text that ends its own transaction.
+func (m *mysql) mayChangeRows(ctx context.Context, _ *sqlscan.Text, st *statement) (bool, error) {
 	c := &mysqlCounter{m: m, f: &Flight{st: st}}
 	bases, _, err := c.targets(ctx)
 	if err != nil {
@@ -53,11 +53,11 @@ func (r *mysqlReach) changes() bool {
 // and no matter whether its tables can be undone.
 func (c *mysqlCounter) adding(ctx context.Context) (done bool, err error) {
 	st, m := c.f.st, c.m
-	if len(st.routines)+len(st.procs) > 0 || !solely(st, dbguard.Insert) || !m.seesTriggers(ctx) {
+	if len(st.routines)+len(st.procs) > 0 || !allActs(st, dbguard.Insert) || !m.seesTriggers(ctx) {
 		return false, nil
 	}
-	if !st.queries && len(st.targets) == 1 {
-		if plain, err := c.plainly(ctx, &st.targets[0]); plain || graveError(err) != nil {
+	if !st.insertsQuery && len(st.targets) == 1 {
+		if plain, err := c.plainly(ctx, &st.targets[0]); plain || fatalError(err) != nil {
 			return true, err
 		}
 	}
@@ -68,7 +68,7 @@ func (c *mysqlCounter) adding(ctx context.Context) (done bool, err error) {
 	if _, err := c.explore(ctx, bases); err != nil || c.reach.note != "" || c.reach.changes() {
 		return false, err
 	}
-	if c.still = !st.queries; !c.still { // a view may call what it likes
+	if c.still = !st.insertsQuery; !c.still { // a view may call what it likes
 		if c.before, err = c.handled(ctx); err != nil {
 			return false, err
 		}
@@ -97,7 +97,7 @@ func (c *mysqlCounter) plainly(ctx context.Context, x *target) (plain bool, err 
 	if err != nil || !plain {
 		return false, err
 	}
-	c.still, c.adds = true, c.f.way == nested && !serial
+	c.still, c.adds = true, c.f.strategy == inCallerTx && !serial
 	return true, m.stays(ctx)
 }
 
@@ -108,12 +108,12 @@ func opened(table string) string {
 
 // additionOf are the parts of an INSERT of values; odd is any other.
 func additionOf(t *sqlscan.Text, x *target) clauses {
-	c := clauses{end: int32(len(t.Source)), odd: keyword(t, &x.op) != "INSERT" || executes(t.Source) || remembers(t.Source)} // LOAD DATA talks to the driver
+	c := clauses{end: int32(len(t.Source)), unsupported: keyword(t, &x.op) != "INSERT" || hasExecutableComment(t.Source) || setsUserVariables(t.Source)} // LOAD DATA talks to the driver
 	valued := false
 	for tok := range tokens(t, x.op.Object.End, int32(len(t.Source))) {
 		switch {
 		case tok.Kind == sqlscan.Param:
-			c.all++
+			c.params++
 		case isPunct(tok, ';'):
 			c.end = min(c.end, tok.Pos)
 		case tok.Kind == sqlscan.Word:
@@ -121,11 +121,11 @@ func additionOf(t *sqlscan.Text, x *target) clauses {
 			case "VALUES", "VALUE", "SET":
 				valued = true
 			case "SELECT", "TABLE", "WITH", "RETURNING", "PARTITION":
-				c.odd = true
+				c.unsupported = true
 			}
 		}
 	}
-	c.odd = c.odd || !valued || containsFold(t.Source[:x.op.Object.Start], "delayed")
+	c.unsupported = c.unsupported || !valued || containsFold(t.Source[:x.op.Object.Start], "delayed")
 	return c
 }
 

@@ -37,18 +37,18 @@ func (s *Session) From(ctx context.Context, p *Place) error {
 		return nil
 	}
 	name, err := askText(ctx, s.conn, "SELECT DATABASE()")
-	if s.strayed = name != p.name; !s.strayed && s.place == nil && err == nil {
+	if s.preparedElsewhere = name != p.name; !s.preparedElsewhere && s.place == nil && err == nil {
 		s.place = p // again
 	}
 	return err
 }
 
 // Back tells that the next is none such.
-func (s *Session) Back() { s.strayed = false }
+func (s *Session) Back() { s.preparedElsewhere = false }
 
 // leaves notes the name of a place before a text that may lead elsewhere.
 func (s *Session) leaves(ctx context.Context, t *sqlscan.Text) error {
-	if s.kept == 0 || s.place == nil || t.Dialect != sqlscan.MySQL || s.guard.Observing() || !slices.ContainsFunc(t.Ops, moves(t)) {
+	if s.preparedCount == 0 || s.place == nil || t.Dialect != sqlscan.MySQL || s.guard.Observing() || !slices.ContainsFunc(t.Ops, moves(t)) {
 		return nil
 	}
 	name, err := askText(ctx, s.conn, "SELECT DATABASE()")

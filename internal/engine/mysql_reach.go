@@ -126,7 +126,7 @@ func (r *mysqlReach) triggers(ctx context.Context, t mysqlTable, ev events) erro
 
 // code follows the functions and procedures that the text calls.
 func (r *mysqlReach) code(ctx context.Context, st *statement) error {
-	if st.dark {
+	if st.unreadableView {
 		r.note = "it names a view that cannot be read and may call a stored function"
 		return nil
 	}

@@ -21,14 +21,14 @@ type seen struct {
 	serial bool              // reads may lock: the level of isolation may be another one
 }
 
-// begun notes that the caller may have chosen a level of isolation.
-func (m *mysql) begun(isolated bool) dbguard.Effect {
+// txBegan notes that the caller may have chosen a level of isolation.
+func (m *mysql) txBegan(isolated bool) dbguard.Effect {
 	m.serial = m.serial || isolated
 	return dbguard.EffectApplied // by BEGIN
 }
 
-// failed is told of any error: the transaction may have ended by it.
-func (m *mysql) failed() { m.doubt() }
+// noteFailure is told of any error: the transaction may have ended by it.
+func (m *mysql) noteFailure() { m.doubt() }
 
 // doubt forgets what was seen.
 func (m *mysql) doubt() { m.seen = seen{serial: m.serial} }
@@ -75,14 +75,14 @@ func (m *mysql) outlives(st *statement) {
 			m.doubt()
 		}
 	}
-	if st.commits || st.elsewhere || st.control != controlNone {
+	if st.commits || st.opaque || st.control != controlNone {
 		m.doubt()
 	}
 }
 
-// reads tells of a text that only reads. One that locks rows may end in a
+// noteRead tells of a text that only reads. One that locks rows may end in a
 // deadlock, and the transaction with it; nobody hears of its error.
-func (m *mysql) reads(text string) {
+func (m *mysql) noteRead(text string) {
 	if len(m.adds) > 0 && (containsFold(text, "update") || containsFold(text, "share")) {
 		m.doubt()
 	}

@@ -63,7 +63,7 @@ func (c *mysqlCounter) opensMore(ctx context.Context, t mysqlTable, ev events) (
 	for range 3 {
 		opened, err := askInts(ctx, c.m.conn, "BEGIN NOT ATOMIC DECLARE dbguard_n BIGINT DEFAULT "+tablesOpened+"; "+change+"; SELECT "+tablesOpened+" - dbguard_n; END")
 		switch {
-		case err != nil && c.f.s.lose(err):
+		case err != nil && c.f.s.connectionLost(err):
 			return false, err
 		case err != nil || opened[0] <= int64(len(reached)): // or the account may not: then another does it, a routine's definer
 			return false, nil

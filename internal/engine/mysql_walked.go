@@ -30,7 +30,7 @@ func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []fore
 		text += w.limits(own)
 	}
 	if w.roots, err = w.fetch(ctx, own, text); err != nil {
-		return false, graveError(err) // or else the statement will tell
+		return false, fatalError(err) // or else the statement will tell
 	}
 	w.total = int64(len(w.roots))
 	if w.over() && update {
@@ -40,7 +40,7 @@ func (c *mysqlCounter) walkKeys(ctx context.Context, own mysqlTable, keys []fore
 	if !w.over() {
 		if err := w.follow(ctx, own, eventsOf(x.op.Kind), w.roots, c.assigns); err != nil {
 			c.walk = nil
-			return false, graveError(err) // a child that may not be read
+			return false, fatalError(err) // a child that may not be read
 		}
 	}
 	if w.over() && !update {
@@ -246,21 +246,21 @@ func (m *mysql) changesWithOthers(ctx context.Context, t mysqlTable, keys []fore
 // means, its arguments written out.
 func (f *Flight) selection() (text string, ok bool) {
 	x := f.st.simple()
-	if x == nil || f.callers == "" || x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0 {
+	if x == nil || f.callerText == "" || x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0 {
 		return "", false
 	}
 	t := f.reading()
 	c := clausesOf(t, x)
-	if c.odd {
+	if c.unsupported {
 		return "", false
 	}
 	if x.op.Kind == sqlscan.Delete {
 		return spelled(t, x.op.Object.Start, c.end, f.args, 0)
 	}
 	table, ok := spelled(t, x.op.Object.Start, c.set, f.args, 0)
-	if !ok || c.rest == c.end {
+	if !ok || c.tail == c.end {
 		return table, ok
 	}
-	rest, ok := spelled(t, c.rest, c.end, f.args, c.params)
+	rest, ok := spelled(t, c.tail, c.end, f.args, c.headParams)
 	return table + " " + rest, ok
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// along finds the tables that TRUNCATE empties with the one that it names, those that
+// impliedActs finds the tables that TRUNCATE empties with the one that it names, those that
 // inherit from it and by CASCADE those that refer to it, and those that DROP … CASCADE
 // removes, or a column of: who may empty or drop one table was not given the others. A
 // partition is a part of its table.
-func (p *postgres) along(ctx context.Context, st *statement, x *target, verb dbguard.Verb) ([]dbguard.Act, error) {
+func (p *postgres) impliedActs(ctx context.Context, st *statement, x *target, verb dbguard.Verb) ([]dbguard.Act, error) {
 	cascade := x.op.Flags&sqlscan.Cascade != 0
 	removes := cascade && (verb == dbguard.Remove || verb == dbguard.RemoveDatabase)
 	if p.major < 0 || verb != dbguard.Empty && !removes {

@@ -69,28 +69,28 @@ func raised(err error) (word, value string) {
 	return word, value
 }
 
-func (p *postgres) word(ctx context.Context, f *Flight) wording {
+func (p *postgres) rewriteFor(ctx context.Context, f *Flight) rewrite {
 	switch {
 	case len(f.st.targets) == 1 && f.st.op.Acts[0].Verb == dbguard.Insert:
 		return p.wordInsert(ctx, f)
 	case !p.boundable(f):
-		return wording{}
+		return rewrite{}
 	}
 	if w, ok := p.wordKey(f); ok {
 		return w
 	}
-	if f.way == nested && p.gateable(f) {
+	if f.strategy == inCallerTx && p.gateable(f) {
 		if known, ok := p.plain(ctx, f); ok {
 			return p.gate(f, known)
 		}
 	}
 	if f.op.Limit() >= bulk && f.form != Rows && isBulk(f) {
-		return wording{text: bulkText(f), tagged: true}
+		return rewrite{text: bulkText(f), tagged: true}
 	}
 	j := p.seal(ctx, f)
-	return wording{
-		text: p.boundText(f, j), sealed: j.seal != "", sees: j.seen, keys: j.seen, shows: j.shows,
-		terse: p.terse(f), tagged: f.tags(f.op.Limit()),
+	return rewrite{
+		text: p.boundText(f, j), sealed: j.seal != "", holdsChecks: j.seen, checksKeys: j.seen, detectsRules: j.shows,
+		ambiguousError: p.terse(f), tagged: f.usesCommandTag(f.op.Limit()),
 	}
 }
 
@@ -98,17 +98,17 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 func (p *postgres) seal(ctx context.Context, f *Flight) judged {
 	x := &f.st.targets[0]
 	switch {
-	case f.st.calls, p.costly.has(f.st.op.Text), f.way == nested && p.holds:
-	case f.way == own && !f.op.Shares():
+	case f.st.calls, p.costly.has(f.st.op.Text), f.strategy == inCallerTx && p.holds:
+	case f.strategy == ownTx && !f.op.Shares():
 		return judged{seal: p.nothingWritten(), shows: p.showsRules(f)}
 	case !isRegclass(x):
-	case f.way == nested && !p.wary && f.isSteady(x) && equals(f, x) != nil && p.committed(ctx):
+	case f.strategy == inCallerTx && !p.wary && f.isSteady(x) && equalityColumns(f, x) != nil && p.committed(ctx):
 		if known, ok := p.plain(ctx, f); ok {
 			return judged{seal: known.still(x, true), seen: true} // for as long as the statement's lock is held
 		}
 		fallthrough
 	default:
-		return judged{seal: p.nothingWritten() + nothingDeferred(x, f.way), shows: p.showsRules(f)} // what comes with the COMMIT comes too late
+		return judged{seal: p.nothingWritten() + nothingDeferred(x, f.strategy), shows: p.showsRules(f)} // what comes with the COMMIT comes too late
 	}
 	return judged{shows: p.showsRules(f)}
 }
@@ -120,7 +120,7 @@ func (p *postgres) boundable(f *Flight) bool {
 	switch x := st.simple(); {
 	case x == nil, len(st.kinds) != 1, limit < 0, p.major < 10, p.deceives:
 		return false
-	case f.form == Rows && (x.op.Flags&sqlscan.Returning == 0 || limit > maxHeld):
+	case f.form == Rows && (x.op.Flags&sqlscan.Returning == 0 || limit > maxBuffered):
 		return false
 	}
 	return !p.unfit.has(st.op.Text)
@@ -184,7 +184,7 @@ type judged struct {
 // its rows: who is unsure raises.
 func (p *postgres) judgedText(f *Flight, j judged) string {
 	known := &f.s.text.bound
-	if asked := (boundWords{judged: j, form: f.form, way: f.way, text: known.text}); *known != asked {
+	if asked := (boundWords{judged: j, form: f.form, way: f.strategy, text: known.text}); *known != asked {
 		*known = asked
 		known.text = judgedText(f, j)
 	}
@@ -195,7 +195,7 @@ func (p *postgres) judgedText(f *Flight, j judged) string {
 type boundWords struct {
 	judged
 	form Form
-	way  way
+	way  strategy
 	text string
 }
 
@@ -213,7 +213,7 @@ func judgedText(f *Flight, j judged) string {
 		stmt += "\nRETURNING 1"
 	}
 	seal, unsure := j.seal, negative
-	if j.seen && f.way == nested {
+	if j.seen && f.strategy == inCallerTx {
 		unsure = raise(raisedUnsure) // told from the caller's own errors
 	}
 	if !j.seen {
@@ -229,7 +229,7 @@ func judgedText(f *Flight, j judged) string {
 	switch {
 	case f.form == Rows:
 		read = "dbguard.* " + read
-	case !f.tags(j.atMost): // the command tag tells how many rows there are
+	case !f.usesCommandTag(j.atMost): // the command tag tells how many rows there are
 		read = "pg_catalog.count(*) FROM (SELECT " + read + ") l"
 	}
 	return "WITH dbguard AS (" + stmt + "\n)\nSELECT " + read
@@ -247,11 +247,11 @@ func withoutEnd(t *sqlscan.Text) string {
 	return t.Source[:end]
 }
 
-// verdict reads an error. The caller's text is run as it is written where the
+// interpretError reads an error. The caller's text is run as it is written where the
 // error says nothing about it (class 25: a hidden write; 0A: a rule that WITH
 // does not support), or says it otherwise than without a guard (22, 3F and 42:
 // many tell a position in the text).
-func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again bool) {
+func (p *postgres) interpretError(f *Flight, err error) (refused *dbguard.Count, again bool) {
 	state := sqlState(err)
 	switch word, value := raised(err); word {
 	case raisedOver:
@@ -267,10 +267,10 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 		return nil, true
 	}
 	switch {
-	case f.shows && slices.Contains(noTable, state), state == "2201X": // invalid_row_count_in_result_offset_clause
+	case f.detectsRules && slices.Contains(noTable, state), state == "2201X": // invalid_row_count_in_result_offset_clause
 		p.unsure(f)
 		return nil, true
-	case f.terse && state == "2201W": // invalid_row_count_in_limit_clause
+	case f.ambiguousError && state == "2201W": // invalid_row_count_in_limit_clause
 		p.refused.add(f.st.op.Text)
 		return nil, true
 	case state == "25006" && f.sealed && !p.costly.has(f.st.op.Text): // once: then it is not by us
@@ -293,11 +293,11 @@ var noTable = []string{"XX000", "42703", "42501"}
 // otherwise are the classes of errors that may read otherwise than without a guard.
 var otherwise = []string{"22", "25", "3F", "42"}
 
-// undid notes that counters hold what the server has undone, for relations that
+// noteUndone notes that counters hold what the server has undone, for relations that
 // are no longer locked.
-func (p *postgres) undid(f *Flight) {
+func (p *postgres) noteUndone(f *Flight) {
 	p.stale = true
-	if f.way == nested {
+	if f.strategy == inCallerTx {
 		p.pending = nil
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// writers asks the catalogue about names that the session has not met.
+// functionsMayWrite asks the catalogue about names that the session has not met.
 //
 // A function in C that is not volatile cannot write, but for those of
 // extensions that run a text. One in SQL or a procedural language may, whatever
@@ -16,8 +16,8 @@ import (
 // a value of a type whose name they are given, which may be a domain, and those that
 // evaluate the expressions of an index. What is called for an argument that is left
 // out, by a function of whatever language, may, too.
-func (p *postgres) writers(ctx context.Context, names []string) (bool, error) {
-	if err := p.learn(ctx); err != nil {
+func (p *postgres) functionsMayWrite(ctx context.Context, names []string) (bool, error) {
+	if err := p.detectServer(ctx); err != nil {
 		return true, unlessAborted(p, err)
 	}
 	if p.major < 0 {
@@ -58,7 +58,7 @@ func (p *postgres) forgetFunctions() { p.functions = nil }
 // unlessAborted forgets that nothing can be asked before the caller's ROLLBACK:
 // nothing will run either, and the server says so.
 func unlessAborted(p *postgres, err error) error {
-	if p.aborted(err) {
+	if p.isTxAborted(err) {
 		return nil
 	}
 	return err

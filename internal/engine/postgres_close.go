@@ -23,12 +23,12 @@ func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, 
 	switch {
 	case c.told:
 		return c.closeNested(ctx)
-	case c.f.way != own || !c.clean || c.f.st.reshapes:
+	case c.f.strategy != ownTx || !c.clean || c.f.st.changesSchema:
 		return false, count, false, nil
 	}
 	rows, err := c.finish(ctx, affected)
 	if err == nil {
-		p.flushes(own)
+		p.flushes(ownTx)
 		return true, c.kept(rows, affected), false, nil
 	}
 	word, value := raised(err)
@@ -42,7 +42,7 @@ func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, 
 // finish sends the text, or finds it answered, and returns the count.
 func (c *postgresCounter) finish(ctx context.Context, affected int64) (rows int64, err error) {
 	conn := c.p.conn
-	if e := c.f.s.escort; e != nil && len(e.replies) > 0 {
+	if e := c.f.s.pipeline; e != nil && len(e.replies) > 0 {
 		if _, err := conn.Exec(ctx, constraintsNow); err != nil {
 			return 0, err
 		}
@@ -80,7 +80,7 @@ func (c *postgresCounter) kept(rows, affected int64) dbguard.Count {
 
 // undone rolls back what was refused, and says where its rows are.
 func (c *postgresCounter) undone(ctx context.Context, value string) (dbguard.Count, error) {
-	undo := c.f.leave(ctx, c.f.frame.undo)
+	undo := c.f.closeFrame(ctx, c.f.frame.undo)
 	var t postgresTotal
 	text, err := hex.DecodeString(value)
 	if err != nil {
@@ -150,16 +150,16 @@ func beyondText(own int64) string {
 	return `SELECT FROM (SELECT pg_catalog.current_setting('dbguard.rows')::int8 - ` + n + ` AS more) c, pg_catalog.generate_series(1, CASE WHEN more < 0 THEN -2 * more - 1 ELSE 2 * more END)`
 }
 
-// foresee is what End will ask: whatever it is, it is sent with the statement.
-func (c *postgresCounter) foresee() []string {
+// textsAfter is what End will ask: whatever it is, it is sent with the statement.
+func (c *postgresCounter) textsAfter() []string {
 	switch {
 	case c.p.major < 0:
 		return nil
 	case c.told:
 		return append([]string{c.judgeText()}, c.f.frame.keep...)
-	case c.f.way != own:
+	case c.f.strategy != ownTx:
 		return []string{c.counts(c.p.canFlush())}
-	case c.clean && c.f.op.Plain() && !c.f.st.reshapes:
+	case c.clean && c.f.op.Plain() && !c.f.st.changesSchema:
 		return []string{constraintsNow, c.totalText(), "COMMIT"}
 	}
 	return []string{constraintsNow, c.counts(c.p.canFlush())}

@@ -50,7 +50,7 @@ func (c *postgresCounter) survey(ctx context.Context) (string, error) {
 	if note := c.misled(); note != "" {
 		return note, nil
 	}
-	if c.f.way == own && c.p.stale && c.p.canFlush() {
+	if c.f.strategy == ownTx && c.p.stale && c.p.canFlush() {
 		if _, err := c.p.conn.Exec(ctx, "SELECT pg_catalog.pg_stat_force_next_flush()"); err != nil {
 			return "", err
 		}
@@ -64,18 +64,18 @@ func (c *postgresCounter) misled() string {
 	switch st := c.f.st; {
 	case c.p.deceives:
 		return "an operator of this database takes the place of one of the server's own"
-	case c.p.blinds, (st.elsewhere || st.calls) && containsFold(c.f.callers, "track_counts"):
+	case c.p.blinds, (st.opaque || st.calls) && containsFold(c.f.callerText, "track_counts"):
 		return "code in this database turns track_counts off, or kills rows uncounted"
-	case (st.elsewhere || st.calls) && containsFold(c.f.callers, "heap_force_"):
+	case (st.opaque || st.calls) && containsFold(c.f.callerText, "heap_force_"):
 		return "rows that pg_surgery kills are not counted"
-	case (st.elsewhere || st.calls) && changesElsewhere(c.f.reading(), c.f.args):
+	case (st.opaque || st.calls) && changesElsewhere(c.f.reading(), c.f.args):
 		return "what dblink does on another connection is neither counted nor undone"
 	}
 	return ""
 }
 
-// spares reports that a rule may stand in for an UPDATE.
-func (c *postgresCounter) spares() bool {
+// maySkipRows reports that a rule may stand in for an UPDATE.
+func (c *postgresCounter) maySkipRows() bool {
 	x := c.f.st.simple()
 	return x != nil && x.op.Kind == sqlscan.Update && c.p.unfit.has(c.f.st.op.Text)
 }
@@ -87,7 +87,7 @@ func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 	if err := c.stands(ctx); err != nil {
 		return "", err
 	}
-	if p.major < 0 || c.f.way == own && !p.stale {
+	if p.major < 0 || c.f.strategy == ownTx && !p.stale {
 		c.begins()
 		return "", nil
 	}
@@ -125,7 +125,7 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 		return dbguard.Count{Rows: affected}, nil
 	}
 	p.ranCode()
-	t := postgresTotal{reshapes: c.f.st.reshapes}
+	t := postgresTotal{reshapes: c.f.st.changesSchema}
 	later := false
 	err := c.read(ctx, c.counts(p.canFlush()), func(r *relation) {
 		was := c.was(r.oid)
@@ -144,10 +144,10 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 		return t.Count, err
 	}
 	t.settle()
-	if later && c.f.way == nested {
+	if later && c.f.strategy == inCallerTx {
 		p.putsOff(c.f.op.Limit(), t.Rows)
 	}
-	p.flushes(c.f.way)
+	p.flushes(c.f.strategy)
 	if c.f.op.Plain() && !t.Structure && t.Rows >= 0 && t.Rows <= c.f.op.Limit() {
 		return t.Count, nil // nobody asks where they are
 	}
@@ -207,10 +207,10 @@ func (t *postgresTotal) settle() {
 	}
 }
 
-// due has deferred triggers fire, which would do so at the COMMIT, after the
+// runDeferred has deferred triggers fire, which would do so at the COMMIT, after the
 // count. In the caller's transaction they are left to the caller's COMMIT.
-func (c *postgresCounter) due(ctx context.Context) error {
-	if c.f.way != own || c.p.major < 0 {
+func (c *postgresCounter) runDeferred(ctx context.Context) error {
+	if c.f.strategy != ownTx || c.p.major < 0 {
 		return nil
 	}
 	_, err := c.p.conn.Exec(ctx, constraintsNow)
@@ -221,7 +221,7 @@ func (c *postgresCounter) due(ctx context.Context) error {
 // alone or by a ROLLBACK TO of the caller's, the lock by which the next baseline
 // would find the relation is gone, and the counts are not.
 func (c *postgresCounter) leave(r *relation) {
-	if c.f.way == own {
+	if c.f.strategy == ownTx {
 		return
 	}
 	if c.p.pending == nil {
@@ -234,10 +234,10 @@ func (c *postgresCounter) leave(r *relation) {
 }
 
 // flushes notes that the counters will be flushed when the transaction ends.
-func (p *postgres) flushes(w way) {
+func (p *postgres) flushes(w strategy) {
 	switch {
 	case !p.canFlush():
-	case w == own:
+	case w == ownTx:
 		p.stale = false
 	default:
 		p.flushing = true
@@ -342,7 +342,7 @@ func (c *postgresCounter) counts(flush bool) string {
 	if flush {
 		calls = flushCall
 	}
-	if flush && c.f.way == own {
+	if flush && c.f.strategy == ownTx {
 		calls += readOnlyCall
 	}
 	if c.runsCode() {
@@ -352,4 +352,4 @@ func (c *postgresCounter) counts(flush bool) string {
 }
 
 // runsCode reports a statement that runs code which may open a cursor WITH HOLD.
-func (c *postgresCounter) runsCode() bool { return c.p.holds || c.f.st.elsewhere || c.f.st.calls }
+func (c *postgresCounter) runsCode() bool { return c.p.holds || c.f.st.opaque || c.f.st.calls }

@@ -34,9 +34,9 @@ func (p *postgres) putsOff(limit, rows int64) {
 // nothingDeferred is true of an ordinary table, or a partitioned one, if nothing
 // that the server does not refuse at once is left to the COMMIT. One of our own comes
 // while the transaction is read-only still, where the check of a foreign key fails, too.
-func nothingDeferred(x *target, w way) string {
+func nothingDeferred(x *target, w strategy) string {
 	late := ` AND g.tgdeferrable AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
-	if w == own {
+	if w == ownTx {
 		late = ` AND g.tginitdeferred)`
 	}
 	return `
@@ -59,7 +59,7 @@ func (s *Session) Committing(ctx context.Context) error {
 // committing is that without the last: a COMMIT AND CHAIN would hand it on.
 func (s *Session) committing(ctx context.Context) (some bool, _ error) {
 	p, ok := s.backend.(*postgres)
-	if !ok || !p.later.any || p.later.free || s.lost || s.guard.Observing() {
+	if !ok || !p.later.any || p.later.free || s.txLost || s.guard.Observing() {
 		return false, nil
 	}
 	bound := p.later.left
@@ -77,7 +77,7 @@ func (s *Session) fire(ctx context.Context, p *postgres, bound int64, name, text
 	if err != nil {
 		return 0, err
 	}
-	f := &Flight{s: s, st: &statement{op: dbguard.Op{Acts: []dbguard.Act{{Verb: dbguard.Insert}}}}, op: op, ctx: ctx, way: nested}
+	f := &Flight{s: s, st: &statement{op: dbguard.Op{Acts: []dbguard.Act{{Verb: dbguard.Insert}}}}, op: op, ctx: ctx, strategy: inCallerTx}
 	c := &postgresCounter{p: p, f: f}
 	if _, err = c.baseline(ctx); err == nil {
 		_, err = p.conn.Exec(ctx, text)
@@ -99,24 +99,24 @@ func (s *Session) fire(ctx context.Context, p *postgres, bound int64, name, text
 // before the COMMIT. It does it under a savepoint; that it is sent again does nothing.
 func (s *Session) firesNow(ctx context.Context) error {
 	p, ok := s.backend.(*postgres)
-	if !ok || !p.later.any || p.later.free || s.lost || s.guard.Observing() || !isImmediate(&s.text.Text) {
+	if !ok || !p.later.any || p.later.free || s.txLost || s.guard.Observing() || !isImmediate(&s.text.Text) {
 		return nil
 	}
 	if err := s.exec(ctx, underSavepoint.open); err != nil {
-		return hide(err)
+		return hideBadConn(err)
 	}
 	rows, err := s.fire(ctx, p, p.later.left, "SET CONSTRAINTS", strings.Clone(withoutEnd(&s.text.Text)))
 	switch {
 	case err == nil:
 		p.later.left -= rows
-		return hide(s.exec(ctx, underSavepoint.keep))
+		return hideBadConn(s.exec(ctx, underSavepoint.keep))
 	case errors.Is(err, dbguard.ErrRefused):
 		if s.exec(ctx, underSavepoint.undo) != nil {
 			s.broken = true
 		}
 		return err
 	}
-	return hide(err)
+	return hideBadConn(err)
 }
 
 // isImmediate reports SET CONSTRAINTS … IMMEDIATE.
@@ -147,7 +147,7 @@ func (s *Session) endsTx(ctx context.Context, st *statement) error {
 	_, err := s.committing(ctx)
 	if err != nil {
 		_, undo := s.conn.Exec(ctx, "ROLLBACK")
-		err = hide(err)
+		err = hideBadConn(err)
 		_ = s.rolledBack(ctx, undo)
 	}
 	return err

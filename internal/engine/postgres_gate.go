@@ -47,7 +47,7 @@ var strange = []string{"select", "table", "values", "of", "order", "limit"}
 func (p *postgres) gateable(f *Flight) bool {
 	x, limit := f.st.simple(), f.op.Limit()
 	switch {
-	case p.wary, f.form == Rows, f.op.AtLeast() > 0, limit > maxHeld, x.op.Flags&sqlscan.Returning != 0, p.slow.has(f.st.op.Text):
+	case p.wary, f.form == Rows, f.op.AtLeast() > 0, limit > maxBuffered, x.op.Flags&sqlscan.Returning != 0, p.slow.has(f.st.op.Text):
 		return false
 	}
 	return f.isSteady(x)
@@ -110,7 +110,7 @@ func (p *postgres) plain(ctx context.Context, f *Flight) (known plainTable, ok b
 		return err
 	})
 	if err != nil {
-		f.fails(err)
+		f.noteRewriteErr(err)
 		return known, false
 	}
 	p.trip = time.Since(begin)
@@ -198,13 +198,13 @@ const holdsOthers = `t.oid >= 16384 AND (t.typtype NOT IN ('b', 'e') OR t.typele
 // gate is the wording of a statement that changes nothing if it goes beyond its
 // bound. What the transaction has seen under the lock that it holds is not looked at
 // again.
-func (p *postgres) gate(f *Flight, known plainTable) wording {
+func (p *postgres) gate(f *Flight, known plainTable) rewrite {
 	x := &f.st.targets[0]
-	still, keyed := "", known.hasKey(equals(f, x))
+	still, keyed := "", known.hasKey(equalityColumns(f, x))
 	if keys, seen := p.seen[x.key()]; !seen || keyed && !keys {
 		still = known.still(x, keyed)
 	}
-	return wording{text: gateText(f, still), gated: true, keys: keyed, tagged: f.form == Tagged}
+	return rewrite{text: gateText(f, still), gated: true, checksKeys: keyed, tagged: f.form == Tagged}
 }
 
 // gateText answers with the rows that the statement has changed; one more than the
@@ -285,10 +285,10 @@ func starred(t *sqlscan.Text, x *target) bool {
 	return false
 }
 
-// passed reads the answer of a gated statement.
-func (p *postgres) passed(f *Flight, rows int64) (refused *dbguard.Count, again bool) {
+// checkAnswer reads the answer of a gated statement.
+func (p *postgres) checkAnswer(f *Flight, rows int64) (refused *dbguard.Count, again bool) {
 	x := &f.st.targets[0]
-	if f.adds {
+	if f.onlyAdds {
 		p.saw(x, false)
 		return nil, false
 	}
@@ -299,7 +299,7 @@ func (p *postgres) passed(f *Flight, rows int64) (refused *dbguard.Count, again 
 		p.wary = true
 		return nil, true
 	}
-	p.saw(x, f.keys)
+	p.saw(x, f.checksKeys)
 	if over == 1 {
 		return &dbguard.Count{Rows: rows}, false
 	}
@@ -323,7 +323,7 @@ func (p *postgres) timed(f *Flight) {
 }
 
 // key tells what a session has met: the table, and what is done to it.
-func (x *target) key() string { return x.how + " " + x.raw }
+func (x *target) key() string { return x.keyword + " " + x.raw }
 
 // slowly is a time beyond that of a statement which finds its rows by an index.
 const slowly = 50 * time.Millisecond
@@ -332,7 +332,7 @@ const slowly = 50 * time.Millisecond
 func (p *postgres) gateError(f *Flight, err error) error {
 	p.tables, p.adding = nil, nil // the error may come of a rule that was not there before
 	switch word, _ := raised(err); {
-	case word == raisedUnsure, f.adds && sqlState(err) == "0A000":
+	case word == raisedUnsure, f.onlyAdds && sqlState(err) == "0A000":
 		return fmt.Errorf("%w: %w", errTableChanged, err)
 	case word == raisedOver:
 		p.unfit.add(f.st.op.Text)

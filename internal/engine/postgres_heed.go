@@ -7,10 +7,10 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// heed takes note of a text that is not known only to read. It may choose another
+// refineReading takes note of a text that is not known only to read. It may choose another
 // level of isolation, let names mean other tables, or become somebody else; and what it
 // makes of tables is met anew.
-func (p *postgres) heed(_ context.Context, t *sqlscan.Text, _ Form) error {
+func (p *postgres) refineReading(_ context.Context, t *sqlscan.Text, _ Form) error {
 	p.texts++
 	config := containsFold(t.Source, "set_config")
 	may, some := t.Calls || config, config && setsSome(t) || updatesSettings(t)
@@ -20,7 +20,7 @@ func (p *postgres) heed(_ context.Context, t *sqlscan.Text, _ Form) error {
 			may = true
 		}
 	}
-	if structural(t) {
+	if hasDDL(t) {
 		p.tables, p.adding = nil, nil
 	}
 	if !may && !some {

@@ -9,9 +9,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// hidden asks for the words of this database, if there can be any.
-func (p *postgres) hidden(ctx context.Context) (*hiddenCode, error) {
-	if err := p.learn(ctx); err != nil {
+// findHidden asks for the words of this database, if there can be any.
+func (p *postgres) findHidden(ctx context.Context) (*hiddenCode, error) {
+	if err := p.detectServer(ctx); err != nil {
 		return nil, unlessAborted(p, err)
 	}
 	h := &hiddenCode{}
@@ -49,7 +49,7 @@ func (h *hiddenCode) found(class, word string) {
 	case "field":
 		h.add(&h.fields, word)
 	case "kept":
-		h.add(&h.kept, word)
+		h.add(&h.inDDL, word)
 	case "call":
 		if sqlscan.NoCall(word, sqlscan.PostgreSQL) {
 			h.add(&h.calls, word)
@@ -64,9 +64,9 @@ func (h *hiddenCode) found(class, word string) {
 		h.add(&h.names, "cast")
 		h.add(&h.names, word)
 	case "all":
-		h.all = true
+		h.anyText = true
 	case "event":
-		h.changes = true
+		h.anyDDL = true
 	}
 }
 
@@ -77,10 +77,10 @@ var written = map[string][]string{
 	"~~": {"like"}, "!~~": {"like"}, "~~*": {"ilike"}, "!~~*": {"ilike"}, "~": {"similar"}, "!~": {"similar"},
 }
 
-// hides looks for the words as the server reads them.
-func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text, _ string) bool {
-	about := structural(t)
-	if h.all || h.changes && about || len(h.kept) > 0 && sweeps(t) {
+// mayRunHidden looks for the words as the server reads them.
+func (p *postgres) mayRunHidden(h *hiddenCode, t *sqlscan.Text, _ string) bool {
+	about := hasDDL(t)
+	if h.anyText || h.anyDDL && about || len(h.inDDL) > 0 && sweeps(t) {
 		return true
 	}
 	run, dot, last := sqlscan.Token{}, false, "" // the operator so far, the name before
@@ -101,7 +101,7 @@ func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text, _ string) bool {
 			return true // U&"…": its escape may be told behind it
 		case isName(tok):
 			name = cut(nameAt(t, tok))
-			if h.names[name] || dot && h.fields[name] || about && h.kept[name] {
+			if h.names[name] || dot && h.fields[name] || about && h.inDDL[name] {
 				return true
 			}
 		case isPunct(tok, '(') && h.calls[last]:
@@ -112,8 +112,8 @@ func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text, _ string) bool {
 	return h.holds(t.Source[run.Pos:run.End])
 }
 
-// locate asks nothing: a word is looked for whatever schema it may be in.
-func (*postgres) locate(context.Context, *sqlscan.Text) (string, error) { return "", nil }
+// currentDatabase asks nothing: a word is looked for whatever schema it may be in.
+func (*postgres) currentDatabase(context.Context, *sqlscan.Text) (string, error) { return "", nil }
 
 // sweeps reports ANALYZE and REINDEX, which need not name the tables that they mean.
 func sweeps(t *sqlscan.Text) bool {
@@ -191,7 +191,7 @@ func fetches(t *sqlscan.Text) bool {
 
 // runsAlone reports a statement that the server does not run in a transaction.
 func runsAlone(t *sqlscan.Text) bool {
-	if t.Statements != 1 || !structural(t) {
+	if t.Statements != 1 || !hasDDL(t) {
 		return false
 	}
 	how, before, n := "", "", 0

@@ -19,12 +19,12 @@ import (
 // lock stays, and so does what was seen under it: the next INSERT is sent as it
 // is written.
 
-// quiet reports that the tables were seen in this transaction.
-func (p *postgres) quiet(st *statement) bool {
+// knownToOnlyAdd reports that the tables were seen in this transaction.
+func (p *postgres) knownToOnlyAdd(st *statement) bool {
 	switch {
 	case p.major < 0:
 		return true // it could not count anything
-	case st.queries:
+	case st.insertsQuery:
 		return false
 	}
 	for i := range st.targets {
@@ -35,8 +35,8 @@ func (p *postgres) quiet(st *statement) bool {
 	return true
 }
 
-// stirs looks at the tables now. What is no ordinary table may do anything.
-func (p *postgres) stirs(ctx context.Context, t *sqlscan.Text, st *statement) (bool, error) {
+// mayChangeRows looks at the tables now. What is no ordinary table may do anything.
+func (p *postgres) mayChangeRows(ctx context.Context, t *sqlscan.Text, st *statement) (bool, error) {
 	for i := range st.targets {
 		if st.op.Acts[i].Verb != dbguard.Insert {
 			continue
@@ -44,7 +44,7 @@ func (p *postgres) stirs(ctx context.Context, t *sqlscan.Text, st *statement) (b
 		x := &st.targets[i]
 		known, err := p.addsOnly(ctx, x)
 		if err == nil && known.found.IsZero() && makes(t, x) {
-			writes, err := p.writers(ctx, calledNames(t)) // in its defaults and checks
+			writes, err := p.functionsMayWrite(ctx, calledNames(t)) // in its defaults and checks
 			if err == nil && !writes {
 				continue
 			}
@@ -89,9 +89,9 @@ func isCreateTable(t *sqlscan.Text, op *sqlscan.Op) bool {
 	return n == 2
 }
 
-// secure takes the lock that the INSERT takes, and looks at the tables under it.
-func (p *postgres) secure(ctx context.Context, st *statement) (bool, error) {
-	if st.queries || !p.committed(ctx) {
+// ensureOnlyAdds takes the lock that the INSERT takes, and looks at the tables under it.
+func (p *postgres) ensureOnlyAdds(ctx context.Context, st *statement) (bool, error) {
+	if st.insertsQuery || !p.committed(ctx) {
 		return false, nil
 	}
 	for i := range st.targets {
@@ -99,12 +99,12 @@ func (p *postgres) secure(ctx context.Context, st *statement) (bool, error) {
 		if st.op.Acts[i].Verb != dbguard.Insert || p.sure(x) {
 			continue
 		}
-		known, err := p.met(ctx, x, own)
+		known, err := p.met(ctx, x, ownTx)
 		if err != nil || !known.ok {
 			return false, unlessAborted(p, err)
 		}
 		sure := false
-		err = p.conn.Query(ctx, "LOCK TABLE "+x.raw+" IN ROW EXCLUSIVE MODE;\nSELECT "+known.still(x, nested), func(v []any) error {
+		err = p.conn.Query(ctx, "LOCK TABLE "+x.raw+" IN ROW EXCLUSIVE MODE;\nSELECT "+known.still(x, inCallerTx), func(v []any) error {
 			sure = asBool(v[0])
 			return nil
 		})
@@ -137,8 +137,8 @@ const metAgo = time.Minute
 
 // met is addsOnly, asked once per session and table that is there, and in a
 // transaction of the caller's once in a while.
-func (p *postgres) met(ctx context.Context, x *target, way way) (addingTable, error) {
-	if known, ok := p.adding[x.raw]; ok && (way == own || time.Since(known.found) < metAgo) {
+func (p *postgres) met(ctx context.Context, x *target, way strategy) (addingTable, error) {
+	if known, ok := p.adding[x.raw]; ok && (way == ownTx || time.Since(known.found) < metAgo) {
 		return known, nil
 	}
 	known, err := p.addsOnly(ctx, x)
@@ -217,37 +217,37 @@ func (p *postgres) keepsSnapshot() bool {
 func (p *postgres) isolated() { p.isolation, p.chosen = "", true }
 
 // wordInsert is the wording of an INSERT, if it is one that can make sure.
-func (p *postgres) wordInsert(ctx context.Context, f *Flight) (w wording) {
+func (p *postgres) wordInsert(ctx context.Context, f *Flight) (w rewrite) {
 	x := &f.st.targets[0]
 	if !p.insertable(f, x) {
 		return w
 	}
 	j := judged{atMost: x.op.Rows} // by the seal alone, which is asked for even if there is no row
-	known, err := p.met(ctx, x, f.way)
+	known, err := p.met(ctx, x, f.strategy)
 	writes := known.keyed || p.costly.has(f.st.op.Text)
-	draws := known.draws || containsFold(f.callers, "nextval")
+	draws := known.draws || containsFold(f.callerText, "nextval")
 	switch {
 	case err != nil:
-		f.fails(err)
-	case known.ok && f.way == own && !f.st.queries && (writes || draws) && !p.keepsSnapshot(): // takes longer to plan than the next
-		w, j.seal, j.seen = wording{sealed: true}, known.still(x, f.way), true
-	case f.way == own && !writes:
+		f.noteRewriteErr(err)
+	case known.ok && f.strategy == ownTx && !f.st.insertsQuery && (writes || draws) && !p.keepsSnapshot(): // takes longer to plan than the next
+		w, j.seal, j.seen = rewrite{sealed: true}, known.still(x, f.strategy), true
+	case f.strategy == ownTx && !writes:
 		j.shows = p.showsRules(f)
-		w, j.seal = wording{sealed: true, shows: j.shows}, p.nothingWritten()
-	case f.way == nested && known.ok && !f.st.queries && p.committed(ctx):
-		w, j.seal, j.seen = wording{gated: true}, known.still(x, f.way), true
+		w, j.seal = rewrite{sealed: true, detectsRules: j.shows}, p.nothingWritten()
+	case f.strategy == inCallerTx && known.ok && !f.st.insertsQuery && p.committed(ctx):
+		w, j.seal, j.seen = rewrite{gated: true}, known.still(x, f.strategy), true
 	}
 	if j.seal != "" {
-		w.text, w.adds, w.tagged = p.judgedText(f, j), true, f.tags(j.atMost)
+		w.text, w.onlyAdds, w.tagged = p.judgedText(f, j), true, f.usesCommandTag(j.atMost)
 	}
 	return w
 }
 
 // still is the condition that the table of that name sets nothing off. Where an
 // error would end the caller's transaction it is asked for no more than that.
-func (known addingTable) still(x *target, way way) string {
+func (known addingTable) still(x *target, way strategy) string {
 	same := known.same
-	if way == nested && !known.calls {
+	if way == inCallerTx && !known.calls {
 		same = `EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND ` + addsOnlyRows + ` AND ` + callsNothing + `)`
 	}
 	return `pg_catalog.current_setting('transaction_isolation') = 'read committed' AND ` + same
@@ -259,9 +259,9 @@ func (p *postgres) insertable(f *Flight, x *target) bool {
 	st := f.st
 	switch {
 	case p.major < 10, p.deceives, st.calls, st.op.Statements != 1, len(st.targets) != 1, len(st.kinds) != 1,
-		x.op.Kind != sqlscan.Insert, x.op.Path != sqlscan.Top, x.how != "INSERT", p.unfit.has(st.op.Text):
+		x.op.Kind != sqlscan.Insert, x.op.Path != sqlscan.Top, x.keyword != "INSERT", p.unfit.has(st.op.Text):
 		return false
-	case f.form == Rows && (x.op.Flags&sqlscan.Returning == 0 || x.op.Rows <= 0 || x.op.Rows > maxHeld):
+	case f.form == Rows && (x.op.Flags&sqlscan.Returning == 0 || x.op.Rows <= 0 || x.op.Rows > maxBuffered):
 		return false
 	}
 	return isRegclass(x)
@@ -285,7 +285,7 @@ func (p *postgres) sure(x *target) bool {
 // keepsSeen reports a text after which what was seen under locks still holds: it
 // releases none, changes no structure, and lets names mean what they meant.
 func keepsSeen(st *statement) bool {
-	if st.elsewhere || st.calls {
+	if st.opaque || st.calls {
 		return false
 	}
 	for _, kind := range st.kinds {

@@ -21,21 +21,21 @@ const keysOfRows = `COALESCE((SELECT pg_catalog.string_agg(k.names, E'\n' ORDER 
 
 // wordKey is a boundable statement of the caller's, kept from children that the table may be given
 // meanwhile; it has none.
-func (p *postgres) wordKey(f *Flight) (w wording, ok bool) {
+func (p *postgres) wordKey(f *Flight) (w rewrite, ok bool) {
 	x := f.st.simple()
-	if f.way != nested || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !p.seen[x.key()] || !f.isSteady(x) {
-		return wording{}, false
+	if f.strategy != inCallerTx || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !p.seen[x.key()] || !f.isSteady(x) {
+		return rewrite{}, false
 	}
-	if !p.tables[x.key()].hasKey(equals(f, x)) || slices.ContainsFunc(f.args, isFloat) {
-		return wording{}, false
+	if !p.tables[x.key()].hasKey(equalityColumns(f, x)) || slices.ContainsFunc(f.args, isFloat) {
+		return rewrite{}, false
 	}
-	return wording{text: only(&f.s.text.Text, x, 0, int32(len(f.callers))), gated: true, keyed: true, tagged: f.form != Rows}, true
+	return rewrite{text: only(&f.s.text.Text, x, 0, int32(len(f.callerText))), gated: true, keyed: true, tagged: f.form != Rows}, true
 }
 
 // hasKey reports that no two rows are the same in these columns.
 func (known plainTable) hasKey(columns []string) bool {
 	for key := range strings.Lines(known.keys) {
-		if within(strings.TrimSuffix(key, "\n"), columns) {
+		if coversKey(strings.TrimSuffix(key, "\n"), columns) {
 			return true
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 // restructures notes that the text is about structure, and what it names.
 func (st *statement) restructures(t *sqlscan.Text) {
-	if st.reshapes = t.Dialect == sqlscan.PostgreSQL && structural(t); st.reshapes {
+	if st.changesSchema = t.Dialect == sqlscan.PostgreSQL && hasDDL(t); st.changesSchema {
 		st.words = wordsOfChange(t)
 	}
 }
@@ -63,7 +63,7 @@ func (st *statement) sweeping() bool {
 
 // stands notes which tables there are that the text is not about.
 func (c *postgresCounter) stands(ctx context.Context) error {
-	if st := c.f.st; c.p.major < 0 || !st.reshapes || st.sweeping() {
+	if st := c.f.st; c.p.major < 0 || !st.changesSchema || st.sweeping() {
 		return nil
 	}
 	c.apart = map[int64]string{}

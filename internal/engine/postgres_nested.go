@@ -17,8 +17,8 @@ import (
 
 // tells reports that the server can be told what was counted before.
 func (c *postgresCounter) tells() bool {
-	e := c.f.s.escort
-	return e != nil && e.holding && c.f.way == nested && c.f.op.Plain() && c.p.canFlush() && !c.f.st.reshapes
+	e := c.f.s.pipeline
+	return e != nil && e.holding && c.f.strategy == inCallerTx && c.f.op.Plain() && c.p.canFlush() && !c.f.st.changesSchema
 }
 
 // tell has it keep that.
@@ -78,7 +78,7 @@ func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbgu
 		if p.ahead = false; !exclusive {
 			p.told = p.texts
 		}
-		p.flushes(nested)
+		p.flushes(inCallerTx)
 		return true, t.Count, false, nil
 	}
 	p.ahead = true

@@ -92,10 +92,10 @@ var noneUndoes = changesOf("1255") + ` = 0 AND NOT EXISTS (SELECT FROM pg_catalo
 // begins notes that the counters are empty where a transaction of ours begins. One DELETE
 // or UPDATE adds nothing: of that fresh is not asked.
 func (c *postgresCounter) begins() {
-	if c.clean = c.p.canFlush(); !c.clean || c.f.way != own || c.f.st.simple() != nil {
+	if c.clean = c.p.canFlush(); !c.clean || c.f.strategy != ownTx || c.f.st.simple() != nil {
 		return
 	}
-	if c.fresh = nothingUndoneByCode; mayUndo(c.f.callers) {
+	if c.fresh = nothingUndoneByCode; mayUndo(c.f.callerText) {
 		c.fresh = nothingUndone
 	}
 }

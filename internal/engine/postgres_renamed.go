@@ -15,12 +15,12 @@ func (s *Session) rename(t *sqlscan.Text) {
 	if s.dialect != sqlscan.PostgreSQL {
 		return
 	}
-	if shifts(t) {
-		s.shifted++
+	if mayRedirectNames(t) {
+		s.schemaChanges++
 	}
 	for i := range t.Ops {
 		if k := t.Ops[i].Kind; k == sqlscan.Prepare || k == sqlscan.Opaque {
-			s.renamed++
+			s.preparedNameChanges++
 			return
 		}
 	}
@@ -28,7 +28,7 @@ func (s *Session) rename(t *sqlscan.Text) {
 
 // Renamed counts the texts that may have prepared something: since the last of them
 // any name may stand for another statement.
-func (s *Session) Renamed() int { return s.renamed }
+func (s *Session) Renamed() int { return s.preparedNameChanges }
 
 // isDrivers reports a name that drivers give to what they prepare, and nobody else:
 // lib/pq numbers, pgx has a word before 48 hexadecimal digits.

@@ -39,7 +39,7 @@ func (p *postgres) unsure(f *Flight) {
 	delete(p.adding, x.raw)
 	delete(p.tables, x.key())
 	switch text := f.st.op.Text; {
-	case f.shows:
+	case f.detectsRules:
 		p.asking.add(text)
 	case f.sealed:
 		p.costly.add(text)

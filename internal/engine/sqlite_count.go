@@ -44,15 +44,15 @@ type litePlan struct {
 
 func (c *sqliteCounter) survey(ctx context.Context) (string, error) {
 	note, err := c.q.journals(ctx)
-	if err != nil || note != "" && !solely(c.f.st, dbguard.Insert) {
+	if err != nil || note != "" && !allActs(c.f.st, dbguard.Insert) {
 		return note, err
 	}
 	c.sets = assigned(c.f.reading())
-	c.upserts, c.fails = containsFold(c.f.callers, "conflict"), containsFold(c.f.callers, "fail")
+	c.upserts, c.fails = containsFold(c.f.callerText, "conflict"), containsFold(c.f.callerText, "fail")
 	if x := c.f.st.simple(); x != nil {
-		c.trails = trails(c.f.callers[x.op.Where.End:])
+		c.trails = trails(c.f.callerText[x.op.Where.End:])
 	}
-	if c.q.schema == nil && c.f.way == nested {
+	if c.q.schema == nil && c.f.strategy == inCallerTx {
 		c.lock(ctx)
 	}
 	sc, err := c.q.known(ctx)
@@ -71,7 +71,7 @@ func (c *sqliteCounter) survey(ctx context.Context) (string, error) {
 		return "its rows are the structure", nil
 	}
 	if c.by != "" {
-		c.f.instead = c.stopText()
+		c.f.earlyStop = c.stopText()
 	}
 	return note, nil
 }
@@ -83,7 +83,7 @@ var masters = []string{"sqlite_master", "sqlite_schema", "sqlite_temp_master", "
 // itself would: one that has read cannot wait. Where it fails, so will that.
 func (c *sqliteCounter) lock(ctx context.Context) {
 	x := &c.f.st.targets[0]
-	stale := containsFold(c.f.callers, "changes") || x.op.Flags&sqlscan.Returning != 0 // may tell changes(), which this sets to 0
+	stale := containsFold(c.f.callerText, "changes") || x.op.Flags&sqlscan.Returning != 0 // may tell changes(), which this sets to 0
 	if x.raw != "" && !stale {
 		_, _ = c.q.long.Exec(ctx, "DELETE FROM "+x.raw+" WHERE 0")
 	}
@@ -111,7 +111,7 @@ func (c *sqliteCounter) plan(ctx context.Context, sc *liteSchema) (litePlan, err
 		for _, a := range starts {
 			p.reach.note(sc, a)
 		}
-		if !solely(c.f.st, dbguard.Insert) || p.reach.onlyAdds() {
+		if !allActs(c.f.st, dbguard.Insert) || p.reach.onlyAdds() {
 			return p, nil
 		}
 		return p, c.mark(ctx, &p)
@@ -160,7 +160,7 @@ func (c *sqliteCounter) bound(ctx context.Context, x *target, p *litePlan) error
 
 // calm reports an INSERT that does nothing but add rows.
 func (c *sqliteCounter) calm() bool {
-	return solely(c.f.st, dbguard.Insert) && c.own&^rowsAdded == 0 && c.reach.onlyAdds()
+	return allActs(c.f.st, dbguard.Insert) && c.own&^rowsAdded == 0 && c.reach.onlyAdds()
 }
 
 // keys is the number of rows that one new row can be in conflict with: one for
@@ -182,7 +182,7 @@ func (c *sqliteCounter) baseline(ctx context.Context) (string, error) {
 	if c.calm() {
 		return "", nil
 	}
-	if len(c.marks) > 0 && c.f.way == nested {
+	if len(c.marks) > 0 && c.f.strategy == inCallerTx {
 		c.lock(ctx)
 	}
 	n, err := askInts(ctx, c.q.long, "SELECT total_changes()"+join(c.marks, mark.begin)+join(c.behind.sized, mark.begin))
@@ -228,7 +228,7 @@ func (c *sqliteCounter) count(ctx context.Context, _ int64) (dbguard.Count, erro
 // Where it has changed the plan may have to, and then it is too late.
 func (c *sqliteCounter) stillHolds(ctx context.Context, version string) (bool, error) {
 	if version == c.schema.version && !c.schema.passing && !c.schema.opens(c.f.st) {
-		c.q.held = c.q.held || c.f.way == nested && c.f.s.tx == txCaller && c.q.schema == c.schema && c.inMain()
+		c.q.held = c.q.held || c.f.strategy == inCallerTx && c.f.s.tx == txCaller && c.q.schema == c.schema && c.inMain()
 		return true, nil
 	}
 	c.q.schema = nil

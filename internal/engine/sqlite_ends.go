@@ -90,7 +90,7 @@ func tempStore(value string) string {
 
 // ends is existing where something is lost, else temporary.
 func (q *sqlite) ends(ctx context.Context, t *sqlscan.Text, x *target, args []string) (existence, error) {
-	if x.how == "DETACH" {
+	if x.keyword == "DETACH" {
 		return q.detaches(ctx, x, args)
 	}
 	name, now := x.name[len(x.name)-1], ""

@@ -9,26 +9,26 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// quiet: what was seen under the transaction's lock stays so until it ends. A
+// knownToOnlyAdd: what was seen under the transaction's lock stays so until it ends. A
 // transaction that the library has rolled back on an error, a read's for
 // instance, is found out by asking for another.
-func (q *sqlite) quiet(st *statement) bool {
-	if !q.held || q.schema == nil || st.triggers || !q.schema.calm(st) {
+func (q *sqlite) knownToOnlyAdd(st *statement) bool {
+	if !q.held || q.schema == nil || st.createsTrigger || !q.schema.calm(st) {
 		return false
 	}
-	open, err := q.within(context.Background())
+	open, err := q.inTransaction(context.Background())
 	q.held = open && err == nil
 	return q.held
 }
 
-func (q *sqlite) stirs(ctx context.Context, t *sqlscan.Text, st *statement) (bool, error) {
+func (q *sqlite) mayChangeRows(ctx context.Context, t *sqlscan.Text, st *statement) (bool, error) {
 	if q.schema != nil {
 		if version, err := q.version(ctx); err != nil || version != q.schema.version {
 			q.schema, q.held = nil, false
 		}
 	}
 	sc, err := q.known(ctx)
-	if err == nil && st.triggers {
+	if err == nil && st.createsTrigger {
 		sc = sc.with(t, st.inserts())
 	}
 	return err == nil && !sc.calm(st), err
@@ -78,7 +78,7 @@ func (sc *liteSchema) opens(st *statement) bool {
 // It is empty where that does not fit, or more than new rows may be behind it.
 func (sc *liteSchema) insertText(f *Flight) string {
 	st := f.st
-	if st.op.Statements != 1 || len(st.targets) != 1 || len(st.kinds) != 1 || !solely(st, dbguard.Insert) || !sc.calm(st) {
+	if st.op.Statements != 1 || len(st.targets) != 1 || len(st.kinds) != 1 || !allActs(st, dbguard.Insert) || !sc.calm(st) {
 		return ""
 	}
 	x := &st.targets[0]
@@ -86,12 +86,12 @@ func (sc *liteSchema) insertText(f *Flight) string {
 	if len(sc.homes[fold(x.name[len(x.name)-1])]) == 0 {
 		return ""
 	}
-	if x.op.Rows != 1 || returns != (f.form == Rows) || containsFold(f.callers, versionTable) {
+	if x.op.Rows != 1 || returns != (f.form == Rows) || containsFold(f.callerText, versionTable) {
 		return ""
 	}
 	t := f.reading()
 	begin, end, depth := int32(-1), int32(-1), 0
-	for tok := range tokens(t, x.op.Object.End, int32(len(f.callers))) {
+	for tok := range tokens(t, x.op.Object.End, int32(len(f.callerText))) {
 		switch {
 		case isPunct(tok, '('):
 			depth++
@@ -99,22 +99,22 @@ func (sc *liteSchema) insertText(f *Flight) string {
 			if depth--; depth == 0 && begin >= 0 && end < 0 {
 				end = tok.End
 			}
-		case begin < 0 && depth == 0 && tok.Kind == sqlscan.Word && strings.EqualFold(f.callers[tok.Pos:tok.End], "VALUES"):
+		case begin < 0 && depth == 0 && tok.Kind == sqlscan.Word && strings.EqualFold(f.callerText[tok.Pos:tok.End], "VALUES"):
 			begin = tok.Pos
 		}
 	}
 	if begin < 0 || end < 0 {
 		return "" // DEFAULT VALUES
 	}
-	return abut(abut(f.callers[:begin], "SELECT * FROM (")+f.callers[begin:end]+") WHERE (SELECT schema_version FROM "+versionTable+") = "+
-		sc.version, f.callers[end:])
+	return abut(abut(f.callerText[:begin], "SELECT * FROM (")+f.callerText[begin:end]+") WHERE (SELECT schema_version FROM "+versionTable+") = "+
+		sc.version, f.callerText[end:])
 }
 
-// leaves reports that a statement which has failed may have left something: earlier
+// mayKeepPart reports that a statement which has failed may have left something: earlier
 // ones of its text, or what FAIL keeps of it. What FAIL keeps of a step behind the
 // statement that it ends midway is not in total_changes(), nor is what triggers leave
 // that set off each other without end.
-func (c *sqliteCounter) leaves(cause error) bool {
+func (c *sqliteCounter) mayKeepPart(cause error) bool {
 	switch {
 	case c.reach.midway, strings.Contains(cause.Error(), "too many levels of trigger"):
 		return false

@@ -189,5 +189,5 @@ func (e *effects) renumbers(x *liteTable) bool {
 	})
 }
 
-// spares reports that a trigger may pass over a row.
-func (c *sqliteCounter) spares() bool { return c.reach.skip }
+// maySkipRows reports that a trigger may pass over a row.
+func (c *sqliteCounter) maySkipRows() bool { return c.reach.skip }

@@ -70,7 +70,7 @@ func (q *sqlite) known(ctx context.Context) (*liteSchema, error) {
 	}
 	sc.passing = sc.passing || sc.views[versionTable] || len(sc.homes[versionTable]) > 0 // it would be asked instead
 	if q.defined {
-		open, err := q.within(ctx)
+		open, err := q.inTransaction(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -147,9 +147,9 @@ FROM %[1]s.sqlite_master m, pragma_foreign_key_list(m.name, %[2]s) f WHERE m.typ
 	})
 }
 
-// along are the acts of a DROP TABLE besides: it deletes the table's rows first,
+// impliedActs are the acts of a DROP TABLE besides: it deletes the table's rows first,
 // and foreign keys delete or change others' with them.
-func (q *sqlite) along(ctx context.Context, _ *statement, x *target, verb dbguard.Verb) (acts []dbguard.Act, err error) {
+func (q *sqlite) impliedActs(ctx context.Context, _ *statement, x *target, verb dbguard.Verb) (acts []dbguard.Act, err error) {
 	if verb != dbguard.Remove || x.class != "TABLE" {
 		return nil, nil
 	}
@@ -232,8 +232,8 @@ func (q *sqlite) version(ctx context.Context) (string, error) {
 	return askText(ctx, q.conn, "PRAGMA main.schema_version")
 }
 
-// within reports that a transaction is open: a BEGIN then fails, and changes nothing.
-func (q *sqlite) within(ctx context.Context) (bool, error) {
+// inTransaction reports that a transaction is open: a BEGIN then fails, and changes nothing.
+func (q *sqlite) inTransaction(ctx context.Context) (bool, error) {
 	if _, err := q.conn.Exec(ctx, "BEGIN"); err != nil {
 		if strings.Contains(err.Error(), "within a transaction") {
 			return true, nil

@@ -84,8 +84,8 @@ func (c *sqliteCounter) stopText() string {
 		left = "(" + left + ")"
 	}
 	where := x.op.Where
-	return fmt.Sprintf("%s IN (SELECT %s FROM %s WHERE (%s) LIMIT %d)%s", abut(f.callers[:where.Start], left), c.by, table,
-		f.callers[where.Start:where.End], f.op.Limit()+1, f.callers[where.End:])
+	return fmt.Sprintf("%s IN (SELECT %s FROM %s WHERE (%s) LIMIT %d)%s", abut(f.callerText[:where.Start], left), c.by, table,
+		f.callerText[where.Start:where.End], f.op.Limit()+1, f.callerText[where.End:])
 }
 
 // tableClause is the table with its alias, if that means the same in a query within
@@ -93,15 +93,15 @@ func (c *sqliteCounter) stopText() string {
 func tableClause(f *Flight, x *target) string {
 	t := f.reading()
 	cl := clausesOf(t, x)
-	end := cl.rest
+	end := cl.tail
 	if x.op.Kind == sqlscan.Update {
 		end = cl.set
 	}
-	if end <= x.op.Object.Start || cl.odd {
+	if end <= x.op.Object.Start || cl.unsupported {
 		return ""
 	}
-	table, name := f.callers[x.op.Object.Start:end], fold(x.name[0])
-	if containsFold(table, "indexed") || containsFold(f.callers[:x.op.Object.Start], "ignore") {
+	table, name := f.callerText[x.op.Object.Start:end], fold(x.name[0])
+	if containsFold(table, "indexed") || containsFold(f.callerText[:x.op.Object.Start], "ignore") {
 		return ""
 	}
 	for tok := range tokens(t, 0, x.op.At.Start) { // a WITH may have its own table of the name

@@ -69,7 +69,7 @@ func TestStops(t *testing.T) {
 			}
 			f, err := r.Start(atMost(2), tt.text, Tagged)
 			require.NoError(t, err)
-			text, complete := f.Instead()
+			text, complete := f.EarlyStopText()
 			assert.Equal(t, tt.want, text)
 			assert.False(t, complete)
 		})

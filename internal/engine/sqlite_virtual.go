@@ -117,7 +117,7 @@ func (c *sqliteCounter) firesOnce(p *litePlan) bool {
 	plain := len(homes) == 1 && !sc.views[p.table] && sc.modules[p.table] == "" && p.reach.at[p.table] == nil
 	simple := p.own == rowsAdded && !c.upserts || p.own == rowsChanged || p.own == rowsRemoved ||
 		p.own == rowsAdded|rowsChanged || p.own == rowsAdded|rowsReplaced && !c.upserts
-	return plain && simple && !p.reach.dark && !p.reach.skip && !sc.ignores[p.table] && !containsFold(c.f.callers, "ignore")
+	return plain && simple && !p.reach.dark && !p.reach.skip && !sc.ignores[p.table] && !containsFold(c.f.callerText, "ignore")
 }
 
 // takesOwn finds that out for the statement's own table. Rows that REPLACE removes set

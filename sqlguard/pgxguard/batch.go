@@ -59,12 +59,12 @@ func (l *link) survey(ctx context.Context, b *pgx.Batch, begins bool) (need engi
 	if l.shared {
 		l.session.RawTouched()
 	}
-	renamed, shifted := l.session.Renamed(), l.session.Shifted()
+	renamed, shifted := l.session.Renamed(), l.session.SchemaChanges()
 	for i, q := range b.QueuedQueries {
 		if begins && i == 0 {
 			continue
 		}
-		apart = apart || l.session.Renamed() != renamed || l.session.Shifted() != shifted
+		apart = apart || l.session.Renamed() != renamed || l.session.SchemaChanges() != shifted
 		r, err := l.read(ctx, ofBatch, q.SQL, q.Arguments)
 		if err != nil {
 			return need, apart, err

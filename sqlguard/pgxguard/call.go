@@ -20,8 +20,8 @@ func (l *link) exec(ctx context.Context, on runner, sql string, args []any) (tag
 	case flight == nil:
 		l.vouch(func() { tag, err = on.Exec(ctx, r.sql, r.args...) })
 		return tag, err
-	case flight.Moot():
-		return pgconn.NewCommandTag(flight.Command()), flight.End(ctx, 0, nil)
+	case flight.NoOp():
+		return pgconn.NewCommandTag(flight.CommandTag()), flight.End(ctx, 0, nil)
 	}
 	tag, done, err := l.reword(ctx, flight, r, sending{
 		on:       on,
@@ -53,8 +53,8 @@ func (l *link) query(ctx context.Context, on runner, sql string, args []any) (ro
 	case flight == nil:
 		l.vouch(func() { rows, err = on.Query(ctx, r.sql, r.args...) })
 		return rows, err
-	case flight.Moot():
-		return tagRows{failedRows{}, pgconn.NewCommandTag(flight.Command())}, flight.End(ctx, 0, nil)
+	case flight.NoOp():
+		return tagRows{failedRows{}, pgconn.NewCommandTag(flight.CommandTag())}, flight.End(ctx, 0, nil)
 	}
 	held := &heldRows{conn: l.conn}
 	tag, done, err := l.reword(ctx, flight, r, sending{
@@ -72,7 +72,7 @@ func (l *link) query(ctx context.Context, on runner, sql string, args []any) (ro
 	case err != nil:
 		return failed(err), err
 	case done:
-		return held.as(tag, flight.Tells()), nil
+		return held.as(tag, flight.AnswerForm()), nil
 	}
 	l.vouch(func() { rows, err = on.Query(flight.Context(), r.sql, r.args...) })
 	guarded := &judgedRows{Rows: rows, link: l, ctx: ctx, flight: flight}
@@ -124,7 +124,7 @@ func (l *link) reword(ctx context.Context, f *engine.Flight, r request, s sendin
 		own := text == ""
 		escorted := l.escorts(f, r, text) && (!own || s.verbatim && !r.named)
 		if !escorted {
-			if err = f.Depart(ctx); err != nil {
+			if err = f.SendHeld(ctx); err != nil {
 				break
 			}
 			if own {
@@ -155,7 +155,7 @@ func (l *link) reword(ctx context.Context, f *engine.Flight, r request, s sendin
 // send sends a text, the caller's if it is empty. What comes of it has the number
 // of its rows in its tag.
 func (l *link) send(ctx context.Context, f *engine.Flight, r request, text string, escorted bool, s sending) (tag pgconn.CommandTag, err error) {
-	counts := text != "" && f.Tells() == engine.Counted
+	counts := text != "" && f.AnswerForm() == engine.Counted
 	among, args := s.among, r.inPlace(l)
 	if counts {
 		among = func(results pgx.BatchResults) (pgconn.CommandTag, error) { return numbered(l.hold(results.Query())) }
@@ -187,5 +187,5 @@ func affected(tag pgconn.CommandTag, err error) int64 {
 // tagged is the command tag of the caller's statement: the session's words are
 // a SELECT, of as many rows.
 func tagged(f *engine.Flight, tag pgconn.CommandTag) pgconn.CommandTag {
-	return pgconn.NewCommandTag(f.Command() + " " + strconv.FormatInt(tag.RowsAffected(), 10))
+	return pgconn.NewCommandTag(f.CommandTag() + " " + strconv.FormatInt(tag.RowsAffected(), 10))
 }

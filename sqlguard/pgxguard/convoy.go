@@ -83,10 +83,10 @@ func (c *convoy) plan() (fits bool, refusal error) {
 		}
 		s := ship{sql: r.sql, args: r.args}
 		if !l.session.IsRead(r.text) {
-			s.flight, err = l.session.Among(c.ctx, r.text)
+			s.flight, err = l.session.StartInBatch(c.ctx, r.text)
 		}
 		switch {
-		case errors.Is(err, engine.ErrApart):
+		case errors.Is(err, engine.ErrNotInBatch):
 			return false, nil
 		case err != nil:
 			return true, err
@@ -103,7 +103,7 @@ func (c *convoy) plan() (fits bool, refusal error) {
 func drop(ships []ship) {
 	for _, s := range ships {
 		if s.flight != nil {
-			s.flight.Drop()
+			s.flight.DropFromBatch()
 		}
 	}
 }
@@ -149,7 +149,7 @@ func (c *convoy) read(results pgx.BatchResults, s ship) (r result) {
 	if r.err == nil {
 		r.rows, r.err = c.link.hold(results.Query())
 	}
-	if r.err == nil && s.flight != nil && s.flight.Tells() == engine.Counted {
+	if r.err == nil && s.flight != nil && s.flight.AnswerForm() == engine.Counted {
 		r.rows.tag, r.err = numbered(r.rows, nil)
 	}
 	if r.err != nil {
@@ -169,7 +169,7 @@ func (c *convoy) sunk(n int) (again bool) {
 	lost := !errors.As(err, &server) && c.link.conn.IsClosed()
 	drop(c.ships[n+1:])
 	if f != nil {
-		again, err = f.Fell(err, !c.inTx)
+		again, err = f.FailInBatch(err, !c.inTx)
 	}
 	if again && !c.inTx {
 		drop(c.ships[:n])
@@ -192,8 +192,8 @@ func (c *convoy) sunk(n int) (again bool) {
 func (c *convoy) landed(n int) {
 	for i, s := range c.ships[:n] {
 		if s.flight != nil {
-			_ = s.flight.Landed(c.ready[i].rows.tag.RowsAffected()) // the server has judged it
-			c.ready[i].rows.as(tagged(s.flight, c.ready[i].rows.tag), s.flight.Tells())
+			_ = s.flight.EndInBatch(c.ready[i].rows.tag.RowsAffected()) // the server has judged it
+			c.ready[i].rows.as(tagged(s.flight, c.ready[i].rows.tag), s.flight.AnswerForm())
 		}
 	}
 }

@@ -33,7 +33,7 @@ func (l *link) escorts(f *engine.Flight, r request, text string) bool {
 	if text == "" {
 		text = r.text
 	}
-	before, _ := f.Escort()
+	before, _ := f.PipelinedTexts()
 	return len(before) > 0 && l.met[text] && r.fits(l)
 }
 
@@ -42,7 +42,7 @@ func (l *link) escorts(f *engine.Flight, r request, text string) bool {
 func (l *link) escort(ctx context.Context, f *engine.Flight, text string, values []any,
 	among func(pgx.BatchResults) (pgconn.CommandTag, error),
 ) (tag pgconn.CommandTag, err error) {
-	before, after := f.Escort()
+	before, after := f.PipelinedTexts()
 	b := &pgx.Batch{}
 	for _, text := range before {
 		b.Queue(text)
@@ -72,7 +72,7 @@ func (l *link) escort(ctx context.Context, f *engine.Flight, text string, values
 	if errors.As(err, &preparing) {
 		err = preparing.Unwrap() // as pgx says it of a statement alone
 	}
-	f.Escorted(opened, closed)
+	f.TakeReplies(opened, closed)
 	return tag, err
 }
 

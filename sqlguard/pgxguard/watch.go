@@ -34,11 +34,11 @@ func (l *link) watch(ctx context.Context, takes options, queries ...pgx.QueuedQu
 		return nil
 	}
 	var w *watch
-	renamed, shifted := l.session.Renamed(), l.session.Shifted()
-	defer func() { l.statements.unsent = false; l.session.Unsent(false) }()
+	renamed, shifted := l.session.Renamed(), l.session.SchemaChanges()
+	defer func() { l.statements.unsent = false; l.session.SchemaChangePending(false) }()
 	for i, q := range queries {
 		l.statements.unsent = l.session.Renamed() != renamed
-		l.session.Unsent(l.session.Shifted() != shifted)
+		l.session.SchemaChangePending(l.session.SchemaChanges() != shifted)
 		flight, err := l.judge(ctx, takes, q)
 		if flight == nil && err == nil {
 			continue
@@ -63,7 +63,7 @@ func (l *link) judge(ctx context.Context, takes options, q pgx.QueuedQuery) (*en
 	if err != nil || l.session.IsRead(r.text) || largeObject[r.text] {
 		return nil, nil //nolint:nilerr // pgx finds the same error, and returns it
 	}
-	return l.start(ctx, r.text, l.session.Past)
+	return l.start(ctx, r.text, l.session.StartBypass)
 }
 
 // on is the context to go on with.
