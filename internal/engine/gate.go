@@ -26,7 +26,7 @@ func (s *Session) checkGate(ctx context.Context, t *sqlscan.Text) error {
 		name = keyword(t, &t.Ops[0])
 	}
 	op, err := s.guard.Begin(ctx, dbguard.Op{
-		System: s.backend.system(), Namespace: s.name, Name: name, Summary: name, Statements: t.Statements,
+		System: s.backend.system(), Namespace: s.namespace, Name: name, Summary: name, Statements: t.Statements,
 		Acts: []dbguard.Act{{Verb: dbguard.Unready, Note: strings.Join(reasons, "; ")}},
 	}, nil)
 	if err != nil {

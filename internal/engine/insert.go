@@ -111,7 +111,7 @@ func (st *statement) makeInsertsUncounted(note string) {
 // when it runs.
 func (s *Session) Prepare(ctx context.Context, text string) error {
 	if s.dialect == sqlscan.SQLite {
-		return s.compiles(ctx, text)
+		return s.judgePragmas(ctx, text)
 	}
 	if s.dialect != sqlscan.PostgreSQL || !containsFold(text, "copy") || s.guard.Check() != nil || s.guard.Observing() {
 		return nil

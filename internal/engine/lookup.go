@@ -110,7 +110,7 @@ func (s *Session) resolveTarget(ctx context.Context, verb dbguard.Verb, x *targe
 	}
 	if q, ok := s.backend.(*sqlite); ok && x.op.Kind == sqlscan.Session {
 		texts, _ := textArguments(s.args)
-		return q.ends(ctx, &s.text.Text, x, texts)
+		return q.settingLosesData(ctx, &s.text.Text, x, texts)
 	}
 	switch verb {
 	case dbguard.Create:

@@ -268,7 +268,7 @@ func (w *keyWalk) add(t mysqlTable, via string, n int64) {
 		return
 	}
 	w.total += n
-	name := t.display(w.c.f.s.name)
+	name := t.display(w.c.f.s.namespace)
 	for i := range w.hidden {
 		if w.hidden[i].Table == name && w.hidden[i].Via == via {
 			w.hidden[i].Rows += n

@@ -274,7 +274,7 @@ func (r *mysqlReach) hiddenNames() string {
 	var names []string
 	for _, t := range r.behind {
 		if r.tables[t]&(updates|deletes) != 0 {
-			names = append(names, t.display(r.c.f.s.name))
+			names = append(names, t.display(r.c.f.s.namespace))
 		}
 	}
 	slices.Sort(names)

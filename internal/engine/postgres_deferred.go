@@ -71,7 +71,7 @@ func (s *Session) committing(ctx context.Context) (some bool, _ error) {
 // fire has the text do what was put off, and counts it.
 func (s *Session) fire(ctx context.Context, p *postgres, bound int64, name, text string) (rows int64, err error) {
 	op, err := s.guard.Begin(dbguard.AtMost(ctx, bound), dbguard.Op{
-		System: p.system(), Namespace: s.name, Name: name, Summary: name, Text: name, Statements: 1,
+		System: p.system(), Namespace: s.namespace, Name: name, Summary: name, Text: name, Statements: 1,
 		Acts: []dbguard.Act{{Verb: dbguard.Ask, Note: "triggers that were deferred"}},
 	}, s.ledger)
 	if err != nil {

@@ -94,9 +94,9 @@ type modes struct {
 	known bool // the server has been asked, and nothing has changed since
 }
 
-// matter reports that the text may read differently in another mode, and that
+// matters reports that the text may read differently in another mode, and that
 // the mode is not certain.
-func (m *modes) matter(t *sqlscan.Text) bool { return t.ModeMatters && !m.known }
+func (m *modes) matters(t *sqlscan.Text) bool { return t.ModeMatters && !m.known }
 
 // changesMode reports that the text may change a setting that a mode depends on,
 // each time that it runs.

@@ -32,14 +32,14 @@ type Config struct {
 // Session is the guard's view of one connection. Like the connection it is
 // used by one goroutine at a time.
 type Session struct {
-	conn     Conn
-	pipeline *pipelineConn // conn, if its door can send several texts
-	guard    *dbguard.Guard
-	gate     *dbguard.Gate
-	dialect  sqlscan.Dialect
-	backend  backend
-	name     string // the database
-	zone     *time.Location
+	conn      Conn
+	pipeline  *pipelineConn // conn, if its door can send several texts
+	guard     *dbguard.Guard
+	gate      *dbguard.Gate
+	dialect   sqlscan.Dialect
+	backend   backend
+	namespace string // the database
+	zone      *time.Location
 
 	readings readings
 	modes    modes
@@ -72,7 +72,7 @@ type Session struct {
 // NewSession starts to guard a connection. Nothing is sent.
 func NewSession(conn Conn, cfg Config) *Session {
 	s := &Session{
-		conn: conn, guard: cfg.Guard, gate: cfg.Gate, dialect: cfg.Dialect, name: cfg.Namespace, zone: cfg.Zone,
+		conn: conn, guard: cfg.Guard, gate: cfg.Gate, dialect: cfg.Dialect, namespace: cfg.Namespace, zone: cfg.Zone,
 		modes: modes{mode: cfg.Dialect.DefaultMode()},
 	}
 	if p, ok := conn.(Pipeline); ok {
@@ -88,7 +88,7 @@ func NewSession(conn Conn, cfg Config) *Session {
 	case sqlscan.SQLite:
 		long := s.conn
 		s.conn = uncancelledConn{long}
-		s.backend = &sqlite{conn: s.conn, long: long}
+		s.backend = &sqlite{conn: s.conn, cancellable: long}
 	case sqlscan.ClickHouse:
 		s.backend = clickhouse{}
 	}
@@ -110,7 +110,7 @@ func (s *Session) IsRead(text string) bool {
 		return true
 	}
 	t := s.classify(text)
-	if !t.IsRead() || s.modes.matter(t) || s.mayCallWriter(t) || s.runsCode(t) || s.mayRunHidden(t) {
+	if !t.IsRead() || s.modes.matters(t) || s.mayCallWriter(t) || s.runsCode(t) || s.mayRunHidden(t) {
 		return false
 	}
 	s.noteRead(text)
@@ -249,7 +249,7 @@ func (s *Session) completeStatement(ctx context.Context, t *sqlscan.Text, st *st
 // read classifies the text, asking the server for what the text depends on.
 func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) {
 	t := s.classify(text)
-	if s.modes.matter(t) {
+	if s.modes.matters(t) {
 		mode, err := s.backend.mode(ctx)
 		if err != nil {
 			return nil, err

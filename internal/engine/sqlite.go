@@ -14,13 +14,13 @@ import (
 // is read or locked before the caller's statement, which waits for a lock as
 // long as it would by itself.
 type sqlite struct {
-	conn    Conn
-	long    Conn        // for what may take its time
-	journal bool        // there is one: looked up
-	schema  *liteSchema // nil: to be asked for
-	defined bool        // the caller's transaction has changed it, or may have
-	held    bool        // it was seen under the lock that the caller's transaction holds
-	unfit   bool        // the library does not know what a wording needs
+	conn              Conn
+	cancellable       Conn          // for what may take its time
+	journaled         bool          // there is one: looked up
+	schema            *sqliteSchema // nil: to be asked for
+	schemaUncommitted bool          // the caller's transaction has changed it, or may have
+	schemaLocked      bool          // it was seen under the lock that the caller's transaction holds
+	noVersionTable    bool          // the library does not know what a wording needs
 }
 
 // uncancelledConn is a connection for what takes no time. The drivers start a goroutine for
@@ -48,20 +48,20 @@ func (*sqlite) system() string { return "sqlite" }
 
 func (*sqlite) detectServer(context.Context) error { return nil }
 
-func (q *sqlite) forget() { q.journal, q.schema, q.held = false, nil, false }
+func (q *sqlite) forget() { q.journaled, q.schema, q.schemaLocked = false, nil, false }
 
 // noteChanges: PRAGMA journal_mode and ATTACH change what can be undone.
 func (q *sqlite) noteChanges(st *statement, _ bool) {
 	if st.createsTableAs {
-		q.schema, q.held, q.defined = nil, false, true
+		q.schema, q.schemaLocked, q.schemaUncommitted = nil, false, true
 	}
 	for _, kind := range st.kinds {
 		switch kind {
 		case sqlscan.Read, sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete:
 		case sqlscan.Define, sqlscan.Drop, sqlscan.Alter:
-			q.schema, q.held, q.defined = nil, false, true
+			q.schema, q.schemaLocked, q.schemaUncommitted = nil, false, true
 		case sqlscan.Begin, sqlscan.Commit, sqlscan.Rollback, sqlscan.Savepoint, sqlscan.Release, sqlscan.RollbackTo:
-			if q.held = false; q.defined {
+			if q.schemaLocked = false; q.schemaUncommitted {
 				q.schema = nil // a version that is taken back may be given to another schema
 			}
 		default:
@@ -81,7 +81,7 @@ func (*sqlite) state(context.Context) (txState, error) { return txUnknown, nil }
 var immediate = transaction("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
 
 func (q *sqlite) frame(f *Flight) frame {
-	if c, ok := f.counter.(*sqliteCounter); ok && len(c.marks) > 0 && f.strategy == ownTx {
+	if c, ok := f.counter.(*sqliteCounter); ok && len(c.watermarks) > 0 && f.strategy == ownTx {
 		return immediate
 	}
 	return underSavepoint
@@ -97,14 +97,14 @@ func (*sqlite) isTxAborted(error) bool { return false }
 func (*sqlite) isTxControlError(error) bool { return false }
 
 func (q *sqlite) txBegan(bool) dbguard.Effect {
-	q.held = false
+	q.schemaLocked = false
 	return dbguard.EffectUndone // else another could not begin
 }
 
 // txEnded: a version that a ROLLBACK took back may be given to another schema.
 func (q *sqlite) txEnded() txState {
-	if q.held = false; q.defined {
-		q.schema, q.defined = nil, false
+	if q.schemaLocked = false; q.schemaUncommitted {
+		q.schema, q.schemaUncommitted = nil, false
 	}
 	return txIdle
 }

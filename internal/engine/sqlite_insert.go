@@ -13,30 +13,30 @@ import (
 // transaction that the library has rolled back on an error, a read's for
 // instance, is found out by asking for another.
 func (q *sqlite) knownToOnlyAdd(st *statement) bool {
-	if !q.held || q.schema == nil || st.createsTrigger || !q.schema.calm(st) {
+	if !q.schemaLocked || q.schema == nil || st.createsTrigger || !q.schema.onlyAdds(st) {
 		return false
 	}
 	open, err := q.inTransaction(context.Background())
-	q.held = open && err == nil
-	return q.held
+	q.schemaLocked = open && err == nil
+	return q.schemaLocked
 }
 
 func (q *sqlite) mayChangeRows(ctx context.Context, t *sqlscan.Text, st *statement) (bool, error) {
 	if q.schema != nil {
 		if version, err := q.version(ctx); err != nil || version != q.schema.version {
-			q.schema, q.held = nil, false
+			q.schema, q.schemaLocked = nil, false
 		}
 	}
-	sc, err := q.known(ctx)
+	sc, err := q.loadSchema(ctx)
 	if err == nil && st.createsTrigger {
-		sc = sc.with(t, st.inserts())
+		sc = sc.withOwnTriggers(t, st.lastInsert())
 	}
-	return err == nil && !sc.calm(st), err
+	return err == nil && !sc.onlyAdds(st), err
 }
 
-// calm reports that the statement's INSERTs do nothing but add rows, to main's tables.
-func (sc *liteSchema) calm(st *statement) bool {
-	var starts []deed
+// onlyAdds reports that the statement's INSERTs do nothing but add rows, to main's tables.
+func (sc *sqliteSchema) onlyAdds(st *statement) bool {
+	var starts []tableChange
 	for i := range st.targets {
 		x := &st.targets[i]
 		if st.op.Acts[i].Verb != dbguard.Insert {
@@ -46,25 +46,25 @@ func (sc *liteSchema) calm(st *statement) bool {
 			return false
 		}
 		name := fold(x.name[len(x.name)-1])
-		homes := sc.homes[name] // none: the text makes the table itself, or fails
+		homes := sc.schemasOf[name] // none: the text makes the table itself, or fails
 		if sc.replaces[name] || sc.views[name] || len(homes) > 1 || len(homes) == 1 && homes[0] != "main" {
 			return false
 		}
-		starts = append(starts, deed{table: name, kind: rowsAdded})
+		starts = append(starts, tableChange{table: name, kind: rowsAdded})
 	}
 	r := sc.reach(starts)
-	return r.onlyAdds() && !sc.opens(st)
+	return r.onlyAdds() && !sc.opensFile(st)
 }
 
-// opens reports a text that opens another file, and adds rows to a table that may be in
+// opensFile reports a text that opens another file, and adds rows to a table that may be in
 // it: what hangs on that is known when it has run.
-func (sc *liteSchema) opens(st *statement) bool {
+func (sc *sqliteSchema) opensFile(st *statement) bool {
 	if !slices.Contains(st.kinds, sqlscan.CreateDatabase) {
 		return false
 	}
 	for i, x := range st.targets {
 		n := len(x.name)
-		if st.op.Acts[i].Verb == dbguard.Insert && (n == 0 || n > 1 && fold(x.name[0]) != "main" || len(sc.homes[fold(x.name[n-1])]) == 0) {
+		if st.op.Acts[i].Verb == dbguard.Insert && (n == 0 || n > 1 && fold(x.name[0]) != "main" || len(sc.schemasOf[fold(x.name[n-1])]) == 0) {
 			return true
 		}
 	}
@@ -76,14 +76,14 @@ func (sc *liteSchema) opens(st *statement) bool {
 //	INSERT INTO t (a, b) SELECT * FROM (VALUES (?, ?)) WHERE (SELECT schema_version FROM pragma_schema_version) = 7
 //
 // It is empty where that does not fit, or more than new rows may be behind it.
-func (sc *liteSchema) insertText(f *Flight) string {
+func (sc *sqliteSchema) insertText(f *Flight) string {
 	st := f.st
-	if st.op.Statements != 1 || len(st.targets) != 1 || len(st.kinds) != 1 || !allActs(st, dbguard.Insert) || !sc.calm(st) {
+	if st.op.Statements != 1 || len(st.targets) != 1 || len(st.kinds) != 1 || !allActs(st, dbguard.Insert) || !sc.onlyAdds(st) {
 		return ""
 	}
 	x := &st.targets[0]
 	returns := x.op.Flags&sqlscan.Returning != 0
-	if len(sc.homes[fold(x.name[len(x.name)-1])]) == 0 {
+	if len(sc.schemasOf[fold(x.name[len(x.name)-1])]) == 0 {
 		return ""
 	}
 	if x.op.Rows != 1 || returns != (f.form == Rows) || containsFold(f.callerText, versionTable) {
@@ -106,7 +106,7 @@ func (sc *liteSchema) insertText(f *Flight) string {
 	if begin < 0 || end < 0 {
 		return "" // DEFAULT VALUES
 	}
-	return abut(abut(f.callerText[:begin], "SELECT * FROM (")+f.callerText[begin:end]+") WHERE (SELECT schema_version FROM "+versionTable+") = "+
+	return joinTexts(joinTexts(f.callerText[:begin], "SELECT * FROM (")+f.callerText[begin:end]+") WHERE (SELECT schema_version FROM "+versionTable+") = "+
 		sc.version, f.callerText[end:])
 }
 
@@ -116,10 +116,10 @@ func (sc *liteSchema) insertText(f *Flight) string {
 // that set off each other without end.
 func (c *sqliteCounter) mayKeepPart(cause error) bool {
 	switch {
-	case c.reach.midway, strings.Contains(cause.Error(), "too many levels of trigger"):
+	case c.reach.mayFailMidway, strings.Contains(cause.Error(), "too many levels of trigger"):
 		return false
 	case c.fails: // and so may what triggers do
-		return c.reach.onlyAdds() && c.reach.of(c.table) == 0
+		return c.reach.onlyAdds() && c.reach.effectOn(c.table) == 0
 	}
 	return len(c.schema.fails) > 0 || c.f.st.op.Statements > 1
 }

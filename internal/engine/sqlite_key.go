@@ -30,14 +30,14 @@ var _ rewriter = (*sqlite)(nil)
 func (q *sqlite) rewriteFor(_ context.Context, f *Flight) rewrite {
 	sc, x := q.schema, f.st.simple()
 	switch {
-	case sc == nil || q.unfit:
+	case sc == nil || q.noVersionTable:
 		return rewrite{}
 	case x == nil:
 		if text := sc.insertText(f); text != "" {
 			return rewrite{text: text, sealed: true, keepsTx: true, onlyAdds: true, tagged: true}
 		}
 		return rewrite{}
-	case !q.journal || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !byItself(f, x):
+	case !q.journaled || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !canTakeCondition(f, x):
 		return rewrite{}
 	}
 	name := fold(x.name[0])
@@ -45,7 +45,7 @@ func (q *sqlite) rewriteFor(_ context.Context, f *Flight) rewrite {
 	if table == nil || !table.plain || sc.replaces[name] || x.replaces {
 		return rewrite{}
 	}
-	r := sc.reach([]deed{{table: name, kind: effectOf(x)}})
+	r := sc.reach([]tableChange{{table: name, kind: effectOf(x)}})
 	columns := equalityColumns(f, x)
 	head, where, tail := f.callerText[:x.op.Where.Start], f.callerText[x.op.Where.Start:x.op.Where.End], f.callerText[x.op.Where.End:]
 	few := ""
@@ -53,9 +53,9 @@ func (q *sqlite) rewriteFor(_ context.Context, f *Flight) rewrite {
 	case columns == nil || !r.onlyAdds():
 		return rewrite{}
 	case table.hasKey(columns):
-	case !r.skip && f.op.Limit() <= maxBuffered && f.op.AtLeast() == 0 && table.leads(columns):
+	case !r.maySkip && f.op.Limit() <= maxBuffered && f.op.AtLeast() == 0 && table.leadsIndex(columns):
 		clause, ok := tableClause(f, x), false
-		if head, where, tail, ok = f.numbered(x.op.Where); !ok || clause == "" {
+		if head, where, tail, ok = f.numberParams(x.op.Where); !ok || clause == "" {
 			return rewrite{}
 		}
 		few = fmt.Sprintf(" AND (SELECT count(*) FROM (SELECT 1 FROM %s WHERE (%s) LIMIT %d)) <= %d", clause, where, f.op.Limit()+1, f.op.Limit())
@@ -63,14 +63,14 @@ func (q *sqlite) rewriteFor(_ context.Context, f *Flight) rewrite {
 		return rewrite{}
 	}
 	return rewrite{
-		text:   abut(head+"("+where+")"+few+" AND (SELECT schema_version FROM "+versionTable+") = "+sc.version, tail),
+		text:   joinTexts(head+"("+where+")"+few+" AND (SELECT schema_version FROM "+versionTable+") = "+sc.version, tail),
 		sealed: true, keepsTx: true, tagged: true, countsFirst: few != "",
 	}
 }
 
-// numbered is the text before, in and behind a span, such that the span may stand
+// numberParams is the text before, in and behind a span, such that the span may stand
 // in it twice with the same arguments.
-func (f *Flight) numbered(sp sqlscan.Span) (head, inside, tail string, ok bool) {
+func (f *Flight) numberParams(sp sqlscan.Span) (head, inside, tail string, ok bool) {
 	t := f.reading()
 	var parts [3]strings.Builder
 	plain, others, from := 0, 0, int32(0)
@@ -93,9 +93,9 @@ func (f *Flight) numbered(sp sqlscan.Span) (head, inside, tail string, ok bool) 
 	return parts[0].String(), parts[1].String(), parts[2].String(), plain == 0 || others == 0
 }
 
-// abut puts texts together that do not run into one word: in WHERE(a)=(1)RETURNING b
+// joinTexts puts texts together that do not run into one word: in WHERE(a)=(1)RETURNING b
 // what stands between them does not.
-func abut(head, tail string) string {
+func joinTexts(head, tail string) string {
 	word := func(c byte) bool {
 		return c == '_' || c == '$' || c >= 0x80 || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
 	}
@@ -108,25 +108,25 @@ func abut(head, tail string) string {
 // versionTable tells the version of main's schema within a statement.
 const versionTable = "pragma_schema_version"
 
-// byItself reports a text that can take another condition, and whose outcome is
+// canTakeCondition reports a text that can take another condition, and whose outcome is
 // one number or its rows.
-func byItself(f *Flight, x *target) bool {
+func canTakeCondition(f *Flight, x *target) bool {
 	returns := x.op.Flags&sqlscan.Returning != 0
 	return f.st.op.Acts[0].Filter == dbguard.Filtered && len(x.name) == 1 && x.op.Where.Start < x.op.Where.End &&
-		returns == (f.form == Rows) && !containsFold(f.callerText, versionTable) && !trails(f.callerText[x.op.Where.End:]) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0
+		returns == (f.form == Rows) && !containsFold(f.callerText, versionTable) && !hasTrailingText(f.callerText[x.op.Where.End:]) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0
 }
 
-// trails reports that more than blanks is behind a semicolon, as a comment may be:
+// hasTrailingText reports that more than blanks is behind a semicolon, as a comment may be:
 // there mattn answers with what came of that, and not with what the statement did.
-func trails(rest string) bool {
+func hasTrailingText(rest string) bool {
 	_, behind, _ := strings.Cut(rest, ";")
 	return strings.TrimSpace(behind) != ""
 }
 
-// leads reports that the columns are the first ones of an index: what it finds for
+// leadsIndex reports that the columns are the first ones of an index: what it finds for
 // them are the rows that are meant and no others.
-func (x *liteTable) leads(columns []string) bool {
-	return slices.ContainsFunc(x.sorted, func(key string) bool {
+func (x *sqliteTable) leadsIndex(columns []string) bool {
+	return slices.ContainsFunc(x.indexes, func(key string) bool {
 		names := strings.Split(key, ",")
 		return len(columns) <= len(names) && !slices.ContainsFunc(columns, func(name string) bool {
 			return !slices.Contains(names[:len(columns)], name)
@@ -135,7 +135,7 @@ func (x *liteTable) leads(columns []string) bool {
 }
 
 // hasKey reports that no two rows are the same in these columns.
-func (x *liteTable) hasKey(columns []string) bool {
+func (x *sqliteTable) hasKey(columns []string) bool {
 	return slices.ContainsFunc(x.unique, func(key string) bool { return coversKey(key, columns) })
 }
 
@@ -146,7 +146,7 @@ func (q *sqlite) checkAnswer(f *Flight, rows int64) (refused *dbguard.Count, aga
 	}
 	version, err := q.version(f.ctx)
 	if err != nil || version != q.schema.version {
-		q.schema, q.held = nil, false
+		q.schema, q.schemaLocked = nil, false
 		return nil, true
 	}
 	f.verbatim = f.countsFirst // or they are too many
@@ -156,7 +156,7 @@ func (q *sqlite) checkAnswer(f *Flight, rows int64) (refused *dbguard.Count, aga
 // interpretError: a library that lacks what the wording needs says so before it begins.
 func (q *sqlite) interpretError(_ *Flight, err error) (refused *dbguard.Count, again bool) {
 	again = strings.Contains(err.Error(), versionTable)
-	q.unfit = q.unfit || again
+	q.noVersionTable = q.noVersionTable || again
 	return nil, again
 }
 

@@ -68,7 +68,7 @@ type target struct {
 // understand makes the statement of a text.
 func (s *Session) understand(t *sqlscan.Text) *statement {
 	st := &statement{op: dbguard.Op{
-		System: s.backend.system(), Namespace: s.name, Statements: t.Statements,
+		System: s.backend.system(), Namespace: s.namespace, Statements: t.Statements,
 	}}
 	closed := s.readControl(t, st)
 	for i := range t.Ops {
@@ -104,7 +104,7 @@ func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.
 		st.commits = true
 	}
 	if op.Kind == sqlscan.Session && s.dialect == sqlscan.SQLite && !s.guard.Observing() { // which would not look what is lost
-		return endsData(t, op)
+		return dataLossVerb(t, op)
 	}
 	switch op.Kind {
 	case sqlscan.Prepare:
