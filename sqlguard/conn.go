@@ -51,7 +51,7 @@ func (c *conn) PrepareContext(ctx context.Context, text string) (driver.Stmt, er
 	if err != nil {
 		return nil, err
 	}
-	c.session.Keeps(1)
+	c.session.AddPrepared(1)
 	return composeStmt(&stmt{bare: newStatement(s), conn: c, text: text, place: c.session.Database()}), nil
 }
 

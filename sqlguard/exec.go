@@ -65,7 +65,7 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 	switch {
 	case flight == nil:
 		return send.own(ctx)
-	case flight.Moot():
+	case flight.NoOp():
 		if err := flight.End(ctx, 0, nil); err != nil {
 			return nil, err
 		}
@@ -78,7 +78,7 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 	if t, done, err := reworded(ctx, flight, send); done {
 		return resultOf(t, err)
 	}
-	if text, complete := flight.Instead(); text != "" {
+	if text, complete := flight.EarlyStopText(); text != "" {
 		own = c.instead(flight, text, complete, send.args)
 	}
 	res, err := own(flight.Context())
@@ -98,7 +98,7 @@ func (c *conn) judgedExec(ctx context.Context, text string, send *sender[driver.
 // reworded runs the statement in words of the session's, for as long as it has any.
 func reworded(ctx context.Context, f *engine.Flight, send *sender[driver.Result, told]) (_ told, done bool, _ error) {
 	for text := f.Text(); text != ""; text = f.Text() {
-		t, err := send.inPlace(f.Context(), text, f.Tells() == engine.Tagged)
+		t, err := send.inPlace(f.Context(), text, f.AnswerForm() == engine.Tagged)
 		if err == driver.ErrSkip {
 			return told{}, true, skipped(ctx, f)
 		}

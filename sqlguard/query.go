@@ -51,7 +51,7 @@ func (c *conn) judgedQuery(ctx context.Context, text string, send *sender[driver
 	switch {
 	case flight == nil:
 		return send.own(ctx)
-	case flight.Moot():
+	case flight.NoOp():
 		return noRows{}, flight.End(ctx, 0, nil)
 	}
 	for text := flight.Text(); text != ""; text = flight.Text() {
@@ -65,7 +65,7 @@ func (c *conn) judgedQuery(ctx context.Context, text string, send *sender[driver
 		}
 	}
 	own := send.own
-	if text, complete := flight.Instead(); text != "" && !complete && c.bare.queryer != nil {
+	if text, complete := flight.EarlyStopText(); text != "" && !complete && c.bare.queryer != nil {
 		own = func(ctx context.Context) (driver.Rows, error) { return c.bare.query(ctx, text, send.args) }
 	}
 	base, err := own(flight.Context())

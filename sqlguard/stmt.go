@@ -31,7 +31,7 @@ func (s *stmt) NumInput() int { return s.bare.NumInput() }
 // Close closes what was prepared in its place, too.
 func (s *stmt) Close() error {
 	err := s.bare.Close()
-	s.conn.session.Keeps(-1)
+	s.conn.session.AddPrepared(-1)
 	if own := s.inPlace.close(); own != nil {
 		err = errors.Join(err, own)
 	}

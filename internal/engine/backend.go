@@ -14,20 +14,20 @@ type backend interface {
 
 	// system is db.system.name of the OpenTelemetry conventions.
 	system() string
-	// learn asks, once, what kind of server it is.
-	learn(ctx context.Context) error
+	// detectServer asks, once, what kind of server it is.
+	detectServer(ctx context.Context) error
 	// mode asks for the session state that changes how texts are read.
 	mode(ctx context.Context) (sqlscan.Mode, error)
-	// heed takes note of a text that was read, and corrects what was read in it by
+	// refineReading takes note of a text that was read, and corrects what was read in it by
 	// what the server knows. form is the one that the door asks for.
-	heed(ctx context.Context, t *sqlscan.Text, form Form) error
+	refineReading(ctx context.Context, t *sqlscan.Text, form Form) error
 	// ping finds out whether the connection is alive.
 	ping(ctx context.Context) error
 	// counter makes what counts the statement of a flight.
 	counter(f *Flight) counter
-	// touched notes what a text may have changed of the session: settings,
+	// noteChanges notes what a text may have changed of the session: settings,
 	// counters. outside says that no transaction of the caller's is open.
-	touched(st *statement, outside bool)
+	noteChanges(st *statement, outside bool)
 	// forget drops what was learnt of the session.
 	forget()
 }
@@ -38,18 +38,18 @@ type transactions interface {
 	state(ctx context.Context) (txState, error)
 	// frame is what surrounds the flight's statement, given its way.
 	frame(f *Flight) frame
-	// gone reports that err says that there is no such transaction or savepoint.
-	gone(err error) bool
-	// aborted reports that err says that the transaction takes nothing but a ROLLBACK.
-	aborted(err error) bool
-	// endsTransaction reports that err is that of code which tried to.
-	endsTransaction(err error) bool
-	// begun notes that the caller has begun one, maybe at a level of isolation of its
+	// isNoTransaction reports that err says that there is no such transaction or savepoint.
+	isNoTransaction(err error) bool
+	// isTxAborted reports that err says that the transaction takes nothing but a ROLLBACK.
+	isTxAborted(err error) bool
+	// isTxControlError reports that err is that of code which tried to.
+	isTxControlError(err error) bool
+	// txBegan notes that the caller has begun one, maybe at a level of isolation of its
 	// own, and returns what has become of one that was open.
-	begun(isolated bool) dbguard.Effect
-	// rest notes that the caller's transaction has ended, and returns the state
+	txBegan(isolated bool) dbguard.Effect
+	// txEnded notes that the caller's transaction has ended, and returns the state
 	// that this leaves.
-	rest() txState
+	txEnded() txState
 }
 
 // catalogue answers what a name in a statement about structure stands for.
@@ -66,7 +66,7 @@ const (
 	existing  existence = iota // something that is there, or nobody knows
 	missing                    // nothing
 	temporary                  // something that only this session sees
-	fronting                   // that, in front of something that is there
+	shadowing                  // that, in front of something that is there
 )
 
 // and is what a name stands for that also stands for something else, which is
@@ -78,7 +78,7 @@ func (e existence) and(temp bool) existence {
 	case !temp && (e == missing || e == existing):
 		return existing
 	}
-	return fronting
+	return shadowing
 }
 
 // counter counts the existing rows that one statement deletes or changes.
@@ -94,8 +94,8 @@ type counter interface {
 // deferring is a counter of an engine that may put off a part of a statement to
 // the COMMIT.
 type deferring interface {
-	// due has it done now. Its error is the statement's own.
-	due(ctx context.Context) error
+	// runDeferred has it done now. Its error is the statement's own.
+	runDeferred(ctx context.Context) error
 }
 
 // closing is a counter that can count, judge and keep in one text.

@@ -9,9 +9,9 @@ import (
 
 // functions is a backend that knows which functions of its server may write.
 type functions interface {
-	// writers reports whether one of the functions of these names may delete or
+	// functionsMayWrite reports whether one of the functions of these names may delete or
 	// change rows, for all that is known.
-	writers(ctx context.Context, names []string) (bool, error)
+	functionsMayWrite(ctx context.Context, names []string) (bool, error)
 	// runsNow reports that a text runs such functions now, and where the engine can
 	// count, given whether it names any.
 	runsNow(t *sqlscan.Text, calls bool) bool
@@ -19,9 +19,9 @@ type functions interface {
 	forgetFunctions()
 }
 
-// mayCall reports that the text calls a function that is not known to be
+// mayCallWriter reports that the text calls a function that is not known to be
 // harmless, on a server whose functions can be told apart.
-func (s *Session) mayCall(t *sqlscan.Text) bool {
+func (s *Session) mayCallWriter(t *sqlscan.Text) bool {
 	if !t.Calls || s.guard.Observing() {
 		return false
 	}
@@ -29,18 +29,18 @@ func (s *Session) mayCall(t *sqlscan.Text) bool {
 	return ok
 }
 
-// callsOut reports that the text calls a function that may write, by its name or
+// callsWriter reports that the text calls a function that may write, by its name or
 // by other words.
-func (s *Session) callsOut(ctx context.Context, t *sqlscan.Text) (calls bool, err error) {
+func (s *Session) callsWriter(ctx context.Context, t *sqlscan.Text) (calls bool, err error) {
 	b, ok := s.backend.(functions)
 	if !ok {
 		return false, nil
 	}
-	if s.mayCall(t) {
-		calls, err = b.writers(ctx, calledNames(t))
+	if s.mayCallWriter(t) {
+		calls, err = b.functionsMayWrite(ctx, calledNames(t))
 	}
 	if !calls && err == nil {
-		calls, err = s.hides(ctx, t)
+		calls, err = s.findsHiddenCode(ctx, t)
 	}
 	if err != nil {
 		return true, err
@@ -49,7 +49,7 @@ func (s *Session) callsOut(ctx context.Context, t *sqlscan.Text) (calls bool, er
 		s.text.passes = true
 	}
 	if calls {
-		s.renamed++
+		s.preparedNameChanges++
 	}
 	return !s.guard.Observing() && b.runsNow(t, calls), nil
 }

@@ -10,28 +10,28 @@ import (
 
 // clauses are where the parts of a simple DELETE or UPDATE are in its text.
 type clauses struct {
-	set    int32 // SET of an UPDATE
-	rest   int32 // WHERE, ORDER or LIMIT behind it
-	end    int32 // of all that says which rows are meant
-	params int   // arguments before rest
-	all    int   // arguments in all
-	odd    bool  // something else is there
+	set         int32 // SET of an UPDATE
+	tail        int32 // WHERE, ORDER or LIMIT behind it
+	end         int32 // of all that says which rows are meant
+	headParams  int   // arguments before rest
+	params      int   // arguments in all
+	unsupported bool  // something else is there
 }
 
 func clausesOf(t *sqlscan.Text, x *target) clauses {
-	c := clauses{set: -1, rest: -1, end: int32(len(t.Source))}
+	c := clauses{set: -1, tail: -1, end: int32(len(t.Source))}
 	depth, dot := 0, false
 	for tok := range tokens(t, x.op.Object.End, int32(len(t.Source))) {
 		word, part := "", dot // a column's name, whatever it is called
 		dot = isPunct(tok, '.')
 		switch {
 		case tok.Kind == sqlscan.Param:
-			c.all++
-			if c.rest < 0 {
-				c.params++
+			c.params++
+			if c.tail < 0 {
+				c.headParams++
 			}
 		case tok.Kind == sqlscan.Punct:
-			depth += nesting(tok.Byte)
+			depth += depthChange(tok.Byte)
 			word = string(rune(tok.Byte))
 		case tok.Kind == sqlscan.Word && depth == 0 && !part:
 			word = strings.ToUpper(t.Source[tok.Pos:tok.End])
@@ -42,29 +42,29 @@ func clausesOf(t *sqlscan.Text, x *target) clauses {
 				c.set = tok.Pos
 			}
 		case "WHERE", "ORDER", "LIMIT":
-			if c.rest < 0 {
-				c.rest = tok.Pos
+			if c.tail < 0 {
+				c.tail = tok.Pos
 			}
 		case "RETURNING", ";":
 			c.end = min(c.end, tok.Pos)
 		case "PORTION", "PARTITION", "JOIN", "USING":
-			c.odd = true
+			c.unsupported = true
 		}
 	}
-	if c.rest < 0 {
-		c.rest = c.end
+	if c.tail < 0 {
+		c.tail = c.end
 	}
-	c.odd = c.odd || x.op.Kind == sqlscan.Update && c.set < 0 || executes(t.Source) || remembers(t.Source)
+	c.unsupported = c.unsupported || x.op.Kind == sqlscan.Update && c.set < 0 || hasExecutableComment(t.Source) || setsUserVariables(t.Source)
 	return c
 }
 
-// cover reports that the text has nothing but these, and such arguments.
-func (c *clauses) cover(text string, args []driver.NamedValue) bool {
-	return !c.odd && c.all == len(args) && strings.TrimRight(text[c.end:], "; \t\r\n") == ""
+// isComplete reports that the text has nothing but these, and such arguments.
+func (c *clauses) isComplete(text string, args []driver.NamedValue) bool {
+	return !c.unsupported && c.params == len(args) && strings.TrimRight(text[c.end:], "; \t\r\n") == ""
 }
 
-// nesting is how much deeper in parentheses the text is behind this.
-func nesting(b byte) int {
+// depthChange is how much deeper in parentheses the text is behind this.
+func depthChange(b byte) int {
 	switch b {
 	case '(':
 		return 1
@@ -74,13 +74,13 @@ func nesting(b byte) int {
 	return 0
 }
 
-// equals are the columns of a condition that is made of column = value, joined by
+// equalityColumns are the columns of a condition that is made of column = value, joined by
 // AND; nil, if it is not.
-func equals(f *Flight, x *target) (columns []string) {
+func equalityColumns(f *Flight, x *target) (columns []string) {
 	t := f.reading()
 	state := 0 // what comes next: a column, =, a value, AND
 	for tok := range tokens(t, x.op.Where.Start, x.op.Where.End) {
-		text := f.callers[tok.Pos:tok.End]
+		text := f.callerText[tok.Pos:tok.End]
 		switch {
 		case state == 0 && isName(tok):
 			name := nameAt(t, tok)
@@ -105,18 +105,18 @@ func equals(f *Flight, x *target) (columns []string) {
 	return columns
 }
 
-// executes reports MySQL's executable comments: what one reads as code, a text
+// hasExecutableComment reports MySQL's executable comments: what one reads as code, a text
 // made of pieces may not.
-func executes(text string) bool {
+func hasExecutableComment(text string) bool {
 	return strings.Contains(text, "/*!") || strings.Contains(text, "/*M!")
 }
 
-// remembers reports a text that sets variables of the session's on the way. They keep
+// setsUserVariables reports a text that sets variables of the session's on the way. They keep
 // what they were set to when the rest is undone: it must not run, or be asked, twice.
-func remembers(text string) bool { return strings.Contains(text, ":=") }
+func setsUserVariables(text string) bool { return strings.Contains(text, ":=") }
 
-// within reports that all columns of a key are among these.
-func within(key string, columns []string) bool {
+// coversKey reports that all columns of a key are among these.
+func coversKey(key string, columns []string) bool {
 	for name := range strings.SplitSeq(key, ",") {
 		if !slices.Contains(columns, name) {
 			return false

@@ -12,22 +12,22 @@ import (
 // gets this far.
 type clickhouse struct{}
 
-func (clickhouse) system() string              { return "clickhouse" }
-func (clickhouse) learn(context.Context) error { return nil }
+func (clickhouse) system() string                     { return "clickhouse" }
+func (clickhouse) detectServer(context.Context) error { return nil }
 func (clickhouse) mode(context.Context) (sqlscan.Mode, error) {
 	return sqlscan.ClickHouse.DefaultMode(), nil
 }
-func (clickhouse) heed(context.Context, *sqlscan.Text, Form) error { return nil }
-func (clickhouse) ping(context.Context) error                      { return nil }
-func (clickhouse) counter(f *Flight) counter                       { return affectedCounter{f.st} }
-func (clickhouse) touched(*statement, bool)                        {}
-func (clickhouse) forget()                                         {}
-func (clickhouse) state(context.Context) (txState, error)          { return txIdle, nil }
-func (clickhouse) frame(*Flight) frame                             { return frame{} }
-func (clickhouse) gone(error) bool                                 { return false }
-func (clickhouse) aborted(error) bool                              { return false }
-func (clickhouse) endsTransaction(error) bool                      { return false }
-func (clickhouse) begun(bool) dbguard.Effect                       { return dbguard.EffectApplied }
-func (clickhouse) rest() txState                                   { return txIdle }
+func (clickhouse) refineReading(context.Context, *sqlscan.Text, Form) error { return nil }
+func (clickhouse) ping(context.Context) error                               { return nil }
+func (clickhouse) counter(f *Flight) counter                                { return affectedCounter{f.st} }
+func (clickhouse) noteChanges(*statement, bool)                             {}
+func (clickhouse) forget()                                                  {}
+func (clickhouse) state(context.Context) (txState, error)                   { return txIdle, nil }
+func (clickhouse) frame(*Flight) frame                                      { return frame{} }
+func (clickhouse) isNoTransaction(error) bool                               { return false }
+func (clickhouse) isTxAborted(error) bool                                   { return false }
+func (clickhouse) isTxControlError(error) bool                              { return false }
+func (clickhouse) txBegan(bool) dbguard.Effect                              { return dbguard.EffectApplied }
+func (clickhouse) txEnded() txState                                         { return txIdle }
 
 func (clickhouse) find(context.Context, *target) (existence, error) { return existing, nil }

@@ -22,14 +22,14 @@ const (
 type control uint8
 
 const (
-	controlNone     control = iota
-	controlBegins           // opens the caller's
-	controlEnds             // COMMIT
-	controlUndoes           // ROLLBACK
-	controlMay              // nobody can tell: ask afterwards
-	controlCloses           // opens its own and closes it
-	controlTurns            // undoes, and another transaction may be open at once
-	controlReleases         // RELEASE in SQLite: COMMIT, if it is the outermost
+	controlNone             control = iota
+	controlBegin                    // opens the caller's
+	controlCommit                   // COMMIT
+	controlRollback                 // ROLLBACK
+	controlUnknown                  // nobody can tell: ask afterwards
+	controlSelfContained            // opens its own and closes it
+	controlRollbackAndChain         // undoes, and another transaction may be open at once
+	controlRelease                  // RELEASE in SQLite: COMMIT, if it is the outermost
 )
 
 // readControl finds out what a text does to the transaction, and reports
@@ -49,27 +49,27 @@ func (s *Session) readControl(t *sqlscan.Text, st *statement) (closed bool) {
 	case n == 0:
 		return false
 	case t.Statements == 1:
-		st.control = s.single(t, &t.Ops[first])
+		st.control = s.controlOf(t, &t.Ops[first])
 		return false
 	}
 	begin, end := &t.Ops[first], &t.Ops[last]
-	if n == 2 && nests(t, begin, end) {
-		st.control = controlCloses
+	if n == 2 && isSavepointBlock(t, begin, end) {
+		st.control = controlSelfContained
 		return false
 	}
 	closed = n == 2 && s.tx == txIdle && begin.Kind == sqlscan.Begin && begin.Stmt == 0 &&
 		(end.Kind == sqlscan.Commit || end.Kind == sqlscan.Rollback) && int(end.Stmt) == t.Statements-1 &&
 		!chained(t, end)
-	st.control = controlMay
+	st.control = controlUnknown
 	if closed {
-		st.control = controlCloses
+		st.control = controlSelfContained
 	}
 	return closed
 }
 
-// nests reports SQLite's SAVEPOINT a; …; RELEASE a: whatever is open around the
+// isSavepointBlock reports SQLite's SAVEPOINT a; …; RELEASE a: whatever is open around the
 // text stays open.
-func nests(t *sqlscan.Text, begin, end *sqlscan.Op) bool {
+func isSavepointBlock(t *sqlscan.Text, begin, end *sqlscan.Op) bool {
 	return begin.Kind == sqlscan.Savepoint && begin.Stmt == 0 && end.Kind == sqlscan.Release &&
 		int(end.Stmt) == t.Statements-1 && strings.EqualFold(t.Name(begin.Object), t.Name(end.Object))
 }
@@ -85,26 +85,26 @@ func isControl(op *sqlscan.Op, d sqlscan.Dialect) bool {
 	return false
 }
 
-// single is what one statement of control does.
-func (s *Session) single(t *sqlscan.Text, op *sqlscan.Op) control {
+// controlOf is what one statement of control does.
+func (s *Session) controlOf(t *sqlscan.Text, op *sqlscan.Op) control {
 	switch how := keyword(t, op); {
 	case op.Kind == sqlscan.Rollback && (chained(t, op) || how == "XA"): // which no transaction but this outlives
-		return controlTurns
+		return controlRollbackAndChain
 	case chained(t, op), how == "SET", how == "XA":
-		return controlMay
+		return controlUnknown
 	}
 	switch op.Kind {
 	case sqlscan.Begin, sqlscan.Savepoint:
-		return controlBegins
+		return controlBegin
 	case sqlscan.Commit:
 		if wire, ok := s.conn.(Wire); ok && wire.TxStatus() == 'E' && op.Object.Start == op.Object.End {
-			return controlUndoes // what is aborted is rolled back
+			return controlRollback // what is aborted is rolled back
 		}
-		return controlEnds
+		return controlCommit
 	case sqlscan.Release:
-		return controlReleases
+		return controlRelease
 	}
-	return controlUndoes
+	return controlRollback
 }
 
 // chained reports COMMIT AND CHAIN and kin: the next transaction is open at
@@ -121,7 +121,7 @@ func chained(t *sqlscan.Text, op *sqlscan.Op) bool {
 // endsTransaction reports that an operation of control stands where it would
 // end a transaction behind somebody's back: in a longer text.
 func (st *statement) endsTransaction(s *Session, op *sqlscan.Op) bool {
-	if st.op.Statements == 1 || st.control == controlCloses {
+	if st.op.Statements == 1 || st.control == controlSelfContained {
 		return false
 	}
 	switch op.Kind {
@@ -141,11 +141,11 @@ func (s *Session) findState(ctx context.Context, t *sqlscan.Text, calls bool) er
 	if s.guard.Observing() || !calls && !dependsOnState(t) {
 		return nil
 	}
-	if err := s.backend.learn(ctx); err != nil {
+	if err := s.backend.detectServer(ctx); err != nil {
 		return err
 	}
 	if wire, ok := s.conn.(Wire); ok {
-		s.see(ctx, wire.TxStatus())
+		s.syncTxStatus(ctx, wire.TxStatus())
 	}
 	if s.tx != txUnknown {
 		return nil
@@ -178,9 +178,9 @@ func dependsOnState(t *sqlscan.Text) bool {
 // TxBegan tells that BeginTx has succeeded, or a text that does the same. isolated says
 // that an isolation level was asked for.
 func (s *Session) TxBegan(isolated bool) {
-	s.settled()
-	s.endLedger(context.Background(), s.backend.begun(isolated), nil)
-	s.tx, s.lost = txCaller, false
+	s.dropTxCaches()
+	s.endLedger(context.Background(), s.backend.txBegan(isolated), nil)
+	s.tx, s.txLost = txCaller, false
 	s.ledger = s.guard.NewLedger()
 }
 
@@ -198,30 +198,30 @@ func (s *Session) TxEnded(ctx context.Context, committed bool, err error) error 
 }
 
 func (s *Session) rolledBack(ctx context.Context, err error) error {
-	if err != nil && s.lose(err) {
+	if err != nil && s.connectionLost(err) {
 		s.broken = true // the server rolls back on its own
 	}
-	s.lost = false
-	if s.rest(); err != nil {
+	s.txLost = false
+	if s.noteTxEnd(); err != nil {
 		s.tx = txUnknown
 	}
 	return s.endLedger(ctx, dbguard.EffectUndone, err)
 }
 
 func (s *Session) committed(ctx context.Context, err error) error {
-	gone := s.lost
-	s.lost = false
-	s.rest()
+	gone := s.txLost
+	s.txLost = false
+	s.noteTxEnd()
 	switch {
 	case gone:
 		s.tx = txUnknown
 		if err == nil {
 			err = errTxLost
 		}
-		return s.endLedger(ctx, dbguard.EffectUndone, hide(err))
+		return s.endLedger(ctx, dbguard.EffectUndone, hideBadConn(err))
 	case err == nil:
 		return s.endLedger(ctx, dbguard.EffectApplied, nil)
-	case s.lose(err):
+	case s.connectionLost(err):
 		s.tx, s.broken = txUnknown, true
 		return s.endLedger(ctx, dbguard.EffectUnknown, err)
 	case s.stillOpen(ctx): // it was refused
@@ -232,28 +232,28 @@ func (s *Session) committed(ctx context.Context, err error) error {
 	return s.endLedger(ctx, dbguard.EffectUndone, err)
 }
 
-// doubtful is a backend of an engine that may refuse a COMMIT and keep the transaction,
+// txProber is a backend of an engine that may refuse a COMMIT and keep the transaction,
 // and may end it when a statement fails.
-type doubtful interface {
-	// within asks whether one is open.
-	within(ctx context.Context) (bool, error)
+type txProber interface {
+	// inTransaction asks whether one is open.
+	inTransaction(ctx context.Context) (bool, error)
 }
 
 // stillOpen reports that the caller's transaction is open behind an error.
 func (s *Session) stillOpen(ctx context.Context) bool {
-	b, ok := s.backend.(doubtful)
+	b, ok := s.backend.(txProber)
 	if !ok {
 		return false
 	}
-	open, err := b.within(ctx)
+	open, err := b.inTransaction(ctx)
 	return open || err != nil
 }
 
-// faltered notes that a statement has failed, which may have ended the transaction: in
+// noteStatementError notes that a statement has failed, which may have ended the transaction: in
 // SQLite by OR ROLLBACK, for one.
-func (s *Session) faltered(ctx context.Context) {
-	if _, ok := s.backend.(doubtful); ok && s.tx == txCaller && !s.stillOpen(ctx) {
-		s.rest()
+func (s *Session) noteStatementError(ctx context.Context) {
+	if _, ok := s.backend.(txProber); ok && s.tx == txCaller && !s.stillOpen(ctx) {
+		s.noteTxEnd()
 		s.tx = txUnknown
 		s.endLedger(ctx, dbguard.EffectUndone, nil)
 	}
@@ -267,10 +267,10 @@ func (s *Session) Closed() {
 	}
 }
 
-// rest notes that the caller's transaction has ended.
-func (s *Session) rest() {
-	s.settled()
-	s.tx = s.backend.rest()
+// noteTxEnd notes that the caller's transaction has ended.
+func (s *Session) noteTxEnd() {
+	s.dropTxCaches()
+	s.tx = s.backend.txEnded()
 }
 
 // endLedger closes the account of the caller's transaction. Where rows may or
@@ -283,7 +283,7 @@ func (s *Session) endLedger(ctx context.Context, effect dbguard.Effect, err erro
 	}
 	told := err
 	if effect == dbguard.EffectUnknown {
-		told = hide(err)
+		told = hideBadConn(err)
 	}
 	if seen := ledger.End(ctx, effect, told); seen != told {
 		return seen

@@ -19,12 +19,14 @@ var errConflict = errors.New("dbguard: the server has rolled back the transactio
 // errTxLost is told at a COMMIT that found nothing to commit.
 var errTxLost = errors.New("dbguard: the transaction was rolled back before its COMMIT, because a statement could not be undone alone")
 
-// lose reports that err leaves open whether the server did what it was sent.
+// connectionLost reports that err leaves open whether the server did what it was sent.
 // An embedded engine always knows.
-func (s *Session) lose(err error) bool { return s.dialect != sqlscan.SQLite && loses(err) }
+func (s *Session) connectionLost(err error) bool {
+	return s.dialect != sqlscan.SQLite && isConnectionLost(err)
+}
 
-// loses is lose of a server.
-func loses(err error) bool {
+// isConnectionLost is lose of a server.
+func isConnectionLost(err error) bool {
 	if err == nil {
 		return false
 	}
@@ -53,9 +55,9 @@ func sqlState(err error) string {
 	return ""
 }
 
-// hide makes an error safe to return once a statement may have run: database/sql
+// hideBadConn makes an error safe to return once a statement may have run: database/sql
 // runs it again on another connection where it finds driver.ErrBadConn.
-func hide(err error) error {
+func hideBadConn(err error) error {
 	if errors.Is(err, driver.ErrBadConn) {
 		return &lostError{err}
 	}
@@ -84,12 +86,12 @@ func mysqlError(err error, number string) bool {
 // transaction: ER_LOCK_DEADLOCK, also of a conflict between nodes.
 func isConflict(err error) bool { return err != nil && mysqlError(err, "1213") }
 
-// graveError is nil for an error that only says that a question was not answered:
+// fatalError is nil for an error that only says that a question was not answered:
 // not for a lost connection, a deadlock (1213), a lock that was not had (1205), or a
 // KILL QUERY (1317) or time limit (1969, 3024), which the statement would have met
 // itself.
-func graveError(err error) error {
-	if loses(err) || err != nil && slices.ContainsFunc([]string{"1213", "1205", "1317", "1969", "3024"}, func(n string) bool { return mysqlError(err, n) }) {
+func fatalError(err error) error {
+	if isConnectionLost(err) || err != nil && slices.ContainsFunc([]string{"1213", "1205", "1317", "1969", "3024"}, func(n string) bool { return mysqlError(err, n) }) {
 		return err
 	}
 	return nil

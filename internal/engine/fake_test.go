@@ -216,8 +216,8 @@ func newRig(t *testing.T, d sqlscan.Dialect, change ...func(*dbguard.Policy)) *r
 		r.tx = txIdle
 		r.handled(1)
 	case *sqlite:
-		b.journal = true
-		b.schema = &liteSchema{version: "7", homes: map[string][]string{"t": {"main"}}, tables: map[string]*liteTable{"t": {}}} // nothing known of t
+		b.journaled = true
+		b.schema = &sqliteSchema{version: "7", schemasOf: map[string][]string{"t": {"main"}}, tables: map[string]*sqliteTable{"t": {}}} // nothing known of t
 		r.conn.on(changed, int64(10)).on(changes2, int64(11), int64(1), int64(7))
 		r.conn.on("PRAGMA main.schema_version", int64(7))
 	}

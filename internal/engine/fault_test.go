@@ -225,7 +225,7 @@ func TestUnfinishedFlight(t *testing.T) {
 func TestNilFlight(t *testing.T) {
 	var f *Flight
 	assert.False(t, f.Streams())
-	assert.False(t, f.Moot())
+	assert.False(t, f.NoOp())
 	assert.NoError(t, f.Skip(context.Background()))
 	assert.Equal(t, io.EOF, f.End(context.Background(), 0, io.EOF))
 }

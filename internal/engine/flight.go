@@ -14,29 +14,29 @@ import (
 // Flight is one statement between its judgement and its verdict. The nil
 // Flight is a statement that nobody guards.
 type Flight struct {
-	s       *Session
-	st      *statement
-	op      *dbguard.Operation // nil: followed
-	ctx     context.Context
-	way     way
-	outer   way // what a wording that goes alone would need otherwise
-	frame   frame
-	counter counter
-	form    Form
-	wording
-	sent     time.Time
-	verbatim bool   // the caller's own words, whatever it costs
-	reworded int    // how many words have been tried
-	callers  string // the caller's text, until the statement is sent
-	args     []driver.NamedValue
-	commits  bool  // its COMMIT is sent together with it
-	blind    bool  // it can be neither counted nor undone, and the caller knows
-	failed   error // what the server said when it was asked for the wording
+	s        *Session
+	st       *statement
+	op       *dbguard.Operation // nil: followed
+	ctx      context.Context
+	strategy strategy
+	fallback strategy // what a wording that goes alone would need otherwise
+	frame    frame
+	counter  counter
+	form     Form
+	rewrite
+	sent         time.Time
+	verbatim     bool   // the caller's own words, whatever it costs
+	rewriteCount int    // how many words have been tried
+	callerText   string // the caller's text, until the statement is sent
+	args         []driver.NamedValue
+	commits      bool  // its COMMIT is sent together with it
+	uncounted    bool  // it can be neither counted nor undone, and the caller knows
+	rewriteErr   error // what the server said when it was asked for the wording
 }
 
 // reading is the caller's text, for its tokens.
 func (f *Flight) reading() *sqlscan.Text {
-	return &sqlscan.Text{Source: f.callers, Dialect: f.s.dialect, Mode: f.s.modes.mode}
+	return &sqlscan.Text{Source: f.callerText, Dialect: f.s.dialect, Mode: f.s.modes.mode}
 }
 
 // Context is the one to hand to the driver with the caller's statement.
@@ -44,22 +44,22 @@ func (f *Flight) Context() context.Context { return f.ctx }
 
 // Streams reports that the rows of a Query must be read to their end, and
 // counted, before End.
-func (f *Flight) Streams() bool { return f != nil && f.way >= own }
+func (f *Flight) Streams() bool { return f != nil && f.strategy >= ownTx }
 
-// Instead is the text that a door sends in place of the caller's statement: it
+// EarlyStopText is the text that a door sends in place of the caller's statement: it
 // does the same, but stops early. It takes the caller's arguments, unless they
 // are complete in it; then it is for an Exec alone. It is empty if the caller's
 // own is to be sent.
-func (f *Flight) Instead() (text string, complete bool) { return f.instead, f.complete }
+func (f *Flight) EarlyStopText() (text string, complete bool) { return f.earlyStop, f.complete }
 
-// Moot reports that the statement would find nothing to do, as DROP … IF EXISTS
+// NoOp reports that the statement would find nothing to do, as DROP … IF EXISTS
 // of what is missing. A door that answers it with no rows affected, and does
 // not send it, cannot be overtaken by somebody who creates the object now.
-func (f *Flight) Moot() bool { return f != nil && f.st.moot }
+func (f *Flight) NoOp() bool { return f != nil && f.st.noOp }
 
-// Command is the server's tag for the statement, without its number of rows, where
+// CommandTag is the server's tag for the statement, without its number of rows, where
 // the door has to make up the answer.
-func (f *Flight) Command() string {
+func (f *Flight) CommandTag() string {
 	if f.st.op.Name == "INSERT" {
 		return "INSERT 0" // the number of an OID that rows had once
 	}
@@ -75,20 +75,20 @@ func (f *Flight) LeavesRows() bool {
 	})
 }
 
-// launch opens the way that the statement is to go.
-func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operation, form Form) (*Flight, error) {
-	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: s.choose(st, op), form: form.of(st), callers: s.text.Source, args: s.args}
-	f.reword(ctx)
+// startFlight opens the way that the statement is to go.
+func (s *Session) startFlight(ctx context.Context, st *statement, op *dbguard.Operation, form Form) (*Flight, error) {
+	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), strategy: s.chooseStrategy(st, op), form: form.of(st), callerText: s.text.Source, args: s.args}
+	f.chooseRewrite(ctx)
 	var err error
 	switch {
-	case f.failed != nil: // and it has ended the caller's transaction
-		err = f.failed
+	case f.rewriteErr != nil: // and it has ended the caller's transaction
+		err = f.rewriteErr
 	case f.gated:
-	case f.way == alone:
-		if time.Since(s.heard) > dozed {
+	case f.strategy == selfBounded:
+		if time.Since(s.lastReply) > maxIdle {
 			err = s.backend.ping(ctx)
 		}
-	case f.way >= own:
+	case f.strategy >= ownTx:
 		err = f.open(ctx)
 	case !s.guard.Observing():
 		// It cannot be taken back, and database/sql must not run it twice. So
@@ -96,9 +96,9 @@ func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operati
 		err = s.backend.ping(ctx)
 	}
 	if err != nil {
-		return nil, f.refused(ctx, err)
+		return nil, f.endUnsent(ctx, err)
 	}
-	f.callers, f.args = "", nil
+	f.callerText, f.args = "", nil
 	s.flight = f
 	return f, nil
 }
@@ -109,28 +109,28 @@ func (s *Session) launch(ctx context.Context, st *statement, op *dbguard.Operati
 func (f *Flight) open(ctx context.Context) error {
 	s := f.s
 	if f.sealed {
-		f.hold()
-		defer f.held()
-		return f.enter(ctx)
+		f.startHolding()
+		defer f.stopHolding()
+		return f.openFrame(ctx)
 	}
 	f.counter = s.backend.counter(f)
 	if note, err := f.counter.survey(ctx); err != nil || note != "" {
 		return f.uncountable(note, err)
 	}
-	if err := f.probe(ctx, own); err != nil {
+	if err := f.probe(ctx, ownTx); err != nil {
 		return err
 	}
-	f.hold()
-	defer f.held()
-	if err := f.enter(ctx); err != nil || f.way == watched {
+	f.startHolding()
+	defer f.stopHolding()
+	if err := f.openFrame(ctx); err != nil || f.strategy == asIs {
 		return err
 	}
 	note, err := f.counter.baseline(ctx)
 	if err == nil && note == "" {
-		err = f.probe(ctx, nested)
+		err = f.probe(ctx, inCallerTx)
 	}
 	if err != nil || note != "" {
-		if undo := f.leave(ctx, f.frame.undo); undo != nil && err == nil {
+		if undo := f.closeFrame(ctx, f.frame.undo); undo != nil && err == nil {
 			err = undo
 		}
 		return f.uncountable(note, err)
@@ -147,12 +147,12 @@ func (f *Flight) uncountable(note string, err error) error {
 	if note == "" {
 		return nil
 	}
-	f.way, f.blind, f.wording = watched, true, wording{}
+	f.strategy, f.uncounted, f.rewrite = asIs, true, rewrite{}
 	return f.op.Uncountable(note)
 }
 
-// enter opens the transaction or the savepoint.
-func (f *Flight) enter(ctx context.Context) error {
+// openFrame opens the transaction or the savepoint.
+func (f *Flight) openFrame(ctx context.Context) error {
 	s := f.s
 	for {
 		f.frame = s.backend.frame(f)
@@ -160,36 +160,36 @@ func (f *Flight) enter(ctx context.Context) error {
 		switch {
 		case err == nil:
 			return nil
-		case f.way == nested && s.backend.aborted(err):
-			f.way, f.wording = watched, wording{} // the server refuses everything up to the caller's ROLLBACK
+		case f.strategy == inCallerTx && s.backend.isTxAborted(err):
+			f.strategy, f.rewrite = asIs, rewrite{} // the server refuses everything up to the caller's ROLLBACK
 			return nil
-		case f.way == nested && s.backend.gone(err):
+		case f.strategy == inCallerTx && s.backend.isNoTransaction(err):
 			s.endLedger(ctx, dbguard.EffectApplied, nil) // ended behind our back: nothing is given back
-			s.tx, f.way = txIdle, own
+			s.tx, f.strategy = txIdle, ownTx
 		default:
-			f.stayOut(ctx, err)
+			f.ensureFrameClosed(ctx, err)
 			return err
 		}
 	}
 }
 
-// stayOut makes sure that a frame whose opening failed is not open.
-func (f *Flight) stayOut(ctx context.Context, err error) {
+// ensureFrameClosed makes sure that a frame whose opening failed is not open.
+func (f *Flight) ensureFrameClosed(ctx context.Context, err error) {
 	s := f.s
 	switch {
-	case s.lose(err):
+	case s.connectionLost(err):
 		s.broken = true
 	case s.dialect == sqlscan.SQLite: // a cancelled context may be told after the fact
 		ctx, cancel := outlive(ctx)
 		defer cancel()
-		if err := s.exec(ctx, f.frame.undo); err != nil && !s.backend.gone(err) {
+		if err := s.exec(ctx, f.frame.undo); err != nil && !s.backend.isNoTransaction(err) {
 			s.broken = true
 		}
 	}
 }
 
-// refused ends the operation of a flight that never started.
-func (f *Flight) refused(ctx context.Context, err error) error {
+// endUnsent ends the operation of a flight that never started.
+func (f *Flight) endUnsent(ctx context.Context, err error) error {
 	if errors.Is(err, driver.ErrBadConn) {
 		f.s.broken = true
 		f.op.Abandon() // nothing has happened, and it will come again
@@ -210,20 +210,20 @@ func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 	if f == nil {
 		return err
 	}
-	f.land()
-	if err == nil && f.way == followed && f.st.quiet && len(f.st.kinds) == 1 {
+	f.noteSent()
+	if err == nil && f.strategy == tracked && f.st.onlyAdds && len(f.st.kinds) == 1 {
 		return nil // only its failure matters
 	}
 	ctx, cancel := outlive(ctx)
 	defer cancel()
-	f.s.backend.touched(f.st, f.way == own || f.s.tx != txCaller)
-	if f.s.modes.known && (f.st.calls || f.st.elsewhere) { // that code may have set one
-		f.s.steer()
+	f.s.backend.noteChanges(f.st, f.strategy == ownTx || f.s.tx != txCaller)
+	if f.s.modes.known && (f.st.calls || f.st.opaque) { // that code may have set one
+		f.s.noteModeChange()
 	}
 	switch {
-	case f.way == followed:
-		return f.s.moved(ctx, f.st, err)
-	case f.way == watched:
+	case f.strategy == tracked:
+		return f.s.noteTxOutcome(ctx, f.st, err)
+	case f.strategy == asIs:
 		return f.endWatched(ctx, affected, err)
 	case err != nil:
 		return f.endFailed(ctx, err)
@@ -237,32 +237,32 @@ func (f *Flight) settle(ctx context.Context, affected int64) error {
 		return err
 	}
 	if d, ok := f.counter.(deferring); ok {
-		if err := d.due(ctx); err != nil {
+		if err := d.runDeferred(ctx); err != nil {
 			return f.endFailed(ctx, err)
 		}
 	}
 	count, err := f.counter.count(ctx, affected)
 	switch {
-	case f.s.lose(err): // and with the connection the statement: the server rolls back
-		f.leave(ctx, f.frame.undo)
-		return f.op.End(dbguard.EffectUndone, hide(err))
+	case f.s.connectionLost(err): // and with the connection the statement: the server rolls back
+		f.closeFrame(ctx, f.frame.undo)
+		return f.op.End(dbguard.EffectUndone, hideBadConn(err))
 	case isConflict(err): // the server has rolled back, and says so
 		return f.endFailed(ctx, err)
 	case err != nil:
 		count = dbguard.Count{Rows: -1}
 	}
 	if f.op.Settle(count) != nil {
-		return f.takeBack(ctx, err)
+		return f.undoStatement(ctx, err)
 	}
 	return f.keep(ctx)
 }
 
-// land notes that the flight's statement has been sent.
-func (f *Flight) land() {
+// noteSent notes that the flight's statement has been sent.
+func (f *Flight) noteSent() {
 	if f.s.flight == f {
 		f.s.flight = nil
 	}
-	f.s.heard = time.Now()
+	f.s.lastReply = time.Now()
 }
 
 // Skip closes a flight whose statement the driver declined with
@@ -276,12 +276,12 @@ func (f *Flight) Skip(ctx context.Context) error {
 		return nil
 	}
 	f.op.Abandon()
-	if f.way < own {
+	if f.strategy < ownTx {
 		return nil
 	}
 	ctx, cancel := outlive(ctx)
 	defer cancel()
-	if err := f.leave(ctx, f.frame.undo); err != nil {
+	if err := f.closeFrame(ctx, f.frame.undo); err != nil {
 		return driver.ErrBadConn
 	}
 	return nil

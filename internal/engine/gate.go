@@ -8,11 +8,11 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// shut refuses a text while the gate of the server is closed: one that changes
+// checkGate refuses a text while the gate of the server is closed: one that changes
 // anything, or, where the gate says so, one that only reads. What opens or ends
 // a transaction, and what sets the session up, passes: what is under way must
 // be able to end.
-func (s *Session) shut(ctx context.Context, t *sqlscan.Text) error {
+func (s *Session) checkGate(ctx context.Context, t *sqlscan.Text) error {
 	reads, writes := access(t)
 	if !reads && !writes {
 		return nil
@@ -26,7 +26,7 @@ func (s *Session) shut(ctx context.Context, t *sqlscan.Text) error {
 		name = keyword(t, &t.Ops[0])
 	}
 	op, err := s.guard.Begin(ctx, dbguard.Op{
-		System: s.backend.system(), Namespace: s.name, Name: name, Summary: name, Statements: t.Statements,
+		System: s.backend.system(), Namespace: s.namespace, Name: name, Summary: name, Statements: t.Statements,
 		Acts: []dbguard.Act{{Verb: dbguard.Unready, Note: strings.Join(reasons, "; ")}},
 	}, nil)
 	if err != nil {

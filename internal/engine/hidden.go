@@ -16,15 +16,15 @@ import (
 // What another connection creates later is not noticed, no more than a function
 // that it replaces: the session asks again when it changes structure itself.
 
-// hiding is a backend whose server runs code for words that do not name it.
-type hiding interface {
-	// hidden asks for the words. Neither words nor an error: not now.
-	hidden(ctx context.Context) (*hiddenCode, error)
-	// hides reports that the text may run hidden code: it holds one of the words. here
+// hiddenFinder is a backend whose server runs code for words that do not name it.
+type hiddenFinder interface {
+	// findHidden asks for the words. Neither words nor an error: not now.
+	findHidden(ctx context.Context) (*hiddenCode, error)
+	// mayRunHidden reports that the text may run hidden code: it holds one of the words. here
 	// is what locate has said.
-	hides(h *hiddenCode, t *sqlscan.Text, here string) bool
-	// locate asks for the database that the text runs in, if that makes a difference.
-	locate(ctx context.Context, t *sqlscan.Text) (here string, err error)
+	mayRunHidden(h *hiddenCode, t *sqlscan.Text, here string) bool
+	// currentDatabase asks for the database that the text runs in, if that makes a difference.
+	currentDatabase(ctx context.Context, t *sqlscan.Text) (here string, err error)
 }
 
 // hiddenCode are the words under which code hides that may write.
@@ -33,14 +33,14 @@ type hiddenCode struct {
 	fields  map[string]bool // behind a dot
 	calls   map[string]bool // before a parenthesis, where the text is not said to call anything
 	symbols map[string]bool // operators
-	kept    map[string]bool // relations, in a text about structure
-	all     bool            // any text
-	changes bool            // any text about structure
+	inDDL   map[string]bool // relations, in a text about structure
+	anyText bool            // any text
+	anyDDL  bool            // any text about structure
 }
 
-// none reports that nothing hides.
-func (h *hiddenCode) none() bool {
-	return len(h.names)+len(h.fields)+len(h.calls)+len(h.symbols)+len(h.kept) == 0 && !h.all && !h.changes
+// isEmpty reports that nothing hides.
+func (h *hiddenCode) isEmpty() bool {
+	return len(h.names)+len(h.fields)+len(h.calls)+len(h.symbols)+len(h.inDDL) == 0 && !h.anyText && !h.anyDDL
 }
 
 func (h *hiddenCode) add(set *map[string]bool, word string) {
@@ -50,43 +50,43 @@ func (h *hiddenCode) add(set *map[string]bool, word string) {
 	(*set)[strings.Clone(word)] = true
 }
 
-// mayHide reports that the text may run hidden code, for all that is known.
-func (s *Session) mayHide(t *sqlscan.Text) bool {
-	b, ok := s.backend.(hiding)
+// mayRunHidden reports that the text may run hidden code, for all that is known.
+func (s *Session) mayRunHidden(t *sqlscan.Text) bool {
+	b, ok := s.backend.(hiddenFinder)
 	switch {
-	case !ok, s.guard.Observing(), !runs(t):
+	case !ok, s.guard.Observing(), !evaluates(t):
 		return false
 	case s.hidden == nil:
 		return true
 	}
-	return !s.hidden.none() && b.hides(s.hidden, t, s.here)
+	return !s.hidden.isEmpty() && b.mayRunHidden(s.hidden, t, s.currentDB)
 }
 
-// hides is mayHide of what is known: it asks.
-func (s *Session) hides(ctx context.Context, t *sqlscan.Text) (bool, error) {
-	if !s.mayHide(t) {
+// findsHiddenCode is mayHide of what is known: it asks.
+func (s *Session) findsHiddenCode(ctx context.Context, t *sqlscan.Text) (bool, error) {
+	if !s.mayRunHidden(t) {
 		return false, nil
 	}
-	b := s.backend.(hiding)
+	b := s.backend.(hiddenFinder)
 	if s.hidden == nil {
-		h, err := b.hidden(ctx)
+		h, err := b.findHidden(ctx)
 		if err != nil || h == nil {
 			return false, err
 		}
 		s.hidden = h
 	}
-	if !s.mayHide(t) {
+	if !s.mayRunHidden(t) {
 		return false, nil
 	}
-	here, err := b.locate(ctx, t)
-	s.here = here
-	return s.mayHide(t), err
+	here, err := b.currentDatabase(ctx, t)
+	s.currentDB = here
+	return s.mayRunHidden(t), err
 }
 
-// runs reports a text that evaluates anything: all but those that only steer
+// evaluates reports a text that evaluates anything: all but those that only steer
 // transactions and sessions, and that during which nothing can be asked.
-func runs(t *sqlscan.Text) bool {
-	if takesRows(t) {
+func evaluates(t *sqlscan.Text) bool {
+	if isCopyFromStdin(t) {
 		return false
 	}
 	for i := range t.Ops {
@@ -103,11 +103,11 @@ func runs(t *sqlscan.Text) bool {
 			return true
 		}
 	}
-	return readsToo(t)
+	return hasRead(t)
 }
 
-// readsToo reports that a statement of the text reads: it is none of the operations.
-func readsToo(t *sqlscan.Text) bool {
+// hasRead reports that a statement of the text reads: it is none of the operations.
+func hasRead(t *sqlscan.Text) bool {
 	others := map[int32]bool{}
 	for i := range t.Ops {
 		others[t.Ops[i].Stmt] = true
@@ -115,8 +115,8 @@ func readsToo(t *sqlscan.Text) bool {
 	return len(others) < t.Statements
 }
 
-// structural reports a text about structure.
-func structural(t *sqlscan.Text) bool {
+// hasDDL reports a text about structure.
+func hasDDL(t *sqlscan.Text) bool {
 	for i := range t.Ops {
 		switch op := &t.Ops[i]; op.Kind {
 		case sqlscan.Define, sqlscan.CreateDatabase, sqlscan.Drop, sqlscan.DropDatabase, sqlscan.Alter, sqlscan.Maintain, sqlscan.GuardOff:
@@ -130,56 +130,56 @@ func structural(t *sqlscan.Text) bool {
 	return false
 }
 
-// restructured forgets what hides where the text may change it.
-func (s *Session) restructured(t *sqlscan.Text) {
-	if _, ok := s.backend.(hiding); !ok {
+// noteSchemaChange forgets what hides where the text may change it.
+func (s *Session) noteSchemaChange(t *sqlscan.Text) {
+	if _, ok := s.backend.(hiddenFinder); !ok {
 		return
 	}
-	forget, nothing := false, s.hidden != nil && s.hidden.none()
+	forget, nothing := false, s.hidden != nil && s.hidden.isEmpty()
 	for i := range t.Ops {
 		switch op := &t.Ops[i]; {
-		case reshapes(t, op, nothing):
+		case mayChangeHidden(t, op, nothing):
 			forget = true
-			s.reshaped = s.reshaped || s.tx != txIdle
+			s.txChangedSchema = s.txChangedSchema || s.tx != txIdle
 		case op.Kind == sqlscan.RollbackTo:
-			forget = forget || s.reshaped
-			s.resteer()
+			forget = forget || s.txChangedSchema
+			s.forgetTxModes()
 		}
 	}
 	if forget {
-		s.shifted++
+		s.schemaChanges++
 		s.forgetHidden()
 	}
 }
 
-// reshapes reports that the operation may change what hides. Where nothing does,
+// mayChangeHidden reports that the operation may change what hides. Where nothing does,
 // what is done to a table or its rows changes nothing about that.
-func reshapes(t *sqlscan.Text, op *sqlscan.Op, nothing bool) bool {
+func mayChangeHidden(t *sqlscan.Text, op *sqlscan.Op, nothing bool) bool {
 	switch op.Kind {
 	case sqlscan.Define, sqlscan.Drop, sqlscan.Alter:
 		return !nothing || op.Flags&sqlscan.View != 0
 	case sqlscan.Insert:
-		return !nothing && structural(t)
+		return !nothing && hasDDL(t)
 	case sqlscan.Opaque:
 		return t.Dialect == sqlscan.PostgreSQL && keyword(t, op) == "DO"
 	}
 	return op.Kind == sqlscan.CreateDatabase || op.Kind == sqlscan.DropDatabase
 }
 
-// settled notes that a transaction has ended, and with it, maybe, what it had made
+// dropTxCaches notes that a transaction has ended, and with it, maybe, what it had made
 // of the structure.
-func (s *Session) settled() {
-	s.resteer()
-	s.steered = false
-	if s.reshaped {
-		s.reshaped = false
+func (s *Session) dropTxCaches() {
+	s.forgetTxModes()
+	s.txChangedMode = false
+	if s.txChangedSchema {
+		s.txChangedSchema = false
 		s.forgetHidden()
 	}
 }
 
-// resteer forgets modes that may be what they were again.
-func (s *Session) resteer() {
-	if s.steered {
+// forgetTxModes forgets modes that may be what they were again.
+func (s *Session) forgetTxModes() {
+	if s.txChangedMode {
 		s.forgetModes()
 	}
 }
@@ -188,7 +188,7 @@ func (s *Session) resteer() {
 // their names, too.
 func (s *Session) forgetHidden() {
 	s.hidden = nil
-	s.readings.doubt()
+	s.readings.forgetReads()
 	if b, ok := s.backend.(functions); ok {
 		b.forgetFunctions()
 	}

@@ -12,92 +12,92 @@ import (
 // triggers, rules and the functions of defaults and constraints. Only the count
 // tells. Most do not, so most of the work is to have them cost nothing.
 
-// adding is a backend whose INSERTs may change rows that are there.
-type adding interface {
-	// quiet reports that the statement's INSERTs do nothing but add rows, and that
+// insertChecker is a backend whose INSERTs may change rows that are there.
+type insertChecker interface {
+	// knownToOnlyAdd reports that the statement's INSERTs do nothing but add rows, and that
 	// this stays so until it has run: it was seen under a lock that the caller's
 	// transaction holds. It asks the server nothing.
-	quiet(st *statement) bool
-	// stirs reports that they may change rows that are there, as the schema is now.
-	stirs(ctx context.Context, t *sqlscan.Text, st *statement) (bool, error)
+	knownToOnlyAdd(st *statement) bool
+	// mayChangeRows reports that they may change rows that are there, as the schema is now.
+	mayChangeRows(ctx context.Context, t *sqlscan.Text, st *statement) (bool, error)
 }
 
-// securing is an adding backend whose drivers have ways past the door.
-type securing interface {
-	adding
-	// secure makes sure, under a lock that the caller's transaction keeps, that the
+// insertLocker is an adding backend whose drivers have ways past the door.
+type insertLocker interface {
+	insertChecker
+	// ensureOnlyAdds makes sure, under a lock that the caller's transaction keeps, that the
 	// INSERTs do nothing but add rows, if it can: then they are quiet.
-	secure(ctx context.Context, st *statement) (bool, error)
+	ensureOnlyAdds(ctx context.Context, st *statement) (bool, error)
 }
 
 var (
-	_ adding   = (*mysql)(nil)
-	_ adding   = (*sqlite)(nil)
-	_ securing = (*postgres)(nil)
+	_ insertChecker = (*mysql)(nil)
+	_ insertChecker = (*sqlite)(nil)
+	_ insertLocker  = (*postgres)(nil)
 )
 
-// manner is how the door is about to send a text.
-type manner uint8
+// sendMode is how the door is about to send a text.
+type sendMode uint8
 
 const (
-	usual    manner = iota
-	copying         // COPY … FROM STDIN, between texts of the session's
-	pastDoor        // with nothing of the session's around it
+	sendPlain     sendMode = iota
+	sendCopy               // COPY … FROM STDIN, between texts of the session's
+	sendBypassing          // with nothing of the session's around it
 )
 
 // StartCopy is Start for a COPY … FROM STDIN, of a door that can send texts before
 // it and after it.
 func (s *Session) StartCopy(ctx context.Context, text string) (*Flight, error) {
-	s.manner = copying
-	defer func() { s.manner = usual }()
+	s.sendMode = sendCopy
+	defer func() { s.sendMode = sendPlain }()
 	return s.Start(ctx, text, AsWritten)
 }
 
-// additions makes acts of the text's INSERTs, unless something else in it is
+// addInsertActs makes acts of the text's INSERTs, unless something else in it is
 // counted, and they with it.
-func (s *Session) additions(ctx context.Context, t *sqlscan.Text, st *statement) error {
-	b, ok := s.backend.(adding)
-	if !ok || s.guard.Observing() || st.changesRows() || !slices.ContainsFunc(t.Ops, adds(t)) {
+func (s *Session) addInsertActs(ctx context.Context, t *sqlscan.Text, st *statement) error {
+	b, ok := s.backend.(insertChecker)
+	if !ok || s.guard.Observing() || st.changesRows() || !slices.ContainsFunc(t.Ops, addsRows(t)) {
 		return nil
 	}
 	acts, targets := st.op.Acts, st.targets
 	for i := range t.Ops {
-		if adds(t)(t.Ops[i]) {
+		if addsRows(t)(t.Ops[i]) {
 			s.add(st, &t.Ops[i], dbguard.Insert)
 		}
 	}
 	st.noteStructure(t)
-	st.triggers = slices.Contains(st.kinds, sqlscan.Define) && containsFold(t.Source, "trigger")
-	st.queries = containsFold(t.Source, "select") || containsFold(t.Source, "table")
-	quiet := s.manner == usual && takesRows(t) || !s.strayed && b.quiet(st) // or was looked at when it was prepared
-	if b, ok := b.(securing); ok && !quiet && s.manner != usual && s.tx == txCaller {
+	st.createsTrigger = slices.Contains(st.kinds, sqlscan.Define) && containsFold(t.Source, "trigger")
+	st.insertsQuery = containsFold(t.Source, "select") || containsFold(t.Source, "table")
+	quiet := s.sendMode == sendPlain && isCopyFromStdin(t) || !s.preparedElsewhere && b.knownToOnlyAdd(st) // or was looked at when it was prepared
+	if b, ok := b.(insertLocker); ok && !quiet && s.sendMode != sendPlain && s.tx == txCaller {
 		var err error
-		if quiet, err = b.secure(ctx, st); err != nil {
+		if quiet, err = b.ensureOnlyAdds(ctx, st); err != nil {
 			return err
 		}
 	}
-	note := pastNote
+	note := bypassNote
 	switch {
 	case quiet:
 	case st.control != controlNone, st.commits:
 		note = "it stands in a text that ends its own transaction"
 		fallthrough
-	case s.manner == pastDoor:
-		stirs, err := b.stirs(ctx, t, st)
-		if stirs = stirs || shifts(t); stirs || err != nil {
-			st.uncounted(note)
+	case s.sendMode == sendBypassing:
+		stirs, err := b.mayChangeRows(ctx, t, st)
+		if stirs = stirs || mayRedirectNames(t); stirs || err != nil {
+			st.makeInsertsUncounted(note)
 			return err
 		}
 		quiet = true
 	}
-	if st.quiet = quiet; quiet {
+	if st.onlyAdds = quiet; quiet {
 		st.op.Acts, st.targets = acts, targets
 	}
 	return nil
 }
 
-// uncounted makes acts that nobody can count of INSERTs.
-func (st *statement) uncounted(note string) {
+// makeInsertsUncounted makes acts that nobody can count of INSERTs.
+func (st *statement) makeInsertsUncounted(note string) {
 	for i := range st.op.Acts {
 		if a := &st.op.Acts[i]; a.Verb == dbguard.Insert {
 			a.Verb, a.Note = dbguard.Uncounted, "triggers or rules of its table may change rows, and "+note
@@ -111,28 +111,28 @@ func (st *statement) uncounted(note string) {
 // when it runs.
 func (s *Session) Prepare(ctx context.Context, text string) error {
 	if s.dialect == sqlscan.SQLite {
-		return s.compiles(ctx, text)
+		return s.judgePragmas(ctx, text)
 	}
 	if s.dialect != sqlscan.PostgreSQL || !containsFold(text, "copy") || s.guard.Check() != nil || s.guard.Observing() {
 		return nil
 	}
 	t, err := s.read(ctx, text)
-	if err != nil || !takesRows(t) {
+	if err != nil || !isCopyFromStdin(t) {
 		return err
 	}
-	b := s.backend.(adding)
-	if err := s.backend.learn(ctx); err != nil {
+	b := s.backend.(insertChecker)
+	if err := s.backend.detectServer(ctx); err != nil {
 		return err
 	}
 	st := s.understand(t)
 	s.add(st, &t.Ops[0], dbguard.Insert)
-	if b.quiet(st) {
+	if b.knownToOnlyAdd(st) {
 		return nil
 	}
-	if stirs, err := b.stirs(ctx, t, st); err != nil || !stirs {
+	if stirs, err := b.mayChangeRows(ctx, t, st); err != nil || !stirs {
 		return err
 	}
-	st.uncounted("this driver sends nothing else while it takes rows")
+	st.makeInsertsUncounted("this driver sends nothing else while it takes rows")
 	op, err := s.guard.Begin(ctx, st.op, s.ledger)
 	if err != nil {
 		return err
@@ -140,8 +140,8 @@ func (s *Session) Prepare(ctx context.Context, text string) error {
 	return op.End(dbguard.EffectNone, nil)
 }
 
-// adds reports an operation that adds rows to a table that was there before.
-func adds(t *sqlscan.Text) func(sqlscan.Op) bool {
+// addsRows reports an operation that adds rows to a table that was there before.
+func addsRows(t *sqlscan.Text) func(sqlscan.Op) bool {
 	return func(op sqlscan.Op) bool {
 		if op.Kind != sqlscan.Insert || op.Flags&sqlscan.Temporary != 0 {
 			return false
@@ -154,8 +154,8 @@ func adds(t *sqlscan.Text) func(sqlscan.Op) bool {
 	}
 }
 
-// takesRows reports PostgreSQL's COPY … FROM STDIN, during which a driver can
+// isCopyFromStdin reports PostgreSQL's COPY … FROM STDIN, during which a driver can
 // send nothing else.
-func takesRows(t *sqlscan.Text) bool {
+func isCopyFromStdin(t *sqlscan.Text) bool {
 	return t.Dialect == sqlscan.PostgreSQL && len(t.Ops) == 1 && keyword(t, &t.Ops[0]) == "COPY" && containsFold(t.Source, "stdin")
 }

@@ -18,25 +18,25 @@ func (s *Session) lookUp(ctx context.Context, t *sqlscan.Text, st *statement) er
 		return nil
 	}
 	acts, targets := st.op.Acts[:0], st.targets[:0]
-	st.moot = len(st.targets) > 0 && st.op.Statements == 1
+	st.noOp = len(st.targets) > 0 && st.op.Statements == 1
 	renames := false
 	var along []dbguard.Act
 	for i := range st.targets {
 		verb := st.op.Acts[i].Verb
-		found, err := s.concerns(ctx, verb, &st.targets[i])
+		found, err := s.resolveTarget(ctx, verb, &st.targets[i])
 		if err != nil {
 			return err
 		}
 		if len(t.Ops) > 0 && st.targets[i].op.At != t.Ops[0].At {
-			found = laterConcerns(found, verb, renames)
+			found = resolveLaterTarget(found, verb, renames)
 		}
 		renames = renames || verb == dbguard.Reshape
-		st.moot = st.moot && found == missing
+		st.noOp = st.noOp && found == missing
 		if found != existing {
 			continue
 		}
-		if b, ok := s.backend.(sweeping); ok {
-			more, err := b.along(ctx, st, &st.targets[i], verb)
+		if b, ok := s.backend.(impliedActor); ok {
+			more, err := b.impliedActs(ctx, st, &st.targets[i], verb)
 			if err != nil {
 				return err
 			}
@@ -48,25 +48,25 @@ func (s *Session) lookUp(ctx context.Context, t *sqlscan.Text, st *statement) er
 	return nil
 }
 
-// sweeping is a backend of an engine that takes away more than a statement names.
-type sweeping interface {
-	// along are the acts that come with the one on x.
-	along(ctx context.Context, st *statement, x *target, verb dbguard.Verb) ([]dbguard.Act, error)
+// impliedActor is a backend of an engine that takes away more than a statement names.
+type impliedActor interface {
+	// impliedActs are the acts that come with the one on x.
+	impliedActs(ctx context.Context, st *statement, x *target, verb dbguard.Verb) ([]dbguard.Act, error)
 }
 
-// laterConcerns is what concerns says of a statement behind others: those may have
+// resolveLaterTarget is what concerns says of a statement behind others: those may have
 // removed the temporary table that another is behind, or have given a table the name
 // that was free.
-func laterConcerns(found existence, verb dbguard.Verb, renames bool) existence {
-	if found == fronting || found == missing && renames && verb != dbguard.Create {
+func resolveLaterTarget(found existence, verb dbguard.Verb, renames bool) existence {
+	if found == shadowing || found == missing && renames && verb != dbguard.Create {
 		return existing
 	}
 	return found
 }
 
-// given is the file of an ATTACH that names it by its only argument.
-func (s *Session) given(x *target) (file string, ok bool) {
-	if s.dialect != sqlscan.SQLite || x.how != "ATTACH" || len(s.args) != 1 {
+// attachArgument is the file of an ATTACH that names it by its only argument.
+func (s *Session) attachArgument(x *target) (file string, ok bool) {
+	if s.dialect != sqlscan.SQLite || x.keyword != "ATTACH" || len(s.args) != 1 {
 		return "", false
 	}
 	n := 0
@@ -83,8 +83,8 @@ func (s *Session) given(x *target) (file string, ok bool) {
 	return file, ok && isText
 }
 
-// textsAmong are the arguments that are texts, if it is known of all of them what they are.
-func textsAmong(args []driver.NamedValue) (texts []string, known bool) {
+// textArguments are the arguments that are texts, if it is known of all of them what they are.
+func textArguments(args []driver.NamedValue) (texts []string, known bool) {
 	known = true
 	for _, arg := range args {
 		switch v := arg.Value.(type) {
@@ -99,26 +99,26 @@ func textsAmong(args []driver.NamedValue) (texts []string, known bool) {
 	return texts, known
 }
 
-// concerns says what the act is about: something existing, for what it creates
+// resolveTarget says what the act is about: something existing, for what it creates
 // something that does not exist yet, or else nothing that the rules ask about.
-func (s *Session) concerns(ctx context.Context, verb dbguard.Verb, x *target) (existence, error) {
-	if file, ok := s.given(x); ok && opensExisting(file) {
+func (s *Session) resolveTarget(ctx context.Context, verb dbguard.Verb, x *target) (existence, error) {
+	if file, ok := s.attachArgument(x); ok && opensExisting(file) {
 		return temporary, nil
 	}
 	if x.op.Flags&sqlscan.Parameterised != 0 || len(x.name) == 0 {
 		return existing, nil
 	}
 	if q, ok := s.backend.(*sqlite); ok && x.op.Kind == sqlscan.Session {
-		texts, _ := textsAmong(s.args)
-		return q.ends(ctx, &s.text.Text, x, texts)
+		texts, _ := textArguments(s.args)
+		return q.settingLosesData(ctx, &s.text.Text, x, texts)
 	}
 	switch verb {
 	case dbguard.Create:
-		return s.creates(ctx, x)
+		return s.resolveCreate(ctx, x)
 	case dbguard.Remove, dbguard.RemoveDatabase, dbguard.Empty, dbguard.Reshape:
 		found, err := s.backend.find(ctx, x)
 		if found == existing && err == nil {
-			lacks, err := s.lacks(ctx, x)
+			lacks, err := s.lacksParts(ctx, x)
 			if lacks || err != nil {
 				return missing, err
 			}
@@ -131,11 +131,11 @@ func (s *Session) concerns(ctx context.Context, verb dbguard.Verb, x *target) (e
 	return existing, nil
 }
 
-// creates is temporary where a CREATE would find that its object is there.
-func (s *Session) creates(ctx context.Context, x *target) (existence, error) {
+// resolveCreate is temporary where a CREATE would find that its object is there.
+func (s *Session) resolveCreate(ctx context.Context, x *target) (existence, error) {
 	switch {
 	case s.dialect == sqlscan.SQLite:
-		if x.how == "ATTACH" && opensExisting(x.name[len(x.name)-1]) {
+		if x.keyword == "ATTACH" && opensExisting(x.name[len(x.name)-1]) {
 			return temporary, nil
 		}
 	case x.op.Flags&sqlscan.IfNotExists != 0 && s.canFind(x):

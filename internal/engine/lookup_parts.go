@@ -13,8 +13,8 @@ type part struct {
 	name  string
 }
 
-// parting is a backend that can tell whether a part of a table is there.
-type parting interface {
+// partFinder is a backend that can tell whether a part of a table is there.
+type partFinder interface {
 	hasPart(ctx context.Context, x *target, p part) (bool, error)
 }
 
@@ -75,9 +75,9 @@ func (a *alteration) dropsIfExists() (part, bool) {
 	return part{}, false
 }
 
-// lacks reports that nothing is there of what an ALTER TABLE drops if it exists.
-func (s *Session) lacks(ctx context.Context, x *target) (bool, error) {
-	b, ok := s.backend.(parting)
+// lacksParts reports that nothing is there of what an ALTER TABLE drops if it exists.
+func (s *Session) lacksParts(ctx context.Context, x *target) (bool, error) {
+	b, ok := s.backend.(partFinder)
 	if !ok || len(x.parts) == 0 {
 		return false, nil
 	}

@@ -61,7 +61,7 @@ func (m *mysql) checkTransaction(ctx context.Context) error {
 	return err
 }
 
-func (m *mysql) learn(ctx context.Context) error {
+func (m *mysql) detectServer(ctx context.Context) error {
 	if m.version != "" && !m.charsetStale {
 		return nil
 	}
@@ -93,9 +93,9 @@ func (m *mysql) forget() {
 	m.dropTxCache()
 }
 
-func (m *mysql) touched(st *statement, _ bool) {
+func (m *mysql) noteChanges(st *statement, _ bool) {
 	m.invalidate(st)
-	m.autocommit = m.autocommit && !st.elsewhere && st.control != controlMay
+	m.autocommit = m.autocommit && !st.opaque && st.control != controlUnknown
 	if now := st.sets.locks; now != locksUnchanged {
 		m.tablesLocked = now == locksTables
 	}
@@ -138,7 +138,7 @@ func (m *mysql) state(ctx context.Context) (txState, error) {
 	for _, text := range m.savepointFrame().open {
 		_, err = m.conn.Exec(ctx, text)
 		switch {
-		case err != nil && m.gone(err):
+		case err != nil && m.isNoTransaction(err):
 			return txIdle, nil
 		case err != nil:
 			return txUnknown, err
@@ -158,7 +158,7 @@ func (m *mysql) savepointFrame() frame {
 
 func (m *mysql) frame(f *Flight) frame {
 	switch {
-	case f.way == nested:
+	case f.strategy == inCallerTx:
 		m.savepointSet = false
 		return m.savepointFrame()
 	case m.tablesLocked:
@@ -183,15 +183,15 @@ const (
 	rollbackText = "ROLLBACK AND NO CHAIN NO RELEASE"
 )
 
-// gone recognizes ER_SP_DOES_NOT_EXIST by its number in the driver's message: the
+// isNoTransaction recognizes ER_SP_DOES_NOT_EXIST by its number in the driver's message: the
 // text is in the server's language.
-func (m *mysql) gone(err error) bool { return strings.Contains(err.Error(), "1305") }
+func (m *mysql) isNoTransaction(err error) bool { return strings.Contains(err.Error(), "1305") }
 
-func (m *mysql) aborted(error) bool { return false }
+func (m *mysql) isTxAborted(error) bool { return false }
 
-func (m *mysql) endsTransaction(error) bool { return false }
+func (m *mysql) isTxControlError(error) bool { return false }
 
-func (m *mysql) rest() txState {
+func (m *mysql) txEnded() txState {
 	m.txCache = txCache{}
 	m.endedTxs++
 	if m.autocommit {
@@ -225,7 +225,7 @@ func (m *mysql) find(ctx context.Context, x *target) (existence, error) {
 		switch {
 		case err == nil && found == temporary:
 			is := "SELECT 1 FROM information_schema.TABLES t WHERE t.TABLE_TYPE <> 'TEMPORARY' AND " + m.tableCondition(x.name)
-			err = m.conn.Query(ctx, is, func([]any) error { found = fronting; return nil })
+			err = m.conn.Query(ctx, is, func([]any) error { found = shadowing; return nil })
 			return found, err
 		case err == nil:
 			return found, nil
@@ -267,9 +267,9 @@ func (m *mysql) existsQuery(x *target) string {
 	return ""
 }
 
-// heed corrects the reading of a text that does not commit, or does not undo its own
+// refineReading corrects the reading of a text that does not commit, or does not undo its own
 // changes, although it looks so.
-func (m *mysql) heed(ctx context.Context, t *sqlscan.Text, _ Form) error {
+func (m *mysql) refineReading(ctx context.Context, t *sqlscan.Text, _ Form) error {
 	if err := m.reclassifyAutocommit(ctx, t); err != nil {
 		return err
 	}

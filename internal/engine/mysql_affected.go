@@ -19,7 +19,7 @@ func (c *mysqlCounter) affectedRows(ctx context.Context, affected int64) (int64,
 	case returns && st.simple() != nil && affected == 0:
 		return -1, nil // drivers do not count RETURNING rows that Exec discarded
 	case returns:
-	case affected < 0 && st.op.Statements == 1 && !c.mayReadViews() && (st.simple() != nil || c.isPartitionedJoin() || solely(st, dbguard.Insert)):
+	case affected < 0 && st.op.Statements == 1 && !c.mayReadViews() && (st.simple() != nil || c.isPartitionedJoin() || allActs(st, dbguard.Insert)):
 		n, err := askInts(ctx, c.m.conn, "SELECT ROW_COUNT()")
 		if err != nil {
 			return -1, err
@@ -32,7 +32,7 @@ func (c *mysqlCounter) affectedRows(ctx context.Context, affected int64) (int64,
 // mayReadViews reports that the text may read from views, which may call any
 // function.
 func (c *mysqlCounter) mayReadViews() bool {
-	return c.throughView || c.text == "" || c.f.st.queries || containsFold(c.text, "select") || containsFold(c.text, "table") || executes(c.text)
+	return c.throughView || c.text == "" || c.f.st.insertsQuery || containsFold(c.text, "select") || containsFold(c.text, "table") || hasExecutableComment(c.text)
 }
 
 // hasTrailingComment reports a comment behind the statement's semicolon. With

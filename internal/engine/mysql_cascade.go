@@ -55,7 +55,7 @@ func (c *mysqlCounter) prepareCascades(ctx context.Context, bases []mysqlTable) 
 			return "", err
 		}
 	}
-	if c.undoBefore, err = c.m.undoEntries(ctx); err != nil && graveError(err) == nil {
+	if c.undoBefore, err = c.m.undoEntries(ctx); err != nil && fatalError(err) == nil {
 		return "it changes rows along foreign keys, which this account cannot count (grant it PROCESS)", nil
 	}
 	return "", err

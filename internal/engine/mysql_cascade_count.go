@@ -30,7 +30,7 @@ func (c *mysqlCounter) walkCascades(ctx context.Context, own mysqlTable, keys []
 		text += w.limitClause(own)
 	}
 	if w.roots, err = w.fetch(ctx, own, text); err != nil {
-		return false, graveError(err) // the statement itself will report any other error
+		return false, fatalError(err) // the statement itself will report any other error
 	}
 	w.total = int64(len(w.roots))
 	if w.overBound() && update {
@@ -40,7 +40,7 @@ func (c *mysqlCounter) walkCascades(ctx context.Context, own mysqlTable, keys []
 	if !w.overBound() {
 		if err := w.follow(ctx, own, eventsOf(x.op.Kind), w.roots, c.mayAssign); err != nil {
 			c.walk = nil
-			return false, graveError(err) // a child table that the account may not read
+			return false, fatalError(err) // a child table that the account may not read
 		}
 	}
 	if w.overBound() && !update {
@@ -173,21 +173,21 @@ func (m *mysql) hasDerivedKey(ctx context.Context, t mysqlTable, keys []foreignK
 // its arguments inlined.
 func (f *Flight) selection() (text string, ok bool) {
 	x := f.st.simple()
-	if x == nil || f.callers == "" || x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0 {
+	if x == nil || f.callerText == "" || x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised) != 0 {
 		return "", false
 	}
 	t := f.reading()
 	c := clausesOf(t, x)
-	if c.odd {
+	if c.unsupported {
 		return "", false
 	}
 	if x.op.Kind == sqlscan.Delete {
 		return inlineArgs(t, x.op.Object.Start, c.end, f.args, 0)
 	}
 	table, ok := inlineArgs(t, x.op.Object.Start, c.set, f.args, 0)
-	if !ok || c.rest == c.end {
+	if !ok || c.tail == c.end {
 		return table, ok
 	}
-	rest, ok := inlineArgs(t, c.rest, c.end, f.args, c.params)
+	rest, ok := inlineArgs(t, c.tail, c.end, f.args, c.headParams)
 	return table + " " + rest, ok
 }

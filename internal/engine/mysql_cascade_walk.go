@@ -268,7 +268,7 @@ func (w *cascadeWalk) addRows(t mysqlTable, via string, n int64) {
 		return
 	}
 	w.total += n
-	name := t.display(w.c.f.s.name)
+	name := t.display(w.c.f.s.namespace)
 	for i := range w.cascaded {
 		if w.cascaded[i].Table == name && w.cascaded[i].Via == via {
 			w.cascaded[i].Rows += n

@@ -11,15 +11,15 @@ import (
 // understand finds which session settings a text may change, and the code it calls.
 func (m *mysql) understand(s *Session, t *sqlscan.Text, st *statement) {
 	st.sets = settingsOf(t)
-	st.sets.database = s.kept > 0 && (st.elsewhere || containsFold(t.Source, "use"))
-	hides := s.hidden != nil && s.mayHide(t)
+	st.sets.database = s.preparedCount > 0 && (st.opaque || containsFold(t.Source, "use"))
+	hides := s.hidden != nil && s.mayRunHidden(t)
 	if !hides && !s.namesRoutine(t) {
 		return
 	}
 	s.findRoutines(st)
 	if hides {
-		view := m.routinesBehindViews(t.Source, t.Mode, s.here)
-		st.routines, st.dark = append(st.routines, view.routines...), view.unreadable
+		view := m.routinesBehindViews(t.Source, t.Mode, s.currentDB)
+		st.routines, st.unreadableView = append(st.routines, view.routines...), view.unreadable
 	}
 }
 
@@ -27,7 +27,7 @@ func (m *mysql) understand(s *Session, t *sqlscan.Text, st *statement) {
 func (s *Session) findRoutines(st *statement) {
 	t := &s.text.Text
 	st.routines = routinesCalled(t, 0, int32(len(t.Source)))
-	st.silent, st.block = showsStatus(t), blockOf(t)
+	st.serverUncounted, st.block = showsStatus(t), blockOf(t)
 	for i := range t.Ops {
 		if op := &t.Ops[i]; op.Kind == sqlscan.Opaque && keyword(t, op) == "CALL" && op.Object.Start < op.Object.End {
 			st.procs = append(st.procs, nameParts(t, op.Object))
@@ -51,7 +51,7 @@ func (s *Session) runsRoutine(ctx context.Context, t *sqlscan.Text) (bool, error
 	if s.dialect != sqlscan.MySQL {
 		return false, nil
 	}
-	hides, err := s.hides(ctx, t)
+	hides, err := s.findsHiddenCode(ctx, t)
 	return hides || s.namesRoutine(t), err
 }
 
@@ -59,7 +59,7 @@ func (s *Session) runsRoutine(ctx context.Context, t *sqlscan.Text) (bool, error
 // becomes an act of the statement, which the engine counts.
 func (s *Session) lookUpRoutines(ctx context.Context, st *statement) error {
 	m, ok := s.backend.(*mysql)
-	if !ok || s.guard.Observing() || len(st.routines)+len(st.procs) == 0 && st.block == nil && st.verb != "DO" && !st.dark {
+	if !ok || s.guard.Observing() || len(st.routines)+len(st.procs) == 0 && st.block == nil && st.verb != "DO" && !st.unreadableView {
 		return nil
 	}
 	c := &mysqlCounter{m: m, f: &Flight{s: s, st: st}}
@@ -81,7 +81,7 @@ func (st *statement) addRoutineActs(r *mysqlReach) {
 	}
 	if st.verb == "DO" && len(st.op.Acts) == 1 { // an expression: only its functions matter
 		st.op.Acts, st.targets = nil, nil
-		st.commits, st.elsewhere = false, false
+		st.commits, st.opaque = false, false
 	}
 	if st.changesRows() || !r.codeWrites && r.note == "" {
 		return
@@ -96,7 +96,7 @@ func (st *statement) addRoutineActs(r *mysqlReach) {
 		verb, note = dbguard.Uncounted, note+", and the statement commits"
 	case st.control != controlNone:
 		verb, note = dbguard.Uncounted, note+", and the text opens or ends a transaction"
-	case st.silent:
+	case st.serverUncounted:
 		verb, note = dbguard.Uncounted, note+", and the server counts nothing of SHOW STATUS"
 	}
 	st.op.Acts = append(st.op.Acts, dbguard.Act{Verb: verb, Note: note})

@@ -46,12 +46,12 @@ type mysqlCounter struct {
 }
 
 func (c *mysqlCounter) survey(context.Context) (string, error) {
-	c.f.instead, c.f.complete = c.m.limitedDelete(c.f), true
+	c.f.earlyStop, c.f.complete = c.m.limitedDelete(c.f), true
 	return "", nil
 }
 
 func (c *mysqlCounter) baseline(ctx context.Context) (string, error) {
-	c.undoBefore, c.text = -1, c.f.callers
+	c.undoBefore, c.text = -1, c.f.callerText
 	if done, err := c.baselineInsert(ctx); done || err != nil {
 		return "", err
 	}
@@ -125,7 +125,7 @@ func (c *mysqlCounter) mayAssign(columns []string) bool {
 
 // assignmentText is the part of the text that names the assigned columns.
 func (f *Flight) assignmentText() (text string, ok bool) {
-	if f.callers == "" || len(f.st.targets) != 1 || executes(f.callers) {
+	if f.callerText == "" || len(f.st.targets) != 1 || hasExecutableComment(f.callerText) {
 		return "", false
 	}
 	switch x := &f.st.targets[0]; x.op.Kind {
@@ -135,10 +135,10 @@ func (f *Flight) assignmentText() (text string, ok bool) {
 		}
 		t := f.reading()
 		c := clausesOf(t, x)
-		return f.callers[max(c.set, 0):c.rest], !c.odd
+		return f.callerText[max(c.set, 0):c.tail], !c.unsupported
 	case sqlscan.Upsert:
-		at := strings.Index(strings.ToUpper(f.callers), "DUPLICATE") // the first: later ones may be in literals
-		return f.callers[max(at, 0):], at >= 0 && len(strings.ToUpper(f.callers)) == len(f.callers)
+		at := strings.Index(strings.ToUpper(f.callerText), "DUPLICATE") // the first: later ones may be in literals
+		return f.callerText[max(at, 0):], at >= 0 && len(strings.ToUpper(f.callerText)) == len(f.callerText)
 	}
 	return "", false
 }
@@ -193,7 +193,7 @@ func (c *mysqlCounter) lookUpTables(ctx context.Context, names [][]string, open 
 // they may be missing.
 func (c *mysqlCounter) lookUpOpenTables(ctx context.Context, names [][]string, open string, lacking bool) (bases []mysqlTable, note string, err error) {
 	bases, note, err = c.lookUpTables(ctx, names, open, 0)
-	if err != nil && graveError(err) == nil && (lacking || !mysqlError(err, "1146")) {
+	if err != nil && fatalError(err) == nil && (lacking || !mysqlError(err, "1146")) {
 		return c.lookUpTables(ctx, names, "", 0)
 	}
 	return bases, note, err
@@ -301,7 +301,7 @@ func (c *mysqlCounter) countVisible(ctx context.Context, did handlerStatus, affe
 		return dbguard.Count{Rows: max(affected, (handled+1)/2)}, nil
 	case x == nil || affected < 0:
 		count := dbguard.Count{Rows: c.halveForPartitions(ctx, did, handled)}
-		if solely(c.f.st, dbguard.Insert) {
+		if allActs(c.f.st, dbguard.Insert) {
 			count.Tables = []dbguard.TableRows{{Table: c.reach.hiddenNames(), Rows: count.Rows, Via: "trigger"}}
 		}
 		return count, nil

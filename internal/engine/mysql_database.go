@@ -40,18 +40,18 @@ func (s *Session) RunsPreparedIn(ctx context.Context, p *CurrentDatabase) error 
 		return nil
 	}
 	name, err := askText(ctx, s.conn, "SELECT DATABASE()")
-	if s.strayed = name != p.name; !s.strayed && s.place == nil && err == nil {
+	if s.preparedElsewhere = name != p.name; !s.preparedElsewhere && s.place == nil && err == nil {
 		s.place = p // it is current again
 	}
 	return err
 }
 
 // ClearPreparedIn ends RunsPreparedIn.
-func (s *Session) ClearPreparedIn() { s.strayed = false }
+func (s *Session) ClearPreparedIn() { s.preparedElsewhere = false }
 
 // leavesDatabase notes the database's name before a text that may change it.
 func (s *Session) leavesDatabase(ctx context.Context, t *sqlscan.Text) error {
-	if s.kept == 0 || s.place == nil || t.Dialect != sqlscan.MySQL || s.guard.Observing() || !slices.ContainsFunc(t.Ops, mayUseDatabase(t)) {
+	if s.preparedCount == 0 || s.place == nil || t.Dialect != sqlscan.MySQL || s.guard.Observing() || !slices.ContainsFunc(t.Ops, mayUseDatabase(t)) {
 		return nil
 	}
 	name, err := askText(ctx, s.conn, "SELECT DATABASE()")

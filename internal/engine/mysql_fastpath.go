@@ -46,9 +46,9 @@ func (s *Session) Exec(ctx context.Context, text string, args []driver.NamedValu
 	if err != nil {
 		return ExecResult{}, true, err
 	}
-	f := &Flight{s: s, st: e.st, op: op, ctx: op.Context(), way: s.choose(e.st, op)}
+	f := &Flight{s: s, st: e.st, op: op, ctx: op.Context(), strategy: s.chooseStrategy(e.st, op)}
 	counted := op.Limit() >= 0 && op.Limit() < maxProbe && !op.Shares()
-	if f.way < own || !counted && e.kind != sqlscan.Insert {
+	if f.strategy < ownTx || !counted && e.kind != sqlscan.Insert {
 		op.Abandon()
 		return ExecResult{}, false, nil
 	}
@@ -59,7 +59,7 @@ func (s *Session) Exec(ctx context.Context, text string, args []driver.NamedValu
 // that.
 func (s *Session) fastPathFor(ctx context.Context, text string, args []driver.NamedValue) *fastPath {
 	m, ok := s.backend.(*mysql)
-	if !ok || s.flight != nil || s.broken || s.strayed || s.guard.Check() != nil || s.guard.Observing() ||
+	if !ok || s.flight != nil || s.broken || s.preparedElsewhere || s.guard.Check() != nil || s.guard.Observing() ||
 		len(text) > maxFastPathText || s.gate.Refuses(false) != nil {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (s *Session) fastPathFor(ctx context.Context, text string, args []driver.Na
 	if err != nil || len(t.Ops) != 1 || t.Calls {
 		return nil
 	}
-	if hides, err := s.hides(ctx, t); hides || err != nil {
+	if hides, err := s.findsHiddenCode(ctx, t); hides || err != nil {
 		return nil
 	}
 	switch t.Ops[0].Kind {
@@ -79,7 +79,7 @@ func (s *Session) fastPathFor(ctx context.Context, text string, args []driver.Na
 		return nil
 	}
 	st := s.understand(t)
-	if err := s.additions(ctx, t, st); err != nil || len(st.op.Acts) != 1 {
+	if err := s.addInsertActs(ctx, t, st); err != nil || len(st.op.Acts) != 1 {
 		return nil
 	}
 	return m.newFastPath(ctx, st, text, s.formatTimes(args), s.modes.mode)
@@ -120,9 +120,9 @@ func (m *mysql) newFastPath(ctx context.Context, st *statement, text string, arg
 		e.clauses = insertClauses(e.text, x)
 	} else {
 		e.clauses = clausesOf(e.text, x)
-		e.clauses.odd = e.clauses.odd || x.op.Where.Start >= x.op.Where.End
+		e.clauses.unsupported = e.clauses.unsupported || x.op.Where.Start >= x.op.Where.End
 	}
-	if !e.clauses.cover(text, args) || !m.seesTriggers(ctx) || !m.seesTriggersOf([]mysqlTable{e.table()}) {
+	if !e.clauses.isComplete(text, args) || !m.seesTriggers(ctx) || !m.seesTriggersOf([]mysqlTable{e.table()}) {
 		return nil
 	}
 	return e
@@ -237,7 +237,7 @@ type reply struct {
 
 // run sends the wrapper and settles the operation.
 func (e *fastPath) run(f *Flight) (_ ExecResult, done bool, err error) {
-	if f.frame = startTransaction; f.way == nested {
+	if f.frame = startTransaction; f.strategy == inCallerTx {
 		f.frame = e.m.savepointFrame()
 	}
 	r, err := e.send(f)
@@ -250,10 +250,10 @@ func (e *fastPath) run(f *Flight) (_ ExecResult, done bool, err error) {
 	if err != nil {
 		return e.failed(f, err)
 	}
-	e.m.touched(f.st, f.way == own)
+	e.m.noteChanges(f.st, f.strategy == ownTx)
 	switch r.answer {
 	case answerKept:
-		if f.way == nested {
+		if f.strategy == inCallerTx {
 			e.m.cacheTable(e.target, r.serializable)
 		}
 		count := dbguard.Count{Rows: r.rows}
@@ -284,17 +284,17 @@ func (e *fastPath) failed(f *Flight, err error) (_ ExecResult, done bool, _ erro
 	s := f.s
 	e.m.dropTxCache()
 	switch {
-	case errors.Is(err, driver.ErrBadConn) && f.way == own: // nothing was sent
+	case errors.Is(err, driver.ErrBadConn) && f.strategy == ownTx: // nothing was sent
 		f.op.Abandon()
 		s.broken = true
 		return ExecResult{}, true, driver.ErrBadConn
-	case s.lose(err):
+	case s.connectionLost(err):
 		s.broken = true
-		if f.way == nested {
-			s.lost = true
-			return ExecResult{}, true, f.op.End(dbguard.EffectUndone, hide(err))
+		if f.strategy == inCallerTx {
+			s.txLost = true
+			return ExecResult{}, true, f.op.End(dbguard.EffectUndone, hideBadConn(err))
 		}
-		return ExecResult{}, true, f.op.End(dbguard.EffectUnknown, hide(err))
+		return ExecResult{}, true, f.op.End(dbguard.EffectUnknown, hideBadConn(err))
 	case dictionaryDenied(err) && !e.m.noDictionary:
 		e.m.noDictionary, e.m.wrappers = true, nil
 	case mysqlError(err, "1295"), mysqlError(err, "1461"), mysqlError(err, "1193"): // no compound statements in PREPARE, too many prepared, or an unknown variable
@@ -302,16 +302,16 @@ func (e *fastPath) failed(f *Flight, err error) (_ ExecResult, done bool, _ erro
 	case mysqlError(err, definitionChanged):
 	case mysqlError(err, "1064"), mysqlError(err, "1142"): // a syntax error of the caller's or the wrapper's, or no SELECT privilege
 		e.m.backOff(e.target, false)
-	case f.way == nested && s.backend.gone(err): // Start finds out the state of the transaction
+	case f.strategy == inCallerTx && s.backend.isNoTransaction(err): // Start finds out the state of the transaction
 		f.op.Abandon()
 		return ExecResult{}, false, nil
 	default:
 		return ExecResult{}, true, f.endFailed(ctx, err)
 	}
 	f.op.Abandon()
-	if undo := s.exec(ctx, f.frame.fail); undo != nil && !s.backend.gone(undo) {
+	if undo := s.exec(ctx, f.frame.fail); undo != nil && !s.backend.isNoTransaction(undo) {
 		s.broken = true
-		return ExecResult{}, true, hide(undo)
+		return ExecResult{}, true, hideBadConn(undo)
 	}
 	return ExecResult{}, false, nil
 }

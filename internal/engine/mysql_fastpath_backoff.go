@@ -41,13 +41,13 @@ type backoff struct {
 func (m *mysql) limitedDelete(f *Flight) string {
 	x, limit := f.st.simple(), f.op.Limit()
 	if x == nil || x.op.Kind != sqlscan.Delete || !m.backoffs[x.tableUse()].limitAllowed || limit < 0 || limit >= maxProbe ||
-		x.op.Flags&sqlscan.HasLimit != 0 || !embeddable(f.callers, x) {
+		x.op.Flags&sqlscan.HasLimit != 0 || !embeddable(f.callerText, x) {
 		return ""
 	}
 	t := f.reading()
 	c := clausesOf(t, x)
 	text, ok := inlineArgs(t, 0, c.end, f.args, 0)
-	if !ok || !c.cover(f.callers, f.args) {
+	if !ok || !c.isComplete(f.callerText, f.args) {
 		return ""
 	}
 	return fmt.Sprintf("%s LIMIT %d", text, limit+1)

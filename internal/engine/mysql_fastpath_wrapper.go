@@ -54,10 +54,10 @@ const maxWrappers = 12
 // send executes the statement's wrapper.
 func (e *fastPath) send(f *Flight) (r reply, err error) {
 	m := e.m
-	if r, err = e.execute(f, e.chooseWrapper(f)); err == nil || f.way == own {
+	if r, err = e.execute(f, e.chooseWrapper(f)); err == nil || f.strategy == ownTx {
 		return r, err
 	}
-	if m.savepointSet && m.gone(err) { // the savepoint was rolled back, or the transaction is gone
+	if m.savepointSet && m.isNoTransaction(err) { // the savepoint was rolled back, or the transaction is gone
 		m.dropTxCache()
 		return e.execute(f, e.chooseWrapper(f))
 	}
@@ -68,9 +68,9 @@ func (e *fastPath) send(f *Flight) (r reply, err error) {
 func (e *fastPath) chooseWrapper(f *Flight) wrapperKey {
 	key := wrapperKey{tableUse: e.target.tableUse()}
 	switch {
-	case f.way == nested && e.m.savepointSet:
+	case f.strategy == inCallerTx && e.m.savepointSet:
 		key.opening, key.tableKnown = reusesSavepoint, e.m.plainTables[e.target.raw]&eventsOf(e.kind) != 0
-	case f.way == nested:
+	case f.strategy == inCallerTx:
 		key.opening = setsSavepoint
 	}
 	if e.isReusable() {
@@ -91,7 +91,7 @@ func (e *fastPath) execute(f *Flight, key wrapperKey) (r reply, err error) {
 		m.dropTxCache() // what is cached may belong to an earlier transaction
 	}
 	w, fresh := m.wrapper(key)
-	look := m.planCatalogueCheck(w, f.way == own || m.endedTxs != w.preparedInTx)
+	look := m.planCatalogueCheck(w, f.strategy == ownTx || m.endedTxs != w.preparedInTx)
 	using, ok := e.usingClause(f, key, w, look)
 	if !ok {
 		if fresh {

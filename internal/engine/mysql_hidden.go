@@ -23,8 +23,8 @@ const (
 	viewsQuery           = "SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ('sys', 'mysql', 'information_schema', 'performance_schema')" + noLimit
 )
 
-// hidden reads the views that call stored functions.
-func (m *mysql) hidden(ctx context.Context) (*hiddenCode, error) {
+// findHidden reads the views that call stored functions.
+func (m *mysql) findHidden(ctx context.Context) (*hiddenCode, error) {
 	m.views = nil
 	there := false
 	err := m.conn.Query(ctx, storedFunctionsQuery, func(v []any) error {
@@ -157,20 +157,20 @@ func (m *mysql) routinesBehindViews(text string, mode sqlscan.Mode, schema strin
 	return all
 }
 
-// locate asks for the current database, which may have changed unnoticed. A prepared
+// currentDatabase asks for the current database, which may have changed unnoticed. A prepared
 // statement runs in the one in which it was prepared.
-func (m *mysql) locate(ctx context.Context, t *sqlscan.Text) (here string, err error) {
+func (m *mysql) currentDatabase(ctx context.Context, t *sqlscan.Text) (here string, err error) {
 	if t.Statements != 1 || m.mayBeElsewhere {
 		return "", nil
 	}
 	if here, err = askText(ctx, m.conn, "SELECT DATABASE()"); err != nil {
-		return "", graveError(err)
+		return "", fatalError(err)
 	}
 	return strings.ToLower(here), nil
 }
 
-// hides looks for views in a text that reads from tables, rather than defines them.
-func (m *mysql) hides(_ *hiddenCode, t *sqlscan.Text, here string) bool {
+// mayRunHidden looks for views in a text that reads from tables, rather than defines them.
+func (m *mysql) mayRunHidden(_ *hiddenCode, t *sqlscan.Text, here string) bool {
 	reads := t.IsRead()
 	for i := range t.Ops {
 		switch op := &t.Ops[i]; op.Kind {

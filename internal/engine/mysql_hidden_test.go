@@ -50,7 +50,7 @@ func TestViewsThatCallStoredFunctions(t *testing.T) {
 	} {
 		r := newRig(t, sqlscan.MySQL).viewing(views...)
 		x := r.classify(text)
-		hidden, err := r.hides(context.Background(), x)
+		hidden, err := r.findsHiddenCode(context.Background(), x)
 		require.NoError(t, err)
 		assert.Equal(t, hides, hidden, text)
 	}

@@ -12,10 +12,10 @@ import (
 // its text calls, and through views that it reads: defaults, constraints and
 // generated columns may not call stored functions.
 
-// quiet reports INSERTs into tables whose triggers were looked up in this
+// knownToOnlyAdd reports INSERTs into tables whose triggers were looked up in this
 // transaction.
-func (m *mysql) quiet(st *statement) bool {
-	if len(m.plainInserts) == 0 || st.queries {
+func (m *mysql) knownToOnlyAdd(st *statement) bool {
+	if len(m.plainInserts) == 0 || st.insertsQuery {
 		return false
 	}
 	for i, x := range st.targets {
@@ -26,8 +26,8 @@ func (m *mysql) quiet(st *statement) bool {
 	return true
 }
 
-// stirs follows the INSERTs of a text that ends its own transaction.
-func (m *mysql) stirs(ctx context.Context, _ *sqlscan.Text, st *statement) (bool, error) {
+// mayChangeRows follows the INSERTs of a text that ends its own transaction.
+func (m *mysql) mayChangeRows(ctx context.Context, _ *sqlscan.Text, st *statement) (bool, error) {
 	c := &mysqlCounter{m: m, f: &Flight{st: st}}
 	bases, _, err := c.namedTables(ctx)
 	if err != nil {
@@ -54,11 +54,11 @@ func (r *mysqlReach) changesRows() bool {
 // whether its tables are transactional.
 func (c *mysqlCounter) baselineInsert(ctx context.Context) (done bool, err error) {
 	st, m := c.f.st, c.m
-	if len(st.routines)+len(st.procs) > 0 || !solely(st, dbguard.Insert) || !m.seesTriggers(ctx) {
+	if len(st.routines)+len(st.procs) > 0 || !allActs(st, dbguard.Insert) || !m.seesTriggers(ctx) {
 		return false, nil
 	}
-	if !st.queries && len(st.targets) == 1 {
-		if plain, err := c.isPlainInsert(ctx, &st.targets[0]); plain || graveError(err) != nil {
+	if !st.insertsQuery && len(st.targets) == 1 {
+		if plain, err := c.isPlainInsert(ctx, &st.targets[0]); plain || fatalError(err) != nil {
 			return true, err
 		}
 	}
@@ -69,7 +69,7 @@ func (c *mysqlCounter) baselineInsert(ctx context.Context) (done bool, err error
 	if _, err := c.explore(ctx, bases); err != nil || c.reach.note != "" || c.reach.changesRows() {
 		return false, err
 	}
-	if c.changesNothing = !st.queries; !c.changesNothing { // a view may call any function
+	if c.changesNothing = !st.insertsQuery; !c.changesNothing { // a view may call any function
 		if c.before, err = c.readHandlerStatus(ctx); err != nil {
 			return false, err
 		}
@@ -98,7 +98,7 @@ func (c *mysqlCounter) isPlainInsert(ctx context.Context, x *target) (plain bool
 	if err != nil || !plain {
 		return false, err
 	}
-	c.changesNothing, c.cacheable = true, c.f.way == nested && !serial
+	c.changesNothing, c.cacheable = true, c.f.strategy == inCallerTx && !serial
 	return true, m.checkTransaction(ctx)
 }
 
@@ -109,12 +109,12 @@ func opensTable(table string) string {
 
 // insertClauses are the clauses of INSERT … VALUES; odd is set for any other INSERT.
 func insertClauses(t *sqlscan.Text, x *target) clauses {
-	c := clauses{end: int32(len(t.Source)), odd: keyword(t, &x.op) != "INSERT" || executes(t.Source) || remembers(t.Source)} // LOAD DATA needs the driver
+	c := clauses{end: int32(len(t.Source)), unsupported: keyword(t, &x.op) != "INSERT" || hasExecutableComment(t.Source) || setsUserVariables(t.Source)} // LOAD DATA needs the driver
 	valued := false
 	for tok := range tokens(t, x.op.Object.End, int32(len(t.Source))) {
 		switch {
 		case tok.Kind == sqlscan.Param:
-			c.all++
+			c.params++
 		case isPunct(tok, ';'):
 			c.end = min(c.end, tok.Pos)
 		case tok.Kind == sqlscan.Word:
@@ -122,11 +122,11 @@ func insertClauses(t *sqlscan.Text, x *target) clauses {
 			case "VALUES", "VALUE", "SET":
 				valued = true
 			case "SELECT", "TABLE", "WITH", "RETURNING", "PARTITION":
-				c.odd = true
+				c.unsupported = true
 			}
 		}
 	}
-	c.odd = c.odd || !valued || containsFold(t.Source[:x.op.Object.Start], "delayed")
+	c.unsupported = c.unsupported || !valued || containsFold(t.Source[:x.op.Object.Start], "delayed")
 	return c
 }
 

@@ -62,7 +62,7 @@ func (c *mysqlCounter) opensMoreTables(ctx context.Context, t mysqlTable, ev eve
 	for range 3 {
 		opened, err := askInts(ctx, c.m.conn, "BEGIN NOT ATOMIC DECLARE dbguard_n BIGINT DEFAULT "+tablesOpened+"; "+change+"; SELECT "+tablesOpened+" - dbguard_n; END")
 		switch {
-		case err != nil && c.f.s.lose(err):
+		case err != nil && c.f.s.connectionLost(err):
 			return false, err
 		case err != nil || opened[0] <= int64(len(reached)): // otherwise the account may not change the table itself: a routine's definer does
 			return false, nil

@@ -126,7 +126,7 @@ func (r *mysqlReach) followTriggers(ctx context.Context, t mysqlTable, ev events
 
 // followCode follows the functions and procedures that the text calls.
 func (r *mysqlReach) followCode(ctx context.Context, st *statement) error {
-	if st.dark {
+	if st.unreadableView {
 		r.note = "it names a view that cannot be read and may call a stored function"
 		return nil
 	}
@@ -275,7 +275,7 @@ func (r *mysqlReach) hiddenNames() string {
 	var names []string
 	for _, t := range r.hiddenTables {
 		if r.tables[t]&(updates|deletes) != 0 {
-			names = append(names, t.display(r.c.f.s.name))
+			names = append(names, t.display(r.c.f.s.namespace))
 		}
 	}
 	slices.Sort(names)

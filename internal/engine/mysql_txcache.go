@@ -21,14 +21,14 @@ type txCache struct {
 	maybeSerializable bool              // the isolation level may be SERIALIZABLE, where reads take locks
 }
 
-// begun notes that the caller may have chosen an isolation level.
-func (m *mysql) begun(isolated bool) dbguard.Effect {
+// txBegan notes that the caller may have chosen an isolation level.
+func (m *mysql) txBegan(isolated bool) dbguard.Effect {
 	m.maybeSerializable = m.maybeSerializable || isolated
 	return dbguard.EffectApplied // BEGIN commits what was open
 }
 
-// failed is called for any error: it may have ended the transaction.
-func (m *mysql) failed() { m.dropTxCache() }
+// noteFailure is called for any error: it may have ended the transaction.
+func (m *mysql) noteFailure() { m.dropTxCache() }
 
 // dropTxCache drops everything but the isolation level.
 func (m *mysql) dropTxCache() { m.txCache = txCache{maybeSerializable: m.maybeSerializable} }
@@ -74,14 +74,14 @@ func (m *mysql) invalidate(st *statement) {
 			m.dropTxCache()
 		}
 	}
-	if st.commits || st.elsewhere || st.control != controlNone {
+	if st.commits || st.opaque || st.control != controlNone {
 		m.dropTxCache()
 	}
 }
 
-// reads is called for texts that only read. A locking read may end in a deadlock,
+// noteRead is called for texts that only read. A locking read may end in a deadlock,
 // which ends the transaction, and its error is not reported here.
-func (m *mysql) reads(text string) {
+func (m *mysql) noteRead(text string) {
 	if len(m.plainInserts) > 0 && (containsFold(text, "update") || containsFold(text, "share")) {
 		m.dropTxCache()
 	}

@@ -32,7 +32,7 @@ func (c *mysqlCounter) insertedEntries(ctx context.Context, did handlerStatus, a
 	}
 	switch st := c.f.st; {
 	case st.op.Statements != 1:
-	case solely(st, dbguard.Insert):
+	case allActs(st, dbguard.Insert):
 		n = max(n, affected)
 	case len(st.targets) == 1 && st.targets[0].op.Kind == sqlscan.Replace && c.isKeyParent():
 		n = max(n, st.targets[0].op.Rows) // each row is inserted anew
@@ -84,7 +84,7 @@ func (c *mysqlCounter) onlyInnoDB(ctx context.Context, these events) (bool, erro
 			return nil
 		})
 		if err != nil {
-			return false, graveError(err)
+			return false, fatalError(err)
 		}
 		if !strings.HasPrefix(made, "CREATE TABLE ") || !strings.Contains(made, "\n) ENGINE=InnoDB") || containsFold(made, "nextval") {
 			return false, nil
@@ -100,7 +100,7 @@ func (c *mysqlCounter) allCodeKnown(ctx context.Context) (bool, error) {
 	if m.system() != "mariadb" || c.partitionedCount > 0 || c.throughView || !m.seesTriggers(ctx) || !m.seesTriggersOf(c.reach.changedTables()) || m.visibility != allTriggersVisible && len(c.reach.bodies) > 0 {
 		return false, nil
 	}
-	if c.text == "" || executes(all) || strings.Contains(all, `\`) { // whether it escapes a quote depends on sql_mode
+	if c.text == "" || hasExecutableComment(all) || strings.Contains(all, `\`) { // whether it escapes a quote depends on sql_mode
 		return false, nil
 	}
 	var words []string
@@ -116,7 +116,7 @@ func (c *mysqlCounter) allCodeKnown(ctx context.Context) (bool, error) {
 	n, err := askInts(ctx, m.conn, "SELECT COUNT(*) + (@@global.log_output LIKE '%TABLE%') FROM information_schema.TABLES WHERE TABLE_TYPE LIKE '%VIEW%'"+
 		" AND TABLE_SCHEMA NOT IN ('information_schema', 'mysql', 'sys') AND TABLE_NAME IN ("+strings.Join(slices.Compact(words), ", ")+")")
 	if err != nil {
-		return false, graveError(err)
+		return false, fatalError(err)
 	}
 	return n[0] == 0, nil
 }

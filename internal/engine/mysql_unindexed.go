@@ -33,7 +33,7 @@ func (e *fastPath) updateParts(key wrapperKey) (declare, looks, finds, answer st
 // does not see. An account that sees a table's triggers sees its indexes
 // (get_schema_stat_record in the server's source).
 func (e *fastPath) unindexedCondition() string {
-	return unindexedCondition(e.table(), e.text.Source[e.clauses.set:e.clauses.rest])
+	return unindexedCondition(e.table(), e.text.Source[e.clauses.set:e.clauses.tail])
 }
 
 func unindexedCondition(t mysqlTable, assigned string) string {
@@ -48,7 +48,7 @@ func unindexedCondition(t mysqlTable, assigned string) string {
 
 // firstAssigned is the first column that SET names.
 func (e *fastPath) firstAssigned() (name string) {
-	for tok := range tokens(e.text, e.clauses.set+int32(len("SET")), e.clauses.rest) {
+	for tok := range tokens(e.text, e.clauses.set+int32(len("SET")), e.clauses.tail) {
 		if tok.Kind == sqlscan.Punct && tok.Byte != '.' || tok.Kind != sqlscan.Punct && e.text.Source[tok.Pos:tok.End] == "=" {
 			break
 		}

@@ -81,11 +81,11 @@ func (p *postgres) forget() {
 	p.stale, p.flushing, p.pending, p.invisible, p.verified, p.isolation = true, false, nil, nil, nil, ""
 }
 
-func (p *postgres) touched(st *statement, outside bool) {
+func (p *postgres) noteChanges(st *statement, outside bool) {
 	if outside || !keepsVerified(st) {
 		p.verified = nil
 	}
-	if st.elsewhere || st.calls { // user code may have done anything
+	if st.opaque || st.calls { // user code may have done anything
 		p.tables, p.insertTables, p.writingCursors = nil, nil, true
 	}
 	switch {
@@ -127,16 +127,16 @@ func (p *postgres) state(ctx context.Context) (txState, error) {
 	case err == nil:
 		_, err = p.conn.Exec(ctx, underSavepoint.keep[0])
 		return txCaller, err
-	case p.aborted(err):
+	case p.isTxAborted(err):
 		return txCaller, nil
-	case p.gone(err):
+	case p.isNoTransaction(err):
 		return txIdle, nil
 	}
 	return txUnknown, err
 }
 
 func (p *postgres) frame(f *Flight) frame {
-	if f.way == own {
+	if f.strategy == ownTx {
 		return ownTransaction
 	}
 	// A statement's own error leaves the caller's transaction aborted, as without a guard.
@@ -145,25 +145,25 @@ func (p *postgres) frame(f *Flight) frame {
 	return nested
 }
 
-func (p *postgres) gone(err error) bool {
+func (p *postgres) isNoTransaction(err error) bool {
 	state := sqlState(err) // no_active_sql_transaction, invalid_savepoint_specification
 	return state == "25P01" || state == "3B001"
 }
 
-func (p *postgres) aborted(err error) bool { return sqlState(err) == "25P02" }
+func (p *postgres) isTxAborted(err error) bool { return sqlState(err) == "25P02" }
 
-func (p *postgres) endsTransaction(err error) bool {
+func (p *postgres) isTxControlError(err error) bool {
 	return sqlState(err) == "2D000" // invalid_transaction_termination
 }
 
-func (p *postgres) begun(isolated bool) dbguard.Effect {
+func (p *postgres) txBegan(isolated bool) dbguard.Effect {
 	if isolated {
 		p.forgetIsolation()
 	}
 	return dbguard.EffectApplied
 }
 
-func (p *postgres) rest() txState {
+func (p *postgres) txEnded() txState {
 	p.stale = !p.flushing
 	p.flushing, p.pending, p.invisible, p.pendingOutdated, p.verified, p.tablesInDoubt = false, nil, nil, false, nil, false
 	p.savedAfter = 0
@@ -176,9 +176,9 @@ func (p *postgres) rest() txState {
 
 func (p *postgres) counter(f *Flight) counter { return &postgresCounter{p: p, f: f} }
 
-// learn asks for the version, once. Servers that only speak PostgreSQL's protocol do not
+// detectServer asks for the version, once. Servers that only speak PostgreSQL's protocol do not
 // have its counters.
-func (p *postgres) learn(ctx context.Context) error {
+func (p *postgres) detectServer(ctx context.Context) error {
 	if p.major != 0 {
 		return nil
 	}

@@ -68,28 +68,28 @@ func raised(err error) (word, value string) {
 	return word, value
 }
 
-func (p *postgres) word(ctx context.Context, f *Flight) wording {
+func (p *postgres) rewriteFor(ctx context.Context, f *Flight) rewrite {
 	switch {
 	case len(f.st.targets) == 1 && f.st.op.Acts[0].Verb == dbguard.Insert:
 		return p.wordInsert(ctx, f)
 	case !p.boundable(f):
-		return wording{}
+		return rewrite{}
 	}
 	if w, ok := p.wordKey(f); ok {
 		return w
 	}
-	if f.way == nested && p.gateable(f) {
+	if f.strategy == inCallerTx && p.gateable(f) {
 		if known, ok := p.lookUpPlain(ctx, f); ok {
 			return p.gate(f, known)
 		}
 	}
 	if f.op.Limit() >= minBulk && f.form != Rows && isBulk(f) {
-		return wording{text: bulkText(f), tagged: true}
+		return rewrite{text: bulkText(f), tagged: true}
 	}
 	j := p.seal(ctx, f)
-	return wording{
-		text: p.boundText(f, j), sealed: j.seal != "", sees: j.ofTable, keys: j.ofTable, shows: j.showsRules,
-		terse: p.terse(f), tagged: f.tags(f.op.Limit()),
+	return rewrite{
+		text: p.boundText(f, j), sealed: j.seal != "", holdsChecks: j.ofTable, checksKeys: j.ofTable, detectsRules: j.showsRules,
+		ambiguousError: p.terse(f), tagged: f.usesCommandTag(f.op.Limit()),
 	}
 }
 
@@ -97,17 +97,17 @@ func (p *postgres) word(ctx context.Context, f *Flight) wording {
 func (p *postgres) seal(ctx context.Context, f *Flight) checks {
 	x := &f.st.targets[0]
 	switch {
-	case f.st.calls, p.unsealable.has(f.st.op.Text), f.way == nested && p.holdCursors:
-	case f.way == own && !f.op.Shares():
+	case f.st.calls, p.unsealable.has(f.st.op.Text), f.strategy == inCallerTx && p.holdCursors:
+	case f.strategy == ownTx && !f.op.Shares():
 		return checks{seal: p.readOnlySeal(), showsRules: p.canShowRules(f)}
 	case !isRegclassName(x):
-	case f.way == nested && !p.tablesInDoubt && f.isStable(x) && equals(f, x) != nil && p.isReadCommitted(ctx):
+	case f.strategy == inCallerTx && !p.tablesInDoubt && f.isStable(x) && equalityColumns(f, x) != nil && p.isReadCommitted(ctx):
 		if known, ok := p.lookUpPlain(ctx, f); ok {
 			return checks{seal: known.unchangedCond(x, true), ofTable: true} // holds as long as the statement's lock
 		}
 		fallthrough
 	default:
-		return checks{seal: p.readOnlySeal() + nothingDeferred(x, f.way), showsRules: p.canShowRules(f)} // deferred triggers fire too late to be refused
+		return checks{seal: p.readOnlySeal() + nothingDeferred(x, f.strategy), showsRules: p.canShowRules(f)} // deferred triggers fire too late to be refused
 	}
 	return checks{showsRules: p.canShowRules(f)}
 }
@@ -119,7 +119,7 @@ func (p *postgres) boundable(f *Flight) bool {
 	switch x := st.simple(); {
 	case x == nil, len(st.kinds) != 1, limit < 0, p.major < 10, p.operatorShadowed:
 		return false
-	case f.form == Rows && (x.op.Flags&sqlscan.Returning == 0 || limit > maxHeld):
+	case f.form == Rows && (x.op.Flags&sqlscan.Returning == 0 || limit > maxBuffered):
 		return false
 	}
 	return !p.unrewritable.has(st.op.Text)
@@ -182,7 +182,7 @@ type checks struct {
 // end even if nobody read its rows.
 func (p *postgres) checkedText(f *Flight, j checks) string {
 	known := &f.s.text.bound
-	if asked := (checkedWording{checks: j, form: f.form, way: f.way, text: known.text}); *known != asked {
+	if asked := (checkedWording{checks: j, form: f.form, way: f.strategy, text: known.text}); *known != asked {
 		*known = asked
 		known.text = writeCheckedText(f, j)
 	}
@@ -193,7 +193,7 @@ func (p *postgres) checkedText(f *Flight, j checks) string {
 type checkedWording struct {
 	checks
 	form Form
-	way  way
+	way  strategy
 	text string
 }
 
@@ -211,7 +211,7 @@ func writeCheckedText(f *Flight, j checks) string {
 		stmt += "\nRETURNING 1"
 	}
 	seal, unsure := j.seal, negative
-	if j.ofTable && f.way == nested {
+	if j.ofTable && f.strategy == inCallerTx {
 		unsure = raise(raisedUnverified) // distinguishable from the caller's own errors
 	}
 	if !j.ofTable {
@@ -227,7 +227,7 @@ func writeCheckedText(f *Flight, j checks) string {
 	switch {
 	case f.form == Rows:
 		read = "dbguard.* " + read
-	case !f.tags(j.maxRows): // else the command tag has the number of rows
+	case !f.usesCommandTag(j.maxRows): // else the command tag has the number of rows
 		read = "pg_catalog.count(*) FROM (SELECT " + read + ") l"
 	}
 	return "WITH dbguard AS (" + stmt + "\n)\nSELECT " + read
@@ -244,10 +244,10 @@ func trimTrailing(t *sqlscan.Text) string {
 	return t.Source[:end]
 }
 
-// verdict reads an error. The caller's text is run as written where the error says nothing
+// interpretError reads an error. The caller's text is run as written where the error says nothing
 // about it (class 25: a hidden write; 0A: a rule that WITH does not support), or says it
 // differently than without a guard (22, 3F and 42: many give a position in the text).
-func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again bool) {
+func (p *postgres) interpretError(f *Flight, err error) (refused *dbguard.Count, again bool) {
 	state := sqlState(err)
 	switch word, value := raised(err); word {
 	case raisedOver:
@@ -263,10 +263,10 @@ func (p *postgres) verdict(f *Flight, err error) (refused *dbguard.Count, again 
 		return nil, true
 	}
 	switch {
-	case f.shows && slices.Contains(tableoidErrors, state), state == "2201X": // invalid_row_count_in_result_offset_clause
+	case f.detectsRules && slices.Contains(tableoidErrors, state), state == "2201X": // invalid_row_count_in_result_offset_clause
 		p.sealFailed(f)
 		return nil, true
-	case f.terse && state == "2201W": // invalid_row_count_in_limit_clause
+	case f.ambiguousError && state == "2201W": // invalid_row_count_in_limit_clause
 		p.refused.add(f.st.op.Text)
 		return nil, true
 	case state == "25006" && f.sealed && !p.unsealable.has(f.st.op.Text): // a second time it is not the seal's
@@ -289,11 +289,11 @@ var tableoidErrors = []string{"XX000", "42703", "42501"}
 // rewordedErrors are the classes of errors that may read differently than without a guard.
 var rewordedErrors = []string{"22", "25", "3F", "42"}
 
-// undid notes that the counters include changes that the server has undone, in relations that
+// noteUndone notes that the counters include changes that the server has undone, in relations that
 // are no longer locked.
-func (p *postgres) undid(f *Flight) {
+func (p *postgres) noteUndone(f *Flight) {
 	p.stale = true
-	if f.way == nested {
+	if f.strategy == inCallerTx {
 		p.pending = nil
 	}
 }

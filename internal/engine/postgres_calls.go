@@ -7,7 +7,7 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// writers asks the catalogue about names that the session does not know yet.
+// functionsMayWrite asks the catalogue about names that the session does not know yet.
 //
 // Functions in C that are not volatile cannot write, except those of extensions that run a
 // text. A function in SQL or a procedural language may, whatever its declared volatility:
@@ -15,8 +15,8 @@ import (
 // functions may write if they run a text, read a value of a type given by its name, which
 // may be a domain, or evaluate the expressions of an index. So may functions of any
 // language through the default of an argument that is left out.
-func (p *postgres) writers(ctx context.Context, names []string) (bool, error) {
-	if err := p.learn(ctx); err != nil {
+func (p *postgres) functionsMayWrite(ctx context.Context, names []string) (bool, error) {
+	if err := p.detectServer(ctx); err != nil {
 		return true, ignoreAborted(p, err)
 	}
 	if p.major < 0 {
@@ -57,7 +57,7 @@ func (p *postgres) forgetFunctions() { p.functions = nil }
 // ignoreAborted drops the error that nothing can be asked before the caller's ROLLBACK:
 // nothing will run either, and the server says so.
 func ignoreAborted(p *postgres, err error) error {
-	if p.aborted(err) {
+	if p.isTxAborted(err) {
 		return nil
 	}
 	return err

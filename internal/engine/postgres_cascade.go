@@ -9,11 +9,11 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// along finds the tables that a statement affects without naming them: TRUNCATE empties
+// impliedActs finds the tables that a statement affects without naming them: TRUNCATE empties
 // inheritance children and, with CASCADE, tables that refer to the named one; DROP … CASCADE
 // removes tables or columns. A grant for one table does not cover the others. A partition
 // counts as a part of its table.
-func (p *postgres) along(ctx context.Context, st *statement, x *target, verb dbguard.Verb) ([]dbguard.Act, error) {
+func (p *postgres) impliedActs(ctx context.Context, st *statement, x *target, verb dbguard.Verb) ([]dbguard.Act, error) {
 	cascade := x.op.Flags&sqlscan.Cascade != 0
 	removes := cascade && (verb == dbguard.Remove || verb == dbguard.RemoveDatabase)
 	if p.major < 0 || verb != dbguard.Empty && !removes {

@@ -23,12 +23,12 @@ func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, 
 	switch {
 	case c.baselineStored:
 		return c.closeNested(ctx)
-	case c.f.way != own || !c.startedEmpty || c.f.st.reshapes:
+	case c.f.strategy != ownTx || !c.startedEmpty || c.f.st.changesSchema:
 		return false, count, false, nil
 	}
 	rows, err := c.countAndCommit(ctx, affected)
 	if err == nil {
-		p.noteFlush(own)
+		p.noteFlush(ownTx)
 		return true, c.keptCount(rows, affected), false, nil
 	}
 	word, value := raised(err)
@@ -42,7 +42,7 @@ func (c *postgresCounter) close(ctx context.Context, affected int64) (can bool, 
 // countAndCommit sends the text, or reads the replies that are there already.
 func (c *postgresCounter) countAndCommit(ctx context.Context, affected int64) (rows int64, err error) {
 	conn := c.p.conn
-	if e := c.f.s.escort; e != nil && len(e.replies) > 0 {
+	if e := c.f.s.pipeline; e != nil && len(e.replies) > 0 {
 		if _, err := conn.Exec(ctx, setConstraintsImmediate); err != nil {
 			return 0, err
 		}
@@ -80,7 +80,7 @@ func (c *postgresCounter) keptCount(rows, affected int64) dbguard.Count {
 
 // undoRefused rolls a refused statement back, and says in which tables its rows were.
 func (c *postgresCounter) undoRefused(ctx context.Context, value string) (dbguard.Count, error) {
-	undo := c.f.leave(ctx, c.f.frame.undo)
+	undo := c.f.closeFrame(ctx, c.f.frame.undo)
 	var t postgresTotal
 	text, err := hex.DecodeString(value)
 	if err != nil {
@@ -150,16 +150,16 @@ func tagDifferenceText(own int64) string {
 	return `SELECT FROM (SELECT pg_catalog.current_setting('dbguard.rows')::int8 - ` + n + ` AS more) c, pg_catalog.generate_series(1, CASE WHEN more < 0 THEN -2 * more - 1 ELSE 2 * more END)`
 }
 
-// foresee are the texts that End will send: they go along with the statement in any case.
-func (c *postgresCounter) foresee() []string {
+// textsAfter are the texts that End will send: they go along with the statement in any case.
+func (c *postgresCounter) textsAfter() []string {
 	switch {
 	case c.p.major < 0:
 		return nil
 	case c.baselineStored:
 		return append([]string{c.judgeText()}, c.f.frame.keep...)
-	case c.f.way != own:
+	case c.f.strategy != ownTx:
 		return []string{c.countsText(c.p.canFlush())}
-	case c.startedEmpty && c.f.op.Plain() && !c.f.st.reshapes:
+	case c.startedEmpty && c.f.op.Plain() && !c.f.st.changesSchema:
 		return []string{setConstraintsImmediate, c.totalText(), "COMMIT"}
 	}
 	return []string{setConstraintsImmediate, c.countsText(c.p.canFlush())}

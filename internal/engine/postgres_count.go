@@ -49,7 +49,7 @@ func (c *postgresCounter) survey(ctx context.Context) (string, error) {
 	if note := c.whyUntrusted(); note != "" {
 		return note, nil
 	}
-	if c.f.way == own && c.p.stale && c.p.canFlush() {
+	if c.f.strategy == ownTx && c.p.stale && c.p.canFlush() {
 		if _, err := c.p.conn.Exec(ctx, "SELECT pg_catalog.pg_stat_force_next_flush()"); err != nil {
 			return "", err
 		}
@@ -63,18 +63,18 @@ func (c *postgresCounter) whyUntrusted() string {
 	switch st := c.f.st; {
 	case c.p.operatorShadowed:
 		return "an operator of this database takes the place of one of the server's own"
-	case c.p.countersOff, (st.elsewhere || st.calls) && containsFold(c.f.callers, "track_counts"):
+	case c.p.countersOff, (st.opaque || st.calls) && containsFold(c.f.callerText, "track_counts"):
 		return "code in this database turns track_counts off, or kills rows uncounted"
-	case (st.elsewhere || st.calls) && containsFold(c.f.callers, "heap_force_"):
+	case (st.opaque || st.calls) && containsFold(c.f.callerText, "heap_force_"):
 		return "rows that pg_surgery kills are not counted"
-	case (st.elsewhere || st.calls) && dblinkMayWrite(c.f.reading(), c.f.args):
+	case (st.opaque || st.calls) && dblinkMayWrite(c.f.reading(), c.f.args):
 		return "what dblink does on another connection is neither counted nor undone"
 	}
 	return ""
 }
 
-// spares reports that the statement may be an UPDATE that a rule replaces.
-func (c *postgresCounter) spares() bool {
+// maySkipRows reports that the statement may be an UPDATE that a rule replaces.
+func (c *postgresCounter) maySkipRows() bool {
 	x := c.f.st.simple()
 	return x != nil && x.op.Kind == sqlscan.Update && c.p.unrewritable.has(c.f.st.op.Text)
 }
@@ -86,7 +86,7 @@ func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 	if err := c.recordUnnamed(ctx); err != nil {
 		return "", err
 	}
-	if p.major < 0 || c.f.way == own && !p.stale {
+	if p.major < 0 || c.f.strategy == ownTx && !p.stale {
 		c.startEmpty()
 		return "", nil
 	}
@@ -124,7 +124,7 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 		return dbguard.Count{Rows: affected}, nil
 	}
 	p.noteUserCode()
-	t := postgresTotal{reshapes: c.f.st.reshapes}
+	t := postgresTotal{reshapes: c.f.st.changesSchema}
 	anyDeferrable := false
 	err := c.readRelations(ctx, c.countsText(p.canFlush()), func(r *relation) {
 		was := c.rowsBefore(r.oid)
@@ -143,10 +143,10 @@ func (c *postgresCounter) count(ctx context.Context, affected int64) (dbguard.Co
 		return t.Count, err
 	}
 	t.settle()
-	if anyDeferrable && c.f.way == nested {
+	if anyDeferrable && c.f.strategy == inCallerTx {
 		p.noteDeferred(c.f.op.Limit(), t.Rows)
 	}
-	p.noteFlush(c.f.way)
+	p.noteFlush(c.f.strategy)
 	if c.f.op.Plain() && !t.Structure && t.Rows >= 0 && t.Rows <= c.f.op.Limit() {
 		return t.Count, nil // nobody needs the tables
 	}
@@ -206,10 +206,10 @@ func (t *postgresTotal) settle() {
 	}
 }
 
-// due fires deferred triggers, which would otherwise fire at the COMMIT, after the count. In
+// runDeferred fires deferred triggers, which would otherwise fire at the COMMIT, after the count. In
 // the caller's transaction they are left to the caller's COMMIT.
-func (c *postgresCounter) due(ctx context.Context) error {
-	if c.f.way != own || c.p.major < 0 {
+func (c *postgresCounter) runDeferred(ctx context.Context) error {
+	if c.f.strategy != ownTx || c.p.major < 0 {
 		return nil
 	}
 	_, err := c.p.conn.Exec(ctx, setConstraintsImmediate)
@@ -220,7 +220,7 @@ func (c *postgresCounter) due(ctx context.Context) error {
 // or by a ROLLBACK TO of the caller's, the counts stay, but not the lock by which the next
 // baseline would find the relation.
 func (c *postgresCounter) rememberRows(r *relation) {
-	if c.f.way == own {
+	if c.f.strategy == ownTx {
 		return
 	}
 	if c.p.pending == nil {
@@ -233,10 +233,10 @@ func (c *postgresCounter) rememberRows(r *relation) {
 }
 
 // noteFlush notes that the counters will be flushed when the transaction ends.
-func (p *postgres) noteFlush(w way) {
+func (p *postgres) noteFlush(w strategy) {
 	switch {
 	case !p.canFlush():
-	case w == own:
+	case w == ownTx:
 		p.stale = false
 	default:
 		p.flushing = true
@@ -341,7 +341,7 @@ func (c *postgresCounter) countsText(flush bool) string {
 	if flush {
 		calls = flushCall
 	}
-	if flush && c.f.way == own {
+	if flush && c.f.strategy == ownTx {
 		calls += readOnlyCall
 	}
 	if c.mayHoldCursor() {
@@ -352,5 +352,5 @@ func (c *postgresCounter) countsText(flush bool) string {
 
 // mayHoldCursor reports that the statement runs code which may open a cursor WITH HOLD.
 func (c *postgresCounter) mayHoldCursor() bool {
-	return c.p.holdCursors || c.f.st.elsewhere || c.f.st.calls
+	return c.p.holdCursors || c.f.st.opaque || c.f.st.calls
 }

@@ -15,7 +15,7 @@ func dblinkMayWrite(t *sqlscan.Text, args []driver.NamedValue) bool {
 		return false
 	}
 	runs, last := false, ""
-	texts, known := textsAmong(args)
+	texts, known := textArguments(args)
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
 		text := t.Source[tok.Pos:tok.End]
 		switch {

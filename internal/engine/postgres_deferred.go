@@ -33,9 +33,9 @@ func (p *postgres) noteDeferred(limit, rows int64) {
 // nothingDeferred is true of an ordinary or partitioned table if the COMMIT is left with
 // nothing but what the server would refuse anyway: the guard's own COMMIT comes while the
 // transaction is still read-only, and there even the check of a foreign key fails.
-func nothingDeferred(x *target, w way) string {
+func nothingDeferred(x *target, w strategy) string {
 	late := ` AND g.tgdeferrable AND g.tgfoid NOT IN ` + harmlessTriggers + `)`
-	if w == own {
+	if w == ownTx {
 		late = ` AND g.tginitdeferred)`
 	}
 	return `
@@ -58,7 +58,7 @@ func (s *Session) BeforeCommit(ctx context.Context) error {
 // runDeferred does that without SET TRANSACTION READ ONLY, which COMMIT AND CHAIN would pass on.
 func (s *Session) runDeferred(ctx context.Context) (fired bool, _ error) {
 	p, ok := s.backend.(*postgres)
-	if !ok || !p.deferred.any || p.deferred.unbounded || s.lost || s.guard.Observing() {
+	if !ok || !p.deferred.any || p.deferred.unbounded || s.txLost || s.guard.Observing() {
 		return false, nil
 	}
 	bound := p.deferred.rowsLeft
@@ -70,13 +70,13 @@ func (s *Session) runDeferred(ctx context.Context) (fired bool, _ error) {
 // countDeferred fires deferred triggers by text, and counts what they change.
 func (s *Session) countDeferred(ctx context.Context, p *postgres, bound int64, name, text string) (rows int64, err error) {
 	op, err := s.guard.Begin(dbguard.AtMost(ctx, bound), dbguard.Op{
-		System: p.system(), Namespace: s.name, Name: name, Summary: name, Text: name, Statements: 1,
+		System: p.system(), Namespace: s.namespace, Name: name, Summary: name, Text: name, Statements: 1,
 		Acts: []dbguard.Act{{Verb: dbguard.Ask, Note: "triggers that were deferred"}},
 	}, s.ledger)
 	if err != nil {
 		return 0, err
 	}
-	f := &Flight{s: s, st: &statement{op: dbguard.Op{Acts: []dbguard.Act{{Verb: dbguard.Insert}}}}, op: op, ctx: ctx, way: nested}
+	f := &Flight{s: s, st: &statement{op: dbguard.Op{Acts: []dbguard.Act{{Verb: dbguard.Insert}}}}, op: op, ctx: ctx, strategy: inCallerTx}
 	c := &postgresCounter{p: p, f: f}
 	if _, err = c.baseline(ctx); err == nil {
 		_, err = p.conn.Exec(ctx, text)
@@ -98,24 +98,24 @@ func (s *Session) countDeferred(ctx context.Context, p *postgres, bound int64, n
 // it fires deferred triggers before the COMMIT. Sent again by the caller it does nothing.
 func (s *Session) beforeSetConstraints(ctx context.Context) error {
 	p, ok := s.backend.(*postgres)
-	if !ok || !p.deferred.any || p.deferred.unbounded || s.lost || s.guard.Observing() || !isSetConstraintsImmediate(&s.text.Text) {
+	if !ok || !p.deferred.any || p.deferred.unbounded || s.txLost || s.guard.Observing() || !isSetConstraintsImmediate(&s.text.Text) {
 		return nil
 	}
 	if err := s.exec(ctx, underSavepoint.open); err != nil {
-		return hide(err)
+		return hideBadConn(err)
 	}
 	rows, err := s.countDeferred(ctx, p, p.deferred.rowsLeft, "SET CONSTRAINTS", strings.Clone(trimTrailing(&s.text.Text)))
 	switch {
 	case err == nil:
 		p.deferred.rowsLeft -= rows
-		return hide(s.exec(ctx, underSavepoint.keep))
+		return hideBadConn(s.exec(ctx, underSavepoint.keep))
 	case errors.Is(err, dbguard.ErrRefused):
 		if s.exec(ctx, underSavepoint.undo) != nil {
 			s.broken = true
 		}
 		return err
 	}
-	return hide(err)
+	return hideBadConn(err)
 }
 
 // isSetConstraintsImmediate reports SET CONSTRAINTS … IMMEDIATE.
@@ -146,7 +146,7 @@ func (s *Session) beforeCommitText(ctx context.Context, st *statement) error {
 	_, err := s.runDeferred(ctx)
 	if err != nil {
 		_, undo := s.conn.Exec(ctx, "ROLLBACK")
-		err = hide(err)
+		err = hideBadConn(err)
 		_ = s.rolledBack(ctx, undo)
 	}
 	return err

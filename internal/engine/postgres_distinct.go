@@ -93,10 +93,10 @@ var noCodeRollsBack = changesOf("1255") + ` = 0 AND NOT EXISTS (SELECT FROM pg_c
 // startEmpty notes that the counters are empty when a transaction of the guard's begins. A
 // single DELETE or UPDATE inserts nothing, so it needs no noUndo.
 func (c *postgresCounter) startEmpty() {
-	if c.startedEmpty = c.p.canFlush(); !c.startedEmpty || c.f.way != own || c.f.st.simple() != nil {
+	if c.startedEmpty = c.p.canFlush(); !c.startedEmpty || c.f.strategy != ownTx || c.f.st.simple() != nil {
 		return
 	}
-	if c.noUndo = noAbortedPartOfCode; mayRollBackPart(c.f.callers) {
+	if c.noUndo = noAbortedPartOfCode; mayRollBackPart(c.f.callerText) {
 		c.noUndo = noAbortedPart
 	}
 }

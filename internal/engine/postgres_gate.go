@@ -47,7 +47,7 @@ var unsupportedWords = []string{"select", "table", "values", "of", "order", "lim
 func (p *postgres) gateable(f *Flight) bool {
 	x, limit := f.st.simple(), f.op.Limit()
 	switch {
-	case p.tablesInDoubt, f.form == Rows, f.op.AtLeast() > 0, limit > maxHeld, x.op.Flags&sqlscan.Returning != 0, p.slow.has(f.st.op.Text):
+	case p.tablesInDoubt, f.form == Rows, f.op.AtLeast() > 0, limit > maxBuffered, x.op.Flags&sqlscan.Returning != 0, p.slow.has(f.st.op.Text):
 		return false
 	}
 	return f.isStable(x)
@@ -110,7 +110,7 @@ func (p *postgres) lookUpPlain(ctx context.Context, f *Flight) (known plainTable
 		return err
 	})
 	if err != nil {
-		f.fails(err)
+		f.noteRewriteErr(err)
 		return known, false
 	}
 	p.roundTrip = time.Since(begin)
@@ -197,13 +197,13 @@ const mayHoldDomain = `t.oid >= 16384 AND (t.typtype NOT IN ('b', 'e') OR t.type
 
 // gate is the wording of a gated statement. What the transaction has verified under a lock that
 // it still holds is not checked again.
-func (p *postgres) gate(f *Flight, known plainTable) wording {
+func (p *postgres) gate(f *Flight, known plainTable) rewrite {
 	x := &f.st.targets[0]
-	still, keyed := "", known.hasKey(equals(f, x))
+	still, keyed := "", known.hasKey(equalityColumns(f, x))
 	if keys, seen := p.verified[x.cacheKey()]; !seen || keyed && !keys {
 		still = known.unchangedCond(x, keyed)
 	}
-	return wording{text: gateText(f, still), gated: true, keys: keyed, tagged: f.form == Tagged}
+	return rewrite{text: gateText(f, still), gated: true, checksKeys: keyed, tagged: f.form == Tagged}
 }
 
 // gateText answers with the number of rows changed; one more than the bound if there were too
@@ -284,10 +284,10 @@ func hasStar(t *sqlscan.Text, x *target) bool {
 	return false
 }
 
-// passed reads the answer of a gated statement.
-func (p *postgres) passed(f *Flight, rows int64) (refused *dbguard.Count, again bool) {
+// checkAnswer reads the answer of a gated statement.
+func (p *postgres) checkAnswer(f *Flight, rows int64) (refused *dbguard.Count, again bool) {
 	x := &f.st.targets[0]
-	if f.adds {
+	if f.onlyAdds {
 		p.markVerified(x, false)
 		return nil, false
 	}
@@ -298,7 +298,7 @@ func (p *postgres) passed(f *Flight, rows int64) (refused *dbguard.Count, again 
 		p.tablesInDoubt = true
 		return nil, true
 	}
-	p.markVerified(x, f.keys)
+	p.markVerified(x, f.checksKeys)
 	if over == 1 {
 		return &dbguard.Count{Rows: rows}, false
 	}
@@ -322,7 +322,7 @@ func (p *postgres) noteDuration(f *Flight) {
 }
 
 // cacheKey is a table and what is done to it.
-func (x *target) cacheKey() string { return x.how + " " + x.raw }
+func (x *target) cacheKey() string { return x.keyword + " " + x.raw }
 
 // slowAfter is more than a statement takes that finds its rows by an index.
 const slowAfter = 50 * time.Millisecond
@@ -331,7 +331,7 @@ const slowAfter = 50 * time.Millisecond
 func (p *postgres) gateError(f *Flight, err error) error {
 	p.tables, p.insertTables = nil, nil // a new rule may have caused the error
 	switch word, _ := raised(err); {
-	case word == raisedUnverified, f.adds && sqlState(err) == "0A000":
+	case word == raisedUnverified, f.onlyAdds && sqlState(err) == "0A000":
 		return fmt.Errorf("%w: %w", errTableChanged, err)
 	case word == raisedOver:
 		p.unrewritable.add(f.st.op.Text)

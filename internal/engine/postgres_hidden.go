@@ -9,9 +9,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// hidden asks for the words of this database under which code hides, if there can be any.
-func (p *postgres) hidden(ctx context.Context) (*hiddenCode, error) {
-	if err := p.learn(ctx); err != nil {
+// findHidden asks for the words of this database under which code hides, if there can be any.
+func (p *postgres) findHidden(ctx context.Context) (*hiddenCode, error) {
+	if err := p.detectServer(ctx); err != nil {
 		return nil, ignoreAborted(p, err)
 	}
 	h := &hiddenCode{}
@@ -49,7 +49,7 @@ func (h *hiddenCode) addRow(class, word string) {
 	case "field":
 		h.add(&h.fields, word)
 	case "kept":
-		h.add(&h.kept, word)
+		h.add(&h.inDDL, word)
 	case "call":
 		if sqlscan.NoCall(word, sqlscan.PostgreSQL) {
 			h.add(&h.calls, word)
@@ -64,9 +64,9 @@ func (h *hiddenCode) addRow(class, word string) {
 		h.add(&h.names, "cast")
 		h.add(&h.names, word)
 	case "all":
-		h.all = true
+		h.anyText = true
 	case "event":
-		h.changes = true
+		h.anyDDL = true
 	}
 }
 
@@ -77,10 +77,10 @@ var operatorKeywords = map[string][]string{
 	"~~": {"like"}, "!~~": {"like"}, "~~*": {"ilike"}, "!~~*": {"ilike"}, "~": {"similar"}, "!~": {"similar"},
 }
 
-// hides looks for the words in the way the server's lexer reads them.
-func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text, _ string) bool {
-	ddl := structural(t)
-	if h.all || h.changes && ddl || len(h.kept) > 0 && maintainsUnnamed(t) {
+// mayRunHidden looks for the words in the way the server's lexer reads them.
+func (p *postgres) mayRunHidden(h *hiddenCode, t *sqlscan.Text, _ string) bool {
+	ddl := hasDDL(t)
+	if h.anyText || h.anyDDL && ddl || len(h.inDDL) > 0 && maintainsUnnamed(t) {
 		return true
 	}
 	run, dot, last := sqlscan.Token{}, false, "" // the operator so far; whether a dot precedes; the name before
@@ -101,7 +101,7 @@ func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text, _ string) bool {
 			return true // U&"…": UESCAPE may follow
 		case isName(tok):
 			name = truncateName(nameAt(t, tok))
-			if h.names[name] || dot && h.fields[name] || ddl && h.kept[name] {
+			if h.names[name] || dot && h.fields[name] || ddl && h.inDDL[name] {
 				return true
 			}
 		case isPunct(tok, '(') && h.calls[last]:
@@ -112,8 +112,8 @@ func (p *postgres) hides(h *hiddenCode, t *sqlscan.Text, _ string) bool {
 	return h.hasOperator(t.Source[run.Pos:run.End])
 }
 
-// locate asks nothing: words are looked for whatever schema they may be in.
-func (*postgres) locate(context.Context, *sqlscan.Text) (string, error) { return "", nil }
+// currentDatabase asks nothing: words are looked for whatever schema they may be in.
+func (*postgres) currentDatabase(context.Context, *sqlscan.Text) (string, error) { return "", nil }
 
 // maintainsUnnamed reports ANALYZE and REINDEX, which need not name the tables they work on.
 func maintainsUnnamed(t *sqlscan.Text) bool {
@@ -193,7 +193,7 @@ func fetchesCursor(t *sqlscan.Text) bool {
 
 // runsOutsideTx reports a statement that the server refuses to run in a transaction block.
 func runsOutsideTx(t *sqlscan.Text) bool {
-	if t.Statements != 1 || !structural(t) {
+	if t.Statements != 1 || !hasDDL(t) {
 		return false
 	}
 	how, before, n := "", "", 0

@@ -18,12 +18,12 @@ import (
 // the lock stays, and what was verified under it stays true: the next INSERT is sent as
 // written.
 
-// quiet reports that the tables were verified in this transaction.
-func (p *postgres) quiet(st *statement) bool {
+// knownToOnlyAdd reports that the tables were verified in this transaction.
+func (p *postgres) knownToOnlyAdd(st *statement) bool {
 	switch {
 	case p.major < 0:
 		return true // this server cannot count anything
-	case st.queries:
+	case st.insertsQuery:
 		return false
 	}
 	for i := range st.targets {
@@ -34,8 +34,8 @@ func (p *postgres) quiet(st *statement) bool {
 	return true
 }
 
-// stirs looks the tables up now. Whatever is not an ordinary table may do anything.
-func (p *postgres) stirs(ctx context.Context, t *sqlscan.Text, st *statement) (bool, error) {
+// mayChangeRows looks the tables up now. Whatever is not an ordinary table may do anything.
+func (p *postgres) mayChangeRows(ctx context.Context, t *sqlscan.Text, st *statement) (bool, error) {
 	for i := range st.targets {
 		if st.op.Acts[i].Verb != dbguard.Insert {
 			continue
@@ -43,7 +43,7 @@ func (p *postgres) stirs(ctx context.Context, t *sqlscan.Text, st *statement) (b
 		x := &st.targets[i]
 		known, err := p.queryInsertTable(ctx, x)
 		if err == nil && known.queriedAt.IsZero() && createsTable(t, x) {
-			writes, err := p.writers(ctx, calledNames(t)) // in its defaults and checks
+			writes, err := p.functionsMayWrite(ctx, calledNames(t)) // in its defaults and checks
 			if err == nil && !writes {
 				continue
 			}
@@ -88,9 +88,9 @@ func isCreateTable(t *sqlscan.Text, op *sqlscan.Op) bool {
 	return n == 2
 }
 
-// secure takes the lock that the INSERT takes, and verifies the tables under it.
-func (p *postgres) secure(ctx context.Context, st *statement) (bool, error) {
-	if st.queries || !p.isReadCommitted(ctx) {
+// ensureOnlyAdds takes the lock that the INSERT takes, and verifies the tables under it.
+func (p *postgres) ensureOnlyAdds(ctx context.Context, st *statement) (bool, error) {
+	if st.insertsQuery || !p.isReadCommitted(ctx) {
 		return false, nil
 	}
 	for i := range st.targets {
@@ -98,12 +98,12 @@ func (p *postgres) secure(ctx context.Context, st *statement) (bool, error) {
 		if st.op.Acts[i].Verb != dbguard.Insert || p.isVerified(x) {
 			continue
 		}
-		known, err := p.lookUpInsert(ctx, x, own)
+		known, err := p.lookUpInsert(ctx, x, ownTx)
 		if err != nil || !known.addsOnly {
 			return false, ignoreAborted(p, err)
 		}
 		sure := false
-		err = p.conn.Query(ctx, "LOCK TABLE "+x.raw+" IN ROW EXCLUSIVE MODE;\nSELECT "+known.unchangedCond(x, nested), func(v []any) error {
+		err = p.conn.Query(ctx, "LOCK TABLE "+x.raw+" IN ROW EXCLUSIVE MODE;\nSELECT "+known.unchangedCond(x, inCallerTx), func(v []any) error {
 			sure = asBool(v[0])
 			return nil
 		})
@@ -134,8 +134,8 @@ const insertTableTTL = time.Minute
 
 // lookUpInsert is queryInsertTable, cached per session and table that exists; in the caller's
 // transactions for insertTableTTL.
-func (p *postgres) lookUpInsert(ctx context.Context, x *target, way way) (insertTable, error) {
-	if known, ok := p.insertTables[x.raw]; ok && (way == own || time.Since(known.queriedAt) < insertTableTTL) {
+func (p *postgres) lookUpInsert(ctx context.Context, x *target, way strategy) (insertTable, error) {
+	if known, ok := p.insertTables[x.raw]; ok && (way == ownTx || time.Since(known.queriedAt) < insertTableTTL) {
 		return known, nil
 	}
 	known, err := p.queryInsertTable(ctx, x)
@@ -213,37 +213,37 @@ func (p *postgres) keepsSnapshot() bool {
 func (p *postgres) forgetIsolation() { p.isolation, p.isolationLocal = "", true }
 
 // wordInsert is the wording of an INSERT that can verify that nothing else changes.
-func (p *postgres) wordInsert(ctx context.Context, f *Flight) (w wording) {
+func (p *postgres) wordInsert(ctx context.Context, f *Flight) (w rewrite) {
 	x := &f.st.targets[0]
 	if !p.insertable(f, x) {
 		return w
 	}
 	j := checks{maxRows: x.op.Rows} // only the seal, which is checked even if there is no row
-	known, err := p.lookUpInsert(ctx, x, f.way)
+	known, err := p.lookUpInsert(ctx, x, f.strategy)
 	writes := known.hasForeignKey || p.unsealable.has(f.st.op.Text)
-	draws := known.usesSequence || containsFold(f.callers, "nextval")
+	draws := known.usesSequence || containsFold(f.callerText, "nextval")
 	switch {
 	case err != nil:
-		f.fails(err)
-	case known.addsOnly && f.way == own && !f.st.queries && (writes || draws) && !p.keepsSnapshot(): // takes longer to plan than the next
-		w, j.seal, j.ofTable = wording{sealed: true}, known.unchangedCond(x, f.way), true
-	case f.way == own && !writes:
+		f.noteRewriteErr(err)
+	case known.addsOnly && f.strategy == ownTx && !f.st.insertsQuery && (writes || draws) && !p.keepsSnapshot(): // takes longer to plan than the next
+		w, j.seal, j.ofTable = rewrite{sealed: true}, known.unchangedCond(x, f.strategy), true
+	case f.strategy == ownTx && !writes:
 		j.showsRules = p.canShowRules(f)
-		w, j.seal = wording{sealed: true, shows: j.showsRules}, p.readOnlySeal()
-	case f.way == nested && known.addsOnly && !f.st.queries && p.isReadCommitted(ctx):
-		w, j.seal, j.ofTable = wording{gated: true}, known.unchangedCond(x, f.way), true
+		w, j.seal = rewrite{sealed: true, detectsRules: j.showsRules}, p.readOnlySeal()
+	case f.strategy == inCallerTx && known.addsOnly && !f.st.insertsQuery && p.isReadCommitted(ctx):
+		w, j.seal, j.ofTable = rewrite{gated: true}, known.unchangedCond(x, f.strategy), true
 	}
 	if j.seal != "" {
-		w.text, w.adds, w.tagged = p.checkedText(f, j), true, f.tags(j.maxRows)
+		w.text, w.onlyAdds, w.tagged = p.checkedText(f, j), true, f.usesCommandTag(j.maxRows)
 	}
 	return w
 }
 
 // unchangedCond is the condition that an INSERT into the table runs nothing that changes rows.
 // Where an error would end the caller's transaction it requires no more than that.
-func (known insertTable) unchangedCond(x *target, way way) string {
+func (known insertTable) unchangedCond(x *target, way strategy) string {
 	same := known.unchanged
-	if way == nested && !known.callsFunctions {
+	if way == inCallerTx && !known.callsFunctions {
 		same = `EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND ` + addsOnlyRows + ` AND ` + noCallsInDefaults + `)`
 	}
 	return `pg_catalog.current_setting('transaction_isolation') = 'read committed' AND ` + same
@@ -255,9 +255,9 @@ func (p *postgres) insertable(f *Flight, x *target) bool {
 	st := f.st
 	switch {
 	case p.major < 10, p.operatorShadowed, st.calls, st.op.Statements != 1, len(st.targets) != 1, len(st.kinds) != 1,
-		x.op.Kind != sqlscan.Insert, x.op.Path != sqlscan.Top, x.how != "INSERT", p.unrewritable.has(st.op.Text):
+		x.op.Kind != sqlscan.Insert, x.op.Path != sqlscan.Top, x.keyword != "INSERT", p.unrewritable.has(st.op.Text):
 		return false
-	case f.form == Rows && (x.op.Flags&sqlscan.Returning == 0 || x.op.Rows <= 0 || x.op.Rows > maxHeld):
+	case f.form == Rows && (x.op.Flags&sqlscan.Returning == 0 || x.op.Rows <= 0 || x.op.Rows > maxBuffered):
 		return false
 	}
 	return isRegclassName(x)
@@ -281,7 +281,7 @@ func (p *postgres) isVerified(x *target) bool {
 // keepsVerified reports a text after which verified tables still are: it releases no lock,
 // changes no structure, and lets names mean what they meant.
 func keepsVerified(st *statement) bool {
-	if st.elsewhere || st.calls {
+	if st.opaque || st.calls {
 		return false
 	}
 	for _, kind := range st.kinds {

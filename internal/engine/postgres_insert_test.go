@@ -92,7 +92,7 @@ func TestInsertWording(t *testing.T) {
 			if tc.inTx {
 				r.TxBegan(false)
 			}
-			r.heard = time.Now()
+			r.lastReply = time.Now()
 			f, err := r.Start(context.Background(), tc.text, tc.form)
 			require.NoError(t, err)
 			if tc.want == "" {
@@ -100,7 +100,7 @@ func TestInsertWording(t *testing.T) {
 				return
 			}
 			assert.Contains(t, f.Text(), tc.want)
-			assert.Equal(t, tc.form == Tagged, f.Tells() == Tagged)
+			assert.Equal(t, tc.form == Tagged, f.AnswerForm() == Tagged)
 			assert.Empty(t, r.sent(), "nothing is sent besides")
 			again, err := f.Answer(context.Background(), 1, nil)
 			require.NoError(t, err)
@@ -122,7 +122,7 @@ func TestInsertTableChanged(t *testing.T) {
 			unsure = serverError{"22P02", `invalid input syntax for type integer: "dbguard ` + nonce + ` ` + raisedUnverified + ` 0.5"`}
 			r.TxBegan(false)
 		}
-		r.heard = time.Now()
+		r.lastReply = time.Now()
 		f, err := r.Start(context.Background(), insertOne, Counted)
 		require.NoError(t, err)
 		again, err := f.Answer(context.Background(), -1, unsure)

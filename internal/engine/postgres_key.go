@@ -20,21 +20,21 @@ const uniqueKeys = `COALESCE((SELECT pg_catalog.string_agg(k.names, E'\n' ORDER 
 
 // wordKey is the wording of a statement that selects its row by a key. ONLY excludes children
 // that the table may be given meanwhile; when verified it had none.
-func (p *postgres) wordKey(f *Flight) (w wording, ok bool) {
+func (p *postgres) wordKey(f *Flight) (w rewrite, ok bool) {
 	x := f.st.simple()
-	if f.way != nested || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !p.verified[x.cacheKey()] || !f.isStable(x) {
-		return wording{}, false
+	if f.strategy != inCallerTx || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !p.verified[x.cacheKey()] || !f.isStable(x) {
+		return rewrite{}, false
 	}
-	if !p.tables[x.cacheKey()].hasKey(equals(f, x)) || slices.ContainsFunc(f.args, isFloat) {
-		return wording{}, false
+	if !p.tables[x.cacheKey()].hasKey(equalityColumns(f, x)) || slices.ContainsFunc(f.args, isFloat) {
+		return rewrite{}, false
 	}
-	return wording{text: withOnly(&f.s.text.Text, x, 0, int32(len(f.callers))), gated: true, keyed: true, tagged: f.form != Rows}, true
+	return rewrite{text: withOnly(&f.s.text.Text, x, 0, int32(len(f.callerText))), gated: true, keyed: true, tagged: f.form != Rows}, true
 }
 
 // hasKey reports that no two rows are equal in these columns.
 func (known plainTable) hasKey(columns []string) bool {
 	for key := range strings.Lines(known.keys) {
-		if within(strings.TrimSuffix(key, "\n"), columns) {
+		if coversKey(strings.TrimSuffix(key, "\n"), columns) {
 			return true
 		}
 	}

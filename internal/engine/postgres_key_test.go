@@ -66,7 +66,7 @@ func TestKeyed(t *testing.T) {
 		}
 		require.NoError(t, err)
 		require.Equal(t, tt.want, f.Text())
-		assert.Equal(t, form == Counted, f.Tells() == Tagged, "the server's own tag")
+		assert.Equal(t, form == Counted, f.AnswerForm() == Tagged, "the server's own tag")
 		assert.Empty(t, r.sent())
 		again, err := f.Answer(atMost(1), 1, nil)
 		require.NoError(t, err)

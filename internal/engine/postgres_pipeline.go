@@ -17,8 +17,8 @@ import (
 
 // canStoreBaseline reports that the baseline can be stored on the server.
 func (c *postgresCounter) canStoreBaseline() bool {
-	e := c.f.s.escort
-	return e != nil && e.holding && c.f.way == nested && c.f.op.Plain() && c.p.canFlush() && !c.f.st.reshapes
+	e := c.f.s.pipeline
+	return e != nil && e.holding && c.f.strategy == inCallerTx && c.f.op.Plain() && c.p.canFlush() && !c.f.st.changesSchema
 }
 
 // storeBaseline has the server store whatever is not stored yet.
@@ -78,7 +78,7 @@ func (c *postgresCounter) closeNested(ctx context.Context) (can bool, count dbgu
 		if p.pendingOutdated = false; !anyExclusive {
 			p.savedAfter = p.textCount
 		}
-		p.noteFlush(nested)
+		p.noteFlush(inCallerTx)
 		return true, t.Count, false, nil
 	}
 	p.pendingOutdated = true

@@ -15,12 +15,12 @@ func (s *Session) notePrepared(t *sqlscan.Text) {
 	if s.dialect != sqlscan.PostgreSQL {
 		return
 	}
-	if shifts(t) {
-		s.shifted++
+	if mayRedirectNames(t) {
+		s.schemaChanges++
 	}
 	for i := range t.Ops {
 		if k := t.Ops[i].Kind; k == sqlscan.Prepare || k == sqlscan.Opaque {
-			s.renamed++
+			s.preparedNameChanges++
 			return
 		}
 	}
@@ -28,7 +28,7 @@ func (s *Session) notePrepared(t *sqlscan.Text) {
 
 // PrepareCount counts the texts that may have prepared something: since the last of them any
 // name may stand for another statement.
-func (s *Session) PrepareCount() int { return s.renamed }
+func (s *Session) PrepareCount() int { return s.preparedNameChanges }
 
 // isDriverName reports a name that only drivers give to prepared statements: lib/pq uses
 // numbers, pgx a prefix and 48 hexadecimal digits.

@@ -38,7 +38,7 @@ func (p *postgres) sealFailed(f *Flight) {
 	delete(p.insertTables, x.raw)
 	delete(p.tables, x.cacheKey())
 	switch text := f.st.op.Text; {
-	case f.shows:
+	case f.detectsRules:
 		p.ruleLookups.add(text)
 	case f.sealed:
 		p.unsealable.add(text)

@@ -7,10 +7,10 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// heed takes note of a text that is not known to be a read. It may choose another isolation
+// refineReading takes note of a text that is not known to be a read. It may choose another isolation
 // level, change search_path so that names mean other tables, or change the role. If it
 // changes structure, tables are looked up anew.
-func (p *postgres) heed(_ context.Context, t *sqlscan.Text, _ Form) error {
+func (p *postgres) refineReading(_ context.Context, t *sqlscan.Text, _ Form) error {
 	p.textCount++
 	config := containsFold(t.Source, "set_config")
 	mayChange, unknown := t.Calls || config, config && setsUnknown(t) || updatesPgSettings(t)
@@ -20,7 +20,7 @@ func (p *postgres) heed(_ context.Context, t *sqlscan.Text, _ Form) error {
 			mayChange = true
 		}
 	}
-	if structural(t) {
+	if hasDDL(t) {
 		p.tables, p.insertTables = nil, nil
 	}
 	if !mayChange && !unknown {

@@ -17,7 +17,7 @@ import (
 
 // noteStructure notes that the text is about structure, and which names it has.
 func (st *statement) noteStructure(t *sqlscan.Text) {
-	if st.reshapes = t.Dialect == sqlscan.PostgreSQL && structural(t); st.reshapes {
+	if st.changesSchema = t.Dialect == sqlscan.PostgreSQL && hasDDL(t); st.changesSchema {
 		st.words = wordsOfChanges(t)
 	}
 }
@@ -63,7 +63,7 @@ func (st *statement) changesUnnamed() bool {
 
 // recordUnnamed records the tables that the text does not name.
 func (c *postgresCounter) recordUnnamed(ctx context.Context) error {
-	if st := c.f.st; c.p.major < 0 || !st.reshapes || st.changesUnnamed() {
+	if st := c.f.st; c.p.major < 0 || !st.changesSchema || st.changesUnnamed() {
 		return nil
 	}
 	c.unnamed = map[int64]string{}

@@ -16,8 +16,8 @@ const maxProbe = 100_000
 // table holds more rows than it may touch: running and undoing it would take
 // the time and the locks of the whole table. at is the way for which this is
 // the moment. It decides nothing else: a statement that passes is counted.
-func (f *Flight) probe(ctx context.Context, at way) error {
-	if f.way != at || f.text != "" {
+func (f *Flight) probe(ctx context.Context, at strategy) error {
+	if f.strategy != at || f.text != "" {
 		return nil
 	}
 	text := f.probeText()
@@ -26,9 +26,9 @@ func (f *Flight) probe(ctx context.Context, at way) error {
 	}
 	n, err := askInts(ctx, f.s.conn, text)
 	switch {
-	case err != nil && f.s.lose(err):
+	case err != nil && f.s.connectionLost(err):
 		return err
-	case err != nil && f.way == nested:
+	case err != nil && f.strategy == inCallerTx:
 		// The statement will fail in the same way: let it, and tell.
 		return f.s.exec(ctx, f.frame.undo[:1])
 	case err != nil || n[0] <= f.op.Limit():
@@ -37,10 +37,10 @@ func (f *Flight) probe(ctx context.Context, at way) error {
 	return f.op.Foresee(dbguard.Count{Rows: n[0]})
 }
 
-// sparing is a counter that knows which statements may leave rows as they are that
+// rowSkipper is a counter that knows which statements may leave rows as they are that
 // they address.
-type sparing interface {
-	spares() bool
+type rowSkipper interface {
+	maySkipRows() bool
 }
 
 // probeText counts the rows of the table up to one more than the bound. It is
@@ -54,7 +54,7 @@ func (f *Flight) probeText() string {
 	if x.op.Kind == sqlscan.Update && limit > 0 {
 		return "" // not every row that is addressed need change
 	}
-	if c, ok := f.counter.(sparing); ok && c.spares() {
+	if c, ok := f.counter.(rowSkipper); ok && c.maySkipRows() {
 		return ""
 	}
 	only := ""

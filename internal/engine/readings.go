@@ -55,14 +55,14 @@ func (all *readings) read(text string, d sqlscan.Dialect, m sqlscan.Mode) *readi
 	}
 	sqlscan.Classify(&r.Text, text, d, m)
 	r.source, r.passes, r.masked, r.bound = r.source[:0], false, "", checkedWording{}
-	if r != all.long && !slices.ContainsFunc(r.Ops, heeded) {
+	if r != all.long && !slices.ContainsFunc(r.Ops, mayBeRefined) {
 		r.source = append(r.source, text...)
 	}
 	return r
 }
 
-// heeded reports an operation that a backend may find to mean something else.
-func heeded(op sqlscan.Op) bool {
+// mayBeRefined reports an operation that a backend may find to mean something else.
+func mayBeRefined(op sqlscan.Op) bool {
 	switch op.Kind {
 	case sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete, sqlscan.Merge:
 		return op.Stmt > 0 || op.Flags&(sqlscan.Temporary|sqlscan.UndoneByText) != 0
@@ -70,8 +70,8 @@ func heeded(op sqlscan.Op) bool {
 	return true
 }
 
-// doubt forgets which texts only read.
-func (all *readings) doubt() {
+// forgetReads forgets which texts only read.
+func (all *readings) forgetReads() {
 	for _, r := range all.slots {
 		if r != nil {
 			r.passes = false
@@ -94,19 +94,19 @@ type modes struct {
 	known bool // the server has been asked, and nothing has changed since
 }
 
-// matter reports that the text may read differently in another mode, and that
+// matters reports that the text may read differently in another mode, and that
 // the mode is not certain.
-func (m *modes) matter(t *sqlscan.Text) bool { return t.ModeMatters && !m.known }
+func (m *modes) matters(t *sqlscan.Text) bool { return t.ModeMatters && !m.known }
 
 // changesMode reports that the text may change a setting that a mode depends on,
 // each time that it runs.
 func changesMode(t *sqlscan.Text) bool {
 	names := func(word string) bool { return containsFold(t.Source, word) }
-	return slices.ContainsFunc(modeWords, names) || slices.ContainsFunc(t.Ops, steers) && slices.ContainsFunc(charsetWords, names)
+	return slices.ContainsFunc(modeWords, names) || slices.ContainsFunc(t.Ops, mayChangeCharset) && slices.ContainsFunc(charsetWords, names)
 }
 
-// steers reports an operation that may choose a character set.
-func steers(op sqlscan.Op) bool {
+// mayChangeCharset reports an operation that may choose a character set.
+func mayChangeCharset(op sqlscan.Op) bool {
 	return op.Kind == sqlscan.Session || op.Kind == sqlscan.Opaque || op.Kind == sqlscan.Unreadable
 }
 

@@ -67,7 +67,7 @@ func TestReadingsDoubt(t *testing.T) {
 	var all readings
 	all.read("SELECT 1", sqlscan.MySQL, 0).passes = true
 	assert.True(t, all.passes("SELECT 1"))
-	all.doubt()
+	all.forgetReads()
 	assert.False(t, all.passes("SELECT 1"))
 }
 

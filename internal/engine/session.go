@@ -32,52 +32,52 @@ type Config struct {
 // Session is the guard's view of one connection. Like the connection it is
 // used by one goroutine at a time.
 type Session struct {
-	conn    Conn
-	escort  *escort // conn, if its door can send several texts
-	guard   *dbguard.Guard
-	gate    *dbguard.Gate
-	dialect sqlscan.Dialect
-	backend backend
-	name    string // the database
-	zone    *time.Location
+	conn      Conn
+	pipeline  *pipelineConn // conn, if its door can send several texts
+	guard     *dbguard.Guard
+	gate      *dbguard.Gate
+	dialect   sqlscan.Dialect
+	backend   backend
+	namespace string // the database
+	zone      *time.Location
 
 	readings readings
 	modes    modes
 
-	hidden   *hiddenCode      // nil: not asked
-	renamed  int              // texts that may have prepared something under any name
-	shifted  int              // texts after which others may run what they did not
-	reshaped bool             // the transaction has changed structure
-	steered  bool             // and maybe a mode
-	kept     int              // statements of the caller's that are prepared
-	place    *CurrentDatabase // where the session is
+	hidden              *hiddenCode      // nil: not asked
+	preparedNameChanges int              // texts that may have prepared something under any name
+	schemaChanges       int              // texts after which others may run what they did not
+	txChangedSchema     bool             // the transaction has changed structure
+	txChangedMode       bool             // and maybe a mode
+	preparedCount       int              // statements of the caller's that are prepared
+	place               *CurrentDatabase // where the session is
 
 	// Of the text that is judged.
-	text    *reading            // what is known of it by itself
-	manner  manner              // how the door sends it
-	form    Form                // and what it can do instead
-	args    []driver.NamedValue // of the statement that is being started
-	here    string              // the database that it runs in, where names depend on that; "": not known
-	strayed bool                // it was prepared in another one
-	unsent  bool                // one that shifts is still to be sent before it
+	text                *reading            // what is known of it by itself
+	sendMode            sendMode            // how the door sends it
+	form                Form                // and what it can do instead
+	args                []driver.NamedValue // of the statement that is being started
+	currentDB           string              // the database that it runs in, where names depend on that; "": not known
+	preparedElsewhere   bool                // it was prepared in another one
+	schemaChangePending bool                // one that shifts is still to be sent before it
 
-	tx     txState
-	ledger *dbguard.Ledger // of the caller's transaction
-	lost   bool            // the caller's transaction is gone, and the caller does not know
-	flight *Flight         // the one that is open
-	broken bool
-	heard  time.Time // when the server last answered a judged statement
+	tx        txState
+	ledger    *dbguard.Ledger // of the caller's transaction
+	txLost    bool            // the caller's transaction is gone, and the caller does not know
+	flight    *Flight         // the one that is open
+	broken    bool
+	lastReply time.Time // when the server last answered a judged statement
 }
 
 // NewSession starts to guard a connection. Nothing is sent.
 func NewSession(conn Conn, cfg Config) *Session {
 	s := &Session{
-		conn: conn, guard: cfg.Guard, gate: cfg.Gate, dialect: cfg.Dialect, name: cfg.Namespace, zone: cfg.Zone,
+		conn: conn, guard: cfg.Guard, gate: cfg.Gate, dialect: cfg.Dialect, namespace: cfg.Namespace, zone: cfg.Zone,
 		modes: modes{mode: cfg.Dialect.DefaultMode()},
 	}
 	if p, ok := conn.(Pipeline); ok {
-		s.escort = &escort{Pipeline: p}
-		s.conn = s.escort
+		s.pipeline = &pipelineConn{Pipeline: p}
+		s.conn = s.pipeline
 	}
 	switch s.dialect {
 	case sqlscan.PostgreSQL:
@@ -87,8 +87,8 @@ func NewSession(conn Conn, cfg Config) *Session {
 		s.tx = txUnknown // autocommit may be off by DSN or by the server's default
 	case sqlscan.SQLite:
 		long := s.conn
-		s.conn = brisk{long}
-		s.backend = &sqlite{conn: s.conn, long: long}
+		s.conn = uncancelledConn{long}
+		s.backend = &sqlite{conn: s.conn, cancellable: long}
 	case sqlscan.ClickHouse:
 		s.backend = clickhouse{}
 	}
@@ -106,32 +106,32 @@ func (s *Session) IsRead(text string) bool {
 		return false
 	}
 	if s.readings.passes(text) {
-		s.toldRead(text)
+		s.noteRead(text)
 		return true
 	}
 	t := s.classify(text)
-	if !t.IsRead() || s.modes.matter(t) || s.mayCall(t) || s.namesRoutine(t) || s.mayHide(t) {
+	if !t.IsRead() || s.modes.matters(t) || s.mayCallWriter(t) || s.namesRoutine(t) || s.mayRunHidden(t) {
 		return false
 	}
-	s.toldRead(text)
+	s.noteRead(text)
 	if changesMode(t) {
-		s.steer()
+		s.noteModeChange()
 		return true
 	}
 	s.text.passes = true
 	return true
 }
 
-// listening is a backend that wants to know what passes it by. Reads come without
+// readListener is a backend that wants to know what passes it by. Reads come without
 // their outcome, what was found quiet comes with it.
-type listening interface {
-	reads(text string)
-	failed()
+type readListener interface {
+	noteRead(text string)
+	noteFailure()
 }
 
-func (s *Session) toldRead(text string) {
-	if b, ok := s.backend.(listening); ok {
-		b.reads(text)
+func (s *Session) noteRead(text string) {
+	if b, ok := s.backend.(readListener); ok {
+		b.noteRead(text)
 	}
 }
 
@@ -171,8 +171,8 @@ func (s *Session) Start(ctx context.Context, text string, form Form, args ...dri
 	if s.flight != nil {
 		return nil, errUnfinished
 	}
-	if s.escort != nil {
-		s.escort.clear()
+	if s.pipeline != nil {
+		s.pipeline.clear()
 	}
 	s.form, s.args = form, s.formatTimes(args)
 	defer func() { s.args = nil }()
@@ -184,9 +184,9 @@ func (s *Session) Start(ctx context.Context, text string, form Form, args ...dri
 		if err := s.runDeferredBefore(ctx, st); err != nil {
 			return nil, err
 		}
-		return s.follow(ctx, st), nil
+		return s.trackTx(ctx, st), nil
 	}
-	return s.launch(ctx, st, op, form)
+	return s.startFlight(ctx, st, op, form)
 }
 
 // judge reads a text and has it judged. There is no statement where there is
@@ -202,7 +202,7 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	if err != nil {
 		return nil, nil, err
 	}
-	calls, err := s.callsOut(ctx, t)
+	calls, err := s.callsWriter(ctx, t)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -210,19 +210,19 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := s.shut(ctx, t); err != nil || !calls && !code && !s.unsent && blank(t) {
-		s.toldRead(text)
+	if err := s.checkGate(ctx, t); err != nil || !calls && !code && !s.schemaChangePending && nothingToJudge(t) {
+		s.noteRead(text)
 		return nil, nil, err
 	}
 	if err := s.findState(ctx, t, calls || code); err != nil {
 		return nil, nil, err
 	}
 	st := s.understand(t)
-	s.restructured(t)
-	if st.calls = calls || s.unsent && runs(t) && !structural(t); st.calls {
-		s.ask(st)
+	s.noteSchemaChange(t)
+	if st.calls = calls || s.schemaChangePending && evaluates(t) && !hasDDL(t); st.calls {
+		s.addCallAct(st)
 	}
-	if err := s.consider(ctx, t, st, code); err != nil {
+	if err := s.completeStatement(ctx, t, st, code); err != nil {
 		return nil, nil, err
 	}
 	if len(st.op.Acts) == 0 {
@@ -232,12 +232,12 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	return st, op, err
 }
 
-// consider finds out what the statement means to the rules beyond its words.
-func (s *Session) consider(ctx context.Context, t *sqlscan.Text, st *statement, code bool) error {
-	if err := s.additions(ctx, t, st); err != nil {
+// completeStatement finds out what the statement means to the rules beyond its words.
+func (s *Session) completeStatement(ctx context.Context, t *sqlscan.Text, st *statement, code bool) error {
+	if err := s.addInsertActs(ctx, t, st); err != nil {
 		return err
 	}
-	if s.strayed {
+	if s.preparedElsewhere {
 		st.refuseInOtherDatabase(t)
 	}
 	if err := s.lookUp(ctx, t, st); err != nil || !code {
@@ -249,7 +249,7 @@ func (s *Session) consider(ctx context.Context, t *sqlscan.Text, st *statement, 
 // read classifies the text, asking the server for what the text depends on.
 func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) {
 	t := s.classify(text)
-	if s.modes.matter(t) {
+	if s.modes.matters(t) {
 		mode, err := s.backend.mode(ctx)
 		if err != nil {
 			return nil, err
@@ -258,17 +258,17 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 		t = s.classify(text)
 	}
 	if changesMode(t) {
-		s.steer()
+		s.noteModeChange()
 	}
 	s.notePrepared(t)
 	if err := s.leavesDatabase(ctx, t); err != nil {
 		return nil, err
 	}
-	return t, s.backend.heed(ctx, t, s.form)
+	return t, s.backend.refineReading(ctx, t, s.form)
 }
 
 func (s *Session) classify(text string) *sqlscan.Text {
-	s.here = ""
+	s.currentDB = ""
 	s.text = s.readings.read(text, s.dialect, s.modes.mode)
 	return &s.text.Text
 }
@@ -277,8 +277,8 @@ func (s *Session) classify(text string) *sqlscan.Text {
 // it knew of the connection's state is void.
 func (s *Session) RawTouched() { s.forget() }
 
-// Keeps tells that so many more statements of the caller's are prepared, or fewer.
-func (s *Session) Keeps(n int) { s.kept += n }
+// AddPrepared tells that so many more statements of the caller's are prepared, or fewer.
+func (s *Session) AddPrepared(n int) { s.preparedCount += n }
 
 // Reset tells that the connection goes to another user of the pool.
 func (s *Session) Reset() {
@@ -289,17 +289,17 @@ func (s *Session) Reset() {
 		s.endLedger(context.Background(), dbguard.EffectApplied, nil)
 		s.tx = txUnknown
 	}
-	s.lost = false
+	s.txLost = false
 }
 
 // Broken reports that the pool must discard the connection: an undo failed or
 // a reply was lost.
 func (s *Session) Broken() bool { return s.broken }
 
-// steer notes a text that may change a mode: for good, or until the transaction ends
+// noteModeChange notes a text that may change a mode: for good, or until the transaction ends
 // or a savepoint is rolled back to.
-func (s *Session) steer() {
-	s.steered = true
+func (s *Session) noteModeChange() {
+	s.txChangedMode = true
 	s.forgetModes()
 }
 
@@ -307,13 +307,13 @@ func (s *Session) steer() {
 // read in the old modes may read differently now.
 func (s *Session) forgetModes() {
 	s.modes.known = false
-	s.readings.doubt()
+	s.readings.forgetReads()
 }
 
 // forget drops everything that was learnt and not asked.
 func (s *Session) forget() {
 	s.forgetModes()
-	s.settled()
+	s.dropTxCaches()
 	s.tx = txUnknown
 	s.backend.forget()
 }

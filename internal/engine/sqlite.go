@@ -14,20 +14,20 @@ import (
 // is read or locked before the caller's statement, which waits for a lock as
 // long as it would by itself.
 type sqlite struct {
-	conn    Conn
-	long    Conn        // for what may take its time
-	journal bool        // there is one: looked up
-	schema  *liteSchema // nil: to be asked for
-	defined bool        // the caller's transaction has changed it, or may have
-	held    bool        // it was seen under the lock that the caller's transaction holds
-	unfit   bool        // the library does not know what a wording needs
+	conn              Conn
+	cancellable       Conn          // for what may take its time
+	journaled         bool          // there is one: looked up
+	schema            *sqliteSchema // nil: to be asked for
+	schemaUncommitted bool          // the caller's transaction has changed it, or may have
+	schemaLocked      bool          // it was seen under the lock that the caller's transaction holds
+	noVersionTable    bool          // the library does not know what a wording needs
 }
 
-// brisk is a connection for what takes no time. The drivers start a goroutine for
+// uncancelledConn is a connection for what takes no time. The drivers start a goroutine for
 // every text whose context can end, which costs more than most of them do.
-type brisk struct{ Conn }
+type uncancelledConn struct{ Conn }
 
-func (c brisk) Exec(ctx context.Context, text string) (int64, error) {
+func (c uncancelledConn) Exec(ctx context.Context, text string) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return -1, err
 	}
@@ -37,7 +37,7 @@ func (c brisk) Exec(ctx context.Context, text string) (int64, error) {
 	return c.Conn.Exec(ctx, text)
 }
 
-func (c brisk) Query(ctx context.Context, text string, row func([]any) error) error {
+func (c uncancelledConn) Query(ctx context.Context, text string, row func([]any) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -46,22 +46,22 @@ func (c brisk) Query(ctx context.Context, text string, row func([]any) error) er
 
 func (*sqlite) system() string { return "sqlite" }
 
-func (*sqlite) learn(context.Context) error { return nil }
+func (*sqlite) detectServer(context.Context) error { return nil }
 
-func (q *sqlite) forget() { q.journal, q.schema, q.held = false, nil, false }
+func (q *sqlite) forget() { q.journaled, q.schema, q.schemaLocked = false, nil, false }
 
-// touched: PRAGMA journal_mode and ATTACH change what can be undone.
-func (q *sqlite) touched(st *statement, _ bool) {
-	if st.tabulates {
-		q.schema, q.held, q.defined = nil, false, true
+// noteChanges: PRAGMA journal_mode and ATTACH change what can be undone.
+func (q *sqlite) noteChanges(st *statement, _ bool) {
+	if st.createsTableAs {
+		q.schema, q.schemaLocked, q.schemaUncommitted = nil, false, true
 	}
 	for _, kind := range st.kinds {
 		switch kind {
 		case sqlscan.Read, sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete:
 		case sqlscan.Define, sqlscan.Drop, sqlscan.Alter:
-			q.schema, q.held, q.defined = nil, false, true
+			q.schema, q.schemaLocked, q.schemaUncommitted = nil, false, true
 		case sqlscan.Begin, sqlscan.Commit, sqlscan.Rollback, sqlscan.Savepoint, sqlscan.Release, sqlscan.RollbackTo:
-			if q.held = false; q.defined {
+			if q.schemaLocked = false; q.schemaUncommitted {
 				q.schema = nil // a version that is taken back may be given to another schema
 			}
 		default:
@@ -81,30 +81,30 @@ func (*sqlite) state(context.Context) (txState, error) { return txUnknown, nil }
 var immediate = transaction("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
 
 func (q *sqlite) frame(f *Flight) frame {
-	if c, ok := f.counter.(*sqliteCounter); ok && len(c.marks) > 0 && f.way == own {
+	if c, ok := f.counter.(*sqliteCounter); ok && len(c.watermarks) > 0 && f.strategy == ownTx {
 		return immediate
 	}
 	return underSavepoint
 }
 
-func (q *sqlite) gone(err error) bool {
+func (q *sqlite) isNoTransaction(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "no such savepoint") || strings.Contains(text, "no transaction is active")
 }
 
-func (*sqlite) aborted(error) bool { return false }
+func (*sqlite) isTxAborted(error) bool { return false }
 
-func (*sqlite) endsTransaction(error) bool { return false }
+func (*sqlite) isTxControlError(error) bool { return false }
 
-func (q *sqlite) begun(bool) dbguard.Effect {
-	q.held = false
+func (q *sqlite) txBegan(bool) dbguard.Effect {
+	q.schemaLocked = false
 	return dbguard.EffectUndone // else another could not begin
 }
 
-// rest: a version that a ROLLBACK took back may be given to another schema.
-func (q *sqlite) rest() txState {
-	if q.held = false; q.defined {
-		q.schema, q.defined = nil, false
+// txEnded: a version that a ROLLBACK took back may be given to another schema.
+func (q *sqlite) txEnded() txState {
+	if q.schemaLocked = false; q.schemaUncommitted {
+		q.schema, q.schemaUncommitted = nil, false
 	}
 	return txIdle
 }
@@ -121,9 +121,9 @@ func (q *sqlite) schemas(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// heed takes back that a text acts on a temporary table which it makes itself,
+// refineReading takes back that a text acts on a temporary table which it makes itself,
 // where another has the name: of several statements mattn's Query runs the last alone.
-func (q *sqlite) heed(ctx context.Context, t *sqlscan.Text, form Form) error {
+func (q *sqlite) refineReading(ctx context.Context, t *sqlscan.Text, form Form) error {
 	if t.Statements < 2 || form != Rows {
 		return nil
 	}

@@ -20,90 +20,90 @@ import (
 type sqliteCounter struct {
 	q *sqlite
 	f *Flight
-	litePlan
-	sets    []string // the columns that the text assigns to, and perhaps more names
-	upserts bool     // it may have an ON CONFLICT
-	trails  bool     // something is behind it
-	fails   bool     // it may have an OR FAIL
-	changed int64    // total_changes() before
-	before  []int64  // the marks' numbers, and then sizes
-	after   []int64  // those sizes
+	sqlitePlan
+	sets     []string // the columns that the text assigns to, and perhaps more names
+	upserts  bool     // it may have an ON CONFLICT
+	trailing bool     // something is behind it
+	fails    bool     // it may have an OR FAIL
+	changed  int64    // total_changes() before
+	before   []int64  // the marks' numbers, and then sizes
+	after    []int64  // those sizes
 }
 
-// litePlan is how a statement is counted, given a schema.
-type litePlan struct {
-	schema *liteSchema
-	reach  reach
-	own    effect // what the one statement does to the table that it names; 0: there are several
-	table  string // which
-	most   int64  // rows that its text can change at most; -1: no idea
-	marks  []mark
-	by     string // the columns by which it stops early; "": it does not
-	behind behind
+// sqlitePlan is how a statement is counted, given a schema.
+type sqlitePlan struct {
+	schema     *sqliteSchema
+	reach      reach
+	direct     effect // what the one statement does to the table that it names; 0: there are several
+	table      string // which
+	maxRows    int64  // rows that its text can change at most; -1: no idea
+	watermarks []watermark
+	stopKey    string // the columns by which it stops early; "": it does not
+	indirect   indirectBound
 }
 
 func (c *sqliteCounter) survey(ctx context.Context) (string, error) {
-	note, err := c.q.journals(ctx)
-	if err != nil || note != "" && !solely(c.f.st, dbguard.Insert) {
+	note, err := c.q.checkJournals(ctx)
+	if err != nil || note != "" && !allActs(c.f.st, dbguard.Insert) {
 		return note, err
 	}
-	c.sets = assigned(c.f.reading())
-	c.upserts, c.fails = containsFold(c.f.callers, "conflict"), containsFold(c.f.callers, "fail")
+	c.sets = assignedColumns(c.f.reading())
+	c.upserts, c.fails = containsFold(c.f.callerText, "conflict"), containsFold(c.f.callerText, "fail")
 	if x := c.f.st.simple(); x != nil {
-		c.trails = trails(c.f.callers[x.op.Where.End:])
+		c.trailing = hasTrailingText(c.f.callerText[x.op.Where.End:])
 	}
-	if c.q.schema == nil && c.f.way == nested {
-		c.lock(ctx)
+	if c.q.schema == nil && c.f.strategy == inCallerTx {
+		c.takeWriteLock(ctx)
 	}
-	sc, err := c.q.known(ctx)
+	sc, err := c.q.loadSchema(ctx)
 	if err != nil {
 		return "", err
 	}
-	if c.litePlan, err = c.plan(ctx, sc); err != nil {
+	if c.sqlitePlan, err = c.plan(ctx, sc); err != nil {
 		return "", err
 	}
 	switch {
-	case c.calm():
+	case c.onlyAdds():
 		return "", nil // there is nothing to undo
-	case c.reach.dark:
+	case c.reach.unreadable:
 		return "a trigger cannot be read", nil
-	case slices.Contains(masters, c.table):
+	case slices.Contains(schemaTables, c.table):
 		return "its rows are the structure", nil
 	}
-	if c.by != "" {
-		c.f.instead = c.stopText()
+	if c.stopKey != "" {
+		c.f.earlyStop = c.stopText()
 	}
 	return note, nil
 }
 
-// masters are the tables of tables, which writable_schema opens.
-var masters = []string{"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"}
+// schemaTables are the tables of tables, which writable_schema opens.
+var schemaTables = []string{"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"}
 
-// lock has the caller's transaction wait for the write lock, as the statement
+// takeWriteLock has the caller's transaction wait for the write lock, as the statement
 // itself would: one that has read cannot wait. Where it fails, so will that.
-func (c *sqliteCounter) lock(ctx context.Context) {
+func (c *sqliteCounter) takeWriteLock(ctx context.Context) {
 	x := &c.f.st.targets[0]
-	stale := containsFold(c.f.callers, "changes") || x.op.Flags&sqlscan.Returning != 0 // may tell changes(), which this sets to 0
+	stale := containsFold(c.f.callerText, "changes") || x.op.Flags&sqlscan.Returning != 0 // may tell changes(), which this sets to 0
 	if x.raw != "" && !stale {
-		_, _ = c.q.long.Exec(ctx, "DELETE FROM "+x.raw+" WHERE 0")
+		_, _ = c.q.cancellable.Exec(ctx, "DELETE FROM "+x.raw+" WHERE 0")
 	}
 }
 
 // plan finds out how the statement is to be counted.
-func (c *sqliteCounter) plan(ctx context.Context, sc *liteSchema) (litePlan, error) {
+func (c *sqliteCounter) plan(ctx context.Context, sc *sqliteSchema) (sqlitePlan, error) {
 	st := c.f.st
 	if slices.Contains(st.kinds, sqlscan.Define) {
-		sc = sc.with(c.f.reading(), st.inserts())
+		sc = sc.withOwnTriggers(c.f.reading(), st.lastInsert())
 	}
-	p, sets := litePlan{schema: sc, most: -1}, c.sets
+	p, sets := sqlitePlan{schema: sc, maxRows: -1}, c.sets
 	if st.op.Statements != 1 || len(st.targets) != 1 {
 		sets = []string{"*"}
 	}
-	var starts []deed
+	var starts []tableChange
 	for i := range st.targets {
 		x := &st.targets[i]
 		if kind := effectOf(x); kind != 0 && len(x.name) > 0 {
-			starts = append(starts, deed{table: fold(x.name[len(x.name)-1]), kind: kind, sets: sets})
+			starts = append(starts, tableChange{table: fold(x.name[len(x.name)-1]), kind: kind, sets: sets})
 		}
 	}
 	p.reach = sc.reach(starts)
@@ -111,61 +111,61 @@ func (c *sqliteCounter) plan(ctx context.Context, sc *liteSchema) (litePlan, err
 		for _, a := range starts {
 			p.reach.note(sc, a)
 		}
-		if !solely(c.f.st, dbguard.Insert) || p.reach.onlyAdds() {
+		if !allActs(c.f.st, dbguard.Insert) || p.reach.onlyAdds() {
 			return p, nil
 		}
-		return p, c.mark(ctx, &p)
+		return p, c.addWatermarks(ctx, &p)
 	}
 	x := &st.targets[0]
-	if p.own, p.table = starts[0].kind, starts[0].table; sc.replaces[p.table] && p.own != rowsRemoved {
-		p.own |= rowsReplaced
+	if p.direct, p.table = starts[0].kind, starts[0].table; sc.replaces[p.table] && p.direct != rowsRemoved {
+		p.direct |= rowsReplaced
 	}
 	if x.op.Kind == sqlscan.Replace && !c.upserts {
-		p.own &^= rowsChanged
+		p.direct &^= rowsChanged
 	}
-	if err := c.bound(ctx, x, &p); err != nil {
+	if err := c.boundRows(ctx, x, &p); err != nil {
 		return p, err
 	}
-	return p, c.stopping(ctx, x, &p)
+	return p, c.planStop(ctx, x, &p)
 }
 
-// bound finds out how many rows the text can change at most, and, where that
+// boundRows finds out how many rows the text can change at most, and, where that
 // does not settle it, what must be counted.
-func (c *sqliteCounter) bound(ctx context.Context, x *target, p *litePlan) error {
+func (c *sqliteCounter) boundRows(ctx context.Context, x *target, p *sqlitePlan) error {
 	settled := true
 	switch {
-	case p.own&rowsAdded == 0:
-		settled = p.own&rowsReplaced == 0
-	case p.own&(rowsChanged|rowsReplaced) != 0:
-		if p.most = x.op.Rows; p.own&rowsReplaced != 0 && p.most >= 0 {
-			keys, err := c.keys(ctx, x)
+	case p.direct&rowsAdded == 0:
+		settled = p.direct&rowsReplaced == 0
+	case p.direct&(rowsChanged|rowsReplaced) != 0:
+		if p.maxRows = x.op.Rows; p.direct&rowsReplaced != 0 && p.maxRows >= 0 {
+			keys, err := c.conflictKeys(ctx, x)
 			if err != nil {
 				return err
 			}
-			p.most *= keys
+			p.maxRows *= keys
 		}
-		settled = p.most >= 0 && p.most <= c.f.op.Limit()
+		settled = p.maxRows >= 0 && p.maxRows <= c.f.op.Limit()
 	}
 	switch {
 	case !settled || !p.reach.onlyAdds():
-		if err := c.mark(ctx, p); err != nil {
+		if err := c.addWatermarks(ctx, p); err != nil {
 			return err
 		}
-		return c.boundBehind(ctx, p)
-	case p.own == rowsAdded|rowsChanged:
-		return c.markUpsert(ctx, p)
+		return c.boundIndirect(ctx, p)
+	case p.direct == rowsAdded|rowsChanged:
+		return c.watermarkUpsert(ctx, p)
 	}
 	return nil
 }
 
-// calm reports an INSERT that does nothing but add rows.
-func (c *sqliteCounter) calm() bool {
-	return solely(c.f.st, dbguard.Insert) && c.own&^rowsAdded == 0 && c.reach.onlyAdds()
+// onlyAdds reports an INSERT that does nothing but add rows.
+func (c *sqliteCounter) onlyAdds() bool {
+	return allActs(c.f.st, dbguard.Insert) && c.direct&^rowsAdded == 0 && c.reach.onlyAdds()
 }
 
-// keys is the number of rows that one new row can be in conflict with: one for
+// conflictKeys is the number of rows that one new row can be in conflict with: one for
 // each unique index, and one for the rowid.
-func (c *sqliteCounter) keys(ctx context.Context, x *target) (int64, error) {
+func (c *sqliteCounter) conflictKeys(ctx context.Context, x *target) (int64, error) {
 	schema := ""
 	if len(x.name) > 1 {
 		schema = ", " + quoteString(sqlscan.SQLite, x.name[0])
@@ -179,13 +179,13 @@ func (c *sqliteCounter) keys(ctx context.Context, x *target) (int64, error) {
 }
 
 func (c *sqliteCounter) baseline(ctx context.Context) (string, error) {
-	if c.calm() {
+	if c.onlyAdds() {
 		return "", nil
 	}
-	if len(c.marks) > 0 && c.f.way == nested {
-		c.lock(ctx)
+	if len(c.watermarks) > 0 && c.f.strategy == inCallerTx {
+		c.takeWriteLock(ctx)
 	}
-	n, err := askInts(ctx, c.q.long, "SELECT total_changes()"+join(c.marks, mark.begin)+join(c.behind.sized, mark.begin))
+	n, err := askInts(ctx, c.q.cancellable, "SELECT total_changes()"+joinColumns(c.watermarks, watermark.beforeExpr)+joinColumns(c.indirect.sized, watermark.beforeExpr))
 	if err != nil {
 		return "", err
 	}
@@ -194,81 +194,81 @@ func (c *sqliteCounter) baseline(ctx context.Context) (string, error) {
 }
 
 func (c *sqliteCounter) count(ctx context.Context, _ int64) (dbguard.Count, error) {
-	if c.calm() {
+	if c.onlyAdds() {
 		version, err := c.q.version(ctx)
 		if err != nil {
 			return dbguard.Count{}, err
 		}
-		if known, err := c.stillHolds(ctx, version); err != nil || !known || !c.calm() {
+		if known, err := c.verifySchema(ctx, version); err != nil || !known || !c.onlyAdds() {
 			return dbguard.Count{Rows: -1}, err
 		}
 		return dbguard.Count{}, nil
 	}
-	n, err := askInts(ctx, c.q.long, "SELECT total_changes(), changes(), (SELECT schema_version FROM "+versionTable+")"+
-		join(c.marks, func(m mark, i int) string { return m.end(c.before[i]) })+join(c.behind.sized, mark.begin))
+	n, err := askInts(ctx, c.q.cancellable, "SELECT total_changes(), changes(), (SELECT schema_version FROM "+versionTable+")"+
+		joinColumns(c.watermarks, func(m watermark, i int) string { return m.afterExpr(c.before[i]) })+joinColumns(c.indirect.sized, watermark.beforeExpr))
 	if err != nil {
 		return dbguard.Count{}, err
 	}
-	if known, err := c.stillHolds(ctx, strconv.FormatInt(n[2], 10)); err != nil || !known {
+	if known, err := c.verifySchema(ctx, strconv.FormatInt(n[2], 10)); err != nil || !known {
 		return dbguard.Count{Rows: -1}, err
 	}
-	c.after = n[3+len(c.marks):]
+	c.after = n[3+len(c.watermarks):]
 	all := n[0] - c.changed
-	credits := make([]int64, len(c.marks))
-	for i, m := range c.marks {
-		credits[i] = m.credit(c.before[i], n[3+i])
+	credits := make([]int64, len(c.watermarks))
+	for i, m := range c.watermarks {
+		credits[i] = m.newRows(c.before[i], n[3+i])
 	}
-	if c.own == 0 {
-		return c.together(all, credits), nil
+	if c.direct == 0 {
+		return c.countSeveral(all, credits), nil
 	}
-	return c.apart(min(n[1], all), max(all-n[1], 0), credits), nil
+	return c.countSingle(min(n[1], all), max(all-n[1], 0), credits), nil
 }
 
-// stillHolds makes sure of the schema, now that the transaction holds the lock.
+// verifySchema makes sure of the schema, now that the transaction holds the lock.
 // Where it has changed the plan may have to, and then it is too late.
-func (c *sqliteCounter) stillHolds(ctx context.Context, version string) (bool, error) {
-	if version == c.schema.version && !c.schema.passing && !c.schema.opens(c.f.st) {
-		c.q.held = c.q.held || c.f.way == nested && c.f.s.tx == txCaller && c.q.schema == c.schema && c.inMain()
+func (c *sqliteCounter) verifySchema(ctx context.Context, version string) (bool, error) {
+	if version == c.schema.version && !c.schema.uncacheable && !c.schema.opensFile(c.f.st) {
+		c.q.schemaLocked = c.q.schemaLocked || c.f.strategy == inCallerTx && c.f.s.tx == txCaller && c.q.schema == c.schema && c.inMain()
 		return true, nil
 	}
 	c.q.schema = nil
-	sc, err := c.q.known(ctx)
+	sc, err := c.q.loadSchema(ctx)
 	if err != nil {
 		return false, err
 	}
 	p, err := c.plan(ctx, sc)
-	if err != nil || !slices.Equal(p.marks, c.marks) || !slices.Equal(p.behind.sized, c.behind.sized) || p.by != c.by || p.reach.dark {
+	if err != nil || !slices.Equal(p.watermarks, c.watermarks) || !slices.Equal(p.indirect.sized, c.indirect.sized) || p.stopKey != c.stopKey || p.reach.unreadable {
 		return false, err
 	}
-	c.litePlan = p
+	c.sqlitePlan = p
 	return true, nil
 }
 
 // inMain reports that the statement's table is main's: so is the lock.
 func (c *sqliteCounter) inMain() bool {
-	homes := c.schema.homes[c.table]
-	return c.own != 0 && len(homes) == 1 && homes[0] == "main" && !c.schema.views[c.table]
+	homes := c.schema.schemasOf[c.table]
+	return c.direct != 0 && len(homes) == 1 && homes[0] == "main" && !c.schema.views[c.table]
 }
 
 // inView reports that the statement names a view: it has no rows of its own.
 func (c *sqliteCounter) inView() bool {
-	return c.schema.views[c.table] && len(c.schema.homes[c.table]) == 0
+	return c.schema.views[c.table] && len(c.schema.schemasOf[c.table]) == 0
 }
 
-// together is the count of several statements, which cannot be told apart.
-func (c *sqliteCounter) together(all int64, credits []int64) dbguard.Count {
+// countSeveral is the count of several statements, which cannot be told apart.
+func (c *sqliteCounter) countSeveral(all int64, credits []int64) dbguard.Count {
 	for _, n := range credits {
 		all -= n
 	}
 	return dbguard.Count{Rows: max(all, 0)}
 }
 
-// apart is the count of one statement: of the rows of the table that it names,
+// countSingle is the count of one statement: of the rows of the table that it names,
 // and of those behind it.
-func (c *sqliteCounter) apart(direct, hidden int64, credits []int64) dbguard.Count {
+func (c *sqliteCounter) countSingle(direct, hidden int64, credits []int64) dbguard.Count {
 	grown, size := int64(0), int64(math.MaxInt64) // of the table that it names, if it is marked
-	var own *mark
-	for i, m := range c.marks {
+	var own *watermark
+	for i, m := range c.watermarks {
 		if m.table == c.table {
 			grown, size, own = credits[i], c.before[i], &m
 		} else {
@@ -277,84 +277,84 @@ func (c *sqliteCounter) apart(direct, hidden int64, credits []int64) dbguard.Cou
 	}
 	named := direct
 	switch {
-	case c.own&rowsReplaced != 0 && c.own&rowsAdded == 0: // UPDATE OR REPLACE
+	case c.direct&rowsReplaced != 0 && c.direct&rowsAdded == 0: // UPDATE OR REPLACE
 		named = min(direct-min(grown, 0), size) // some may have been replaced that were changed before
-	case c.own&(rowsChanged|rowsReplaced) != 0 && c.own&rowsAdded != 0 && own == nil:
-		if named = c.most; c.own&rowsReplaced == 0 {
-			named = min(direct, c.most)
+	case c.direct&(rowsChanged|rowsReplaced) != 0 && c.direct&rowsAdded != 0 && own == nil:
+		if named = c.maxRows; c.direct&rowsReplaced == 0 {
+			named = min(direct, c.maxRows)
 		} else if c.inView() {
 			named = direct
 		}
-	case c.own&rowsReplaced != 0:
+	case c.direct&rowsReplaced != 0:
 		named = min(max(direct-grown, 0), size) // some may have replaced others that are new
-		if c.goesWith() {
+		if c.removesOnlyOwn() {
 			hidden = 0
 		}
-	case c.own&(rowsAdded|rowsChanged) == rowsAdded|rowsChanged:
-		behind := c.addedBehind(grown, hidden)
+	case c.direct&(rowsAdded|rowsChanged) == rowsAdded|rowsChanged:
+		behind := c.addedByTriggers(grown, hidden)
 		named, hidden = max(direct-(grown-behind), 0), hidden-behind
-	case c.own != rowsAdded:
+	case c.direct != rowsAdded:
 		hidden -= grown
 	default:
 		named = 0
-		if more := grown - direct; own != nil && (own.lost || more > 0) {
+		if more := grown - direct; own != nil && (own.mayLose || more > 0) {
 			hidden -= more
 		}
 	}
 	if hidden = max(hidden, 0); c.reach.onlyAdds() {
 		hidden = 0
 	}
-	return c.tell(named, min(hidden, c.behind.atMost(direct, c.old(direct, named, grown), c.before[len(c.marks):], c.after)))
+	return c.makeCount(named, min(hidden, c.indirect.rows(direct, c.existingRows(direct, named, grown), c.before[len(c.watermarks):], c.after)))
 }
 
-// old is how many rows that were there the statement itself has changed or removed at
+// existingRows is how many rows that were there the statement itself has changed or removed at
 // most, and of those that it added itself.
-func (c *sqliteCounter) old(direct, named, grown int64) int64 {
+func (c *sqliteCounter) existingRows(direct, named, grown int64) int64 {
 	switch {
-	case c.own&rowsAdded == 0:
+	case c.direct&rowsAdded == 0:
 		return direct
-	case c.own&rowsReplaced != 0:
+	case c.direct&rowsReplaced != 0:
 		return max(direct-grown, 0)
 	}
 	return named
 }
 
-// addedBehind is how many of the rows that the table has grown by may be new by a
+// addedByTriggers is how many of the rows that the table has grown by may be new by a
 // trigger, and not by the statement itself.
-func (c *sqliteCounter) addedBehind(grown, hidden int64) int64 {
-	if c.reach.of(c.table)&rowsAdded == 0 {
+func (c *sqliteCounter) addedByTriggers(grown, hidden int64) int64 {
+	if c.reach.effectOn(c.table)&rowsAdded == 0 {
 		return 0
 	}
 	return max(min(grown, hidden), 0)
 }
 
-// goesWith reports that all that is lost behind a REPLACE is lost from its own
+// removesOnlyOwn reports that all that is lost behind a REPLACE is lost from its own
 // table: it is among the rows that this is shorter by.
-func (c *sqliteCounter) goesWith() bool {
-	e := c.reach.at[c.table]
-	return e != nil && e.kinds == rowsRemoved && len(c.reach.loses()) == 1
+func (c *sqliteCounter) removesOnlyOwn() bool {
+	e := c.reach.tables[c.table]
+	return e != nil && e.kinds == rowsRemoved && len(c.reach.losingTables()) == 1
 }
 
-func (c *sqliteCounter) tell(named, hidden int64) dbguard.Count {
+func (c *sqliteCounter) makeCount(named, hidden int64) dbguard.Count {
 	count := dbguard.Count{Rows: named + hidden}
 	if hidden == 0 {
 		return count
 	}
-	if c.own != rowsAdded {
+	if c.direct != rowsAdded {
 		count.Tables = append(count.Tables, dbguard.TableRows{Table: c.f.st.op.Acts[0].Object, Rows: named})
 	}
 	behind := dbguard.TableRows{Rows: hidden, Via: "trigger or foreign key"}
-	rough := func(m mark) bool { return m.table != c.table && m.above == "" } // more may be told than there is
-	if tables := c.reach.loses(); len(tables) == 1 && !slices.ContainsFunc(c.marks, rough) {
+	rough := func(m watermark) bool { return m.table != c.table && m.rowid == "" } // more may be told than there is
+	if tables := c.reach.losingTables(); len(tables) == 1 && !slices.ContainsFunc(c.watermarks, rough) {
 		behind.Table = tables[0]
 	}
 	count.Tables = append(count.Tables, behind)
 	return count
 }
 
-// journals reports a database without a rollback journal: nothing is undone in it.
-func (q *sqlite) journals(ctx context.Context) (note string, err error) {
-	if q.journal {
+// checkJournals reports a database without a rollback journal: nothing is undone in it.
+func (q *sqlite) checkJournals(ctx context.Context) (note string, err error) {
+	if q.journaled {
 		return "", nil
 	}
 	schemas, err := q.schemas(ctx)
@@ -370,6 +370,6 @@ func (q *sqlite) journals(ctx context.Context) (note string, err error) {
 			return "journal_mode of " + schema + " is OFF", nil
 		}
 	}
-	q.journal = true
+	q.journaled = true
 	return "", nil
 }

@@ -9,34 +9,34 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// quiet: what was seen under the transaction's lock stays so until it ends. A
+// knownToOnlyAdd: what was seen under the transaction's lock stays so until it ends. A
 // transaction that the library has rolled back on an error, a read's for
 // instance, is found out by asking for another.
-func (q *sqlite) quiet(st *statement) bool {
-	if !q.held || q.schema == nil || st.triggers || !q.schema.calm(st) {
+func (q *sqlite) knownToOnlyAdd(st *statement) bool {
+	if !q.schemaLocked || q.schema == nil || st.createsTrigger || !q.schema.onlyAdds(st) {
 		return false
 	}
-	open, err := q.within(context.Background())
-	q.held = open && err == nil
-	return q.held
+	open, err := q.inTransaction(context.Background())
+	q.schemaLocked = open && err == nil
+	return q.schemaLocked
 }
 
-func (q *sqlite) stirs(ctx context.Context, t *sqlscan.Text, st *statement) (bool, error) {
+func (q *sqlite) mayChangeRows(ctx context.Context, t *sqlscan.Text, st *statement) (bool, error) {
 	if q.schema != nil {
 		if version, err := q.version(ctx); err != nil || version != q.schema.version {
-			q.schema, q.held = nil, false
+			q.schema, q.schemaLocked = nil, false
 		}
 	}
-	sc, err := q.known(ctx)
-	if err == nil && st.triggers {
-		sc = sc.with(t, st.inserts())
+	sc, err := q.loadSchema(ctx)
+	if err == nil && st.createsTrigger {
+		sc = sc.withOwnTriggers(t, st.lastInsert())
 	}
-	return err == nil && !sc.calm(st), err
+	return err == nil && !sc.onlyAdds(st), err
 }
 
-// calm reports that the statement's INSERTs do nothing but add rows, to main's tables.
-func (sc *liteSchema) calm(st *statement) bool {
-	var starts []deed
+// onlyAdds reports that the statement's INSERTs do nothing but add rows, to main's tables.
+func (sc *sqliteSchema) onlyAdds(st *statement) bool {
+	var starts []tableChange
 	for i := range st.targets {
 		x := &st.targets[i]
 		if st.op.Acts[i].Verb != dbguard.Insert {
@@ -46,25 +46,25 @@ func (sc *liteSchema) calm(st *statement) bool {
 			return false
 		}
 		name := fold(x.name[len(x.name)-1])
-		homes := sc.homes[name] // none: the text makes the table itself, or fails
+		homes := sc.schemasOf[name] // none: the text makes the table itself, or fails
 		if sc.replaces[name] || sc.views[name] || len(homes) > 1 || len(homes) == 1 && homes[0] != "main" {
 			return false
 		}
-		starts = append(starts, deed{table: name, kind: rowsAdded})
+		starts = append(starts, tableChange{table: name, kind: rowsAdded})
 	}
 	r := sc.reach(starts)
-	return r.onlyAdds() && !sc.opens(st)
+	return r.onlyAdds() && !sc.opensFile(st)
 }
 
-// opens reports a text that opens another file, and adds rows to a table that may be in
+// opensFile reports a text that opens another file, and adds rows to a table that may be in
 // it: what hangs on that is known when it has run.
-func (sc *liteSchema) opens(st *statement) bool {
+func (sc *sqliteSchema) opensFile(st *statement) bool {
 	if !slices.Contains(st.kinds, sqlscan.CreateDatabase) {
 		return false
 	}
 	for i, x := range st.targets {
 		n := len(x.name)
-		if st.op.Acts[i].Verb == dbguard.Insert && (n == 0 || n > 1 && fold(x.name[0]) != "main" || len(sc.homes[fold(x.name[n-1])]) == 0) {
+		if st.op.Acts[i].Verb == dbguard.Insert && (n == 0 || n > 1 && fold(x.name[0]) != "main" || len(sc.schemasOf[fold(x.name[n-1])]) == 0) {
 			return true
 		}
 	}
@@ -76,22 +76,22 @@ func (sc *liteSchema) opens(st *statement) bool {
 //	INSERT INTO t (a, b) SELECT * FROM (VALUES (?, ?)) WHERE (SELECT schema_version FROM pragma_schema_version) = 7
 //
 // It is empty where that does not fit, or more than new rows may be behind it.
-func (sc *liteSchema) insertText(f *Flight) string {
+func (sc *sqliteSchema) insertText(f *Flight) string {
 	st := f.st
-	if st.op.Statements != 1 || len(st.targets) != 1 || len(st.kinds) != 1 || !solely(st, dbguard.Insert) || !sc.calm(st) {
+	if st.op.Statements != 1 || len(st.targets) != 1 || len(st.kinds) != 1 || !allActs(st, dbguard.Insert) || !sc.onlyAdds(st) {
 		return ""
 	}
 	x := &st.targets[0]
 	returns := x.op.Flags&sqlscan.Returning != 0
-	if len(sc.homes[fold(x.name[len(x.name)-1])]) == 0 {
+	if len(sc.schemasOf[fold(x.name[len(x.name)-1])]) == 0 {
 		return ""
 	}
-	if x.op.Rows != 1 || returns != (f.form == Rows) || containsFold(f.callers, versionTable) {
+	if x.op.Rows != 1 || returns != (f.form == Rows) || containsFold(f.callerText, versionTable) {
 		return ""
 	}
 	t := f.reading()
 	begin, end, depth := int32(-1), int32(-1), 0
-	for tok := range tokens(t, x.op.Object.End, int32(len(f.callers))) {
+	for tok := range tokens(t, x.op.Object.End, int32(len(f.callerText))) {
 		switch {
 		case isPunct(tok, '('):
 			depth++
@@ -99,27 +99,27 @@ func (sc *liteSchema) insertText(f *Flight) string {
 			if depth--; depth == 0 && begin >= 0 && end < 0 {
 				end = tok.End
 			}
-		case begin < 0 && depth == 0 && tok.Kind == sqlscan.Word && strings.EqualFold(f.callers[tok.Pos:tok.End], "VALUES"):
+		case begin < 0 && depth == 0 && tok.Kind == sqlscan.Word && strings.EqualFold(f.callerText[tok.Pos:tok.End], "VALUES"):
 			begin = tok.Pos
 		}
 	}
 	if begin < 0 || end < 0 {
 		return "" // DEFAULT VALUES
 	}
-	return abut(abut(f.callers[:begin], "SELECT * FROM (")+f.callers[begin:end]+") WHERE (SELECT schema_version FROM "+versionTable+") = "+
-		sc.version, f.callers[end:])
+	return joinTexts(joinTexts(f.callerText[:begin], "SELECT * FROM (")+f.callerText[begin:end]+") WHERE (SELECT schema_version FROM "+versionTable+") = "+
+		sc.version, f.callerText[end:])
 }
 
-// leaves reports that a statement which has failed may have left something: earlier
+// mayKeepPart reports that a statement which has failed may have left something: earlier
 // ones of its text, or what FAIL keeps of it. What FAIL keeps of a step behind the
 // statement that it ends midway is not in total_changes(), nor is what triggers leave
 // that set off each other without end.
-func (c *sqliteCounter) leaves(cause error) bool {
+func (c *sqliteCounter) mayKeepPart(cause error) bool {
 	switch {
-	case c.reach.midway, strings.Contains(cause.Error(), "too many levels of trigger"):
+	case c.reach.mayFailMidway, strings.Contains(cause.Error(), "too many levels of trigger"):
 		return false
 	case c.fails: // and so may what triggers do
-		return c.reach.onlyAdds() && c.reach.of(c.table) == 0
+		return c.reach.onlyAdds() && c.reach.effectOn(c.table) == 0
 	}
 	return len(c.schema.fails) > 0 || c.f.st.op.Statements > 1
 }

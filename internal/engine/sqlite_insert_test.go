@@ -29,8 +29,8 @@ func TestInsertsAlone(t *testing.T) {
 		t.Run(tt.text, func(t *testing.T) {
 			r := newRig(t, sq)
 			sc := r.backend.(*sqlite).schema
-			sc.homes["counted"] = []string{"main"}
-			sc.triggers = map[string][]liteTrigger{"counted": {{on: rowsAdded, read: true, acts: []deed{{table: "u", kind: rowsChanged}}}}}
+			sc.schemasOf["counted"] = []string{"main"}
+			sc.triggers = map[string][]sqliteTrigger{"counted": {{events: rowsAdded, readable: true, changes: []tableChange{{table: "u", kind: rowsChanged}}}}}
 			form := Tagged
 			if strings.Contains(tt.text, "RETURNING") {
 				form = Rows

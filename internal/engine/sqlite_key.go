@@ -25,58 +25,58 @@ import (
 //
 // Where none is changed there may have been none, and then that is seen to.
 
-var _ rewording = (*sqlite)(nil)
+var _ rewriter = (*sqlite)(nil)
 
-func (q *sqlite) word(_ context.Context, f *Flight) wording {
+func (q *sqlite) rewriteFor(_ context.Context, f *Flight) rewrite {
 	sc, x := q.schema, f.st.simple()
 	switch {
-	case sc == nil || q.unfit:
-		return wording{}
+	case sc == nil || q.noVersionTable:
+		return rewrite{}
 	case x == nil:
 		if text := sc.insertText(f); text != "" {
-			return wording{text: text, sealed: true, mild: true, adds: true, tagged: true}
+			return rewrite{text: text, sealed: true, keepsTx: true, onlyAdds: true, tagged: true}
 		}
-		return wording{}
-	case !q.journal || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !byItself(f, x):
-		return wording{}
+		return rewrite{}
+	case !q.journaled || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !canTakeCondition(f, x):
+		return rewrite{}
 	}
 	name := fold(x.name[0])
 	table := sc.tables[name]
 	if table == nil || !table.plain || sc.replaces[name] || x.replaces {
-		return wording{}
+		return rewrite{}
 	}
-	r := sc.reach([]deed{{table: name, kind: effectOf(x)}})
-	columns := equals(f, x)
-	head, where, tail := f.callers[:x.op.Where.Start], f.callers[x.op.Where.Start:x.op.Where.End], f.callers[x.op.Where.End:]
+	r := sc.reach([]tableChange{{table: name, kind: effectOf(x)}})
+	columns := equalityColumns(f, x)
+	head, where, tail := f.callerText[:x.op.Where.Start], f.callerText[x.op.Where.Start:x.op.Where.End], f.callerText[x.op.Where.End:]
 	few := ""
 	switch {
 	case columns == nil || !r.onlyAdds():
-		return wording{}
+		return rewrite{}
 	case table.hasKey(columns):
-	case !r.skip && f.op.Limit() <= maxHeld && f.op.AtLeast() == 0 && table.leads(columns):
+	case !r.maySkip && f.op.Limit() <= maxBuffered && f.op.AtLeast() == 0 && table.leadsIndex(columns):
 		clause, ok := tableClause(f, x), false
-		if head, where, tail, ok = f.numbered(x.op.Where); !ok || clause == "" {
-			return wording{}
+		if head, where, tail, ok = f.numberParams(x.op.Where); !ok || clause == "" {
+			return rewrite{}
 		}
 		few = fmt.Sprintf(" AND (SELECT count(*) FROM (SELECT 1 FROM %s WHERE (%s) LIMIT %d)) <= %d", clause, where, f.op.Limit()+1, f.op.Limit())
 	default:
-		return wording{}
+		return rewrite{}
 	}
-	return wording{
-		text:   abut(head+"("+where+")"+few+" AND (SELECT schema_version FROM "+versionTable+") = "+sc.version, tail),
-		sealed: true, mild: true, tagged: true, few: few != "",
+	return rewrite{
+		text:   joinTexts(head+"("+where+")"+few+" AND (SELECT schema_version FROM "+versionTable+") = "+sc.version, tail),
+		sealed: true, keepsTx: true, tagged: true, countsFirst: few != "",
 	}
 }
 
-// numbered is the text before, in and behind a span, such that the span may stand
+// numberParams is the text before, in and behind a span, such that the span may stand
 // in it twice with the same arguments.
-func (f *Flight) numbered(sp sqlscan.Span) (head, inside, tail string, ok bool) {
+func (f *Flight) numberParams(sp sqlscan.Span) (head, inside, tail string, ok bool) {
 	t := f.reading()
 	var parts [3]strings.Builder
 	plain, others, from := 0, 0, int32(0)
-	for i, cut := range []int32{sp.Start, sp.End, int32(len(f.callers))} {
+	for i, cut := range []int32{sp.Start, sp.End, int32(len(f.callerText))} {
 		for tok := range tokens(t, from, cut) {
-			parts[i].WriteString(f.callers[from:tok.End])
+			parts[i].WriteString(f.callerText[from:tok.End])
 			from = tok.End
 			switch {
 			case tok.Kind != sqlscan.Param:
@@ -87,15 +87,15 @@ func (f *Flight) numbered(sp sqlscan.Span) (head, inside, tail string, ok bool) 
 				others++
 			}
 		}
-		parts[i].WriteString(f.callers[from:cut])
+		parts[i].WriteString(f.callerText[from:cut])
 		from = cut
 	}
 	return parts[0].String(), parts[1].String(), parts[2].String(), plain == 0 || others == 0
 }
 
-// abut puts texts together that do not run into one word: in WHERE(a)=(1)RETURNING b
+// joinTexts puts texts together that do not run into one word: in WHERE(a)=(1)RETURNING b
 // what stands between them does not.
-func abut(head, tail string) string {
+func joinTexts(head, tail string) string {
 	word := func(c byte) bool {
 		return c == '_' || c == '$' || c >= 0x80 || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
 	}
@@ -108,25 +108,25 @@ func abut(head, tail string) string {
 // versionTable tells the version of main's schema within a statement.
 const versionTable = "pragma_schema_version"
 
-// byItself reports a text that can take another condition, and whose outcome is
+// canTakeCondition reports a text that can take another condition, and whose outcome is
 // one number or its rows.
-func byItself(f *Flight, x *target) bool {
+func canTakeCondition(f *Flight, x *target) bool {
 	returns := x.op.Flags&sqlscan.Returning != 0
 	return f.st.op.Acts[0].Filter == dbguard.Filtered && len(x.name) == 1 && x.op.Where.Start < x.op.Where.End &&
-		returns == (f.form == Rows) && !containsFold(f.callers, versionTable) && !trails(f.callers[x.op.Where.End:]) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0
+		returns == (f.form == Rows) && !containsFold(f.callerText, versionTable) && !hasTrailingText(f.callerText[x.op.Where.End:]) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0
 }
 
-// trails reports that more than blanks is behind a semicolon, as a comment may be:
+// hasTrailingText reports that more than blanks is behind a semicolon, as a comment may be:
 // there mattn answers with what came of that, and not with what the statement did.
-func trails(rest string) bool {
+func hasTrailingText(rest string) bool {
 	_, behind, _ := strings.Cut(rest, ";")
 	return strings.TrimSpace(behind) != ""
 }
 
-// leads reports that the columns are the first ones of an index: what it finds for
+// leadsIndex reports that the columns are the first ones of an index: what it finds for
 // them are the rows that are meant and no others.
-func (x *liteTable) leads(columns []string) bool {
-	return slices.ContainsFunc(x.sorted, func(key string) bool {
+func (x *sqliteTable) leadsIndex(columns []string) bool {
+	return slices.ContainsFunc(x.indexes, func(key string) bool {
 		names := strings.Split(key, ",")
 		return len(columns) <= len(names) && !slices.ContainsFunc(columns, func(name string) bool {
 			return !slices.Contains(names[:len(columns)], name)
@@ -135,32 +135,32 @@ func (x *liteTable) leads(columns []string) bool {
 }
 
 // hasKey reports that no two rows are the same in these columns.
-func (x *liteTable) hasKey(columns []string) bool {
-	return slices.ContainsFunc(x.unique, func(key string) bool { return within(key, columns) })
+func (x *sqliteTable) hasKey(columns []string) bool {
+	return slices.ContainsFunc(x.unique, func(key string) bool { return coversKey(key, columns) })
 }
 
-// passed: a statement that has changed no row may have met another schema.
-func (q *sqlite) passed(f *Flight, rows int64) (refused *dbguard.Count, again bool) {
+// checkAnswer: a statement that has changed no row may have met another schema.
+func (q *sqlite) checkAnswer(f *Flight, rows int64) (refused *dbguard.Count, again bool) {
 	if rows > 0 || q.schema == nil {
 		return nil, false
 	}
 	version, err := q.version(f.ctx)
 	if err != nil || version != q.schema.version {
-		q.schema, q.held = nil, false
+		q.schema, q.schemaLocked = nil, false
 		return nil, true
 	}
-	f.verbatim = f.few // or they are too many
-	return nil, f.few
+	f.verbatim = f.countsFirst // or they are too many
+	return nil, f.countsFirst
 }
 
-// verdict: a library that lacks what the wording needs says so before it begins.
-func (q *sqlite) verdict(_ *Flight, err error) (refused *dbguard.Count, again bool) {
+// interpretError: a library that lacks what the wording needs says so before it begins.
+func (q *sqlite) interpretError(_ *Flight, err error) (refused *dbguard.Count, again bool) {
 	again = strings.Contains(err.Error(), versionTable)
-	q.unfit = q.unfit || again
+	q.noVersionTable = q.noVersionTable || again
 	return nil, again
 }
 
 // There are no gated wordings.
 func (*sqlite) gateError(_ *Flight, err error) error { return err }
 
-func (*sqlite) undid(*Flight) {}
+func (*sqlite) noteUndone(*Flight) {}

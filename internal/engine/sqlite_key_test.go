@@ -14,7 +14,7 @@ import (
 // keyed is a rig that knows a table.
 func keyed(t *testing.T) *rig {
 	r := newRig(t, sq)
-	r.backend.(*sqlite).schema.tables["t"] = &liteTable{plain: true, rowid: "rowid", unique: []string{"id", "rowid", "a,b"}}
+	r.backend.(*sqlite).schema.tables["t"] = &sqliteTable{plain: true, rowid: "rowid", unique: []string{"id", "rowid", "a,b"}}
 	return r
 }
 
@@ -74,7 +74,7 @@ func TestRowsByAnIndex(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, sq)
-			r.backend.(*sqlite).schema.tables["t"] = &liteTable{plain: true, rowid: "rowid", sorted: []string{"a,b"}}
+			r.backend.(*sqlite).schema.tables["t"] = &sqliteTable{plain: true, rowid: "rowid", indexes: []string{"a,b"}}
 			form := Tagged
 			if strings.Contains(tt.text, "RETURNING") {
 				form = Rows
@@ -105,13 +105,13 @@ func TestKeyedAlone(t *testing.T) {
 	}{
 		{"none may change", func(*rig) {}, 0},
 		{"a trigger changes rows", func(r *rig) {
-			r.backend.(*sqlite).schema.triggers = map[string][]liteTrigger{"t": {{on: rowsChanged, read: true, acts: []deed{{table: "u", kind: rowsRemoved}}}}}
+			r.backend.(*sqlite).schema.triggers = map[string][]sqliteTrigger{"t": {{events: rowsChanged, readable: true, changes: []tableChange{{table: "u", kind: rowsRemoved}}}}}
 		}, 1},
 		{"the table replaces", func(r *rig) {
 			r.backend.(*sqlite).schema.replaces = map[string]bool{"t": true}
 			r.conn.on(changed+sizeOfT, int64(10), int64(5))
 		}, 1},
-		{"an extension is missing", func(r *rig) { r.backend.(*sqlite).unfit = true }, 1},
+		{"an extension is missing", func(r *rig) { r.backend.(*sqlite).noVersionTable = true }, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := keyed(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// liteSchema is what is known of the tables: by which roads one table's rows
+// sqliteSchema is what is known of the tables: by which roads one table's rows
 // lead to others. Names are in lower case; two tables of one name in two schemas
 // count as one.
 //
@@ -19,30 +19,30 @@ import (
 // which is looked at in the statement that relies on it or in its transaction.
 // That of temp changes only by texts of this connection. While other files are
 // attached nothing is kept from one statement to the next.
-type liteSchema struct {
-	version  string
-	triggers map[string][]liteTrigger // by the table that they are on
-	refs     map[string][]liteRef     // by the table that is referred to
-	replaces map[string]bool          // tables that remove the rows in conflict by themselves
-	homes    map[string][]string      // the schemas that have a table of the name
-	views    map[string]bool
-	modules  map[string]string     // of the virtual ones
-	ignores  map[string]bool       // tables that pass over rows in conflict by themselves
-	fails    map[string]bool       // tables that may fail, or whose triggers may, and keep what was done until then
-	tables   map[string]*liteTable // looked up when they are asked for
-	passing  bool                  // another may hold for the next statement
+type sqliteSchema struct {
+	version     string
+	triggers    map[string][]sqliteTrigger    // by the table that they are on
+	foreignKeys map[string][]sqliteForeignKey // by the table that is referred to
+	replaces    map[string]bool               // tables that remove the rows in conflict by themselves
+	schemasOf   map[string][]string           // the schemas that have a table of the name
+	views       map[string]bool
+	modules     map[string]string       // of the virtual ones
+	ignores     map[string]bool         // tables that pass over rows in conflict by themselves
+	fails       map[string]bool         // tables that may fail, or whose triggers may, and keep what was done until then
+	tables      map[string]*sqliteTable // looked up when they are asked for
+	uncacheable bool                    // another may hold for the next statement
 }
 
-// liteRef is a foreign key.
-type liteRef struct {
+// sqliteForeignKey is a foreign key.
+type sqliteForeignKey struct {
 	child              string
-	key                string // the column that it refers to, in lower case; "": what the parent sets does not tell
+	parentColumn       string // the column that it refers to, in lower case; "": what the parent sets does not tell
 	onDelete, onUpdate effect
-	strict             effect // what of the parent's rows may make it fail
+	restricts          effect // what of the parent's rows may make it fail
 }
 
-// known is the schema, as it was when it was last asked for.
-func (q *sqlite) known(ctx context.Context) (*liteSchema, error) {
+// loadSchema is the schema, as it was when it was last asked for.
+func (q *sqlite) loadSchema(ctx context.Context) (*sqliteSchema, error) {
 	if q.schema != nil {
 		return q.schema, nil
 	}
@@ -54,36 +54,36 @@ func (q *sqlite) known(ctx context.Context) (*liteSchema, error) {
 	if err != nil {
 		return nil, err
 	}
-	sc := &liteSchema{
-		version: version, triggers: map[string][]liteTrigger{}, refs: map[string][]liteRef{},
-		replaces: map[string]bool{}, homes: map[string][]string{}, views: map[string]bool{}, tables: map[string]*liteTable{},
+	sc := &sqliteSchema{
+		version: version, triggers: map[string][]sqliteTrigger{}, foreignKeys: map[string][]sqliteForeignKey{},
+		replaces: map[string]bool{}, schemasOf: map[string][]string{}, views: map[string]bool{}, tables: map[string]*sqliteTable{},
 		modules: map[string]string{}, ignores: map[string]bool{}, fails: map[string]bool{},
 	}
 	for _, name := range names {
-		sc.passing = sc.passing || name != "main" && name != "temp"
+		sc.uncacheable = sc.uncacheable || name != "main" && name != "temp"
 		if err := sc.read(ctx, q.conn, name); err != nil {
 			return nil, err
 		}
 	}
-	if err := q.pin(ctx, sc); err != nil {
+	if err := q.findSameRow(ctx, sc); err != nil {
 		return nil, err
 	}
-	sc.passing = sc.passing || sc.views[versionTable] || len(sc.homes[versionTable]) > 0 // it would be asked instead
-	if q.defined {
-		open, err := q.within(ctx)
+	sc.uncacheable = sc.uncacheable || sc.views[versionTable] || len(sc.schemasOf[versionTable]) > 0 // it would be asked instead
+	if q.schemaUncommitted {
+		open, err := q.inTransaction(ctx)
 		if err != nil {
 			return nil, err
 		}
-		q.defined = open // what is not committed may be taken back, and the version given to another schema
+		q.schemaUncommitted = open // what is not committed may be taken back, and the version given to another schema
 	}
-	if !sc.passing && !q.defined {
+	if !sc.uncacheable && !q.schemaUncommitted {
 		q.schema = sc
 	}
 	return sc, nil
 }
 
 // read adds what one schema holds. LIKE may be told to tell the two cases apart.
-func (sc *liteSchema) read(ctx context.Context, conn Conn, schema string) error {
+func (sc *sqliteSchema) read(ctx context.Context, conn Conn, schema string) error {
 	master := quoteName(schema) + ".sqlite_master"
 	err := conn.Query(ctx, "SELECT type, tbl_name, CASE WHEN type = 'trigger' OR lower(sql) LIKE '%conflict%' OR sql GLOB 'CREATE VIRTUAL*' THEN sql END FROM "+
 		master+" WHERE type IN ('table', 'view', 'trigger')", func(v []any) error {
@@ -93,11 +93,11 @@ func (sc *liteSchema) read(ctx context.Context, conn Conn, schema string) error 
 		}
 		switch asText(v[0]) {
 		case "trigger":
-			sc.triggers[table] = append(sc.triggers[table], readTrigger(text))
+			sc.triggers[table] = append(sc.triggers[table], parseTrigger(text))
 		case "view":
 			sc.views[table] = true
 		default:
-			sc.homes[table] = append(sc.homes[table], schema)
+			sc.schemasOf[table] = append(sc.schemasOf[table], schema)
 			if strings.HasPrefix(text, "CREATE VIRTUAL") {
 				sc.modules[table] = moduleOf(text)
 				break
@@ -115,13 +115,13 @@ func (sc *liteSchema) read(ctx context.Context, conn Conn, schema string) error 
 
 // readKeys adds its foreign keys, one for each of their columns. Where columns are
 // generated, one changes along with others.
-func (sc *liteSchema) readKeys(ctx context.Context, conn Conn, schema string) error {
+func (sc *sqliteSchema) readKeys(ctx context.Context, conn Conn, schema string) error {
 	return conn.Query(ctx, fmt.Sprintf(`SELECT f."table", m.name, f.on_delete, f.on_update, CASE WHEN f.on_update NOT IN ('NO ACTION', 'RESTRICT') THEN
 (SELECT CASE WHEN max(x.hidden) = 0 THEN coalesce(f."to", max(CASE WHEN x.pk = f.seq + 1 THEN x.name END)) END
 FROM %[1]s.sqlite_master p, pragma_table_xinfo(p.name, %[2]s) x WHERE p.type = 'table' AND p.name = f."table" COLLATE NOCASE) END
 FROM %[1]s.sqlite_master m, pragma_foreign_key_list(m.name, %[2]s) f WHERE m.type = 'table' AND lower(m.sql) LIKE '%%references%%'`,
 		quoteName(schema), quoteString(sqlscan.SQLite, schema)), func(v []any) error {
-		parent, ref := fold(asText(v[0])), liteRef{child: fold(asText(v[1])), key: fold(asText(v[4]))}
+		parent, ref := fold(asText(v[0])), sqliteForeignKey{child: fold(asText(v[1])), parentColumn: fold(asText(v[4]))}
 		switch asText(v[2]) {
 		case "CASCADE":
 			ref.onDelete = rowsRemoved
@@ -131,7 +131,7 @@ FROM %[1]s.sqlite_master m, pragma_foreign_key_list(m.name, %[2]s) f WHERE m.typ
 			ref.onDelete = rowsChanged
 			fallthrough
 		default:
-			ref.strict |= rowsRemoved
+			ref.restricts |= rowsRemoved
 		}
 		switch asText(v[3]) {
 		case "CASCADE", "SET NULL":
@@ -140,16 +140,16 @@ FROM %[1]s.sqlite_master m, pragma_foreign_key_list(m.name, %[2]s) f WHERE m.typ
 			ref.onUpdate = rowsChanged
 			fallthrough
 		default:
-			ref.strict |= rowsChanged
+			ref.restricts |= rowsChanged
 		}
-		sc.refs[parent] = append(sc.refs[parent], ref)
+		sc.foreignKeys[parent] = append(sc.foreignKeys[parent], ref)
 		return nil
 	})
 }
 
-// along are the acts of a DROP TABLE besides: it deletes the table's rows first,
+// impliedActs are the acts of a DROP TABLE besides: it deletes the table's rows first,
 // and foreign keys delete or change others' with them.
-func (q *sqlite) along(ctx context.Context, _ *statement, x *target, verb dbguard.Verb) (acts []dbguard.Act, err error) {
+func (q *sqlite) impliedActs(ctx context.Context, _ *statement, x *target, verb dbguard.Verb) (acts []dbguard.Act, err error) {
 	if verb != dbguard.Remove || x.class != "TABLE" {
 		return nil, nil
 	}
@@ -157,16 +157,16 @@ func (q *sqlite) along(ctx context.Context, _ *statement, x *target, verb dbguar
 	if err != nil || on[0] == 0 {
 		return acts, err
 	}
-	sc, err := q.known(ctx)
+	sc, err := q.loadSchema(ctx)
 	if err != nil {
 		return acts, err
 	}
 	name := fold(x.name[len(x.name)-1])
-	homes := sc.homes[name]
+	homes := sc.schemasOf[name]
 	if len(x.name) > 1 {
 		homes = []string{x.name[0]}
 	}
-	for _, ref := range sc.refs[name] {
+	for _, ref := range sc.foreignKeys[name] {
 		if ref.onDelete == 0 || ref.child == name {
 			continue
 		}
@@ -183,8 +183,8 @@ func (q *sqlite) along(ctx context.Context, _ *statement, x *target, verb dbguar
 
 // anyRows reports that one of the schemas has a table of the name with rows: another
 // may stand in front of it.
-func (q *sqlite) anyRows(ctx context.Context, sc *liteSchema, homes []string, table string) (bool, error) {
-	for _, home := range sc.homes[table] {
+func (q *sqlite) anyRows(ctx context.Context, sc *sqliteSchema, homes []string, table string) (bool, error) {
+	for _, home := range sc.schemasOf[table] {
 		if !slices.ContainsFunc(homes, func(have string) bool { return strings.EqualFold(have, home) }) {
 			continue
 		}
@@ -196,21 +196,21 @@ func (q *sqlite) anyRows(ctx context.Context, sc *liteSchema, homes []string, ta
 	return false, nil
 }
 
-// pin finds the acts of triggers that are done to the row that set them off, as
+// findSameRow finds the acts of triggers that are done to the row that set them off, as
 // where it is stamped with the time.
-func (q *sqlite) pin(ctx context.Context, sc *liteSchema) error {
+func (q *sqlite) findSameRow(ctx context.Context, sc *sqliteSchema) error {
 	for name, triggers := range sc.triggers {
 		for i := range triggers {
-			for k := range triggers[i].acts {
-				a := &triggers[i].acts[k]
-				if a.table != name || len(a.pins) == 0 {
+			for k := range triggers[i].changes {
+				a := &triggers[i].changes[k]
+				if a.table != name || len(a.matched) == 0 {
 					continue
 				}
 				x, err := q.table(ctx, sc, name)
 				if err != nil {
 					return err
 				}
-				a.same = x.plain && x.hasKey(a.pins)
+				a.sameRow = x.plain && x.hasKey(a.matched)
 			}
 		}
 	}
@@ -232,8 +232,8 @@ func (q *sqlite) version(ctx context.Context) (string, error) {
 	return askText(ctx, q.conn, "PRAGMA main.schema_version")
 }
 
-// within reports that a transaction is open: a BEGIN then fails, and changes nothing.
-func (q *sqlite) within(ctx context.Context) (bool, error) {
+// inTransaction reports that a transaction is open: a BEGIN then fails, and changes nothing.
+func (q *sqlite) inTransaction(ctx context.Context) (bool, error) {
 	if _, err := q.conn.Exec(ctx, "BEGIN"); err != nil {
 		if strings.Contains(err.Error(), "within a transaction") {
 			return true, nil
@@ -244,24 +244,24 @@ func (q *sqlite) within(ctx context.Context) (bool, error) {
 	return false, err
 }
 
-// liteTable is a table of main, the only one of its name.
-type liteTable struct {
-	plain  bool     // a table with rows of its own; of nothing else is anything known
-	rowid  string   // a name of the row's number, if it has one that no column has taken
-	number string   // the column that is the row's number, in lower case
-	key    []string // the primary key, where it is what tells rows apart
-	unique []string // keys of which no two rows have the same: columns in lower case, a comma between them
-	keyed  []string // the columns of all of those and of others like them; "" where others decide, too
-	sorted []string // indexes, written like keys
+// sqliteTable is a table of main, the only one of its name.
+type sqliteTable struct {
+	plain         bool     // a table with rows of its own; of nothing else is anything known
+	rowid         string   // a name of the row's number, if it has one that no column has taken
+	rowidColumn   string   // the column that is the row's number, in lower case
+	primaryKey    []string // the primary key, where it is what tells rows apart
+	unique        []string // keys of which no two rows have the same: columns in lower case, a comma between them
+	uniqueColumns []string // the columns of all of those and of others like them; "" where others decide, too
+	indexes       []string // indexes, written like keys
 }
 
 // table looks one up. It is not plain where anything speaks against that.
-func (q *sqlite) table(ctx context.Context, sc *liteSchema, name string) (*liteTable, error) {
+func (q *sqlite) table(ctx context.Context, sc *sqliteSchema, name string) (*sqliteTable, error) {
 	if x, ok := sc.tables[name]; ok {
 		return x, nil
 	}
-	x := &liteTable{}
-	if homes := sc.homes[name]; len(homes) == 1 && homes[0] == "main" && !sc.views[name] {
+	x := &sqliteTable{}
+	if homes := sc.schemasOf[name]; len(homes) == 1 && homes[0] == "main" && !sc.views[name] {
 		err := q.describe(ctx, name, x)
 		if err != nil && !strings.Contains(err.Error(), "no such") { // a SQLite older than the table of tables
 			return nil, err
@@ -274,7 +274,7 @@ func (q *sqlite) table(ctx context.Context, sc *liteSchema, name string) (*liteT
 	return x, nil
 }
 
-func (q *sqlite) describe(ctx context.Context, name string, x *liteTable) error {
+func (q *sqlite) describe(ctx context.Context, name string, x *sqliteTable) error {
 	quoted := quoteString(sqlscan.SQLite, name)
 	bare, collated := false, true
 	err := q.conn.Query(ctx, "SELECT l.wr, lower(m.sql) LIKE '%collate%' FROM pragma_table_list l JOIN main.sqlite_master m ON m.name = l.name AND m.type = 'table'"+
@@ -289,14 +289,14 @@ func (q *sqlite) describe(ctx context.Context, name string, x *liteTable) error 
 		return err
 	}
 	if err := q.indexes(ctx, quoted, x); err != nil || collated {
-		x.key, x.unique, x.sorted = nil, nil, nil // equal may mean something else to the key than to the column
+		x.primaryKey, x.unique, x.indexes = nil, nil, nil // equal may mean something else to the key than to the column
 		return err
 	}
 	return nil
 }
 
 // indexes finds them, and which are unique.
-func (q *sqlite) indexes(ctx context.Context, quoted string, x *liteTable) error {
+func (q *sqlite) indexes(ctx context.Context, quoted string, x *sqliteTable) error {
 	columns, odd, unique := map[string][]string{}, map[string]bool{}, map[string]bool{}
 	err := q.conn.Query(ctx, `SELECT l.name, i.name, i.coll = 'BINARY' AND NOT l.partial, l."unique",
 l.partial OR (SELECT x.hidden FROM pragma_table_xinfo(`+quoted+`) x WHERE x.cid = i.cid) FROM pragma_index_list(`+quoted+
@@ -304,9 +304,9 @@ l.partial OR (SELECT x.hidden FROM pragma_table_xinfo(`+quoted+`) x WHERE x.cid 
 		index, column := asText(v[0]), fold(asText(v[1]))
 		columns[index] = append(columns[index], column)
 		if unique[index] = asBool(v[3]); unique[index] {
-			x.keyed = append(x.keyed, column)
+			x.uniqueColumns = append(x.uniqueColumns, column)
 			if asBool(v[4]) { // the rows in it, or what is in them, depend on other columns
-				x.keyed = append(x.keyed, "")
+				x.uniqueColumns = append(x.uniqueColumns, "")
 			}
 		}
 		odd[index] = odd[index] || !asBool(v[2]) || column == "" || strings.Contains(column, ",")
@@ -320,14 +320,14 @@ l.partial OR (SELECT x.hidden FROM pragma_table_xinfo(`+quoted+`) x WHERE x.cid 
 			x.unique = append(x.unique, key)
 			fallthrough
 		default:
-			x.sorted = append(x.sorted, key)
+			x.indexes = append(x.indexes, key)
 		}
 	}
 	return err
 }
 
 // columns finds out by what a row is told from all others.
-func (q *sqlite) columns(ctx context.Context, quoted string, x *liteTable, bare bool) error {
+func (q *sqlite) columns(ctx context.Context, quoted string, x *sqliteTable, bare bool) error {
 	taken := map[string]bool{}
 	var key, types []string
 	err := q.conn.Query(ctx, "SELECT name, upper(type), pk FROM pragma_table_xinfo("+quoted+") ORDER BY pk", func(v []any) error {
@@ -339,21 +339,21 @@ func (q *sqlite) columns(ctx context.Context, quoted string, x *liteTable, bare 
 		return nil
 	})
 	if bare {
-		x.key = key
+		x.primaryKey = key
 		return err
 	}
 	if len(key) == 1 && types[0] == "INTEGER" {
-		x.number = key[0]
-		x.unique, x.keyed = append(x.unique, x.number), append(x.keyed, x.number)
+		x.rowidColumn = key[0]
+		x.unique, x.uniqueColumns = append(x.unique, x.rowidColumn), append(x.uniqueColumns, x.rowidColumn)
 	}
-	for _, name := range rowNumbers {
+	for _, name := range rowidNames {
 		if !taken[name] {
 			x.rowid = cmp.Or(x.rowid, name)
-			x.unique, x.keyed = append(x.unique, name), append(x.keyed, name)
+			x.unique, x.uniqueColumns = append(x.unique, name), append(x.uniqueColumns, name)
 		}
 	}
 	return err
 }
 
-// rowNumbers are the names of a row's number, where no column has taken them.
-var rowNumbers = []string{"rowid", "_rowid_", "oid"}
+// rowidNames are the names of a row's number, where no column has taken them.
+var rowidNames = []string{"rowid", "_rowid_", "oid"}

@@ -24,52 +24,52 @@ import (
 // refer to others that do: a part of them may not go without the rest. And where a
 // unique column is assigned to: which rows are in conflict depends on their order.
 
-// stopping finds out by which columns the statement can stop.
-func (c *sqliteCounter) stopping(ctx context.Context, x *target, p *litePlan) error {
-	if !c.mayStop(x) || p.own&rowsReplaced != 0 || p.reach.fail || p.hangsTogether() {
+// planStop finds out by which columns the statement can stop.
+func (c *sqliteCounter) planStop(ctx context.Context, x *target, p *sqlitePlan) error {
+	if !c.canStop(x) || p.direct&rowsReplaced != 0 || p.reach.mayRaise || p.restrictedWithin() {
 		return nil
 	}
 	table, err := c.q.table(ctx, p.schema, p.table)
 	switch {
-	case err != nil || !table.plain || p.own == rowsChanged && c.setsOneOf(table.keyed):
+	case err != nil || !table.plain || p.direct == rowsChanged && c.assignsAny(table.uniqueColumns):
 	case table.rowid != "":
-		p.by = table.rowid
+		p.stopKey = table.rowid
 	default:
-		quoted := make([]string, len(table.key))
-		for i, name := range table.key {
+		quoted := make([]string, len(table.primaryKey))
+		for i, name := range table.primaryKey {
 			quoted[i] = quoteName(name)
 		}
-		p.by = strings.Join(quoted, ", ")
+		p.stopKey = strings.Join(quoted, ", ")
 	}
 	return err
 }
 
-// setsOneOf reports that the text assigns to one of the columns.
-func (c *sqliteCounter) setsOneOf(columns []string) bool {
+// assignsAny reports that the text assigns to one of the columns.
+func (c *sqliteCounter) assignsAny(columns []string) bool {
 	return slices.Contains(columns, "") || slices.Contains(c.sets, "*") ||
 		slices.ContainsFunc(columns, func(name string) bool { return slices.Contains(c.sets, name) })
 }
 
-// hangsTogether reports a foreign key that takes no action of its own when rows of
+// restrictedWithin reports a foreign key that takes no action of its own when rows of
 // its parent change or go as they do here, and whose own rows do so, too.
-func (p *litePlan) hangsTogether() bool {
-	lose := append(p.reach.loses(), p.table)
+func (p *sqlitePlan) restrictedWithin() bool {
+	lose := append(p.reach.losingTables(), p.table)
 	return slices.ContainsFunc(lose, func(parent string) bool {
-		kinds := p.reach.of(parent)
+		kinds := p.reach.effectOn(parent)
 		if parent == p.table {
-			kinds |= p.own
+			kinds |= p.direct
 		}
-		return slices.ContainsFunc(p.schema.refs[parent], func(ref liteRef) bool {
-			return ref.strict&kinds != 0 && slices.Contains(lose, ref.child)
+		return slices.ContainsFunc(p.schema.foreignKeys[parent], func(ref sqliteForeignKey) bool {
+			return ref.restricts&kinds != 0 && slices.Contains(lose, ref.child)
 		})
 	})
 }
 
-// mayStop reports that the text is one that can be written so.
-func (c *sqliteCounter) mayStop(x *target) bool {
+// canStop reports that the text is one that can be written so.
+func (c *sqliteCounter) canStop(x *target) bool {
 	st, limit := c.f.st, c.f.op.Limit()
 	return st.simple() != nil && limit >= 0 && limit < maxProbe && st.op.Acts[0].Filter == dbguard.Filtered &&
-		x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0 && x.op.Where.Start < x.op.Where.End && len(x.name) == 1 && !c.trails
+		x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0 && x.op.Where.Start < x.op.Where.End && len(x.name) == 1 && !c.trailing
 }
 
 // stopText is the statement that stops; "": it cannot be cut into its parts.
@@ -79,13 +79,13 @@ func (c *sqliteCounter) stopText() string {
 	if table == "" {
 		return ""
 	}
-	left := c.by
+	left := c.stopKey
 	if strings.Contains(left, ",") {
 		left = "(" + left + ")"
 	}
 	where := x.op.Where
-	return fmt.Sprintf("%s IN (SELECT %s FROM %s WHERE (%s) LIMIT %d)%s", abut(f.callers[:where.Start], left), c.by, table,
-		f.callers[where.Start:where.End], f.op.Limit()+1, f.callers[where.End:])
+	return fmt.Sprintf("%s IN (SELECT %s FROM %s WHERE (%s) LIMIT %d)%s", joinTexts(f.callerText[:where.Start], left), c.stopKey, table,
+		f.callerText[where.Start:where.End], f.op.Limit()+1, f.callerText[where.End:])
 }
 
 // tableClause is the table with its alias, if that means the same in a query within
@@ -93,15 +93,15 @@ func (c *sqliteCounter) stopText() string {
 func tableClause(f *Flight, x *target) string {
 	t := f.reading()
 	cl := clausesOf(t, x)
-	end := cl.rest
+	end := cl.tail
 	if x.op.Kind == sqlscan.Update {
 		end = cl.set
 	}
-	if end <= x.op.Object.Start || cl.odd {
+	if end <= x.op.Object.Start || cl.unsupported {
 		return ""
 	}
-	table, name := f.callers[x.op.Object.Start:end], fold(x.name[0])
-	if containsFold(table, "indexed") || containsFold(f.callers[:x.op.Object.Start], "ignore") {
+	table, name := f.callerText[x.op.Object.Start:end], fold(x.name[0])
+	if containsFold(table, "indexed") || containsFold(f.callerText[:x.op.Object.Start], "ignore") {
 		return ""
 	}
 	for tok := range tokens(t, 0, x.op.At.Start) { // a WITH may have its own table of the name

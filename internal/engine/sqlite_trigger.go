@@ -10,27 +10,27 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// liteTrigger is a trigger as its text says it.
-type liteTrigger struct {
-	on     effect
-	of     []string // the columns of UPDATE OF
-	after  bool     // the row is as it will be
-	acts   []deed
-	read   bool // else it may do anything, at anything
-	raises bool // it may fail
-	midway bool // what else it does than SELECT may fail, and keep a part
-	skips  bool // it may pass over a row
+// sqliteTrigger is a trigger as its text says it.
+type sqliteTrigger struct {
+	events      effect
+	columns     []string // the columns of UPDATE OF
+	after       bool     // the row is as it will be
+	changes     []tableChange
+	readable    bool // else it may do anything, at anything
+	raises      bool // it may fail
+	failsMidway bool // what else it does than SELECT may fail, and keep a part
+	skips       bool // it may pass over a row
 }
 
-// liteEvents are what a trigger can be on.
-var liteEvents = map[string]effect{"INSERT": rowsAdded, "UPDATE": rowsChanged, "DELETE": rowsRemoved}
+// triggerEvents are what a trigger can be on.
+var triggerEvents = map[string]effect{"INSERT": rowsAdded, "UPDATE": rowsChanged, "DELETE": rowsRemoved}
 
-// bodies are the words that a trigger's body may begin with.
-var bodies = []string{"SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE", "WITH", "VALUES"}
+// bodyKeywords are the words that a trigger's body may begin with.
+var bodyKeywords = []string{"SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE", "WITH", "VALUES"}
 
-// readTrigger reads what CREATE TRIGGER says.
-func readTrigger(text string) liteTrigger {
-	tr := liteTrigger{raises: containsFold(text, "raise")}
+// parseTrigger reads what CREATE TRIGGER says.
+func parseTrigger(text string) sqliteTrigger {
+	tr := sqliteTrigger{raises: containsFold(text, "raise")}
 	tr.skips = tr.raises && containsFold(text, "ignore")
 	whole := sqlscan.Text{Source: text, Dialect: sqlscan.SQLite, Mode: sqlscan.SQLite.DefaultMode()}
 	begin, end, last, sure := int32(-1), int32(-1), "", false
@@ -38,30 +38,30 @@ func readTrigger(text string) liteTrigger {
 		name := strings.ToUpper(text[tok.Pos:tok.End])
 		switch {
 		case tok.Kind != sqlscan.Word:
-		case tr.on == 0:
+		case tr.events == 0:
 			if name == "AFTER" {
 				tr.after = last != "TRIGGER" && last != "EXISTS" && last != "." // behind which it is the trigger's name
 			}
-			tr.on = liteEvents[name] // which is no name, unless it is quoted
+			tr.events = triggerEvents[name] // which is no name, unless it is quoted
 		case !sure && name == "BEGIN": // or a name
 			begin = tok.End
-		case !sure && last == "BEGIN" && slices.Contains(bodies, name):
+		case !sure && last == "BEGIN" && slices.Contains(bodyKeywords, name):
 			sure = true
 		case name == "END":
 			end = tok.Pos
 		}
 		last = name
 	}
-	if tr.on == 0 || begin < 0 || end < begin {
-		return liteTrigger{on: rowsAdded | rowsChanged | rowsRemoved, raises: true, skips: true}
+	if tr.events == 0 || begin < 0 || end < begin {
+		return sqliteTrigger{events: rowsAdded | rowsChanged | rowsRemoved, raises: true, skips: true}
 	}
-	tr.of = columnsOf(&whole)
-	tr.readBody(text[begin:end])
+	tr.columns = updateOfColumns(&whole)
+	tr.parseBody(text[begin:end])
 	return tr
 }
 
-// columnsOf are the columns in CREATE TRIGGER … UPDATE OF a, b ON.
-func columnsOf(t *sqlscan.Text) (names []string) {
+// updateOfColumns are the columns in CREATE TRIGGER … UPDATE OF a, b ON.
+func updateOfColumns(t *sqlscan.Text) (names []string) {
 	var last string
 	of := false
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
@@ -70,10 +70,10 @@ func columnsOf(t *sqlscan.Text) (names []string) {
 			name = strings.ToUpper(t.Source[tok.Pos:tok.End])
 		}
 		switch {
-		case of && name == "ON", !of && liteEvents[last] != 0 && name != "OF":
+		case of && name == "ON", !of && triggerEvents[last] != 0 && name != "OF":
 			return names
 		case !of:
-			of = liteEvents[last] != 0
+			of = triggerEvents[last] != 0
 		case tok.Kind != sqlscan.Punct:
 			names = append(names, fold(nameAt(t, tok)))
 		}
@@ -82,10 +82,10 @@ func columnsOf(t *sqlscan.Text) (names []string) {
 	return names
 }
 
-// with is the schema and the triggers that the text itself makes before it gets to
+// withOwnTriggers is the schema and the triggers that the text itself makes before it gets to
 // some place.
-func (sc *liteSchema) with(t *sqlscan.Text, place int32) *liteSchema {
-	made := map[string][]liteTrigger{}
+func (sc *sqliteSchema) withOwnTriggers(t *sqlscan.Text, place int32) *sqliteSchema {
+	made := map[string][]sqliteTrigger{}
 	var last string
 	for word := range wordTokens(t) {
 		if word.Pos > place {
@@ -94,8 +94,8 @@ func (sc *liteSchema) with(t *sqlscan.Text, place int32) *liteSchema {
 		name := strings.ToUpper(t.Source[word.Pos:word.End])
 		if name == "TRIGGER" && (last == "CREATE" || last == "TEMP" || last == "TEMPORARY") {
 			text := t.Source[word.Pos:triggerEnd(t, word.Pos)]
-			table := triggered(&sqlscan.Text{Source: text, Dialect: t.Dialect, Mode: t.Mode})
-			made[table] = append(made[table], readTrigger(text))
+			table := triggerTable(&sqlscan.Text{Source: text, Dialect: t.Dialect, Mode: t.Mode})
+			made[table] = append(made[table], parseTrigger(text))
 		}
 		last = name
 	}
@@ -123,9 +123,9 @@ func triggerEnd(t *sqlscan.Text, from int32) int32 {
 	return int32(len(t.Source))
 }
 
-// inserts is the place of the last INSERT of a text that does nothing else to rows;
+// lastInsert is the place of the last INSERT of a text that does nothing else to rows;
 // of any other its end.
-func (st *statement) inserts() (last int32) {
+func (st *statement) lastInsert() (last int32) {
 	for i := range st.targets {
 		if st.op.Acts[i].Verb != dbguard.Insert {
 			return math.MaxInt32
@@ -135,8 +135,8 @@ func (st *statement) inserts() (last int32) {
 	return last
 }
 
-// triggered is the table in CREATE TRIGGER … ON schema.table.
-func triggered(t *sqlscan.Text) (table string) {
+// triggerTable is the table in CREATE TRIGGER … ON schema.table.
+func triggerTable(t *sqlscan.Text) (table string) {
 	on, dot := false, false
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
 		named := isName(tok)
@@ -154,28 +154,28 @@ func triggered(t *sqlscan.Text) (table string) {
 	return table
 }
 
-func (tr *liteTrigger) readBody(text string) {
+func (tr *sqliteTrigger) parseBody(text string) {
 	var body sqlscan.Text
 	sqlscan.Classify(&body, text, sqlscan.SQLite, sqlscan.SQLite.DefaultMode())
-	sets := assigned(&body)
+	sets := assignedColumns(&body)
 	for i := range body.Ops {
 		x := newTarget(&body, &body.Ops[i], nil)
 		kind := effectOf(&x)
 		if kind == 0 || len(x.name) == 0 {
 			return
 		}
-		a := deed{table: fold(x.name[len(x.name)-1]), kind: kind}
+		a := tableChange{table: fold(x.name[len(x.name)-1]), kind: kind}
 		if kind&rowsChanged != 0 {
 			a.sets = sets
 		}
-		a.pins, a.by = tr.pinned(&body, &x), rowNamed(&body, &x)
+		a.matched, a.rowKey = tr.matchedColumns(&body, &x), rowKeyColumn(&body, &x)
 		if kind&rowsAdded != 0 {
-			a.most = max(body.Ops[i].Rows, 0)
+			a.maxRows = max(body.Ops[i].Rows, 0)
 		}
-		tr.acts = append(tr.acts, a)
+		tr.changes = append(tr.changes, a)
 	}
-	tr.read = body.Statements > 0
-	tr.midway = failsMidway(&body)
+	tr.readable = body.Statements > 0
+	tr.failsMidway = failsMidway(&body)
 }
 
 // failsMidway reports that a body has FAIL elsewhere than in a SELECT of its own.
@@ -195,14 +195,14 @@ func failsMidway(body *sqlscan.Text) bool {
 	return false
 }
 
-// pinned are the columns of a condition like
+// matchedColumns are the columns of a condition like
 //
 //	id = NEW.id AND b = OLD.b
 //
 // which the row that set the trigger off fulfils; nil, if it is any other. A row
 // that has OLD's key instead has come by it in the same statement, and is counted
 // or new. Before it has changed that row can still get away uncounted.
-func (tr *liteTrigger) pinned(t *sqlscan.Text, x *target) (columns []string) {
+func (tr *sqliteTrigger) matchedColumns(t *sqlscan.Text, x *target) (columns []string) {
 	if kind := effectOf(x); !tr.after || kind != rowsChanged && kind != rowsRemoved {
 		return nil
 	}
@@ -251,8 +251,8 @@ func effectOf(x *target) effect {
 	return 0
 }
 
-// assigned are the columns that a text assigns to, and perhaps more names.
-func assigned(t *sqlscan.Text) (names []string) {
+// assignedColumns are the columns that a text assigns to, and perhaps more names.
+func assignedColumns(t *sqlscan.Text) (names []string) {
 	var before, last sqlscan.Token
 	list := false // of columns, perhaps: SET (a, b) =
 	for tok := range tokens(t, 0, int32(len(t.Source))) {

@@ -17,13 +17,13 @@ import (
 // indexModules are the modules whose tables write to none but their own.
 var indexModules = []string{"fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly"}
 
-// behind is what bounds the rows behind a statement.
-type behind struct {
-	known bool
-	sized []mark           // the tables that rows go from, and to which nothing else happens
-	added int64            // how many rows of indexes go or change with a new row of the statement's table at most
-	own   int64            // the same with one that is there; -1: there is no telling
-	takes map[string]int64 // the same by table from which rows go
+// indirectBound is what bounds the rows behind a statement.
+type indirectBound struct {
+	known       bool
+	sized       []watermark      // the tables that rows go from, and to which nothing else happens
+	perAdded    int64            // how many rows of indexes go or change with a new row of the statement's table at most
+	perExisting int64            // the same with one that is there; -1: there is no telling
+	perRemoved  map[string]int64 // the same by table from which rows go
 }
 
 // moduleOf is the module in CREATE VIRTUAL TABLE … USING module, in lower case.
@@ -39,45 +39,45 @@ func moduleOf(text string) string {
 	return ""
 }
 
-// boundBehind finds out what is behind, if there is an index.
-func (c *sqliteCounter) boundBehind(ctx context.Context, p *litePlan) error {
+// boundIndirect finds out what is behind, if there is an index.
+func (c *sqliteCounter) boundIndirect(ctx context.Context, p *sqlitePlan) error {
 	sc := p.schema
-	if !p.reach.indexes(sc) || p.reach.onlyAdds() || !c.firesOnce(p) {
+	if !p.reach.hasVirtualTables(sc) || p.reach.onlyAdds() || !c.firesOnce(p) {
 		return nil
 	}
-	b := behind{known: true, takes: map[string]int64{}}
-	for name, e := range p.reach.at {
-		homes := sc.homes[name]
+	b := indirectBound{known: true, perRemoved: map[string]int64{}}
+	for name, e := range p.reach.tables {
+		homes := sc.schemasOf[name]
 		switch {
 		case sc.modules[name] != "":
 			if len(homes) != 1 || homes[0] != "main" || !slices.Contains(indexModules, sc.modules[name]) {
 				return nil
 			}
 		case e.kinds == rowsRemoved && len(homes) == 1:
-			b.sized = append(b.sized, mark{table: name, homes: homes[0]})
+			b.sized = append(b.sized, watermark{table: name, schemas: homes[0]})
 		case e.kinds&^rowsAdded != 0 || len(sc.triggers[name]) > 0:
 			return nil
 		}
 	}
 	for _, m := range b.sized {
-		n, err := c.takesAlong(ctx, p, m.table, rowsRemoved)
+		n, err := c.indexRowsPerRow(ctx, p, m.table, rowsRemoved)
 		if n < 0 || err != nil {
 			return err
 		}
-		b.takes[m.table] = n
+		b.perRemoved[m.table] = n
 	}
-	if told, err := c.takesOwn(ctx, p, &b); err != nil || !told {
+	if told, err := c.boundOwnTable(ctx, p, &b); err != nil || !told {
 		return err
 	}
-	slices.SortFunc(b.sized, func(a, b mark) int { return strings.Compare(a.table, b.table) })
-	p.marks = slices.DeleteFunc(p.marks, func(m mark) bool { return sc.modules[m.table] != "" })
-	p.behind = b
+	slices.SortFunc(b.sized, func(a, b watermark) int { return strings.Compare(a.table, b.table) })
+	p.watermarks = slices.DeleteFunc(p.watermarks, func(m watermark) bool { return sc.modules[m.table] != "" })
+	p.indirect = b
 	return nil
 }
 
-// indexes reports that virtual tables are reached.
-func (r *reach) indexes(sc *liteSchema) bool {
-	for name := range r.at {
+// hasVirtualTables reports that virtual tables are reached.
+func (r *reach) hasVirtualTables(sc *sqliteSchema) bool {
+	for name := range r.tables {
 		if sc.modules[name] != "" {
 			return true
 		}
@@ -85,26 +85,26 @@ func (r *reach) indexes(sc *liteSchema) bool {
 	return false
 }
 
-// ownTables are the ends of the names of the tables in which the modules keep their
+// shadowTables are the ends of the names of the tables in which the modules keep their
 // rows, and whether those are written at the COMMIT: then nothing counts what hangs on
 // them.
-var ownTables = map[string]bool{
+var shadowTables = map[string]bool{
 	"content": false, "docsize": false, "config": false, "data": true, "idx": true, // fts5
 	"segments": true, "segdir": true, "stat": true, // fts3, fts4
 	"node": false, "rowid": false, "parent": false, // rtree
 }
 
-// stores are what may happen to the tables in which a virtual one keeps its rows, where
+// shadowTableChanges are what may happen to the tables in which a virtual one keeps its rows, where
 // triggers or foreign keys hang on those.
-func (sc *liteSchema) stores(r *reach, a deed, fresh effect) (acts []deed) {
+func (sc *sqliteSchema) shadowTableChanges(r *reach, a tableChange, fresh effect) (acts []tableChange) {
 	if sc.modules[a.table] == "" || fresh == 0 {
 		return nil
 	}
-	for end, late := range ownTables {
+	for end, late := range shadowTables {
 		name := a.table + "_" + end
-		if len(sc.triggers[name])+len(sc.refs[name]) > 0 {
-			r.dark = r.dark || late
-			acts = append(acts, deed{table: name, kind: rowsAdded | rowsChanged | rowsRemoved, sets: []string{"*"}})
+		if len(sc.triggers[name])+len(sc.foreignKeys[name]) > 0 {
+			r.unreadable = r.unreadable || late
+			acts = append(acts, tableChange{table: name, kind: rowsAdded | rowsChanged | rowsRemoved, sets: []string{"*"}})
 		}
 	}
 	return acts
@@ -112,54 +112,54 @@ func (sc *liteSchema) stores(r *reach, a deed, fresh effect) (acts []deed) {
 
 // firesOnce reports that the triggers of the statement's table fire for the rows that
 // changes() tells, for those that REPLACE removes, and for no others.
-func (c *sqliteCounter) firesOnce(p *litePlan) bool {
-	sc, homes := p.schema, p.schema.homes[p.table]
-	plain := len(homes) == 1 && !sc.views[p.table] && sc.modules[p.table] == "" && p.reach.at[p.table] == nil
-	simple := p.own == rowsAdded && !c.upserts || p.own == rowsChanged || p.own == rowsRemoved ||
-		p.own == rowsAdded|rowsChanged || p.own == rowsAdded|rowsReplaced && !c.upserts
-	return plain && simple && !p.reach.dark && !p.reach.skip && !sc.ignores[p.table] && !containsFold(c.f.callers, "ignore")
+func (c *sqliteCounter) firesOnce(p *sqlitePlan) bool {
+	sc, homes := p.schema, p.schema.schemasOf[p.table]
+	plain := len(homes) == 1 && !sc.views[p.table] && sc.modules[p.table] == "" && p.reach.tables[p.table] == nil
+	simple := p.direct == rowsAdded && !c.upserts || p.direct == rowsChanged || p.direct == rowsRemoved ||
+		p.direct == rowsAdded|rowsChanged || p.direct == rowsAdded|rowsReplaced && !c.upserts
+	return plain && simple && !p.reach.unreadable && !p.reach.maySkip && !sc.ignores[p.table] && !containsFold(c.f.callerText, "ignore")
 }
 
-// takesOwn finds that out for the statement's own table. Rows that REPLACE removes set
+// boundOwnTable finds that out for the statement's own table. Rows that REPLACE removes set
 // off triggers only where those may set off themselves.
-func (c *sqliteCounter) takesOwn(ctx context.Context, p *litePlan, b *behind) (told bool, err error) {
-	if p.own&rowsAdded != 0 {
-		if b.added, err = c.takesAlong(ctx, p, p.table, rowsAdded); err != nil || b.added < 0 {
+func (c *sqliteCounter) boundOwnTable(ctx context.Context, p *sqlitePlan, b *indirectBound) (told bool, err error) {
+	if p.direct&rowsAdded != 0 {
+		if b.perAdded, err = c.indexRowsPerRow(ctx, p, p.table, rowsAdded); err != nil || b.perAdded < 0 {
 			return false, err
 		}
 	}
-	on := p.own.whole() & (rowsChanged | rowsRemoved)
-	if p.own&rowsReplaced != 0 {
+	on := p.direct.withRemovals() & (rowsChanged | rowsRemoved)
+	if p.direct&rowsReplaced != 0 {
 		recursive, err := askInts(ctx, c.q.conn, "PRAGMA recursive_triggers")
 		if err != nil || recursive[0] == 0 {
 			return err == nil, err
 		}
 	}
 	if on != 0 {
-		b.own, err = c.takesAlong(ctx, p, p.table, on)
+		b.perExisting, err = c.indexRowsPerRow(ctx, p, p.table, on)
 	}
-	return b.own >= 0 || p.own&rowsAdded != 0, err
+	return b.perExisting >= 0 || p.direct&rowsAdded != 0, err
 }
 
-// takesAlong is how many rows of indexes the triggers of a table delete or change for
+// indexRowsPerRow is how many rows of indexes the triggers of a table delete or change for
 // one of its rows at most, to which that happens; -1: there is no telling.
-func (c *sqliteCounter) takesAlong(ctx context.Context, p *litePlan, table string, on effect) (n int64, err error) {
+func (c *sqliteCounter) indexRowsPerRow(ctx context.Context, p *sqlitePlan, table string, on effect) (n int64, err error) {
 	for i := range p.schema.triggers[table] {
 		tr := &p.schema.triggers[table][i]
-		for _, a := range tr.acts {
-			if tr.on&on == 0 || p.schema.modules[a.table] == "" || a.kind == rowsAdded && p.reach.of(a.table)&rowsReplaced == 0 {
+		for _, a := range tr.changes {
+			if tr.events&on == 0 || p.schema.modules[a.table] == "" || a.kind == rowsAdded && p.reach.effectOn(a.table)&rowsReplaced == 0 {
 				continue
 			}
-			if on == rowsAdded && p.own&rowsChanged != 0 && !tr.after {
+			if on == rowsAdded && p.direct&rowsChanged != 0 && !tr.after {
 				return -1, nil // it fires for rows that are not added, too
 			}
-			most := a.most
-			if a.by != "" {
-				names, err := c.q.rowNames(ctx, p.schema, a.table)
+			most := a.maxRows
+			if a.rowKey != "" {
+				names, err := c.q.rowKeyNames(ctx, p.schema, a.table)
 				if err != nil {
 					return -1, err
 				}
-				if most = 0; slices.Contains(names, a.by) {
+				if most = 0; slices.Contains(names, a.rowKey) {
 					most = 1
 				}
 			}
@@ -172,9 +172,9 @@ func (c *sqliteCounter) takesAlong(ctx context.Context, p *litePlan, table strin
 	return n, nil
 }
 
-// rowNames are the names of what tells the rows of an index apart.
-func (q *sqlite) rowNames(ctx context.Context, sc *liteSchema, table string) ([]string, error) {
-	names, module, first := slices.Clone(rowNumbers), sc.modules[table], true
+// rowKeyNames are the names of what tells the rows of an index apart.
+func (q *sqlite) rowKeyNames(ctx context.Context, sc *sqliteSchema, table string) ([]string, error) {
+	names, module, first := slices.Clone(rowidNames), sc.modules[table], true
 	err := q.conn.Query(ctx, "SELECT name, hidden FROM pragma_table_xinfo("+quoteString(sqlscan.SQLite, table)+", 'main') ORDER BY cid", func(v []any) error {
 		name := fold(asText(v[0]))
 		names = slices.DeleteFunc(names, func(n string) bool { return n == name })
@@ -187,9 +187,9 @@ func (q *sqlite) rowNames(ctx context.Context, sc *liteSchema, table string) ([]
 	return names, err
 }
 
-// rowNamed is the column in a condition that is column = OLD.x or NEW.x; "", if it is
+// rowKeyColumn is the column in a condition that is column = OLD.x or NEW.x; "", if it is
 // any other.
-func rowNamed(t *sqlscan.Text, x *target) (column string) {
+func rowKeyColumn(t *sqlscan.Text, x *target) (column string) {
 	var parts []string
 	for tok := range tokens(t, x.op.Where.Start, x.op.Where.End) {
 		text := t.Source[tok.Pos:tok.End]
@@ -204,17 +204,17 @@ func rowNamed(t *sqlscan.Text, x *target) (column string) {
 	return parts[0]
 }
 
-// atMost is how many rows there are behind the statement at most, given how many it
+// rows is how many rows there are behind the statement at most, given how many it
 // has written itself, how many of those were there or were replaced, and the sizes of
 // tables before and after.
-func (b *behind) atMost(direct, old int64, before, after []int64) int64 {
-	if !b.known || b.own < 0 && old > 0 {
+func (b *indirectBound) rows(direct, old int64, before, after []int64) int64 {
+	if !b.known || b.perExisting < 0 && old > 0 {
 		return math.MaxInt64
 	}
-	n := direct*b.added + old*max(b.own, 0)
+	n := direct*b.perAdded + old*max(b.perExisting, 0)
 	for i, m := range b.sized {
 		lost := before[i] - after[i]
-		n += lost + lost*b.takes[m.table]
+		n += lost + lost*b.perRemoved[m.table]
 	}
 	return n
 }

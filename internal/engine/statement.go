@@ -20,36 +20,36 @@ type statement struct {
 	// commits says that the server ends an open transaction to run it, as
 	// MySQL does for structure: it must not run in one of ours.
 	commits bool
-	// moot says that it is about structure, and none of it exists.
-	moot bool
+	// noOp says that it is about structure, and none of it exists.
+	noOp bool
 	// routines and procs are the functions that may be stored ones and the
 	// procedures that a MySQL text calls.
 	routines, procs [][]string
 	// block is what a MySQL text does that can be read like the body of a routine.
 	block *routineBody
-	// dark says that it names a view which cannot be read, silent that the server
+	// unreadableView says that it names a view which cannot be read, silent that the server
 	// does not count what it does.
-	dark, silent bool
-	// elsewhere says that code that is not in the text runs, or that the text
+	unreadableView, serverUncounted bool
+	// opaque says that code that is not in the text runs, or that the text
 	// could not be read: what it does to the transaction is not known.
-	elsewhere bool
+	opaque bool
 	// calls says that the text calls a function that may do anything.
 	calls bool
-	// reshapes says that it is about structure besides: it locks what it is about, which
+	// changesSchema says that it is about structure besides: it locks what it is about, which
 	// has its name among the words.
-	reshapes bool
-	words    []string
-	// tabulates says that it has a CREATE TABLE … AS, which reads as an INSERT.
-	tabulates bool
-	// quiet says that its INSERTs are known to do nothing but add rows.
-	quiet bool
+	changesSchema bool
+	words         []string
+	// createsTableAs says that it has a CREATE TABLE … AS, which reads as an INSERT.
+	createsTableAs bool
+	// onlyAdds says that its INSERTs are known to do nothing but add rows.
+	onlyAdds bool
 	// sets is what it may change of a session of MySQL's.
 	sets mysqlSettings
-	// triggers says that a text of INSERTs may make a trigger besides.
-	triggers bool
-	// queries says that the rows of an INSERT may come of a query, and so of a
+	// createsTrigger says that a text of INSERTs may make a trigger besides.
+	createsTrigger bool
+	// insertsQuery says that the rows of an INSERT may come of a query, and so of a
 	// view, which calls whatever it likes.
-	queries bool
+	insertsQuery bool
 }
 
 // target is what one act is aimed at.
@@ -61,20 +61,20 @@ type target struct {
 	class    string   // what is dropped or altered: "TABLE", "MATERIALIZED VIEW"
 	part     string   // what of the object is dropped: the trigger in DROP TRIGGER a ON b
 	parts    []part   // what of a table ALTER drops if it exists
-	how      string   // keyword: "DELETE", "ATTACH"
+	keyword  string   // keyword: "DELETE", "ATTACH"
 	replaces bool     // UPDATE OR REPLACE removes rows in conflict
 }
 
 // understand makes the statement of a text.
 func (s *Session) understand(t *sqlscan.Text) *statement {
 	st := &statement{op: dbguard.Op{
-		System: s.backend.system(), Namespace: s.name, Statements: t.Statements,
+		System: s.backend.system(), Namespace: s.namespace, Statements: t.Statements,
 	}}
 	closed := s.readControl(t, st)
 	for i := range t.Ops {
 		op := &t.Ops[i]
 		st.kinds = append(st.kinds, op.Kind)
-		st.tabulates = st.tabulates || op.Kind == sqlscan.Insert && keyword(t, op) == "CREATE"
+		st.createsTableAs = st.createsTableAs || op.Kind == sqlscan.Insert && keyword(t, op) == "CREATE"
 		if i == 0 {
 			st.verb = keyword(t, op)
 		}
@@ -104,25 +104,25 @@ func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.
 		st.commits = true
 	}
 	if op.Kind == sqlscan.Session && s.dialect == sqlscan.SQLite && !s.guard.Observing() { // which would not look what is lost
-		return endsData(t, op)
+		return dataLossVerb(t, op)
 	}
 	switch op.Kind {
 	case sqlscan.Prepare:
-		st.elsewhere = s.dialect == sqlscan.PostgreSQL && isDriverName(t.Name(op.Object))
-		return dbguard.Run, st.elsewhere
+		st.opaque = s.dialect == sqlscan.PostgreSQL && isDriverName(t.Name(op.Object))
+		return dbguard.Run, st.opaque
 	case sqlscan.Read, sqlscan.Insert, sqlscan.Define, sqlscan.Session, sqlscan.Maintain,
 		sqlscan.Savepoint, sqlscan.RollbackTo:
 		return 0, false
 	case sqlscan.Begin, sqlscan.Commit, sqlscan.Rollback, sqlscan.Release:
 		return dbguard.EndTransaction, st.endsTransaction(s, op)
 	case sqlscan.Opaque:
-		st.elsewhere = true
+		st.opaque = true
 		if s.dialect == sqlscan.PostgreSQL && runsInServer(keyword(t, op)) {
 			return dbguard.Call, true
 		}
 		return dbguard.Run, true
 	case sqlscan.Unreadable:
-		st.elsewhere = true
+		st.opaque = true
 	}
 	verb := verbs[op.Kind]
 	if s.dialect == sqlscan.ClickHouse && changesRows(verb) {
@@ -131,12 +131,12 @@ func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.
 	return verb, true
 }
 
-// ask gives a text that names nothing to delete or change an act: what its
+// addCallAct gives a text that names nothing to delete or change an act: what its
 // functions do. Around transactions of its own that cannot be undone.
-func (s *Session) ask(st *statement) {
+func (s *Session) addCallAct(st *statement) {
 	t := &s.text.Text
 	st.noteStructure(t)
-	if st.changesRows() || len(st.op.Acts) > 0 && !st.reshapes {
+	if st.changesRows() || len(st.op.Acts) > 0 && !st.changesSchema {
 		return
 	}
 	act := dbguard.Act{Verb: dbguard.Ask}
@@ -268,7 +268,7 @@ func (st *statement) simple() *target {
 // of the operations before it: the words of a list, DROP TABLE a, b, stand in
 // front of its first name.
 func newTarget(t *sqlscan.Text, op *sqlscan.Op, before []target) target {
-	x := target{op: *op, raw: t.Source[op.Object.Start:op.Object.End], how: keyword(t, op)}
+	x := target{op: *op, raw: t.Source[op.Object.Start:op.Object.End], keyword: keyword(t, op)}
 	x.name = nameParts(t, op.Object)
 	if n := len(before); n > 0 && before[n-1].op.At == op.At {
 		x.only, x.replaces, x.class = before[n-1].only, before[n-1].replaces, before[n-1].class
@@ -321,7 +321,7 @@ func keyword(t *sqlscan.Text, op *sqlscan.Op) string {
 	return strings.ToUpper(t.Source[op.At.Start:op.At.End])
 }
 
-// solely reports that all that a text does is of one verb.
-func solely(st *statement, verb dbguard.Verb) bool {
+// allActs reports that all that a text does is of one verb.
+func allActs(st *statement, verb dbguard.Verb) bool {
 	return !slices.ContainsFunc(st.op.Acts, func(a dbguard.Act) bool { return a.Verb != verb })
 }

@@ -154,7 +154,7 @@ func TestMissing(t *testing.T) {
 		r := newRig(t, tt.d)
 		f, err := r.Start(context.Background(), tt.text, AsWritten)
 		require.NoError(t, err, tt.text)
-		assert.True(t, f.Moot(), tt.text)
+		assert.True(t, f.NoOp(), tt.text)
 		assert.Contains(t, r.conn.log, tt.question)
 
 		r = newRig(t, tt.d)

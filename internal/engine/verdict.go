@@ -13,18 +13,18 @@ import (
 // server said, and unknown if the answer was lost.
 func (f *Flight) endWatched(ctx context.Context, affected int64, err error) error {
 	s := f.s
-	s.moved(ctx, f.st, err)
+	s.noteTxOutcome(ctx, f.st, err)
 	switch {
 	case s.guard.Observing():
 		return f.endObserved(affected, err)
 	case err == nil:
-		if f.st.simple() != nil && affected >= 0 && !f.blind {
+		if f.st.simple() != nil && affected >= 0 && !f.uncounted {
 			f.op.Settle(dbguard.Count{Rows: affected}) // nothing bounds it: it is only told
 		}
 		return f.op.End(dbguard.EffectApplied, nil)
-	case s.lose(err):
+	case s.connectionLost(err):
 		s.broken = true
-		return f.op.End(dbguard.EffectUnknown, hide(err))
+		return f.op.End(dbguard.EffectUnknown, hideBadConn(err))
 	}
 	return f.op.End(dbguard.EffectNone, err)
 }
@@ -50,39 +50,39 @@ func (f *Flight) endObserved(affected int64, err error) error {
 // endFailed ends a statement that the driver or the server rejected: what it
 // had done is undone, where the server has not done so itself.
 func (f *Flight) endFailed(ctx context.Context, err error) error {
-	if b, ok := f.s.backend.(listening); ok {
-		b.failed()
+	if b, ok := f.s.backend.(readListener); ok {
+		b.noteFailure()
 	}
-	if f.unsure(err) {
-		if f.s.broken = true; f.st.elsewhere && f.s.tx == txCaller {
+	if f.commitUnknown(err) {
+		if f.s.broken = true; f.st.opaque && f.s.tx == txCaller {
 			f.s.endLedger(ctx, dbguard.EffectApplied, nil) // it may have committed
 		}
-		return f.op.End(dbguard.EffectUnknown, hide(err))
+		return f.op.End(dbguard.EffectUnknown, hideBadConn(err))
 	}
-	if done, err := f.endPartly(ctx, err); done {
+	if done, err := f.endPartial(ctx, err); done {
 		return err
 	}
-	commits := f.s.backend.endsTransaction(err)
-	undo := f.leave(ctx, f.frame.fail)
-	if f.way == alone {
-		f.s.faltered(ctx)
+	commits := f.s.backend.isTxControlError(err)
+	undo := f.closeFrame(ctx, f.frame.fail)
+	if f.strategy == selfBounded {
+		f.s.noteStatementError(ctx)
 	}
 	if commits && undo == nil {
 		// A procedure that commits cannot be counted or undone, which is why it
 		// was run where it could not: say so, not "invalid termination".
 		f.op.Uncountable("it ends the transaction that it is called in")
 	}
-	return f.op.End(dbguard.EffectUndone, hide(err))
+	return f.op.End(dbguard.EffectUndone, hideBadConn(err))
 }
 
-// leaving is a counter of an engine where a statement that fails may leave what it
+// partialKeeper is a counter of an engine where a statement that fails may leave what it
 // did until then, as SQLite's OR FAIL does.
-type leaving interface{ leaves(cause error) bool }
+type partialKeeper interface{ mayKeepPart(cause error) bool }
 
-// endPartly ends such a statement: what it has left stands, unless that is too much.
-func (f *Flight) endPartly(ctx context.Context, cause error) (done bool, _ error) {
-	c, ok := f.counter.(leaving)
-	if !ok || f.way < own || f.op.AtLeast() > 0 || f.op.Shares() || !c.leaves(cause) {
+// endPartial ends such a statement: what it has left stands, unless that is too much.
+func (f *Flight) endPartial(ctx context.Context, cause error) (done bool, _ error) {
+	c, ok := f.counter.(partialKeeper)
+	if !ok || f.strategy < ownTx || f.op.AtLeast() > 0 || f.op.Shares() || !c.mayKeepPart(cause) {
 		return false, nil
 	}
 	count, err := f.counter.count(ctx, -1)
@@ -91,23 +91,23 @@ func (f *Flight) endPartly(ctx context.Context, cause error) (done bool, _ error
 	case err != nil, count.Rows < 0, limit >= 0 && count.Rows > limit:
 		return false, nil
 	case f.op.Settle(count) != nil:
-		return true, f.takeBack(ctx, cause)
+		return true, f.undoStatement(ctx, cause)
 	case f.s.exec(ctx, f.frame.keep) != nil:
 		return false, nil
 	}
-	return true, f.op.End(dbguard.EffectApplied, hide(cause))
+	return true, f.op.End(dbguard.EffectApplied, hideBadConn(cause))
 }
 
-// takeBack undoes a statement that its count refused.
-func (f *Flight) takeBack(ctx context.Context, cause error) error {
+// undoStatement undoes a statement that its count refused.
+func (f *Flight) undoStatement(ctx context.Context, cause error) error {
 	effect := dbguard.EffectUndone
-	if err := f.leave(ctx, f.frame.undo); err != nil {
+	if err := f.closeFrame(ctx, f.frame.undo); err != nil {
 		cause = err
-		if !f.s.lose(err) || f.s.backend.gone(err) {
+		if !f.s.connectionLost(err) || f.s.backend.isNoTransaction(err) {
 			effect = dbguard.EffectUnknown
 		}
 	}
-	return f.op.End(effect, hide(cause))
+	return f.op.End(effect, hideBadConn(cause))
 }
 
 // close counts, judges and keeps in one go, where the engine can and the number
@@ -123,13 +123,13 @@ func (f *Flight) close(ctx context.Context, affected int64) (can bool, _ error) 
 		return false, nil
 	case refused:
 		f.op.Settle(count)
-		return true, f.op.End(dbguard.EffectUndone, hide(err))
+		return true, f.op.End(dbguard.EffectUndone, hideBadConn(err))
 	case err == nil:
 		f.op.Settle(count) // the server has judged it
 		return true, f.op.End(dbguard.EffectApplied, nil)
-	case f.s.lose(err) && f.way == own:
+	case f.s.connectionLost(err) && f.strategy == ownTx:
 		f.s.broken = true
-		return true, f.op.End(dbguard.EffectUnknown, hide(err))
+		return true, f.op.End(dbguard.EffectUnknown, hideBadConn(err))
 	}
 	return true, f.endFailed(ctx, err)
 }
@@ -141,20 +141,20 @@ func (f *Flight) keep(ctx context.Context) error {
 	if err == nil {
 		return f.op.End(dbguard.EffectApplied, nil)
 	}
-	undo := f.leave(ctx, f.frame.undo)
+	undo := f.closeFrame(ctx, f.frame.undo)
 	switch {
-	case f.way == nested: // the caller's transaction fails or is gone: the statement with it
-		return f.op.End(dbguard.EffectUndone, hide(err))
-	case s.lose(err), undo != nil:
+	case f.strategy == inCallerTx: // the caller's transaction fails or is gone: the statement with it
+		return f.op.End(dbguard.EffectUndone, hideBadConn(err))
+	case s.connectionLost(err), undo != nil:
 		s.broken = true
-		return f.op.End(dbguard.EffectUnknown, hide(err))
+		return f.op.End(dbguard.EffectUnknown, hideBadConn(err))
 	}
 	return f.op.End(dbguard.EffectUndone, err)
 }
 
-// leave closes the frame by these texts. Where that fails the connection is
+// closeFrame closes the frame by these texts. Where that fails the connection is
 // given up: the server then rolls back what was open.
-func (f *Flight) leave(ctx context.Context, texts []string) error {
+func (f *Flight) closeFrame(ctx context.Context, texts []string) error {
 	ctx, cancel := outlive(ctx)
 	defer cancel()
 	s := f.s
@@ -162,73 +162,73 @@ func (f *Flight) leave(ctx context.Context, texts []string) error {
 	switch {
 	case err == nil:
 		return nil
-	case f.way == own && s.backend.gone(err): // the engine has rolled back on its own
+	case f.strategy == ownTx && s.backend.isNoTransaction(err): // the engine has rolled back on its own
 		return nil
-	case s.backend.gone(err):
+	case s.backend.isNoTransaction(err):
 		s.endLedger(ctx, dbguard.EffectUndone, nil)
 		s.tx = txUnknown
 		return err
 	}
 	s.broken = true
-	s.lost = f.way == nested
+	s.txLost = f.strategy == inCallerTx
 	return err
 }
 
-// follow returns the flight of a text that needs no verdict but may move the
+// trackTx returns the flight of a text that needs no verdict but may move the
 // transaction or, since nothing that it names exists, need not be sent. It
 // returns nil for any other.
-func (s *Session) follow(ctx context.Context, st *statement) *Flight {
-	_, listens := s.backend.(listening)
-	if _, ok := s.backend.(doubtful); ok {
+func (s *Session) trackTx(ctx context.Context, st *statement) *Flight {
+	_, listens := s.backend.(readListener)
+	if _, ok := s.backend.(txProber); ok {
 		listens = s.tx == txCaller
 	}
-	moves := st.control != controlNone || st.commits && s.tx != txIdle || st.quiet && listens
-	if !moves && !st.moot {
-		s.backend.touched(st, s.tx != txCaller)
+	moves := st.control != controlNone || st.commits && s.tx != txIdle || st.onlyAdds && listens
+	if !moves && !st.noOp {
+		s.backend.noteChanges(st, s.tx != txCaller)
 		return nil
 	}
-	f := &Flight{s: s, st: st, ctx: ctx, way: followed}
+	f := &Flight{s: s, st: st, ctx: ctx, strategy: tracked}
 	s.flight = f
 	return f
 }
 
-// moved notes what a text that has run did to the transaction, and returns the
+// noteTxOutcome notes what a text that has run did to the transaction, and returns the
 // error that the caller must see.
-func (s *Session) moved(ctx context.Context, st *statement, err error) error {
-	if st.elsewhere {
+func (s *Session) noteTxOutcome(ctx context.Context, st *statement, err error) error {
+	if st.opaque {
 		s.forgetModes()
 	}
-	if b, ok := s.backend.(listening); ok && err != nil {
-		b.failed()
+	if b, ok := s.backend.(readListener); ok && err != nil {
+		b.noteFailure()
 	}
 	switch {
-	case st.control == controlEnds:
+	case st.control == controlCommit:
 		return s.committed(ctx, err)
-	case st.control == controlUndoes:
+	case st.control == controlRollback:
 		return s.rolledBack(ctx, err)
-	case st.control == controlTurns && err == nil:
+	case st.control == controlRollbackAndChain && err == nil:
 		_ = s.rolledBack(ctx, nil)
 		s.tx = txUnknown
-	case st.control == controlBegins && err == nil:
+	case st.control == controlBegin && err == nil:
 		if s.tx != txCaller || s.dialect == sqlscan.MySQL || s.dialect == sqlscan.SQLite && st.kinds[0] == sqlscan.Begin {
 			s.TxBegan(false)
 		}
-	case st.control == controlBegins && s.tx == txCaller && s.dialect != sqlscan.MySQL:
+	case st.control == controlBegin && s.tx == txCaller && s.dialect != sqlscan.MySQL:
 		// what is open stays open
-	case st.control == controlCloses && err == nil:
+	case st.control == controlSelfContained && err == nil:
 		if s.tx == txIdle { // else it was a savepoint within what is open
-			s.rest()
+			s.noteTxEnd()
 		}
-	case st.control == controlReleases:
+	case st.control == controlRelease:
 		s.endLedger(ctx, dbguard.EffectApplied, nil)
 		s.tx = txUnknown
-	case st.commits && s.tx != txIdle, st.elsewhere, st.control != controlNone:
+	case st.commits && s.tx != txIdle, st.opaque, st.control != controlNone:
 		if s.tx == txCaller {
 			s.endLedger(ctx, dbguard.EffectApplied, nil)
 		}
 		s.tx = txUnknown
 	case err != nil:
-		s.faltered(ctx)
+		s.noteStatementError(ctx)
 	}
 	return err
 }

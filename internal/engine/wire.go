@@ -18,12 +18,12 @@ type Wire interface {
 	ParameterStatus(name string) string
 }
 
-// see takes over what the protocol says of the transaction.
-func (s *Session) see(ctx context.Context, status byte) {
+// syncTxStatus takes over what the protocol says of the transaction.
+func (s *Session) syncTxStatus(ctx context.Context, status byte) {
 	switch open := status != 'I'; {
 	case !open && (s.tx == txCaller || s.ledger != nil):
 		s.endLedger(ctx, dbguard.EffectApplied, nil) // ended past the session, nobody knows how: nothing is given back
-		s.rest()
+		s.noteTxEnd()
 	case !open:
 		s.tx = txIdle
 	case s.tx != txCaller:

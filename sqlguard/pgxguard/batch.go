@@ -58,12 +58,12 @@ func (g *connGuard) classify(ctx context.Context, b *pgx.Batch, begins bool) (ne
 	if g.connExposed {
 		g.session.RawTouched()
 	}
-	renamed, shifted := g.session.PrepareCount(), g.session.Shifted()
+	renamed, shifted := g.session.PrepareCount(), g.session.SchemaChanges()
 	for i, q := range b.QueuedQueries {
 		if begins && i == 0 {
 			continue
 		}
-		oneByOne = oneByOne || g.session.PrepareCount() != renamed || g.session.Shifted() != shifted
+		oneByOne = oneByOne || g.session.PrepareCount() != renamed || g.session.SchemaChanges() != shifted
 		r, err := g.read(ctx, ofBatch, q.SQL, q.Arguments)
 		if err != nil {
 			return need, oneByOne, err

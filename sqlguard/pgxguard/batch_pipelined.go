@@ -84,10 +84,10 @@ func (c *pipelinedBatch) plan() (fits bool, refusal error) {
 		}
 		st := batchStatement{sql: r.sql, args: r.args}
 		if !g.session.IsRead(r.text) {
-			st.flight, err = g.session.Among(c.ctx, r.text)
+			st.flight, err = g.session.StartInBatch(c.ctx, r.text)
 		}
 		switch {
-		case errors.Is(err, engine.ErrApart):
+		case errors.Is(err, engine.ErrNotInBatch):
 			return false, nil
 		case err != nil:
 			return true, err
@@ -104,7 +104,7 @@ func (c *pipelinedBatch) plan() (fits bool, refusal error) {
 func dropFlights(statements []batchStatement) {
 	for _, st := range statements {
 		if st.flight != nil {
-			st.flight.Drop()
+			st.flight.DropFromBatch()
 		}
 	}
 }
@@ -150,7 +150,7 @@ func (c *pipelinedBatch) readResult(results pgx.BatchResults, st batchStatement)
 	if r.err == nil {
 		r.rows, r.err = c.guard.buffer(results.Query())
 	}
-	if r.err == nil && st.flight != nil && st.flight.Tells() == engine.Counted {
+	if r.err == nil && st.flight != nil && st.flight.AnswerForm() == engine.Counted {
 		r.rows.tag, r.err = countTag(r.rows, nil)
 	}
 	if r.err != nil {
@@ -170,7 +170,7 @@ func (c *pipelinedBatch) endFailed(n int) (again bool) {
 	lost := !errors.As(err, &server) && c.guard.conn.IsClosed()
 	dropFlights(c.statements[n+1:])
 	if f != nil {
-		again, err = f.Fell(err, !c.inTx)
+		again, err = f.FailInBatch(err, !c.inTx)
 	}
 	if again && !c.inTx {
 		dropFlights(c.statements[:n])
@@ -193,8 +193,8 @@ func (c *pipelinedBatch) endFailed(n int) (again bool) {
 func (c *pipelinedBatch) endFirst(n int) {
 	for i, st := range c.statements[:n] {
 		if st.flight != nil {
-			_ = st.flight.Landed(c.ready[i].rows.tag.RowsAffected()) // the server has judged it
-			c.ready[i].rows.withTag(tagged(st.flight, c.ready[i].rows.tag), st.flight.Tells())
+			_ = st.flight.EndInBatch(c.ready[i].rows.tag.RowsAffected()) // the server has judged it
+			c.ready[i].rows.withTag(tagged(st.flight, c.ready[i].rows.tag), st.flight.AnswerForm())
 		}
 	}
 }

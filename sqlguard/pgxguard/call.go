@@ -20,8 +20,8 @@ func (g *connGuard) exec(ctx context.Context, on runner, sql string, args []any)
 	case flight == nil:
 		g.asJudged(func() { tag, err = on.Exec(ctx, r.sql, r.args...) })
 		return tag, err
-	case flight.Moot():
-		return pgconn.NewCommandTag(flight.Command()), flight.End(ctx, 0, nil)
+	case flight.NoOp():
+		return pgconn.NewCommandTag(flight.CommandTag()), flight.End(ctx, 0, nil)
 	}
 	tag, done, err := g.sendReworded(ctx, flight, r, sendPlan{
 		on:         on,
@@ -53,8 +53,8 @@ func (g *connGuard) query(ctx context.Context, on runner, sql string, args []any
 	case flight == nil:
 		g.asJudged(func() { rows, err = on.Query(ctx, r.sql, r.args...) })
 		return rows, err
-	case flight.Moot():
-		return noRows{failedRows{}, pgconn.NewCommandTag(flight.Command())}, flight.End(ctx, 0, nil)
+	case flight.NoOp():
+		return noRows{failedRows{}, pgconn.NewCommandTag(flight.CommandTag())}, flight.End(ctx, 0, nil)
 	}
 	buffered := &bufferedRows{conn: g.conn}
 	tag, done, err := g.sendReworded(ctx, flight, r, sendPlan{
@@ -72,7 +72,7 @@ func (g *connGuard) query(ctx context.Context, on runner, sql string, args []any
 	case err != nil:
 		return failed(err), err
 	case done:
-		return buffered.withTag(tag, flight.Tells()), nil
+		return buffered.withTag(tag, flight.AnswerForm()), nil
 	}
 	g.asJudged(func() { rows, err = on.Query(flight.Context(), r.sql, r.args...) })
 	guarded := &judgedRows{Rows: rows, guard: g, ctx: ctx, flight: flight}
@@ -124,7 +124,7 @@ func (g *connGuard) sendReworded(ctx context.Context, f *engine.Flight, r reques
 		own := text == ""
 		escorted := g.escorts(f, r, text) && (!own || s.ownTextToo && !r.byName)
 		if !escorted {
-			if err = f.Depart(ctx); err != nil {
+			if err = f.SendHeld(ctx); err != nil {
 				break
 			}
 			if own {
@@ -154,7 +154,7 @@ func (g *connGuard) sendReworded(ctx context.Context, f *engine.Flight, r reques
 
 // send sends a text, the caller's if it is empty. The tag that it returns has the number of rows.
 func (g *connGuard) send(ctx context.Context, f *engine.Flight, r request, text string, escorted bool, s sendPlan) (tag pgconn.CommandTag, err error) {
-	counts := text != "" && f.Tells() == engine.Counted
+	counts := text != "" && f.AnswerForm() == engine.Counted
 	inBatch, args := s.inBatch, r.rewrittenArgs(g)
 	if counts {
 		inBatch = func(results pgx.BatchResults) (pgconn.CommandTag, error) { return countTag(g.buffer(results.Query())) }
@@ -186,5 +186,5 @@ func affected(tag pgconn.CommandTag, err error) int64 {
 // tagged is the command tag of the caller's statement, of as many rows: that of the rewritten
 // text is a SELECT's.
 func tagged(f *engine.Flight, tag pgconn.CommandTag) pgconn.CommandTag {
-	return pgconn.NewCommandTag(f.Command() + " " + strconv.FormatInt(tag.RowsAffected(), 10))
+	return pgconn.NewCommandTag(f.CommandTag() + " " + strconv.FormatInt(tag.RowsAffected(), 10))
 }

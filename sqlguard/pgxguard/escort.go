@@ -32,7 +32,7 @@ func (g *connGuard) escorts(f *engine.Flight, r request, text string) bool {
 	if text == "" {
 		text = r.text
 	}
-	before, _ := f.Escort()
+	before, _ := f.PipelinedTexts()
 	return len(before) > 0 && g.sentBefore[text] && r.batchable(g)
 }
 
@@ -41,7 +41,7 @@ func (g *connGuard) escorts(f *engine.Flight, r request, text string) bool {
 func (g *connGuard) escort(ctx context.Context, f *engine.Flight, text string, values []any,
 	inBatch func(pgx.BatchResults) (pgconn.CommandTag, error),
 ) (tag pgconn.CommandTag, err error) {
-	before, after := f.Escort()
+	before, after := f.PipelinedTexts()
 	b := &pgx.Batch{}
 	for _, text := range before {
 		b.Queue(text)
@@ -71,7 +71,7 @@ func (g *connGuard) escort(ctx context.Context, f *engine.Flight, text string, v
 	if errors.As(err, &preparing) {
 		err = preparing.Unwrap() // as pgx returns it for a single statement
 	}
-	f.Escorted(opened, closed)
+	f.TakeReplies(opened, closed)
 	return tag, err
 }
 

@@ -34,11 +34,11 @@ func (g *connGuard) judgeBypass(ctx context.Context, takes options, queries ...p
 		return nil
 	}
 	var w *vetoContext
-	renamed, shifted := g.session.PrepareCount(), g.session.Shifted()
-	defer func() { g.statements.replacementPending = false; g.session.Unsent(false) }()
+	renamed, shifted := g.session.PrepareCount(), g.session.SchemaChanges()
+	defer func() { g.statements.replacementPending = false; g.session.SchemaChangePending(false) }()
 	for i, q := range queries {
 		g.statements.replacementPending = g.session.PrepareCount() != renamed
-		g.session.Unsent(g.session.Shifted() != shifted)
+		g.session.SchemaChangePending(g.session.SchemaChanges() != shifted)
 		flight, err := g.judge(ctx, takes, q)
 		if flight == nil && err == nil {
 			continue
@@ -63,7 +63,7 @@ func (g *connGuard) judge(ctx context.Context, takes options, q pgx.QueuedQuery)
 	if err != nil || g.session.IsRead(r.text) || harmlessLargeObject[r.text] {
 		return nil, nil //nolint:nilerr // pgx finds the same error, and returns it
 	}
-	return g.start(ctx, r.text, g.session.Past)
+	return g.start(ctx, r.text, g.session.StartBypass)
 }
 
 // withParent is the context to continue with.

@@ -8,28 +8,28 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// way is how a statement is run.
-type way uint8
+// strategy is how a statement is run.
+type strategy uint8
 
 const (
-	followed way = iota // control of transactions: not judged, but its outcome matters
-	watched             // as it is: it cannot be undone, or need not be
-	alone               // in words of the session's, by which it bounds itself
-	own                 // in a transaction of the guard's
-	nested              // under a savepoint in the caller's transaction
+	tracked     strategy = iota // control of transactions: not judged, but its outcome matters
+	asIs                        // as it is: it cannot be undone, or need not be
+	selfBounded                 // in words of the session's, by which it bounds itself
+	ownTx                       // in a transaction of the guard's
+	inCallerTx                  // under a savepoint in the caller's transaction
 )
 
-// choose picks the way of a judged statement.
-func (s *Session) choose(st *statement, op *dbguard.Operation) way {
+// chooseStrategy picks the way of a judged statement.
+func (s *Session) chooseStrategy(st *statement, op *dbguard.Operation) strategy {
 	switch {
 	case s.guard.Observing(), !op.NeedsUndo(), !st.changesRows():
-		return watched
+		return asIs
 	case st.control != controlNone, st.commits, s.dialect == sqlscan.ClickHouse:
-		return watched // a transaction of ours would not survive it
+		return asIs // a transaction of ours would not survive it
 	case s.tx == txIdle:
-		return own
+		return ownTx
 	}
-	return nested
+	return inCallerTx
 }
 
 // frame is what is sent around a statement.

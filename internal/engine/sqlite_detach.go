@@ -13,9 +13,9 @@ import (
 // setting: DETACH of a database in memory or in a temporary file, and PRAGMA
 // temp_store, which drops all temporary tables.
 
-// endsData is what a text means to the rules that may end such a database; not ok,
+// dataLossVerb is what a text means to the rules that may end such a database; not ok,
 // if it is no such text.
-func endsData(t *sqlscan.Text, op *sqlscan.Op) (verb dbguard.Verb, ok bool) {
+func dataLossVerb(t *sqlscan.Text, op *sqlscan.Op) (verb dbguard.Verb, ok bool) {
 	switch keyword(t, op) {
 	case "DETACH":
 		return dbguard.RemoveDatabase, true
@@ -25,8 +25,8 @@ func endsData(t *sqlscan.Text, op *sqlscan.Op) (verb dbguard.Verb, ok bool) {
 	return 0, false
 }
 
-// compiles judges the PRAGMAs of a text that is prepared.
-func (s *Session) compiles(ctx context.Context, text string) error {
+// judgePragmas judges the PRAGMAs of a text that is prepared.
+func (s *Session) judgePragmas(ctx context.Context, text string) error {
 	if !containsFold(text, "pragma") || s.guard.Check() != nil || s.guard.Observing() {
 		return nil
 	}
@@ -88,10 +88,10 @@ func tempStore(value string) string {
 	return "0"
 }
 
-// ends is existing where something is lost, else temporary.
-func (q *sqlite) ends(ctx context.Context, t *sqlscan.Text, x *target, args []string) (existence, error) {
-	if x.how == "DETACH" {
-		return q.detaches(ctx, x, args)
+// settingLosesData is existing where something is lost, else temporary.
+func (q *sqlite) settingLosesData(ctx context.Context, t *sqlscan.Text, x *target, args []string) (existence, error) {
+	if x.keyword == "DETACH" {
+		return q.detachLosesData(ctx, x, args)
 	}
 	name, now := x.name[len(x.name)-1], ""
 	if strings.EqualFold(name, "temp_store") {
@@ -103,11 +103,11 @@ func (q *sqlite) ends(ctx context.Context, t *sqlscan.Text, x *target, args []st
 	if now != "" && now == tempStore(valueOf(t, &x.op)) {
 		return temporary, nil
 	}
-	return q.holds(ctx, []string{"temp"})
+	return q.anyTables(ctx, []string{"temp"})
 }
 
-// detaches looks at the database that a DETACH names, or at all that it may mean.
-func (q *sqlite) detaches(ctx context.Context, x *target, args []string) (existence, error) {
+// detachLosesData looks at the database that a DETACH names, or at all that it may mean.
+func (q *sqlite) detachLosesData(ctx context.Context, x *target, args []string) (existence, error) {
 	names := x.name
 	if strings.ContainsRune("?:@$", rune(x.raw[0])) {
 		names = args
@@ -125,11 +125,11 @@ func (q *sqlite) detaches(ctx context.Context, x *target, args []string) (existe
 	if err != nil {
 		return existing, err
 	}
-	return q.holds(ctx, fileless)
+	return q.anyTables(ctx, fileless)
 }
 
-// holds is existing where one of the schemas has tables.
-func (q *sqlite) holds(ctx context.Context, schemas []string) (existence, error) {
+// anyTables is existing where one of the schemas has tables.
+func (q *sqlite) anyTables(ctx context.Context, schemas []string) (existence, error) {
 	open, err := q.schemas(ctx) // temp is not until it is used: a look into it would use it, and fix where it is kept
 	if err != nil {
 		return existing, err

@@ -59,10 +59,10 @@ func TestEscort(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r, f := escorted(t, 'I')
-			before, after := f.Escort()
+			before, after := f.PipelinedTexts()
 			assert.Equal(t, []string{"BEGIN"}, before)
 			assert.Equal(t, []string{due, "count"}, labels(after))
-			f.Escorted(tt.before, tt.after)
+			f.TakeReplies(tt.before, tt.after)
 			require.ErrorIs(t, f.End(atMost(2), 1, tt.err), tt.refused)
 			assert.Equal(t, tt.sent, r.sent())
 		})
@@ -72,14 +72,14 @@ func TestEscort(t *testing.T) {
 // A door that sends the statement alone has the way opened, and everything asked.
 func TestEscortDeparts(t *testing.T) {
 	r, f := escorted(t, 'I')
-	require.NoError(t, f.Depart(atMost(2)))
+	require.NoError(t, f.SendHeld(atMost(2)))
 	assert.Equal(t, []string{"BEGIN"}, r.sent())
 	require.NoError(t, f.End(atMost(2), 1, nil))
 	assert.Equal(t, []string{due, "count", "COMMIT"}, r.sent())
 
 	r, f = escorted(t, 'I')
 	r.conn.fail("BEGIN", pgError("53300"))
-	require.ErrorIs(t, f.Depart(atMost(2)), pgError("53300"))
+	require.ErrorIs(t, f.SendHeld(atMost(2)), pgError("53300"))
 	_, err := r.Start(atMost(2), deleteOne, AsWritten)
 	require.ErrorIs(t, err, pgError("53300"), "it holds nothing up")
 }
@@ -92,7 +92,7 @@ func TestNoEscortInFailedTransaction(t *testing.T) {
 	r.conn.fail("SAVEPOINT dbguard", pgError("25P02"))
 	f, err := r.Start(dbguard.Allow(atMost(2), "test", dbguard.AllRows("t")), fromTwo, Tagged)
 	require.NoError(t, err)
-	before, _ := f.Escort()
+	before, _ := f.PipelinedTexts()
 	assert.Empty(t, before)
 	require.ErrorIs(t, f.End(atMost(2), -1, pgError("25P02")), pgError("25P02"))
 }
@@ -120,7 +120,7 @@ func TestEscortToldBefore(t *testing.T) {
 			begin := func() (*Flight, []string) {
 				f, err := r.Start(dbguard.Allow(atMost(2), "test", dbguard.AllRows("t")), fromTwo, Tagged)
 				require.NoError(t, err)
-				before, _ := f.Escort()
+				before, _ := f.PipelinedTexts()
 				return f, before
 			}
 			f, before := begin()
@@ -129,7 +129,7 @@ func TestEscortToldBefore(t *testing.T) {
 			if tt.exclusive {
 				was = `[{"oid": 16500, "rows": 3, "exclusive": true, "stamp": "7"}]`
 			}
-			f.Escorted([]Reply{{}, {Rows: [][]any{{was}}}}, []Reply{{Rows: [][]any{append(changedRow(16400, 1, "t"), int64(1))}}, {}})
+			f.TakeReplies([]Reply{{}, {Rows: [][]any{{was}}}}, []Reply{{Rows: [][]any{append(changedRow(16400, 1, "t"), int64(1))}}, {}})
 			require.NoError(t, f.End(atMost(2), 1, nil))
 			if tt.between != "" {
 				_, err := r.read(t.Context(), tt.between)

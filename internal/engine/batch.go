@@ -13,68 +13,68 @@ import (
 // ordinary table, whose every condition is in the catalogue. The seal of a
 // statement that is alone is none here: it would hold for those behind it.
 
-// ErrApart is told of a text that needs a way of its own.
-var ErrApart = errors.New("dbguard: this statement cannot be sent among others")
+// ErrNotInBatch is told of a text that needs a way of its own.
+var ErrNotInBatch = errors.New("dbguard: this statement cannot be sent among others")
 
-// linking is a backend that can write a statement so that it can stand among
+// batching is a backend that can write a statement so that it can stand among
 // others.
-type linking interface {
-	among(ctx context.Context, f *Flight) wording
-	// parted tells that it has not been sent so.
-	parted()
+type batching interface {
+	rewriteForBatch(ctx context.Context, f *Flight) rewrite
+	// notSent tells that it has not been sent so.
+	notSent()
 }
 
-// Among judges a text that is to be sent among others. The door sends Text, and
+// StartInBatch judges a text that is to be sent among others. The door sends Text, and
 // tells the outcome to Landed or Fell, or calls Drop. No Flight and no error: it
 // goes as it is.
 //
 // Outside of a transaction an error must undo all of them; inside one each
 // statement with a Flight stands under a savepoint of its own.
-func (s *Session) Among(ctx context.Context, text string) (*Flight, error) {
+func (s *Session) StartInBatch(ctx context.Context, text string) (*Flight, error) {
 	st, op, err := s.judge(ctx, text)
 	switch {
 	case err != nil || st == nil:
 		return nil, err
-	case op == nil && (st.control != controlNone || st.commits || st.moot):
-		return nil, ErrApart
+	case op == nil && (st.control != controlNone || st.commits || st.noOp):
+		return nil, ErrNotInBatch
 	case op == nil:
-		s.backend.touched(st, false)
+		s.backend.noteChanges(st, false)
 		return nil, nil
 	}
-	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: alone, form: RowsIfAny.of(st)}
-	if b, ok := s.backend.(linking); ok && s.choose(st, op) >= own && !op.Shares() {
-		f.wording = b.among(ctx, f)
+	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), strategy: selfBounded, form: RowsIfAny.of(st)}
+	if b, ok := s.backend.(batching); ok && s.chooseStrategy(st, op) >= ownTx && !op.Shares() {
+		f.rewrite = b.rewriteForBatch(ctx, f)
 	}
 	if f.text == "" {
 		op.Abandon()
-		return nil, ErrApart
+		return nil, ErrNotInBatch
 	}
 	return f, nil
 }
 
-// Landed ends a flight of Among whose text has answered with so many rows. It
+// EndInBatch ends a flight of Among whose text has answered with so many rows. It
 // stands or falls with its transaction.
-func (f *Flight) Landed(rows int64) error {
-	f.s.backend.touched(f.st, false)
+func (f *Flight) EndInBatch(rows int64) error {
+	f.s.backend.noteChanges(f.st, false)
 	f.op.Settle(f.countOf(rows)) // the server has judged it
 	return f.op.End(dbguard.EffectApplied, nil)
 }
 
-// Fell ends one whose text has failed, and returns what the caller must see.
+// FailInBatch ends one whose text has failed, and returns what the caller must see.
 // again says that this is not known: the statement has to go its own way, once the
 // transaction or savepoint is undone. Then nobody is told. commits says that the
 // last of the texts ends the transaction.
-func (f *Flight) Fell(err error, commits bool) (again bool, _ error) {
+func (f *Flight) FailInBatch(err error, commits bool) (again bool, _ error) {
 	f.s.backend.forget()
-	if f.s.lose(err) {
+	if f.s.connectionLost(err) {
 		f.s.broken = true
 		effect := dbguard.EffectUndone
 		if commits && sqlState(err) == "" {
 			effect = dbguard.EffectUnknown
 		}
-		return false, f.op.End(effect, hide(err))
+		return false, f.op.End(effect, hideBadConn(err))
 	}
-	refused, again := f.s.backend.(rewording).verdict(f, err)
+	refused, again := f.s.backend.(rewriter).interpretError(f, err)
 	switch {
 	case again:
 		f.op.Abandon()
@@ -86,8 +86,8 @@ func (f *Flight) Fell(err error, commits bool) (again bool, _ error) {
 	return false, f.op.End(dbguard.EffectUndone, err)
 }
 
-// Drop ends one that was not sent. Nobody is told.
-func (f *Flight) Drop() {
-	f.s.backend.(linking).parted()
+// DropFromBatch ends one that was not sent. Nobody is told.
+func (f *Flight) DropFromBatch() {
+	f.s.backend.(batching).notSent()
 	f.op.Abandon()
 }

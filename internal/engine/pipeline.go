@@ -31,46 +31,46 @@ type Reply struct {
 	Err      error // of the server
 }
 
-// escort is the connection of a session whose door can send several texts.
-type escort struct {
+// pipelineConn is the connection of a session whose door can send several texts.
+type pipelineConn struct {
 	Pipeline
 	holding bool
-	before  []question
+	before  []heldQuery
 	after   []string
 	replies []Reply // to the texts in after
 }
 
-// question is a text that is held back; row is nil for one without an answer.
-type question struct {
+// heldQuery is a text that is held back; row is nil for one without an answer.
+type heldQuery struct {
 	text string
 	row  func(values []any) error
 }
 
 // Exec runs a text, unless it is held back or answered already.
-func (e *escort) Exec(ctx context.Context, text string) (int64, error) {
+func (e *pipelineConn) Exec(ctx context.Context, text string) (int64, error) {
 	if e.holding {
-		e.before = append(e.before, question{text: text})
+		e.before = append(e.before, heldQuery{text: text})
 		return 0, nil
 	}
-	if r, ok := e.answer(text); ok {
+	if r, ok := e.replyTo(text); ok {
 		return r.Affected, r.Err
 	}
 	return e.Pipeline.Exec(ctx, text)
 }
 
 // Query is Exec of what answers with rows.
-func (e *escort) Query(ctx context.Context, text string, row func(values []any) error) error {
+func (e *pipelineConn) Query(ctx context.Context, text string, row func(values []any) error) error {
 	if e.holding {
-		e.before = append(e.before, question{text, row})
+		e.before = append(e.before, heldQuery{text, row})
 		return nil
 	}
-	if r, ok := e.answer(text); ok {
-		return r.tell(row)
+	if r, ok := e.replyTo(text); ok {
+		return r.deliver(row)
 	}
 	return e.Pipeline.Query(ctx, text, row)
 }
 
-func (r *Reply) tell(row func(values []any) error) error {
+func (r *Reply) deliver(row func(values []any) error) error {
 	for _, values := range r.Rows {
 		if err := row(values); err != nil {
 			return err
@@ -79,8 +79,8 @@ func (r *Reply) tell(row func(values []any) error) error {
 	return r.Err
 }
 
-// answer is the reply to the text, if that is what was foreseen.
-func (e *escort) answer(text string) (r Reply, ok bool) {
+// replyTo is the reply to the text, if that is what was foreseen.
+func (e *pipelineConn) replyTo(text string) (r Reply, ok bool) {
 	if len(e.replies) == 0 || e.after[0] != text {
 		e.clear() // the server was left at another place
 		return r, false
@@ -90,55 +90,55 @@ func (e *escort) answer(text string) (r Reply, ok bool) {
 	return r, true
 }
 
-func (e *escort) clear() { e.holding, e.before, e.after, e.replies = false, nil, nil, nil }
+func (e *pipelineConn) clear() { e.holding, e.before, e.after, e.replies = false, nil, nil, nil }
 
-// foreseeing is a counter that knows what will be asked at the end of its flight.
-type foreseeing interface {
-	foresee() []string
+// predictable is a counter that knows what will be asked at the end of its flight.
+type predictable interface {
+	textsAfter() []string
 }
 
-// hold begins to hold back what opens the flight, if its door can send it
+// startHolding begins to hold back what opens the flight, if its door can send it
 // together with the statement.
-func (f *Flight) hold() {
-	e := f.s.escort
+func (f *Flight) startHolding() {
+	e := f.s.pipeline
 	if e == nil {
 		return
 	}
 	e.clear()
-	_, foresees := f.counter.(foreseeing)
+	_, foresees := f.counter.(predictable)
 	reads := f.form == Tagged || f.text != "" // nothing of the statement is left to be read after it
 	e.holding = reads && (f.sealed || foresees) && f.st.op.Statements == 1 && e.TxStatus() != 'E' &&
 		(f.text != "" || f.probeText() == "")
 }
 
-// held ends that, and says what comes after the statement.
-func (f *Flight) held() {
-	e := f.s.escort
+// stopHolding ends that, and says what comes after the statement.
+func (f *Flight) stopHolding() {
+	e := f.s.pipeline
 	if e == nil || !e.holding {
 		return
 	}
 	e.holding = false
 	switch {
 	case !f.sealed:
-		e.after = f.counter.(foreseeing).foresee()
-	case f.way == nested && !f.op.Shares():
+		e.after = f.counter.(predictable).textsAfter()
+	case f.strategy == inCallerTx && !f.op.Shares():
 		e.after = f.frame.keep // the server has the last word
 	}
-	f.commits = f.way == own && slices.Contains(e.after, f.frame.keep[0])
+	f.commits = f.strategy == ownTx && slices.Contains(e.after, f.frame.keep[0])
 }
 
-// unsure reports that the statement was sent together with its COMMIT, and that
+// commitUnknown reports that the statement was sent together with its COMMIT, and that
 // err leaves open what came of it. What the server says of the statement itself it
 // says before the COMMIT.
-func (f *Flight) unsure(err error) bool {
-	return f.commits && f.s.lose(err) && sqlState(err) == ""
+func (f *Flight) commitUnknown(err error) bool {
+	return f.commits && f.s.connectionLost(err) && sqlState(err) == ""
 }
 
-// Escort are the texts to be sent before and after the statement, in one flight
+// PipelinedTexts are the texts to be sent before and after the statement, in one flight
 // with it. Where there are some the door does that and calls Escorted, or it
 // calls Depart.
-func (f *Flight) Escort() (before, after []string) {
-	e := f.s.escort
+func (f *Flight) PipelinedTexts() (before, after []string) {
+	e := f.s.pipeline
 	if e == nil || len(e.before) == 0 {
 		return nil, nil
 	}
@@ -149,17 +149,17 @@ func (f *Flight) Escort() (before, after []string) {
 	return before, e.after
 }
 
-// Escorted takes the replies to the texts before the statement and after it, as
+// TakeReplies takes the replies to the texts before the statement and after it, as
 // far as there are any: it comes before the statement's own outcome goes to Answer
 // or End. That is an error, too, where one before it has failed.
-func (f *Flight) Escorted(before, after []Reply) {
-	e := f.s.escort
+func (f *Flight) TakeReplies(before, after []Reply) {
+	e := f.s.pipeline
 	held, foreseen := e.before, e.after
 	e.clear()
 	opened := len(before) > 0 && before[0].Err == nil
 	for i := range before {
 		if held[i].row != nil && before[i].Err == nil {
-			_ = before[i].tell(held[i].row) // no row of the engine's own is unreadable
+			_ = before[i].deliver(held[i].row) // no row of the engine's own is unreadable
 		}
 	}
 	if !opened {
@@ -172,9 +172,9 @@ func (f *Flight) Escorted(before, after []Reply) {
 	e.after, e.replies = foreseen, after
 }
 
-// Depart sends what was held back, for a door that sends the statement alone.
-func (f *Flight) Depart(ctx context.Context) error {
-	e := f.s.escort
+// SendHeld sends what was held back, for a door that sends the statement alone.
+func (f *Flight) SendHeld(ctx context.Context) error {
+	e := f.s.pipeline
 	if e == nil || len(e.before) == 0 {
 		return nil
 	}
@@ -193,11 +193,11 @@ func (f *Flight) Depart(ctx context.Context) error {
 		f.s.flight = nil
 		f.s.backend.forget()
 		if i == 0 {
-			f.stayOut(ctx, err)
-		} else if undo := f.leave(ctx, f.frame.undo); undo != nil {
+			f.ensureFrameClosed(ctx, err)
+		} else if undo := f.closeFrame(ctx, f.frame.undo); undo != nil {
 			err = undo
 		}
-		return f.refused(ctx, hide(err))
+		return f.endUnsent(ctx, hideBadConn(err))
 	}
 	return nil
 }

@@ -8,20 +8,20 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// dozed is how long a connection may have been silent and still be sent, without
+// maxIdle is how long a connection may have been silent and still be sent, without
 // a question first, what cannot be taken back: an answer that never comes from a
 // connection that had died in the pool would leave the statement's effect unknown.
-const dozed = time.Second
+const maxIdle = time.Second
 
-// wording is what is sent in place of the caller's text, with the same
+// rewrite is what is sent in place of the caller's text, with the same
 // arguments: the caller's statement in words that the server refuses at the
 // first row beyond the bound.
-type wording struct {
+type rewrite struct {
 	text string // "": the caller's own is sent, or instead
-	// instead does what the caller's text does, but stops early: it is counted like
+	// earlyStop does what the caller's text does, but stops early: it is counted like
 	// that. complete says that the arguments are in it.
-	instead  string
-	complete bool
+	earlyStop string
+	complete  bool
 	// sealed says that the server refuses, too, what the statement would change
 	// besides: then there is nothing to count, and outside of the caller's
 	// transaction there is nothing to open and to close.
@@ -32,69 +32,69 @@ type wording struct {
 	gated bool
 	// keyed says of a gated one that it changes one row at most, whatever the bound.
 	keyed bool
-	// mild says of a sealed one that its error ends nothing but the statement: in
+	// keepsTx says of a sealed one that its error ends nothing but the statement: in
 	// the caller's transaction there is nothing to open either.
-	mild bool
-	// few says of a mild one that it changes no row where they are too many.
-	few bool
-	// sees says of a sealed one that what it makes sure of stays so until the caller's
+	keepsTx bool
+	// countsFirst says of a mild one that it changes no row where they are too many.
+	countsFirst bool
+	// holdsChecks says of a sealed one that what it makes sure of stays so until the caller's
 	// transaction ends.
-	sees bool
-	// keys says of a gated one, or one that sees, that it makes sure of the keys, too.
-	keys bool
-	// shows says that it shows by itself whether a rule has put another statement in its
+	holdsChecks bool
+	// checksKeys says of a gated one, or one that sees, that it makes sure of the keys, too.
+	checksKeys bool
+	// detectsRules says that it shows by itself whether a rule has put another statement in its
 	// place: postgres_rules.go.
-	shows bool
-	// terse says that the error of what goes beyond the bound could be the caller's own.
-	terse bool
-	// adds says that the rows that it answers were not there before.
-	adds bool
+	detectsRules bool
+	// ambiguousError says that the error of what goes beyond the bound could be the caller's own.
+	ambiguousError bool
+	// onlyAdds says that the rows that it answers were not there before.
+	onlyAdds bool
 	// tagged says that the number of rows is told by the command tag.
 	tagged bool
 }
 
-// rewording is a backend that can write a statement so that it bounds itself.
-type rewording interface {
-	// word is the best wording of which nothing is known that speaks against it.
-	word(ctx context.Context, f *Flight) wording
-	// passed reads the answer of a gated or mild wording, or one that sees, as verdict
+// rewriter is a backend that can write a statement so that it bounds itself.
+type rewriter interface {
+	// rewriteFor is the best wording of which nothing is known that speaks against it.
+	rewriteFor(ctx context.Context, f *Flight) rewrite
+	// checkAnswer reads the answer of a gated or mild wording, or one that sees, as verdict
 	// does errors.
-	passed(f *Flight, rows int64) (refused *dbguard.Count, again bool)
-	// verdict reads an error of a wording: a count that is refused; or that the
+	checkAnswer(f *Flight, rows int64) (refused *dbguard.Count, again bool)
+	// interpretError reads an error of a wording: a count that is refused; or that the
 	// statement has to be run in other words, as the server has undone these.
-	verdict(f *Flight, err error) (refused *dbguard.Count, again bool)
+	interpretError(f *Flight, err error) (refused *dbguard.Count, again bool)
 	// gateError is what the caller is told of an error of a gated wording.
 	gateError(f *Flight, err error) error
-	// undid tells that the server has undone a wording. Counters may not have been.
-	undid(f *Flight)
+	// noteUndone tells that the server has undone a wording. Counters may not have been.
+	noteUndone(f *Flight)
 }
 
-// reword chooses the words of a flight whose way can be undone, and with that,
+// chooseRewrite chooses the words of a flight whose way can be undone, and with that,
 // whether it needs a way at all.
-func (f *Flight) reword(ctx context.Context) {
-	f.wording = wording{}
-	b, ok := f.s.backend.(rewording)
-	if !ok || f.form == AsWritten || f.verbatim || f.way < own {
+func (f *Flight) chooseRewrite(ctx context.Context) {
+	f.rewrite = rewrite{}
+	b, ok := f.s.backend.(rewriter)
+	if !ok || f.form == AsWritten || f.verbatim || f.strategy < ownTx {
 		return
 	}
-	f.wording = b.word(ctx, f)
+	f.rewrite = b.rewriteFor(ctx, f)
 	f.sent = time.Now()
 	if f.gated {
-		f.way = alone
+		f.strategy = selfBounded
 	}
 	// A budget is charged between the count and the end of the transaction: not of
 	// rows that were not there.
-	if f.sealed && (f.way == own || f.mild) && (f.adds || !f.op.Shares()) {
-		f.way, f.outer = alone, f.way
+	if f.sealed && (f.strategy == ownTx || f.keepsTx) && (f.onlyAdds || !f.op.Shares()) {
+		f.strategy, f.fallback = selfBounded, f.strategy
 	}
 }
 
-// fails notes that the server refused to say what the wording depends on, as of a
+// noteRewriteErr notes that the server refused to say what the wording depends on, as of a
 // schema that the account may not use: the caller sees that, and not merely that
 // nothing is possible any more. Outside of a transaction the statement says it.
-func (f *Flight) fails(err error) {
-	if f.way == nested && !f.s.backend.aborted(err) {
-		f.failed = err
+func (f *Flight) noteRewriteErr(err error) {
+	if f.strategy == inCallerTx && !f.s.backend.isTxAborted(err) {
+		f.rewriteErr = err
 	}
 }
 
@@ -108,9 +108,9 @@ func (f *Flight) Text() string {
 	return f.text
 }
 
-// Tells is how Text tells the number of rows: by its command tag, as the one value
+// AnswerForm is how Text tells the number of rows: by its command tag, as the one value
 // of the one row, or by rows that are the caller's.
-func (f *Flight) Tells() Form {
+func (f *Flight) AnswerForm() Form {
 	switch {
 	case f.tagged:
 		return Tagged
@@ -120,9 +120,9 @@ func (f *Flight) Tells() Form {
 	return Counted
 }
 
-// tags reports that the number of rows is told by the command tag: that of a
+// usesCommandTag reports that the number of rows is told by the command tag: that of a
 // SELECT, which sends as many rows, so that there may not be too many.
-func (f *Flight) tags(atMost int64) bool {
+func (f *Flight) usesCommandTag(atMost int64) bool {
 	const many = 100
 	return f.form == Tagged && atMost >= 0 && atMost <= many
 }
@@ -137,35 +137,35 @@ func (f *Flight) Answer(ctx context.Context, rows int64, err error) (again bool,
 	switch {
 	case f.gated:
 		return f.answerGated(ctx, rows, err)
-	case err == nil && !f.sealed, s.lose(err) && f.way != alone:
+	case err == nil && !f.sealed, s.connectionLost(err) && f.strategy != selfBounded:
 		return false, f.End(ctx, rows, err)
 	case err == nil:
 		return f.answerSealed(ctx, rows)
-	case s.lose(err):
-		f.land()
+	case s.connectionLost(err):
+		f.noteSent()
 		s.broken = true
-		return false, f.op.End(dbguard.EffectUnknown, hide(err))
+		return false, f.op.End(dbguard.EffectUnknown, hideBadConn(err))
 	}
-	b := s.backend.(rewording)
-	refused, again := b.verdict(f, err)
+	b := s.backend.(rewriter)
+	refused, again := b.interpretError(f, err)
 	switch {
 	case again:
-		return f.again(ctx)
+		return f.retry(ctx)
 	case refused != nil:
 		return false, f.endSealed(ctx, *refused, dbguard.EffectUndone)
-	case f.way != alone:
+	case f.strategy != selfBounded:
 		return false, f.End(ctx, -1, err)
 	}
-	f.land()
-	b.undid(f)
+	f.noteSent()
+	b.noteUndone(f)
 	return false, f.op.End(dbguard.EffectUndone, err)
 }
 
 // answerSealed is Answer of what the server has judged.
 func (f *Flight) answerSealed(ctx context.Context, rows int64) (again bool, _ error) {
-	if f.mild || f.sees {
-		if _, again := f.s.backend.(rewording).passed(f, rows); again {
-			return f.again(ctx)
+	if f.keepsTx || f.holdsChecks {
+		if _, again := f.s.backend.(rewriter).checkAnswer(f, rows); again {
+			return f.retry(ctx)
 		}
 	}
 	return false, f.endSealed(ctx, f.countOf(rows), dbguard.EffectApplied)
@@ -176,21 +176,21 @@ func (f *Flight) answerSealed(ctx context.Context, rows int64) (again bool, _ er
 func (f *Flight) answerGated(ctx context.Context, rows int64, err error) (again bool, _ error) {
 	s := f.s
 	if err != nil {
-		f.land()
-		if s.lose(err) {
+		f.noteSent()
+		if s.connectionLost(err) {
 			s.broken = true // and the server rolls back
 		}
-		return false, f.op.End(dbguard.EffectUndone, hide(s.backend.(rewording).gateError(f, err)))
+		return false, f.op.End(dbguard.EffectUndone, hideBadConn(s.backend.(rewriter).gateError(f, err)))
 	}
 	if f.keyed {
 		return false, f.endKeyed(ctx, rows)
 	}
-	refused, again := s.backend.(rewording).passed(f, rows)
+	refused, again := s.backend.(rewriter).checkAnswer(f, rows)
 	if again {
-		return f.again(ctx)
+		return f.retry(ctx)
 	}
-	f.land()
-	s.backend.touched(f.st, false)
+	f.noteSent()
+	s.backend.noteChanges(f.st, false)
 	if refused != nil {
 		f.op.Settle(*refused)
 		return false, f.op.End(dbguard.EffectUndone, nil)
@@ -202,9 +202,9 @@ func (f *Flight) answerGated(ctx context.Context, rows int64, err error) (again 
 // endKeyed ends a statement that can only have changed too few rows. Should there
 // be more all the same, the caller's transaction goes with them.
 func (f *Flight) endKeyed(ctx context.Context, rows int64) error {
-	f.land()
+	f.noteSent()
 	s := f.s
-	s.backend.touched(f.st, false)
+	s.backend.noteChanges(f.st, false)
 	if f.op.Settle(dbguard.Count{Rows: rows}) == nil {
 		return f.op.End(dbguard.EffectApplied, nil)
 	}
@@ -212,7 +212,7 @@ func (f *Flight) endKeyed(ctx context.Context, rows int64) error {
 		ctx, cancel := outlive(ctx)
 		defer cancel()
 		_ = s.exec(ctx, ownTransaction.undo) // or the connection is gone
-		s.broken, s.lost = true, true
+		s.broken, s.txLost = true, true
 	}
 	return f.op.End(dbguard.EffectUndone, nil)
 }
@@ -220,59 +220,59 @@ func (f *Flight) endKeyed(ctx context.Context, rows int64) error {
 // endSealed ends a flight whose count the server has judged. A budget may have
 // been spent by somebody else meanwhile.
 func (f *Flight) endSealed(ctx context.Context, count dbguard.Count, effect dbguard.Effect) error {
-	f.land()
+	f.noteSent()
 	s := f.s
-	s.backend.touched(f.st, s.tx != txCaller)
+	s.backend.noteChanges(f.st, s.tx != txCaller)
 	refused := f.op.Settle(count) != nil
 	if refused {
-		s.backend.(rewording).undid(f)
+		s.backend.(rewriter).noteUndone(f)
 	}
-	if f.way == alone {
+	if f.strategy == selfBounded {
 		return f.op.End(effect, nil)
 	}
 	ctx, cancel := outlive(ctx)
 	defer cancel()
 	if refused {
-		return f.takeBack(ctx, nil)
+		return f.undoStatement(ctx, nil)
 	}
 	return f.keep(ctx)
 }
 
 // countOf is the count of a wording that has answered this many rows.
 func (f *Flight) countOf(rows int64) dbguard.Count {
-	if f.adds {
+	if f.onlyAdds {
 		return dbguard.Count{}
 	}
 	return dbguard.Count{Rows: rows}
 }
 
-// maxReworded is beyond what any statement needs. Words that fail each time, for what
+// maxRewrites is beyond what any statement needs. Words that fail each time, for what
 // their backend has not thought of, must not be sent for ever.
-const maxReworded = 8
+const maxRewrites = 8
 
-// again opens the way for other words.
-func (f *Flight) again(ctx context.Context) (bool, error) {
+// retry opens the way for other words.
+func (f *Flight) retry(ctx context.Context) (bool, error) {
 	s := f.s
-	f.callers = s.text.Source // nothing else has been read meanwhile
-	defer func() { f.callers = "" }()
-	s.backend.(rewording).undid(f)
+	f.callerText = s.text.Source // nothing else has been read meanwhile
+	defer func() { f.callerText = "" }()
+	s.backend.(rewriter).noteUndone(f)
 	if f.gated {
-		f.way = nested
-	} else if f.way == alone {
-		f.way = f.outer
-	} else if err := f.leave(ctx, f.frame.undo); err != nil {
+		f.strategy = inCallerTx
+	} else if f.strategy == selfBounded {
+		f.strategy = f.fallback
+	} else if err := f.closeFrame(ctx, f.frame.undo); err != nil {
 		s.flight = nil
-		return false, f.refused(ctx, hide(err))
+		return false, f.endUnsent(ctx, hideBadConn(err))
 	}
-	f.reworded++
-	f.verbatim = f.verbatim || f.reworded > maxReworded
-	f.reword(ctx)
-	if f.way == alone {
+	f.rewriteCount++
+	f.verbatim = f.verbatim || f.rewriteCount > maxRewrites
+	f.chooseRewrite(ctx)
+	if f.strategy == selfBounded {
 		return true, nil
 	}
 	if err := f.open(ctx); err != nil {
 		s.flight = nil
-		return false, f.refused(ctx, hide(err))
+		return false, f.endUnsent(ctx, hideBadConn(err))
 	}
 	return true, nil
 }
@@ -286,6 +286,6 @@ func asCount(value string) *dbguard.Count {
 	return &dbguard.Count{Rows: n}
 }
 
-// maxHeld is the largest bound for which the rows of RETURNING are read into
+// maxBuffered is the largest bound for which the rows of RETURNING are read into
 // memory before the caller sees them, so that it sees none of a refused one.
-const maxHeld = 1000
+const maxBuffered = 1000

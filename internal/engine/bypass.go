@@ -29,18 +29,18 @@ func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
 	if err != nil {
 		return Plain, err
 	}
-	calls, err := s.callsOut(ctx, t)
+	calls, err := s.callsWriter(ctx, t)
 	switch {
 	case err != nil:
 		return Plain, err
 	case calls:
 		return Guarded, nil
-	case blank(t):
-		return Plain, s.shut(ctx, t)
+	case nothingToJudge(t):
+		return Plain, s.checkGate(ctx, t)
 	}
 	st := s.understand(t)
-	s.restructured(t)
-	if err := s.additions(ctx, t, st); err != nil {
+	s.noteSchemaChange(t)
+	if err := s.addInsertActs(ctx, t, st); err != nil {
 		return Plain, err
 	}
 	switch {
@@ -49,23 +49,23 @@ func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
 	case st.control != controlNone, st.commits, isSetConstraintsImmediate(t):
 		return Control, nil
 	}
-	s.backend.touched(st, s.tx != txCaller)
-	return Plain, s.shut(ctx, t)
+	s.backend.noteChanges(st, s.tx != txCaller)
+	return Plain, s.checkGate(ctx, t)
 }
 
-// Shifted counts the texts after which others may run what they did not when they were
+// SchemaChanges counts the texts after which others may run what they did not when they were
 // judged, as those that create a function or a trigger. A door that sends several at
 // once has each behind such a text judged when its turn comes, or tells Unsent.
-func (s *Session) Shifted() int { return s.shifted }
+func (s *Session) SchemaChanges() int { return s.schemaChanges }
 
-// Unsent tells that such a text is still to be sent before those that are judged now:
+// SchemaChangePending tells that such a text is still to be sent before those that are judged now:
 // what they run is not known.
-func (s *Session) Unsent(is bool) { s.unsent = is }
+func (s *Session) SchemaChangePending(is bool) { s.schemaChangePending = is }
 
-// shifts reports a text that may have a table's name or what stands behind it be
+// mayRedirectNames reports a text that may have a table's name or what stands behind it be
 // another: what its INSERTs set off cannot be looked up before.
-func shifts(t *sqlscan.Text) bool {
-	if t.Dialect != sqlscan.PostgreSQL || !t.Calls && !structural(t) && !slices.ContainsFunc(t.Ops, steers) {
+func mayRedirectNames(t *sqlscan.Text) bool {
+	if t.Dialect != sqlscan.PostgreSQL || !t.Calls && !hasDDL(t) && !slices.ContainsFunc(t.Ops, mayChangeCharset) {
 		return false
 	}
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
@@ -77,24 +77,24 @@ func shifts(t *sqlscan.Text) bool {
 	return false
 }
 
-// blank reports that there is nothing in the text to judge.
-func blank(t *sqlscan.Text) bool {
+// nothingToJudge reports that there is nothing in the text to judge.
+func nothingToJudge(t *sqlscan.Text) bool {
 	return t.IsRead() || t.Statements == 0 && len(t.Ops) == 0
 }
 
-// pastNote is why a statement that does not come through its door is refused.
-const pastNote = "it was sent on the driver's own connection, past the handle that counts"
+// bypassNote is why a statement that does not come through its door is refused.
+const bypassNote = "it was sent on the driver's own connection, past the handle that counts"
 
-// Past judges a text that is sent past the door, on the driver's own
+// StartBypass judges a text that is sent past the door, on the driver's own
 // connection, by somebody who can be stopped but not be told a verdict
 // afterwards. Nothing is opened around it: what would have to be counted is
 // refused, functions that may write and INSERTs that set something off among it,
 // unless the caller took the responsibility (dbguard.Opaque) or nothing bounds it.
 // The rest is as with Start; several may be under way.
-func (s *Session) Past(ctx context.Context, text string) (*Flight, error) {
-	s.manner = pastDoor
+func (s *Session) StartBypass(ctx context.Context, text string) (*Flight, error) {
+	s.sendMode = sendBypassing
 	st, op, err := s.judge(ctx, text)
-	s.manner = usual
+	s.sendMode = sendPlain
 	switch {
 	case err != nil || st == nil:
 		return nil, err
@@ -102,17 +102,17 @@ func (s *Session) Past(ctx context.Context, text string) (*Flight, error) {
 		if err := s.runDeferredBefore(ctx, st); err != nil {
 			return nil, err
 		}
-		f := s.follow(ctx, st)
+		f := s.trackTx(ctx, st)
 		s.flight = nil
 		return f, nil
 	}
-	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), way: watched}
+	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), strategy: asIs}
 	if s.guard.Observing() || !op.NeedsUndo() || !st.changesRows() {
 		return f, nil
 	}
-	f.blind = true
-	if err := op.Uncountable(pastNote); err != nil {
-		return nil, f.refused(ctx, err)
+	f.uncounted = true
+	if err := op.Uncountable(bypassNote); err != nil {
+		return nil, f.endUnsent(ctx, err)
 	}
 	if p, ok := s.backend.(*postgres); ok && s.tx == txCaller {
 		p.deferred.unbounded = true // it may have put off something, too

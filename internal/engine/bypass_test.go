@@ -86,7 +86,7 @@ func TestPast(t *testing.T) {
 			r := newRig(t, pg)
 			r.conn.on("find", false)
 			r.conn.on("adds", int64(1), "1", int64(0), false, false, false, false, !strings.Contains(tt.text, "triggering"), "read committed")
-			f, err := r.Past(tt.ctx, tt.text)
+			f, err := r.StartBypass(tt.ctx, tt.text)
 			require.ErrorIs(t, err, tt.refused)
 			assert.Equal(t, tt.flight, f != nil)
 			assert.NotContains(t, r.sent(), "BEGIN")
