@@ -33,7 +33,7 @@ var stops = []struct {
 	},
 	{
 		"a trigger that may fail", plainDelete, func(sc *sqliteSchema) {
-			sc.triggers = map[string][]sqliteTrigger{"t": {{events: rowsRemoved, readable: true, raises: true}}}
+			sc.triggers = map[string][]sqliteTrigger{"t": {{events: rowsRemoved, readable: true, mayRaise: true}}}
 		}, "",
 	},
 	{"conflicts are ignored", "UPDATE OR IGNORE t SET a = 1 WHERE b > 1", nil, ""},

@@ -48,8 +48,8 @@ func TestReadTrigger(t *testing.T) {
 			assert.Equal(t, tt.read, tr.readable)
 			assert.Equal(t, tt.acts, tr.changes)
 			assert.Equal(t, rowsRemoved, tr.events)
-			assert.Equal(t, tt.name == "check" || tt.name == "skip", tr.raises)
-			assert.Equal(t, tt.name == "skip", tr.skips)
+			assert.Equal(t, tt.name == "check" || tt.name == "skip", tr.mayRaise)
+			assert.Equal(t, tt.name == "skip", tr.maySkip)
 		})
 	}
 	for _, head := range []string{
@@ -69,7 +69,7 @@ func TestReadTrigger(t *testing.T) {
 		assert.Equal(t, of, parseTrigger("CREATE TRIGGER "+text+" BEGIN DELETE FROM t; END").columns, text)
 	}
 	odd := parseTrigger("CREATE TABLE t (id)")
-	assert.Equal(t, sqliteTrigger{events: rowsAdded | rowsChanged | rowsRemoved, raises: true, skips: true}, odd, "no trigger: it may be on anything")
+	assert.Equal(t, sqliteTrigger{events: rowsAdded | rowsChanged | rowsRemoved, mayRaise: true, maySkip: true}, odd, "no trigger: it may be on anything")
 }
 
 // pins are conditions of a trigger's act and the columns by which it keeps to the row
@@ -112,7 +112,7 @@ var reached = &sqliteSchema{
 		"counter":   after(rowsChanged, tableChange{table: "log", kind: rowsAdded}),
 		"round":     after(rowsRemoved, tableChange{table: "round", kind: rowsRemoved}),
 		"dark":      {{events: rowsAdded}},
-		"picky":     {{events: rowsAdded, readable: true, raises: true}},
+		"picky":     {{events: rowsAdded, readable: true, mayRaise: true}},
 		"stamped":   after(rowsChanged, tableChange{table: "stamped", kind: rowsChanged, sameRow: true}, tableChange{table: "log", kind: rowsAdded}),
 		"replacing": after(rowsAdded, tableChange{table: "logging", kind: rowsAdded | rowsReplaced}),
 		"logging":   after(rowsAdded, tableChange{table: "log", kind: rowsAdded}),
