@@ -41,7 +41,7 @@ var triggerBodies = []struct {
 	{"what no trigger does", "DROP TABLE t;", nil, false},
 }
 
-func TestReadTrigger(t *testing.T) {
+func TestParseTrigger(t *testing.T) {
 	for _, tt := range triggerBodies {
 		t.Run(tt.name, func(t *testing.T) {
 			tr := parseTrigger("CREATE TRIGGER \"insert\" AFTER DELETE ON t WHEN OLD.id > CASE 1 WHEN 1 THEN 0 END BEGIN " + tt.body + " END")
@@ -72,8 +72,8 @@ func TestReadTrigger(t *testing.T) {
 	assert.Equal(t, sqliteTrigger{events: rowsAdded | rowsChanged | rowsRemoved, mayRaise: true, maySkip: true}, odd, "no trigger: it may be on anything")
 }
 
-// pins are conditions of a trigger's act and the columns by which it keeps to the row
-// that set the trigger off.
+// pins are conditions in a trigger's statement, and the columns by which it only
+// affects the row that fired the trigger.
 var pins = []struct {
 	timing, where string
 	want          []string
@@ -91,7 +91,7 @@ var pins = []struct {
 	{"AFTER", "", nil},
 }
 
-func TestPins(t *testing.T) {
+func TestMatchedColumns(t *testing.T) {
 	for _, tt := range pins {
 		tr := parseTrigger("CREATE TRIGGER after " + tt.timing + " UPDATE ON t BEGIN UPDATE t SET a = 1 " + tt.where + "; END")
 		if assert.Len(t, tr.changes, 1, tt.where) {
