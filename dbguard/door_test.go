@@ -21,7 +21,7 @@ func newGuard(t testing.TB, p dbguard.Policy) *dbguard.Guard {
 	return g
 }
 
-// run does what a door does with an operation that turns out to affect count.
+// run does what an adapter does with an operation that turns out to affect count.
 func run(ctx context.Context, g *dbguard.Guard, op dbguard.Op, count dbguard.Count) error {
 	return runIn(ctx, g, op, count, nil)
 }
