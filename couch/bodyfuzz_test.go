@@ -35,7 +35,7 @@ func FuzzDocument(f *testing.F) {
 			err = errors.Join(err, req.Body.Close())
 			return &http.Response{StatusCode: http.StatusCreated, Body: http.NoBody, Request: req}, err
 		})
-		res, err := door(t, base, 32).RoundTrip(fuzzRequest(t, text, form))
+		res, err := newTestTransport(t, base, 32).RoundTrip(fuzzRequest(t, text, form))
 		if err != nil {
 			require.ErrorIs(t, err, dbguard.ErrRefused)
 			require.False(t, sent)

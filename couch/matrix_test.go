@@ -35,7 +35,7 @@ func bodyOf(t *testing.T, c couchmatrix.Case) (body []byte, length int64) {
 func TestMatrix(t *testing.T) {
 	s := &server{answers: questions}
 	g, rec := newGuard(t, dbguard.Policy{})
-	d := doorway{couch.Transport(s, g), s, rec}
+	d := guardedServer{couch.Transport(s, g), s, rec}
 	cases := couchmatrix.Cases()
 	require.GreaterOrEqual(t, len(cases), 150)
 	names := map[string]bool{}
@@ -47,14 +47,14 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// doorway is a door with somebody on either side.
-type doorway struct {
+// guardedServer is a door with somebody on either side.
+type guardedServer struct {
 	http.RoundTripper
 	server *server
 	rec    *dbguardtest.Recorder
 }
 
-func (d doorway) send(ctx context.Context, t *testing.T, c couchmatrix.Case) error {
+func (d guardedServer) send(ctx context.Context, t *testing.T, c couchmatrix.Case) error {
 	t.Helper()
 	d.rec.Reset()
 	d.server.take()
@@ -69,7 +69,7 @@ func (d doorway) send(ctx context.Context, t *testing.T, c couchmatrix.Case) err
 }
 
 // unsaid sends the request of a caller who said nothing.
-func (d doorway) unsaid(t *testing.T, c couchmatrix.Case) {
+func (d guardedServer) unsaid(t *testing.T, c couchmatrix.Case) {
 	err := d.send(t.Context(), t, c)
 	if c.Rule == "" {
 		require.NoError(t, err)
@@ -86,7 +86,7 @@ func (d doorway) unsaid(t *testing.T, c couchmatrix.Case) {
 }
 
 // said sends the request of a caller who said what it takes.
-func (d doorway) said(t *testing.T, c couchmatrix.Case) {
+func (d guardedServer) said(t *testing.T, c couchmatrix.Case) {
 	if c.Pass == nil {
 		require.Empty(t, c.Rule, "nothing lets it through")
 		return
@@ -124,7 +124,7 @@ func arrived(t *testing.T, s *server, c couchmatrix.Case) {
 func TestMatrixObserved(t *testing.T) {
 	s := &server{answers: questions}
 	g, rec := newGuard(t, dbguard.Policy{Mode: dbguard.Observe})
-	d := doorway{couch.Transport(s, g), s, rec}
+	d := guardedServer{couch.Transport(s, g), s, rec}
 	for _, c := range couchmatrix.Cases() {
 		t.Run(c.Name, func(t *testing.T) {
 			require.NoError(t, d.send(t.Context(), t, c))
