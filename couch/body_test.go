@@ -40,7 +40,7 @@ func echo(t *testing.T) *httptest.Server {
 	return s
 }
 
-// newTestTransport is a transport whose memory is small enough for tests.
+// newTestTransport is a transport whose memory limit is small enough for tests.
 func newTestTransport(t *testing.T, base http.RoundTripper, memory int) *transport {
 	t.Helper()
 	g, err := dbguard.New(dbguard.Policy{})

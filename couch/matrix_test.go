@@ -29,9 +29,8 @@ func bodyOf(t *testing.T, c couchmatrix.Case) (body []byte, length int64) {
 	return body, req.ContentLength
 }
 
-// Every request of the matrix: who says nothing is refused by the rule, and
-// nothing is sent; who says what is meant is let through, and what arrives is
-// what was sent.
+// Every request of the matrix: without a bound or grant it is refused by the rule, and
+// nothing is sent; with them it passes, and arrives as it was sent.
 func TestMatrix(t *testing.T) {
 	s := &server{answers: questions}
 	g, rec := newGuard(t, dbguard.Policy{})
@@ -47,7 +46,8 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// guardedServer is a door with somebody on either side.
+// guardedServer is a guarded transport to a fake server, with the events of its
+// guard.
 type guardedServer struct {
 	http.RoundTripper
 	server *server
@@ -68,7 +68,7 @@ func (d guardedServer) send(ctx context.Context, t *testing.T, c couchmatrix.Cas
 	return err
 }
 
-// unsaid sends the request of a caller who said nothing.
+// unsaid sends the request without a bound or grant.
 func (d guardedServer) unsaid(t *testing.T, c couchmatrix.Case) {
 	err := d.send(t.Context(), t, c)
 	if c.Rule == "" {
@@ -85,7 +85,7 @@ func (d guardedServer) unsaid(t *testing.T, c couchmatrix.Case) {
 	require.Len(t, d.rec.Events(), 1)
 }
 
-// said sends the request of a caller who said what it takes.
+// said sends the request with the bound and grants that it needs.
 func (d guardedServer) said(t *testing.T, c couchmatrix.Case) {
 	if c.Pass == nil {
 		require.Empty(t, c.Rule, "nothing lets it through")
@@ -105,7 +105,7 @@ func (d guardedServer) said(t *testing.T, c couchmatrix.Case) {
 	require.NotEqual(t, dbguard.OutcomeRefused, e.Outcome)
 }
 
-// arrived requires that one request arrived, byte by byte as it would bare.
+// arrived requires that one request arrived, byte by byte as without a guard.
 func arrived(t *testing.T, s *server, c couchmatrix.Case) {
 	t.Helper()
 	got := s.take()

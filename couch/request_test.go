@@ -41,7 +41,7 @@ func TestEveryEndpointIsReached(t *testing.T) {
 	}
 }
 
-// Of a parameter that is told twice CouchDB may believe either.
+// Of a parameter that occurs twice CouchDB may use either.
 func TestParametersToldTwice(t *testing.T) {
 	for query, grafts := range map[string]bool{
 		"": false, "new_edits=true": false, "new_edits=false": true, "new_edits=true&new_edits=false": true,
@@ -113,7 +113,7 @@ func TestOpaqueURL(t *testing.T) {
 	require.ErrorIs(t, err, dbguard.Unreadable)
 }
 
-// FuzzPath holds the door against what CouchDB does with a path: it cuts it at
+// FuzzPath compares the adapter with what CouchDB does with a path: it cuts it at
 // its slashes, drops what is empty, and decodes each part once. Nothing that
 // drops a database or deletes a document by that reading passes unjudged.
 func FuzzPath(f *testing.F) {

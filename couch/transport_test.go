@@ -30,7 +30,7 @@ func TestReadsCostNothing(t *testing.T) {
 	require.Same(t, req, got)
 }
 
-// A client closes idle connections through the door.
+// A client closes idle connections through the transport.
 func TestCloseIdleConnections(t *testing.T) {
 	base := &idle{}
 	(&http.Client{Transport: newTestTransport(t, base, 1)}).CloseIdleConnections()

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Two budgets are charged together or not at all, and nobody is refused for
-// rows that another goroutine asked for and did not get.
+// Two budgets are charged together or not at all, and nobody is refused for rows
+// that another goroutine tried to charge in vain.
 func TestFailedChargesAreNotSeen(t *testing.T) {
 	outer, spent := newBudget(10), newBudget(0)
 	stop := make(chan struct{})
