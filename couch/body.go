@@ -13,8 +13,8 @@ import (
 	"sync"
 )
 
-// body is a request's body while it is looked at: what was read of it is in
-// the spool, the rest is still with the caller.
+// body is a request's body while it is inspected: what was read of it is in the
+// spool, the rest is still with the caller.
 type body struct {
 	orig    io.ReadCloser
 	getBody func() (io.ReadCloser, error)
@@ -50,13 +50,14 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readers are used again: a decompressor takes 40 KB, a window 64.
+// readers are pooled, as are decompressors: one of those takes 40 KB, a scanner's
+// window 64.
 var readers = sync.Pool{New: func() any { return &reader{scanner: newScanner()} }}
 
 var decompressors sync.Pool
 
-// inspect reads the body up to where its effect is known. trouble is why it
-// cannot be; err is the caller's own, or that of its context.
+// inspect reads the body until its effect is known. trouble is why it cannot be read;
+// err is the caller's own, or that of its context.
 func (b *body) inspect(ctx context.Context, req *request, s shape, every bool) (c content, trouble string, err error) {
 	if ctx.Done() == nil {
 		c, err = b.scan(req, s, every)
@@ -71,16 +72,16 @@ func (b *body) inspect(ctx context.Context, req *request, s shape, every bool) (
 	case b.err != nil:
 		return c, "", b.err
 	}
-	return content{}, trimmed(err), nil
+	return content{}, errorText(err), nil
 }
 
-// trimmed is what an error says without the names of the packages it is from.
-func trimmed(err error) string {
+// errorText is the text of an error without the name of the package that it is from.
+func errorText(err error) string {
 	return strings.TrimPrefix(err.Error(), "multipart: ")
 }
 
-// scanUntil scans on another goroutine: a body may block for longer than its
-// request may take. It is closed then, which ends the goroutine.
+// scanUntil scans on another goroutine, since a body may block longer than the
+// context allows. Then it is closed, which ends the goroutine.
 func (b *body) scanUntil(ctx context.Context, req *request, s shape, every bool) (content, error) {
 	type result struct {
 		content
@@ -108,16 +109,16 @@ func (b *body) scan(req *request, s shape, every bool) (content, error) {
 	switch {
 	case len(encodings) == 0, len(encodings) == 1 && strings.EqualFold(encodings[0], "identity"):
 	case len(encodings) == 1 && strings.EqualFold(encodings[0], "gzip"):
-		z, err := decompressor(src)
+		z, err := getDecompressor(src)
 		if err != nil {
 			return content{}, err
 		}
-		defer shelve(z)
+		defer putDecompressor(z)
 		src = z
 	default:
 		return content{}, fmt.Errorf("its encoding is %s", strings.Join(encodings, ", "))
 	}
-	if err := inUTF8(req.values("Content-Type")); err != nil {
+	if err := checkCharset(req.values("Content-Type")); err != nil {
 		return content{}, err
 	}
 	parts, err := partsOf(src, req.values("Content-Type"))
@@ -129,7 +130,7 @@ func (b *body) scan(req *request, s shape, every bool) (content, error) {
 	}
 	r := readers.Get().(*reader)
 	r.reset(src)
-	r.lens = lens{every: every}
+	r.detail = detail{every: every}
 	if err = r.readAll(s); err == nil && parts != nil {
 		err = r.readOthers(parts)
 	}
@@ -140,9 +141,9 @@ func (b *body) scan(req *request, s shape, every bool) (content, error) {
 	return c, err
 }
 
-// inUTF8 makes sure of the charset: PouchDB goes by it, and in UTF-7 quotes can be
+// checkCharset checks the charset: PouchDB applies it, and in UTF-7 quotes can be
 // written as letters are.
-func inUTF8(types []string) error {
+func checkCharset(types []string) error {
 	for _, t := range types {
 		lower := strings.ToLower(t)
 		if !strings.Contains(lower, "charset") {
@@ -156,26 +157,26 @@ func inUTF8(types []string) error {
 	return nil
 }
 
-// shelve keeps a decompressor for the next body, and nothing of this one.
-func shelve(z *gzip.Reader) {
+// putDecompressor keeps a decompressor for the next body, and nothing of this one.
+func putDecompressor(z *gzip.Reader) {
 	_ = z.Reset(strings.NewReader(""))
 	decompressors.Put(z)
 }
 
-func decompressor(src io.Reader) (*gzip.Reader, error) {
+func getDecompressor(src io.Reader) (*gzip.Reader, error) {
 	if z, ok := decompressors.Get().(*gzip.Reader); ok {
 		return z, z.Reset(src)
 	}
 	return gzip.NewReader(src)
 }
 
-// request is req with a body that is what was judged, and then the rest.
+// request is req with a body that is what was judged, followed by the rest.
 func (b *body) request(req *http.Request) *http.Request {
 	out := new(http.Request)
 	*out = *req
 	out.Body = b.whole(b.orig, b.close)
 	if b.getBody != nil {
-		out.GetBody = b.again
+		out.GetBody = b.getBodyAgain
 	}
 	return out
 }
@@ -192,12 +193,12 @@ func (b *body) whole(rest io.Reader, closeRest func() error) io.ReadCloser {
 	})}
 }
 
-// errOtherBody is that GetBody does not return the body that was judged.
+// errOtherBody says that GetBody does not return the body that was judged.
 var errOtherBody = errors.New("couch: GetBody returned another body than the one that was judged")
 
-// again is GetBody: the transport sends a request anew when a connection was
-// closed before it was used. It must be the body that was judged.
-func (b *body) again() (io.ReadCloser, error) {
+// getBodyAgain is GetBody, which the transport calls to retry a request whose
+// connection was closed before it was used. It must return the body that was judged.
+func (b *body) getBodyAgain() (io.ReadCloser, error) {
 	if b.ended {
 		return b.spool.reader(), nil
 	}
@@ -207,14 +208,14 @@ func (b *body) again() (io.ReadCloser, error) {
 	}
 	head := b.spool.reader()
 	defer head.Close()
-	if !samePrefix(head, rest) {
+	if !hasPrefix(head, rest) {
 		return nil, errors.Join(errOtherBody, rest.Close())
 	}
 	return b.whole(rest, rest.Close), nil
 }
 
-// samePrefix reads head from r, too, and compares.
-func samePrefix(head, r io.Reader) bool {
+// hasPrefix reads as much of r as head has, and compares.
+func hasPrefix(head, r io.Reader) bool {
 	want, have := make([]byte, 32<<10), make([]byte, 32<<10)
 	for {
 		n, err := io.ReadFull(head, want)

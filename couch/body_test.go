@@ -40,8 +40,8 @@ func echo(t *testing.T) *httptest.Server {
 	return s
 }
 
-// door is a transport whose memory is small enough for tests.
-func door(t *testing.T, base http.RoundTripper, memory int) *transport {
+// newTestTransport is a transport whose memory limit is small enough for tests.
+func newTestTransport(t *testing.T, base http.RoundTripper, memory int) *transport {
 	t.Helper()
 	g, err := dbguard.New(dbguard.Policy{})
 	require.NoError(t, err)
@@ -87,7 +87,7 @@ func TestBodyArrivesWhole(t *testing.T) {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.URL+"/db/doc", body)
 			require.NoError(t, err)
 			length := req.ContentLength
-			res, err := door(t, nil, memory).RoundTrip(req)
+			res, err := newTestTransport(t, nil, memory).RoundTrip(req)
 			require.NoError(t, err)
 			got, err := io.ReadAll(res.Body)
 			require.NoError(t, err)
@@ -107,7 +107,7 @@ func TestBodyCompressed(t *testing.T) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPut, s.URL+"/db/doc", bytes.NewReader(packet))
 		require.NoError(t, err)
 		req.Header.Set("Content-Encoding", "gzip")
-		res, err := door(t, nil, memory).RoundTrip(req)
+		res, err := newTestTransport(t, nil, memory).RoundTrip(req)
 		require.NoError(t, err)
 		got, err := io.ReadAll(res.Body)
 		require.NoError(t, err)
@@ -123,7 +123,7 @@ func TestTrailersArrive(t *testing.T) {
 	require.NoError(t, err)
 	req.Trailer = http.Header{"Check": nil}
 	req.Body = readCloser{io.MultiReader(text, funcReader(func() { req.Trailer.Set("Check", "sum") })), func() error { return nil }}
-	res, err := door(t, nil, 1<<20).RoundTrip(req)
+	res, err := newTestTransport(t, nil, 1<<20).RoundTrip(req)
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
 	require.Equal(t, "sum", res.Header.Get("X-Trailer-Check"))
@@ -141,7 +141,7 @@ func TestWrongLength(t *testing.T) {
 			require.Error(t, err)
 			return err.Error()
 		}
-		require.Equal(t, send(&http.Transport{}), send(door(t, &http.Transport{}, 1<<20)))
+		require.Equal(t, send(&http.Transport{}), send(newTestTransport(t, &http.Transport{}, 1<<20)))
 	}
 }
 
@@ -157,7 +157,7 @@ func TestExpectContinue(t *testing.T) {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.URL+"/db/doc", strings.NewReader(`{}`))
 	require.NoError(t, err)
 	req.Header.Set("Expect", "100-continue")
-	res, err := door(t, base, 1<<20).RoundTrip(req)
+	res, err := newTestTransport(t, base, 1<<20).RoundTrip(req)
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
 	require.Equal(t, http.StatusForbidden, res.StatusCode)
@@ -185,7 +185,7 @@ func TestBodyBlocks(t *testing.T) {
 			req, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://couch.test/db/doc", body)
 			require.NoError(t, err)
 			go func() { _, _ = io.WriteString(w, `{"a":`) }()
-			_, err = door(t, base, 1).RoundTrip(req) //nolint:bodyclose // there is none
+			_, err = newTestTransport(t, base, 1).RoundTrip(req) //nolint:bodyclose // there is none
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.False(t, sent)
 		})
@@ -208,7 +208,7 @@ func TestBodyFails(t *testing.T) {
 		if encoding != "" {
 			req.Header.Set("Content-Encoding", encoding)
 		}
-		_, err = door(t, base, 1<<20).RoundTrip(req) //nolint:bodyclose // there is none
+		_, err = newTestTransport(t, base, 1<<20).RoundTrip(req) //nolint:bodyclose // there is none
 		require.Equal(t, mine, err)
 		require.True(t, closed)
 	}
@@ -223,7 +223,7 @@ func TestRefusedBodyIsClosed(t *testing.T) {
 		body := readCloser{strings.NewReader(text), func() error { closed = true; return nil }}
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://couch.test"+path, body)
 		require.NoError(t, err)
-		_, err = door(t, base, 4).RoundTrip(req) //nolint:bodyclose // there is none
+		_, err = newTestTransport(t, base, 4).RoundTrip(req) //nolint:bodyclose // there is none
 		require.ErrorIs(t, err, dbguard.ErrRefused)
 		require.True(t, closed, path)
 	}
@@ -255,7 +255,7 @@ func TestGetBody(t *testing.T) {
 			calls++
 			return io.NopCloser(strings.NewReader(`{"_deleted":true}`)), nil
 		}
-		res, err := door(t, base, memory).RoundTrip(req)
+		res, err := newTestTransport(t, base, memory).RoundTrip(req)
 		require.NoError(t, err)
 		require.NoError(t, res.Body.Close())
 		require.Zero(t, calls, "the caller's GetBody was asked, which may return another body")
@@ -290,7 +290,7 @@ func TestGetBodyOfStream(t *testing.T) {
 			require.NoError(t, err)
 			req.Header.Set("Content-Type", "multipart/related; boundary=b")
 			req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(again)), nil }
-			res, err := door(t, base, 1<<20).RoundTrip(req)
+			res, err := newTestTransport(t, base, 1<<20).RoundTrip(req)
 			if err == nil {
 				require.NoError(t, res.Body.Close())
 			}
@@ -318,7 +318,7 @@ func TestAttachmentsStream(t *testing.T) {
 		}
 		_ = w.Close()
 	}()
-	res, err := door(t, base, 1).RoundTrip(req)
+	res, err := newTestTransport(t, base, 1).RoundTrip(req)
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
 	require.EqualValues(t, 100<<20, <-got)
@@ -330,7 +330,7 @@ func TestNoRoomForBody(t *testing.T) {
 	base := roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("sent") })
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://couch.test/db/doc", strings.NewReader(`{"a":"0123456789"}`))
 	require.NoError(t, err)
-	_, err = door(t, base, 4).RoundTrip(req) //nolint:bodyclose // there is none
+	_, err = newTestTransport(t, base, 4).RoundTrip(req) //nolint:bodyclose // there is none
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.ErrorContains(t, err, "keeping a request until it is judged")
 }

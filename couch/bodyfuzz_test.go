@@ -15,9 +15,9 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// FuzzDocument holds the whole door against encoding/json: a document that is
-// sent without a bound neither deletes nor follows on another, however its body
-// is encoded, and whichever of two equal keys a server takes.
+// FuzzDocument compares the whole adapter with encoding/json: a document that is sent
+// without a bound neither deletes nor replaces another, however its body is encoded,
+// and whichever of two equal keys a server uses.
 func FuzzDocument(f *testing.F) {
 	for _, text := range []string{
 		`{"_deleted":true}`, `{"_rev":"1-x"}`, `{"_revisions":{"start":1,"ids":[]}}`, `{"\u005fdeleted":true}`, `{"a":{"_deleted":true}}`,
@@ -35,7 +35,7 @@ func FuzzDocument(f *testing.F) {
 			err = errors.Join(err, req.Body.Close())
 			return &http.Response{StatusCode: http.StatusCreated, Body: http.NoBody, Request: req}, err
 		})
-		res, err := door(t, base, 32).RoundTrip(fuzzRequest(t, text, form))
+		res, err := newTestTransport(t, base, 32).RoundTrip(fuzzRequest(t, text, form))
 		if err != nil {
 			require.ErrorIs(t, err, dbguard.ErrRefused)
 			require.False(t, sent)

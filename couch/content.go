@@ -1,22 +1,22 @@
 package couch
 
-// content is what a request body says of the documents in it: as much as a
-// rule asks, and nothing that is not counted.
+// content is what a request body contains: as much as a rule needs, and nothing that
+// is not counted.
 type content struct {
 	deletes int64 // documents with _deleted
-	changes int64 // documents with _rev, so that they follow on an existing one
+	changes int64 // documents with _rev, which replace an existing revision
 	plain   int64 // documents with neither
-	// entries are the documents whose name or place asks for a closer look,
-	// in place of being counted above.
+	// entries are the documents whose id or database requires a closer look, instead
+	// of being counted above.
 	entries []entry
 	// asIs is set by new_edits=false: revisions are stored as they are, beside
-	// existing ones or on top of them, whether or not they say so.
+	// existing ones or replacing them, whether or not they name those.
 	asIs   bool
 	action string // of _cluster_setup
 }
 
-// entry is one document, or the instructions of a replication, as far as they
-// are of interest.
+// entry is a document, or the instructions of a replication, as far as they are
+// needed.
 type entry struct {
 	id           string
 	deleted, rev bool
@@ -30,43 +30,43 @@ type entry struct {
 // documents, users or replications than this is refused as unreadable.
 const maxEntries = 10_000
 
-// lens says which documents are looked at closely.
-type lens struct {
+// detail says which documents are kept as entries.
+type detail struct {
 	every bool // in a database where each document stands for something else
 }
 
-// reader finds content in JSON.
+// reader reads content from JSON.
 type reader struct {
 	*scanner
-	lens
+	detail
 	content
 }
 
-// value is a scalar that is asked for.
+// value is a scalar that a rule needs.
 type value struct {
 	kind byte // its first byte: '"' 't' 'f' 'n' '0' '{' '['
 	text string
 }
 
-// True of what is neither false nor null: servers differ in what they take for
-// a deletion besides true, and refuse it or delete.
+// truthy is false for false and null only: servers differ in which values other than
+// true they take for a deletion, and some delete where others refuse.
 func (v value) truthy() bool { return v.kind != 'f' && v.kind != 'n' }
 
-// object calls member for each member of an object whose '{' is read. It
-// returns an error for a key that member claims twice: which of the two counts
-// is different from server to server.
+// object calls member for each member of an object whose '{' has been read. It
+// returns an error for a key that member claims twice: servers differ in which of the
+// two they use.
 func (r *reader) object(member func(key []byte) (claimed uint, err error)) error {
 	var seen uint
 	switch r.next() {
 	case '}':
 		return nil
 	case 0:
-		return r.broken("it ends too early")
+		return r.malformed("it ends too early")
 	}
-	r.back()
+	r.unreadByte()
 	for {
 		if r.next() != '"' {
-			return r.broken("a key is expected")
+			return r.malformed("a key is expected")
 		}
 		key, err := r.text()
 		if err != nil {
@@ -77,7 +77,7 @@ func (r *reader) object(member func(key []byte) (claimed uint, err error)) error
 			return err
 		}
 		if claimed&seen != 0 {
-			return r.broken("a key that counts occurs twice")
+			return r.malformed("a key that counts occurs twice")
 		}
 		seen |= claimed
 		switch r.next() {
@@ -85,20 +85,20 @@ func (r *reader) object(member func(key []byte) (claimed uint, err error)) error
 		case '}':
 			return nil
 		default:
-			return r.broken("a comma or a closing brace is expected")
+			return r.malformed("a comma or a closing brace is expected")
 		}
 	}
 }
 
-// array calls element before each element of an array whose '[' is read.
+// array calls element before each element of an array whose '[' has been read.
 func (r *reader) array(element func() error) error {
 	switch r.next() {
 	case ']':
 		return nil
 	case 0:
-		return r.broken("it ends too early")
+		return r.malformed("it ends too early")
 	}
-	r.back()
+	r.unreadByte()
 	for {
 		if err := element(); err != nil {
 			return err
@@ -108,21 +108,21 @@ func (r *reader) array(element func() error) error {
 		case ']':
 			return nil
 		default:
-			return r.broken("a comma or a closing bracket is expected")
+			return r.malformed("a comma or a closing bracket is expected")
 		}
 	}
 }
 
-// unread skips the value of a key that nobody asks for.
-func (r *reader) unread() error {
+// skipMember skips the value of a key that is not needed.
+func (r *reader) skipMember() error {
 	if err := r.colon(); err != nil {
 		return err
 	}
 	return r.skip()
 }
 
-// read reads the value of a key: a string whole, of anything else what it is.
-func (r *reader) read() (value, error) {
+// readMember reads the value of a key: a string in full, of any other value its kind.
+func (r *reader) readMember() (value, error) {
 	if err := r.colon(); err != nil {
 		return value{}, err
 	}
@@ -132,15 +132,15 @@ func (r *reader) read() (value, error) {
 		return value{kind: '"', text: string(text)}, err
 	}
 	if c == 0 {
-		return value{}, r.broken("a value is expected")
+		return value{}, r.malformed("a value is expected")
 	}
-	r.back()
+	r.unreadByte()
 	return value{kind: c}, r.skip()
 }
 
 func (r *reader) add(e entry) error {
 	if len(r.entries) == maxEntries {
-		return r.broken("it holds too many design documents, users or replications")
+		return r.malformed("it holds too many design documents, users or replications")
 	}
 	r.entries = append(r.entries, e)
 	return nil

@@ -6,9 +6,9 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// write is the effect of storing one document. In some databases a document
-// stands for something else, and in all of them some ids do.
-func (r *reading) write(e entry) {
+// write is the effect of storing one document. In some databases a document stands
+// for something else, and in all of them some ids do.
+func (r *analysis) write(e entry) {
 	switch databaseKind(r.db) {
 	case shardMaps:
 		r.writeShardMap(e)
@@ -18,7 +18,7 @@ func (r *reading) write(e entry) {
 		return
 	case replicator:
 		if !e.deleted {
-			e.cancel = false // which only a request to _replicate is
+			e.cancel = false // only a request to _replicate can cancel
 			r.replicate(e)
 		}
 	case users:
@@ -28,7 +28,7 @@ func (r *reading) write(e entry) {
 	case strings.HasPrefix(e.id, "_design/"):
 		r.writeDesign(e)
 	case strings.HasPrefix(e.id, "_local/") && !e.deleted:
-		r.touch(dbguard.Upsert, 1) // written over without a revision
+		r.touch(dbguard.Upsert, 1) // can be overwritten without a revision
 	case e.deleted:
 		r.touch(dbguard.Delete, 1)
 	case e.rev:
@@ -36,9 +36,9 @@ func (r *reading) write(e entry) {
 	}
 }
 
-// writeDesign: a design document is what the schema is elsewhere: its indexes,
-// its validation. A new one only adds.
-func (r *reading) writeDesign(e entry) {
+// writeDesign treats a design document as a schema, since it has indexes and
+// validation. A new one only adds.
+func (r *analysis) writeDesign(e entry) {
 	object := r.db + "/" + e.id
 	switch {
 	case e.deleted:
@@ -51,9 +51,10 @@ func (r *reading) writeDesign(e entry) {
 	r.rows++
 }
 
-// writeShardMap: a document of _dbs says where the shards of the database of
-// that name are. A second one, written where the first is not known, empties it.
-func (r *reading) writeShardMap(e entry) {
+// writeShardMap: a document of _dbs tells where the shards of the database of that
+// name are. A second one, written on a node that does not know the first, empties the
+// database.
+func (r *analysis) writeShardMap(e entry) {
 	if e.deleted {
 		r.act(dbguard.RemoveDatabase, e.id, "its shard map")
 		return
@@ -61,7 +62,7 @@ func (r *reading) writeShardMap(e entry) {
 	r.create(e.id, "its shard map")
 }
 
-// kind says what the documents of a database stand for.
+// kind is what the documents of a database stand for.
 type kind uint8
 
 const (
@@ -80,7 +81,7 @@ func databaseKind(name string) kind {
 	switch {
 	case name == "_users":
 		return users
-	case base == "_replicator": // CouchDB 2.1: any database of that last name
+	case base == "_replicator": // CouchDB 2.1: any database whose name ends so
 		return replicator
 	case name == "_dbs":
 		return shardMaps

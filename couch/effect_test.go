@@ -77,8 +77,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// A drop whose documents cannot be counted is refused, unless somebody takes
-// the responsibility.
+// A drop whose documents cannot be counted is refused, unless the caller has
+// accepted that.
 func TestDropUncounted(t *testing.T) {
 	base := roundTripper(func(req *http.Request) (*http.Response, error) {
 		res := httptest.NewRecorder()
@@ -88,12 +88,12 @@ func TestDropUncounted(t *testing.T) {
 		return res.Result(), nil
 	})
 	g, rec := newGuard(t, dbguard.Policy{})
-	door := couch.Transport(base, g)
+	guarded := couch.Transport(base, g)
 	ctx := allow(t.Context(), dbguard.DropDatabase("db"))
-	_, err := door.RoundTrip(httptest.NewRequestWithContext(ctx, http.MethodDelete, "http://couch.test/db", nil)) //nolint:bodyclose // there is none
+	_, err := guarded.RoundTrip(httptest.NewRequestWithContext(ctx, http.MethodDelete, "http://couch.test/db", nil)) //nolint:bodyclose // there is none
 	require.ErrorIs(t, err, dbguard.Uncountable)
 	require.ErrorContains(t, err, "GET of the database answered 403")
-	res, err := door.RoundTrip(httptest.NewRequestWithContext(allow(ctx, dbguard.Opaque()), http.MethodDelete, "http://couch.test/db", nil))
+	res, err := guarded.RoundTrip(httptest.NewRequestWithContext(allow(ctx, dbguard.Opaque()), http.MethodDelete, "http://couch.test/db", nil))
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
 	require.Len(t, rec.Events(), 2)
@@ -102,7 +102,7 @@ func TestDropUncounted(t *testing.T) {
 // Nothing of a document is in what is told of a request.
 func TestNothingOfADocumentIsTold(t *testing.T) {
 	g, rec := newGuard(t, dbguard.Policy{})
-	door := couch.Transport(&server{answers: questions}, g)
+	guarded := couch.Transport(&server{answers: questions}, g)
 	const secret = "c0nfidential"
 	for method, target := range map[string]string{
 		http.MethodDelete: "/tenants/" + secret + "?rev=1-" + secret,
@@ -114,7 +114,7 @@ func TestNothingOfADocumentIsTold(t *testing.T) {
 		body := strings.NewReader(`{"source":"https://u:` + secret + `@h/db","target":"db"}`)
 		req := httptest.NewRequestWithContext(t.Context(), method, "http://couch.test"+target, body)
 		req.Header.Set("Destination", secret+"?rev=1-x")
-		_, err := door.RoundTrip(req) //nolint:bodyclose // there is none
+		_, err := guarded.RoundTrip(req) //nolint:bodyclose // there is none
 		require.ErrorIs(t, err, dbguard.ErrRefused)
 		require.NotContains(t, err.Error(), secret)
 		var v *dbguard.Violation

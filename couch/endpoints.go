@@ -2,19 +2,19 @@ package couch
 
 import "strings"
 
-// endpoint is a row of the table of what can be asked of CouchDB: a method and
-// a path, what its body holds, and how its effect is judged.
+// endpoint is a row of the table of CouchDB's endpoints: a method and a path, what
+// its body contains, and how its effect is judged.
 type endpoint struct {
 	methods string // separated by blanks; "*" is any that is not safe
 	path    string // {db} is a database, {doc} a document, {x} any part, … any rest
 	name    string // db.operation.name
 	body    shape
-	judge   func(*reading) // nil: it reads, or writes what is derived
+	judge   func(*analysis) // nil: it reads, or writes only derived data
 	parts   []string
 }
 
-// endpoints in the order in which they are tried. What is not here is refused,
-// but for methods that are safe. The paths are those of CouchDB 1.x to 3.5.
+// endpoints in the order in which they are tried. Any other is refused unless its
+// method is safe. The paths are those of CouchDB 1.x to 3.5.
 var endpoints = parse([]endpoint{
 	// The server.
 	{methods: "POST DELETE", path: "/_session", name: "_session"},
@@ -83,7 +83,7 @@ var endpoints = parse([]endpoint{
 	{methods: "DELETE", path: "/{db}/{doc}/{attachment}/…", name: "DELETE attachment", judge: detaches},
 })
 
-// restOfPath is the last part of a path of any length, none included.
+// restOfPath matches the rest of a path, of any length, possibly none.
 const restOfPath = "…"
 
 func parse(rows []endpoint) []endpoint {
@@ -93,7 +93,7 @@ func parse(rows []endpoint) []endpoint {
 	return rows
 }
 
-// find is the row of a request, nil if there is none.
+// find is the endpoint of a request, nil if there is none.
 func find(method string, path []string) *endpoint {
 	for i := range endpoints {
 		if e := &endpoints[i]; e.answers(method) && e.matches(path) {
@@ -136,7 +136,8 @@ func matchesPart(pattern, part string) bool {
 	return true
 }
 
-// systemDatabase reports whether a name with an underscore is a database's.
+// systemDatabase reports whether a name that begins with an underscore is a
+// database's.
 func systemDatabase(name string) bool {
 	switch name {
 	case "_users", "_replicator", "_global_changes", "_metadata", "_dbs", "_nodes":
@@ -155,9 +156,9 @@ func nodeEndpoint(part string) bool {
 	return false
 }
 
-// normal brings a path to the form of the table: the node is left out, and the
-// id of a design or local document is one part.
-func normal(path []string) []string {
+// normalPath converts a path to the form used in the table: without the node, and
+// with the id of a design or local document as one part.
+func normalPath(path []string) []string {
 	if len(path) >= 3 && path[0] == "_node" {
 		path = path[2:]
 		if part := path[0]; part[0] == '_' && !nodeEndpoint(part) && !systemDatabase(part) {

@@ -9,14 +9,14 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// refusal is a Violation on its way through kivik, which asks errors for a
-// status: 403, or 503 while the server is not ready.
+// refusal is a Violation as an error for kivik, which asks errors for a status: 403,
+// or 503 while the server is not ready.
 type refusal struct{ *dbguard.Violation }
 
 // Unwrap is the Violation.
 func (r *refusal) Unwrap() error { return r.Violation }
 
-// HTTPStatus is what kivik.HTTPStatus answers for the error.
+// HTTPStatus is the result of kivik.HTTPStatus for the error.
 func (r *refusal) HTTPStatus() int {
 	if errors.Is(r.Violation, dbguard.NotReady) {
 		return http.StatusServiceUnavailable
@@ -32,10 +32,10 @@ func asRefusal(err error) error {
 	return err
 }
 
-// effectOf says what is known of the database after an answer. It goes by what
-// clusters have been seen to do: a PUT of a database that answered 202, 412 or
+// effectOf says what is known of the database after a response. It follows what
+// clusters have been seen to do: a PUT of a database that was answered 202, 412 or
 // 500 had emptied one nevertheless.
-func effectOf(r *reading, res *http.Response, err error) (dbguard.Effect, error) {
+func effectOf(r *analysis, res *http.Response, err error) (dbguard.Effect, error) {
 	var dial *net.OpError
 	switch {
 	case err != nil && errors.As(err, &dial) && dial.Op == "dial":
@@ -43,15 +43,15 @@ func effectOf(r *reading, res *http.Response, err error) (dbguard.Effect, error)
 	case err != nil:
 		return dbguard.EffectUnknown, err
 	case res.StatusCode == http.StatusAccepted, res.StatusCode >= 500, res.StatusCode == http.StatusRequestTimeout,
-		res.StatusCode == http.StatusExpectationFailed, r.creates && res.StatusCode == http.StatusPreconditionFailed:
-		return dbguard.EffectUnknown, answered(res)
+		res.StatusCode == http.StatusExpectationFailed, r.createsDB && res.StatusCode == http.StatusPreconditionFailed:
+		return dbguard.EffectUnknown, statusError(res)
 	case res.StatusCode >= 300:
-		return dbguard.EffectNone, answered(res)
+		return dbguard.EffectNone, statusError(res)
 	}
 	return dbguard.EffectApplied, nil
 }
 
-// answered is an answer as an error, for the trace.
-func answered(res *http.Response) error {
+// statusError is a response as an error, for the trace.
+func statusError(res *http.Response) error {
 	return fmt.Errorf("the server answered %d %s", res.StatusCode, http.StatusText(res.StatusCode))
 }

@@ -29,13 +29,12 @@ func bodyOf(t *testing.T, c couchmatrix.Case) (body []byte, length int64) {
 	return body, req.ContentLength
 }
 
-// Every request of the matrix: who says nothing is refused by the rule, and
-// nothing is sent; who says what is meant is let through, and what arrives is
-// what was sent.
+// Every request of the matrix: without a bound or grant it is refused by the rule, and
+// nothing is sent; with them it passes, and arrives as it was sent.
 func TestMatrix(t *testing.T) {
 	s := &server{answers: questions}
 	g, rec := newGuard(t, dbguard.Policy{})
-	d := doorway{couch.Transport(s, g), s, rec}
+	d := guardedServer{couch.Transport(s, g), s, rec}
 	cases := couchmatrix.Cases()
 	require.GreaterOrEqual(t, len(cases), 150)
 	names := map[string]bool{}
@@ -47,14 +46,15 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// doorway is a door with somebody on either side.
-type doorway struct {
+// guardedServer is a guarded transport to a fake server, with the events of its
+// guard.
+type guardedServer struct {
 	http.RoundTripper
 	server *server
 	rec    *dbguardtest.Recorder
 }
 
-func (d doorway) send(ctx context.Context, t *testing.T, c couchmatrix.Case) error {
+func (d guardedServer) send(ctx context.Context, t *testing.T, c couchmatrix.Case) error {
 	t.Helper()
 	d.rec.Reset()
 	d.server.take()
@@ -68,8 +68,8 @@ func (d doorway) send(ctx context.Context, t *testing.T, c couchmatrix.Case) err
 	return err
 }
 
-// unsaid sends the request of a caller who said nothing.
-func (d doorway) unsaid(t *testing.T, c couchmatrix.Case) {
+// unsaid sends the request without a bound or grant.
+func (d guardedServer) unsaid(t *testing.T, c couchmatrix.Case) {
 	err := d.send(t.Context(), t, c)
 	if c.Rule == "" {
 		require.NoError(t, err)
@@ -85,8 +85,8 @@ func (d doorway) unsaid(t *testing.T, c couchmatrix.Case) {
 	require.Len(t, d.rec.Events(), 1)
 }
 
-// said sends the request of a caller who said what it takes.
-func (d doorway) said(t *testing.T, c couchmatrix.Case) {
+// said sends the request with the bound and grants that it needs.
+func (d guardedServer) said(t *testing.T, c couchmatrix.Case) {
 	if c.Pass == nil {
 		require.Empty(t, c.Rule, "nothing lets it through")
 		return
@@ -105,7 +105,7 @@ func (d doorway) said(t *testing.T, c couchmatrix.Case) {
 	require.NotEqual(t, dbguard.OutcomeRefused, e.Outcome)
 }
 
-// arrived requires that one request arrived, byte by byte as it would bare.
+// arrived requires that one request arrived, byte by byte as without a guard.
 func arrived(t *testing.T, s *server, c couchmatrix.Case) {
 	t.Helper()
 	got := s.take()
@@ -124,7 +124,7 @@ func arrived(t *testing.T, s *server, c couchmatrix.Case) {
 func TestMatrixObserved(t *testing.T) {
 	s := &server{answers: questions}
 	g, rec := newGuard(t, dbguard.Policy{Mode: dbguard.Observe})
-	d := doorway{couch.Transport(s, g), s, rec}
+	d := guardedServer{couch.Transport(s, g), s, rec}
 	for _, c := range couchmatrix.Cases() {
 		t.Run(c.Name, func(t *testing.T) {
 			require.NoError(t, d.send(t.Context(), t, c))

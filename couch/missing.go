@@ -12,17 +12,17 @@ import (
 	"github.com/go-kivik/kivik/v4/couchdb/chttp"
 )
 
-// ErrDatabaseMissing is what a 404 for a database is, in errors.Is, on a client
-// made by New; a missing document is not. Whoever gets it must neither create
-// the database nor remember that there is nothing: more often than not it is
-// the wrong server, or one that is not ready.
+// ErrDatabaseMissing matches, by errors.Is, the 404 for a database on a client made
+// by New; that for a missing document does not match. A caller that gets it must
+// neither create the database nor conclude that there is no data: more often than not
+// it is the wrong server, or one that is not ready.
 var ErrDatabaseMissing = errors.New("the database does not exist")
 
-// missing turns the answer that a database does not exist into an error, as
-// kivik would, with kivik's own error in it.
+// missing turns the response that a database does not exist into an error, which
+// wraps kivik's own.
 type missing struct{ *transport }
 
-// RoundTrip asks the door, and looks at what was not found.
+// RoundTrip sends the request, and checks what was not found.
 func (m missing) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := m.transport.RoundTrip(req)
 	if err != nil || res.StatusCode != http.StatusNotFound {
@@ -39,13 +39,13 @@ func (m missing) RoundTrip(req *http.Request) (*http.Response, error) {
 // maxReason bounds what is read of an error's body.
 const maxReason = 4 << 10
 
-// databaseMissing reads the reason, and puts what it read back. The answer to
-// a HEAD has none: that of a document is followed by one for its database.
+// databaseMissing reads the reason, and restores the body. The response to a HEAD has
+// none: after one for a document, a HEAD for its database is sent.
 func (m missing) databaseMissing(req *http.Request, res *http.Response) (reason string, ok bool) {
 	if req.Method == http.MethodHead {
-		r := &reading{request: readRequest(req, m.prefix)}
-		r.locate()
-		if r.db == "" || len(normal(r.path)) == 1 {
+		r := &analysis{request: readRequest(req, m.prefix)}
+		r.route()
+		if r.db == "" || len(normalPath(r.path)) == 1 {
 			return "", r.db != ""
 		}
 		status, _, err := m.node(req).ask(req.Context(), http.MethodHead, "/"+url.PathEscape(r.db))
@@ -61,8 +61,8 @@ func (m missing) databaseMissing(req *http.Request, res *http.Response) (reason 
 	return answer.Reason, true
 }
 
-// isDatabaseMissing knows the words of CouchDB 2 and 3, and those of CouchDB 1
-// and PouchDB.
+// isDatabaseMissing knows the texts of CouchDB 2 and 3, and those of CouchDB 1 and
+// PouchDB.
 func isDatabaseMissing(body []byte) bool {
 	var answer struct {
 		Error, Reason string
@@ -73,10 +73,10 @@ func isDatabaseMissing(body []byte) bool {
 	return strings.HasPrefix(answer.Reason, "Database does not exist") || answer.Reason == "no_db_file"
 }
 
-// databaseMissing is kivik's error of the same answer, and more.
+// databaseMissing is kivik's error for the same response, extended by Is.
 type databaseMissing struct{ chttp.HTTPError }
 
-// Is makes it an ErrDatabaseMissing.
+// Is matches ErrDatabaseMissing.
 func (e *databaseMissing) Is(target error) bool { return target == ErrDatabaseMissing } //nolint:errorlint // a sentinel
 
 // Unwrap is the error as kivik would have made it.

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// partsOf cuts a multipart body; nil, if it is none.
+// partsOf reads a multipart body; nil if it is none.
 func partsOf(src io.Reader, types []string) (*multipart.Reader, error) {
 	if len(types) == 0 || !strings.Contains(strings.ToLower(types[0]), "multipart/") {
 		return nil, nil
@@ -19,14 +19,14 @@ func partsOf(src io.Reader, types []string) (*multipart.Reader, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	// CouchDB compares as it is written, and takes anything else for JSON.
+	// CouchDB compares it case-sensitively, and takes anything else for JSON.
 	case len(types) > 1, media != "multipart/related", !strings.HasPrefix(types[0], "multipart/related;"), params["boundary"] == "":
 		return nil, fmt.Errorf("its type is %s", strings.Join(types, ", "))
 	}
 	return multipart.NewReader(src, params["boundary"]), nil
 }
 
-// firstPart is the document in a multipart body: the first part. The attachments
+// firstPart is the document in a multipart body, its first part. The attachments
 // follow.
 func firstPart(parts *multipart.Reader) (io.Reader, error) {
 	part, err := parts.NextRawPart()
@@ -39,14 +39,14 @@ func firstPart(parts *multipart.Reader) (io.Reader, error) {
 	return part, nil
 }
 
-// errOtherDocument is that a part behind the first looks like a document.
+// errOtherDocument says that a later part looks like a document.
 var errOtherDocument = errors.New("a part of it that has no filename may take its document's place")
 
-// named is a Content-Disposition whose filename every server reads.
-var named = regexp.MustCompile(`(?i)^[^"]*;[ \t]*filename="[^"\\]+"[ \t]*$`)
+// hasFilename matches a Content-Disposition whose filename every server reads.
+var hasFilename = regexp.MustCompile(`(?i)^[^"]*;[ \t]*filename="[^"\\]+"[ \t]*$`)
 
-// readOthers makes sure of the parts behind the first. To PouchDB those without a
-// filename are documents, too, of which the last one counts.
+// readOthers checks the parts after the first. PouchDB takes those without a filename
+// for documents, too, and uses the last one.
 func (r *reader) readOthers(parts *multipart.Reader) error {
 	for {
 		part, err := parts.NextRawPart()
@@ -56,7 +56,7 @@ func (r *reader) readOthers(parts *multipart.Reader) error {
 		case err != nil:
 			return err
 		}
-		if v := part.Header["Content-Disposition"]; len(v) == 1 && named.MatchString(v[0]) {
+		if v := part.Header["Content-Disposition"]; len(v) == 1 && hasFilename.MatchString(v[0]) {
 			continue
 		}
 		if v := strings.ToLower(part.Header.Get("Content-Transfer-Encoding")); v != "" && v != "binary" && v != "7bit" && v != "8bit" {
@@ -64,9 +64,9 @@ func (r *reader) readOthers(parts *multipart.Reader) error {
 		}
 		r.reset(part)
 		if r.next() != '{' {
-			continue // none is anything else
+			continue // anything else is no document
 		}
-		r.back()
+		r.unreadByte()
 		if e, err := r.entry(true); err != nil || e.id != "" || e.rev || e.deleted {
 			return errOtherDocument
 		}

@@ -50,7 +50,7 @@ func TestPartsBehindTheFirst(t *testing.T) {
 			req, err := http.NewRequestWithContext(dbguard.AtMost(t.Context(), 1), http.MethodPut, "http://couch.test/db/doc", strings.NewReader(body))
 			require.NoError(t, err)
 			req.Header.Set("Content-Type", `multipart/related; boundary="b"`)
-			res, err := door(t, base, 1<<20).RoundTrip(req)
+			res, err := newTestTransport(t, base, 1<<20).RoundTrip(req)
 			if tt.refused {
 				require.ErrorIs(t, err, dbguard.Unreadable)
 				require.Zero(t, sent)

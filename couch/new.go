@@ -11,10 +11,10 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// New is kivik.New("couch", dsn, opts...) behind the door: every request of the
-// client, those of its logins included, is judged by g. All options of kivik
-// work, a client of your own by couchdb.OptionHTTPClient too, whose transport
-// is then the one that sends; WithGate is an option here.
+// New is kivik.New("couch", dsn, opts...) with a guard: every request of the client,
+// including its logins, is judged by g. All of kivik's options work, also an
+// http.Client of your own by couchdb.OptionHTTPClient, whose transport is then used
+// for sending; WithGate is an option here.
 func New(dsn string, g *dbguard.Guard, opts ...kivik.Option) (*kivik.Client, error) {
 	if err := g.Check(); err != nil {
 		return nil, err

@@ -41,7 +41,7 @@ func newClient(t testing.TB, dsn string, g *dbguard.Guard, opts ...kivik.Option)
 	return client
 }
 
-// tenants creates a database of so many documents, without the door.
+// tenants creates a database of so many documents, without the guard.
 func tenants(t testing.TB, base string, documents int) {
 	t.Helper()
 	do := func(method, path, body string) {
@@ -204,8 +204,8 @@ func (l *requestLog) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	l.Handler.ServeHTTP(w, req)
 }
 
-// All ways to log in, a client of the user's own and kivik's options go
-// together, and the door's own questions are asked as the caller.
+// All ways to log in, a client of the user's own and kivik's options can be combined,
+// and the adapter's own queries have the caller's credentials.
 func TestNewComposes(t *testing.T) {
 	create := func(t *testing.T, client *kivik.Client) {
 		t.Helper()

@@ -10,21 +10,21 @@ import (
 	"strings"
 )
 
-// node asks the server a question of the door's own, on the way of a request
-// and with its credentials.
+// node sends the adapter's own queries to the server, over the connection of a
+// request and with its credentials.
 type node struct {
 	base   http.RoundTripper
 	prefix string
 	req    *http.Request
 }
 
-// maxAnswer bounds what is read of an answer.
+// maxAnswer bounds what is read of a response.
 const maxAnswer = 1 << 20
 
-// carried are the headers that say who asks.
-var carried = []string{"Authorization", "Cookie", "User-Agent", "X-Auth-Couchdb-Username", "X-Auth-Couchdb-Roles", "X-Auth-Couchdb-Token"}
+// forwardedHeaders are the headers that carry the credentials.
+var forwardedHeaders = []string{"Authorization", "Cookie", "User-Agent", "X-Auth-Couchdb-Username", "X-Auth-Couchdb-Roles", "X-Auth-Couchdb-Token"}
 
-// get asks for a path whose parts are escaped.
+// get sends a GET for a path whose parts are escaped.
 func (n *node) get(path string) (status int, body []byte, err error) {
 	return n.ask(n.req.Context(), http.MethodGet, path)
 }
@@ -41,7 +41,7 @@ func (n *node) ask(ctx context.Context, method, path string) (status int, body [
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx)
 	for name, values := range n.req.Header {
-		for _, keep := range carried {
+		for _, keep := range forwardedHeaders {
 			if strings.EqualFold(name, keep) {
 				req.Header[name] = values
 			}
@@ -56,13 +56,13 @@ func (n *node) ask(ctx context.Context, method, path string) (status int, body [
 	return res.StatusCode, body, err
 }
 
-// database is what GET /{db} answers, as far as it is needed.
+// database is the response to GET /{db}, as far as it is needed.
 type database struct {
 	DocCount          *int64 `json:"doc_count"`
 	InstanceStartTime string `json:"instance_start_time"`
 }
 
-// docCount is the number of documents of a database; 0 if it is not there.
+// docCount is the number of documents of a database; 0 if it does not exist.
 func (n *node) docCount(db string) (int64, error) {
 	status, body, err := n.get("/" + url.PathEscape(db))
 	if err != nil {
@@ -78,9 +78,9 @@ func (n *node) docCount(db string) (int64, error) {
 	return *d.DocCount, nil
 }
 
-// cancels reports that the server is CouchDB, which ends a replication where it is told
-// to cancel. PouchDB starts it.
-func (n *node) cancels() bool {
+// isCouchDB reports that the server is CouchDB, which ends a replication if it is
+// told to cancel. PouchDB starts it.
+func (n *node) isCouchDB() bool {
 	var told struct{ CouchDB string }
 	status, body, err := n.get("/")
 	return err == nil && status == http.StatusOK && json.Unmarshal(body, &told) == nil && told.CouchDB != ""

@@ -8,14 +8,14 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// config is what options set.
+// config is the result of the options.
 type config struct {
 	gate   *dbguard.Gate
 	prefix string
 }
 
-// option is one of this package's among those of kivik, which pass by what
-// they do not know.
+// option is an option of this package. It can be passed among those of kivik, which
+// ignores it.
 type option struct{ set func(*config) }
 
 // Apply sets the option if target is this package's configuration.
@@ -35,15 +35,15 @@ func configured(opts []kivik.Option) config {
 	return c
 }
 
-// WithGate refuses what changes anything while the gate is closed, as rule
-// DG401. The gate is asked before every such request; it costs no round trip.
+// WithGate refuses what changes anything while the gate is closed, as rule DG401. The
+// gate is checked before every such request, without a round trip.
 func WithGate(gate *dbguard.Gate) kivik.Option {
 	return option{func(c *config) { c.gate = gate }}
 }
 
-// WithPrefix says under which path of its host the server is, where a proxy
-// puts it under one: "/couchdb". New takes it from the data source name. A
-// request that is not under it is refused unless it only reads.
+// WithPrefix sets the path under which a proxy serves CouchDB, such as "/couchdb".
+// New takes it from the data source name. A request that is not under it is refused
+// unless it only reads.
 func WithPrefix(path string) kivik.Option {
 	return option{func(c *config) { c.prefix = cleanPrefix(path) }}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// perUser is the part of the server's configuration that gives each document
-// of _users a database of its own.
+// perUser is the server's couch_peruser configuration, which gives each document of
+// _users a database of its own.
 type perUser struct {
 	Enable    string `json:"enable"`
 	DeleteDBs string `json:"delete_dbs"`
@@ -18,9 +18,9 @@ type perUser struct {
 	note      string
 }
 
-// perUser asks the server once in a reading. A server that does not say is
-// taken to have it on.
-func (r *reading) perUser() perUser {
+// perUser queries the server, once per request. If the server does not say, it is
+// assumed to be on.
+func (r *analysis) perUser() perUser {
 	if r.peruser != nil {
 		return *r.peruser
 	}
@@ -42,9 +42,9 @@ func (r *reading) perUser() perUser {
 	return p
 }
 
-// writeUser: couch_peruser creates a database for each user, and drops it with
-// the user if delete_dbs is on.
-func (r *reading) writeUser(e entry) {
+// writeUser: couch_peruser creates a database for each user, and drops it with the
+// user if delete_dbs is on.
+func (r *analysis) writeUser(e entry) {
 	name, ok := strings.CutPrefix(e.id, "org.couchdb.user:")
 	if !ok {
 		return

@@ -13,25 +13,24 @@ import (
 	"github.com/go-kivik/kivik/v4"
 )
 
-// Expect is what a node must have to be ready, beyond being up, a member that
-// is in touch with all others, and as far as they are.
+// Expect is what a node must have to be ready, besides being up, a member in contact
+// with all others, and knowing as many databases as they do.
 type Expect struct {
-	// Databases that must be there.
+	// Databases that must exist.
 	Databases []string
-	// Incarnations are the instance_start_time of databases, as Incarnations
-	// returned it: a database that was dropped and created again has another.
+	// Incarnations are the instance_start_time of databases, as Incarnations returned
+	// it: a database that was dropped and created again has another.
 	Incarnations map[string]string
-	// Nodes is the number of nodes that the cluster has; 0 believes the server.
+	// Nodes is the number of nodes in the cluster; 0 trusts the server.
 	Nodes int
 }
 
-// Ready returns nil if the node that the client talks to may be written
-// through, else what is missing, each in one error of errors.Join. It asks
-// /_up, /_membership, and every node how many databases it knows of: a node
-// that has joined a cluster is up before it has heard of the databases, and
-// answers that they do not exist. The account must be an administrator's, as
-// for creating databases. The client must have been made by New, or from an
-// http.Client with Transport.
+// Ready returns nil if the node that the client talks to may be written to, else what
+// is missing, each in one error of errors.Join. It queries /_up, /_membership, and
+// every node for its number of databases: a node that has joined a cluster is up
+// before it knows the databases, and answers that they do not exist. The account must
+// be an administrator's, as for creating databases. The client must have been made by
+// New, or from an http.Client with Transport.
 func Ready(ctx context.Context, client *kivik.Client, expect Expect) error {
 	err := errNotAsked
 	probed := ask(ctx, client, func(n *node) { err = n.ready(ctx, expect) })
@@ -41,8 +40,8 @@ func Ready(ctx context.Context, client *kivik.Client, expect Expect) error {
 	return err
 }
 
-// Incarnations are the instance_start_time of databases, for Expect. Before
-// CouchDB 3.3 it is "0" for all.
+// Incarnations are the instance_start_time of databases, for Expect. Before CouchDB
+// 3.3 it is "0" for all.
 func Incarnations(ctx context.Context, client *kivik.Client, names ...string) (map[string]string, error) {
 	times, err := map[string]string{}, errNotAsked
 	probed := ask(ctx, client, func(n *node) {
@@ -61,8 +60,8 @@ func Incarnations(ctx context.Context, client *kivik.Client, names ...string) (m
 
 var errNotAsked = errors.New("couch: the client's requests do not pass a couch.Transport: make it with couch.New")
 
-// probe is a question that travels to the door in the context of a harmless
-// request: the door has the connection, the credentials and the proxy.
+// probe is a query that travels to the transport in the context of a harmless
+// request: the transport has the connection, the credentials and the proxy.
 type probe struct{ run func(*node) }
 
 type probeKey struct{}
@@ -72,11 +71,11 @@ func probeOf(ctx context.Context) *probe {
 	return p
 }
 
-// ask runs f at the client's door, once.
+// ask runs f in the client's transport, once.
 func ask(ctx context.Context, client *kivik.Client, f func(*node)) error {
 	asked := false
 	_, err := client.Version(context.WithValue(ctx, probeKey{}, &probe{func(n *node) {
-		if !asked && n.req.Method == http.MethodGet { // not a login on the way
+		if !asked && n.req.Method == http.MethodGet { // not the request of a login
 			asked = true
 			f(n)
 		}
@@ -84,7 +83,7 @@ func ask(ctx context.Context, client *kivik.Client, f func(*node)) error {
 	return err
 }
 
-// ready asks the server everything, and names all that is missing.
+// ready runs all checks, and returns everything that is missing.
 func (n *node) ready(ctx context.Context, expect Expect) error {
 	reasons := []error{n.up(ctx), n.synchronised(ctx, expect.Nodes)}
 	for _, name := range expect.Databases {
@@ -101,8 +100,8 @@ func (n *node) ready(ctx context.Context, expect Expect) error {
 	return errors.Join(reasons...)
 }
 
-// up asks /_up, which is not 200 in maintenance and while seeding. A server
-// that takes _up for a database has neither (CouchDB 1.x, PouchDB Server).
+// up queries /_up, which is not 200 in maintenance and while seeding. A server that
+// takes _up for a database has neither (CouchDB 1.x, PouchDB Server).
 func (n *node) up(ctx context.Context) error {
 	status, body, err := n.ask(ctx, http.MethodGet, "/_up")
 	if err != nil {
@@ -144,14 +143,14 @@ func (n *node) synchronised(ctx context.Context, expected int) error {
 			strings.Join(members.All, ", "), strings.Join(members.Cluster, ", ")))
 	}
 	if len(members.Cluster) > 1 {
-		reasons = append(reasons, n.knowsAsMuch(ctx, members.Cluster))
+		reasons = append(reasons, n.sameShardMaps(ctx, members.Cluster))
 	}
 	return errors.Join(reasons...)
 }
 
-// knowsAsMuch compares the number of shard maps: a node that has not received
-// them all takes databases for missing that are there.
-func (n *node) knowsAsMuch(ctx context.Context, names []string) error {
+// sameShardMaps compares the number of shard maps: a node that has not received all
+// of them takes existing databases for missing.
+func (n *node) sameShardMaps(ctx context.Context, names []string) error {
 	mine, err := n.shardMaps(ctx, "_local")
 	if err != nil {
 		return err
@@ -187,7 +186,7 @@ func (n *node) database(ctx context.Context, name string) (d database, err error
 	return d, nil
 }
 
-// fetch reads a JSON answer.
+// fetch reads a JSON response.
 func (n *node) fetch(ctx context.Context, path string, into any) error {
 	status, body, err := n.ask(ctx, http.MethodGet, path)
 	switch {

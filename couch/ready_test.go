@@ -105,7 +105,7 @@ func TestReadyFails(t *testing.T) {
 	})
 }
 
-// A door with a gate refuses what may change anything while it is closed, and
+// An adapter with a gate refuses what may change anything while it is closed, and
 // goes on as soon as it is open.
 func TestGate(t *testing.T) {
 	cluster := couchmodel.New(3)

@@ -8,23 +8,24 @@ import (
 	"strings"
 )
 
-// request is what the head of an HTTP request says, read as CouchDB reads it.
+// request is the head of an HTTP request, parsed as CouchDB does.
 type request struct {
 	method string
-	path   []string // decoded, without empty parts, without the door's prefix
+	path   []string // decoded, without empty parts, without the prefix
 	query  string
 	header http.Header
-	// unread is why the server, or a proxy on the way, may read the head
-	// differently from what it says.
-	unread string
+	// unreadable is why the server, or a proxy, may read the head differently from
+	// what it says.
+	unreadable string
 	// rewrites says that PouchDB runs a rewrite, wherever in the URL its path is.
 	rewrites bool
 }
 
-// rewrites is what PouchDB looks for, in the query, too.
+// rewrites is what PouchDB looks for, also in the query.
 var rewrites = regexp.MustCompile(`/[^/]*/_design/[^/]*/_rewrite/`)
 
-// safe reports whether the method promises to change nothing (RFC 9110, 9.2.1).
+// safe reports whether the method is safe, that is, changes nothing (RFC 9110,
+// 9.2.1).
 func safe(method string) bool {
 	switch method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions:
@@ -33,9 +34,9 @@ func safe(method string) bool {
 	return false
 }
 
-// plainlySafe reports, without allocating, that a request only reads: it is by
-// far the most frequent answer. _rewrite and _update are code of the
-// database's, which a GET runs as well.
+// plainlySafe reports, without allocating, that a request only reads, which is by far
+// the most frequent case. _rewrite and _update run code in the database, even for a
+// GET.
 func plainlySafe(req *http.Request) bool {
 	path := req.URL.Path
 	if !safe(req.Method) || req.URL.Opaque != "" || strings.Contains(path, "_rewrite") || strings.Contains(path, "_update") ||
@@ -50,8 +51,8 @@ func plainlySafe(req *http.Request) bool {
 	return true
 }
 
-// methodOverride is a header by which CouchDB lets clients without PUT and
-// DELETE name the method that they mean.
+// methodOverride is a header with which CouchDB lets clients without PUT and DELETE
+// name the method.
 const methodOverride = "X-Http-Method-Override"
 
 func readRequest(req *http.Request, prefix string) request {
@@ -60,27 +61,27 @@ func readRequest(req *http.Request, prefix string) request {
 		r.method = http.MethodGet
 	}
 	if len(r.values(methodOverride)) > 0 {
-		r.unread = "a header replaces its method"
+		r.unreadable = "a header replaces its method"
 	}
 	if req.URL.Opaque != "" {
-		r.unread = "its URL is opaque"
+		r.unreadable = "its URL is opaque"
 	}
 	raw := req.URL.EscapedPath()
 	rest, ok := strings.CutPrefix(raw, prefix)
 	if !ok || (rest != "" && rest[0] != '/') {
-		r.unread = "its path is not under " + prefix
+		r.unreadable = "its path is not under " + prefix
 		rest = raw
 	}
 	r.rewrites = rewrites.MatchString(raw + "?" + r.query)
 	var bad bool
 	if r.path, bad = split(rest); bad {
-		r.unread = "its path is not properly escaped"
+		r.unreadable = "its path is not properly escaped"
 	}
 	return r
 }
 
-// split is how CouchDB reads a path: empty parts vanish, so that "/db/" is
-// "/db"; then each part is decoded once, so that a slash may be in it.
+// split parses a path as CouchDB does: empty parts vanish, so that "/db/" is "/db";
+// then each part is decoded once, so that it may contain a slash.
 func split(raw string) (parts []string, bad bool) {
 	for part := range strings.SplitSeq(raw, "/") {
 		if part == "" {
@@ -95,9 +96,9 @@ func split(raw string) (parts []string, bad bool) {
 	return parts, bad
 }
 
-// readings are how else a path may be read on the way: by a proxy that decodes
-// it before it passes it on, once or twice, or that resolves dots.
-func readings(path []string) [][]string {
+// pathReadings are how else a path may be read on the way: by a proxy that decodes it
+// before it passes it on, once or twice, or that resolves dots.
+func pathReadings(path []string) [][]string {
 	var others [][]string
 	text := strings.Join(path, "/")
 	if !strings.ContainsAny(text, "%.") && !containsSlash(path) {
@@ -141,8 +142,8 @@ func resolveDots(parts []string) []string {
 	return out
 }
 
-// values are a header's, whatever the case of its name: a map that was written
-// without http.Header.Set goes out as it is.
+// values are a header's, whatever the case of its name: a map that was filled without
+// http.Header.Set is sent as it is.
 func (r *request) values(name string) []string {
 	var all []string
 	for have, values := range r.header {
@@ -160,9 +161,10 @@ func (r *request) value(name string) string {
 	return ""
 }
 
-// queried are the values of a query parameter. CouchDB separates parameters by
-// semicolons, too, and believes now the first and now the last of one name.
-func (r *request) queried(key string) (values []string) {
+// queryValues are the values of a query parameter. CouchDB also separates parameters
+// by semicolons, and uses in some places the first and in others the last of one
+// name.
+func (r *request) queryValues(key string) (values []string) {
 	for pair := range strings.FieldsFuncSeq(r.query, func(c rune) bool { return c == '&' || c == ';' }) {
 		name, v, _ := strings.Cut(pair, "=")
 		if name != key {
@@ -176,12 +178,13 @@ func (r *request) queried(key string) (values []string) {
 	return values
 }
 
-// revised reports whether the request names the revision that it follows on.
-func (r *request) revised() bool {
-	return len(r.queried("rev")) > 0 || len(r.values("If-Match")) > 0
+// namesRevision reports whether the request names the revision that it replaces.
+func (r *request) namesRevision() bool {
+	return len(r.queryValues("rev")) > 0 || len(r.values("If-Match")) > 0
 }
 
-// grafts reports whether the request stores revisions as they are.
-func (r *request) grafts() bool {
-	return slices.ContainsFunc(r.queried("new_edits"), func(v string) bool { return v != "true" })
+// storesAsIs reports whether the request stores revisions as they are
+// (new_edits=false).
+func (r *request) storesAsIs() bool {
+	return slices.ContainsFunc(r.queryValues("new_edits"), func(v string) bool { return v != "true" })
 }

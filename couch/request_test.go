@@ -33,7 +33,7 @@ func TestEveryEndpointIsReached(t *testing.T) {
 			if method == "*" {
 				method = http.MethodPut
 			}
-			require.Same(t, e, find(method, normal(path)), "%s %s", method, e.path)
+			require.Same(t, e, find(method, normalPath(path)), "%s %s", method, e.path)
 		}
 		if e.body != opaque {
 			require.NotNil(t, e.judge, "%s is read, but not judged", e.path)
@@ -41,15 +41,15 @@ func TestEveryEndpointIsReached(t *testing.T) {
 	}
 }
 
-// Of a parameter that is told twice CouchDB may believe either.
+// Of a parameter that occurs twice CouchDB may use either.
 func TestParametersToldTwice(t *testing.T) {
 	for query, grafts := range map[string]bool{
 		"": false, "new_edits=true": false, "new_edits=false": true, "new_edits=true&new_edits=false": true,
 		"new_edits=false;new_edits=true": true, "new%5Fedits=false": true, "rev=1-x&new_edits=true": false,
 	} {
 		r := request{query: query}
-		require.Equal(t, grafts, r.grafts(), query)
-		require.Equal(t, strings.Contains(query, "rev"), r.revised(), query)
+		require.Equal(t, grafts, r.storesAsIs(), query)
+		require.Equal(t, strings.Contains(query, "rev"), r.namesRevision(), query)
 	}
 }
 
@@ -104,7 +104,7 @@ func refused(t *testing.T, method, path string, opts ...kivik.Option) dbguard.Ru
 }
 
 func TestOpaqueURL(t *testing.T) {
-	d := door(t, roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("sent") }), 1)
+	d := newTestTransport(t, roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("sent") }), 1)
 	req := (&http.Request{
 		Method: http.MethodDelete, Header: http.Header{},
 		URL: &url.URL{Scheme: "http", Host: "couch.test", Path: "/_session", Opaque: "//couch.test/tenants"},
@@ -113,7 +113,7 @@ func TestOpaqueURL(t *testing.T) {
 	require.ErrorIs(t, err, dbguard.Unreadable)
 }
 
-// FuzzPath holds the door against what CouchDB does with a path: it cuts it at
+// FuzzPath compares the adapter with what CouchDB does with a path: it cuts it at
 // its slashes, drops what is empty, and decodes each part once. Nothing that
 // drops a database or deletes a document by that reading passes unjudged.
 func FuzzPath(f *testing.F) {

@@ -9,24 +9,24 @@ import (
 	"unicode/utf8"
 )
 
-// scanner reads JSON (RFC 8259) from a stream, byte by byte, and keeps nothing
-// but what is asked of it. It is not encoding/json, because it must not be: a
-// server takes each of two equal keys, a decoder into a map takes one; and a
-// bulk of documents has to be read faster than a network brings it.
+// scanner reads JSON (RFC 8259) from a stream, byte by byte, and keeps only what is
+// asked for. encoding/json does not serve: of two equal keys a server may use either,
+// while a decoder into a map keeps one; and a bulk of documents has to be parsed
+// faster than the network delivers it.
 //
-// It is strict where strictness decides what is a key: quotes, escapes,
-// brackets, commas, literals. What it accepts has one structure in every
-// parser. A number is any run of a number's bytes: no parser reads a key there.
+// It is strict where strictness decides what is a key: quotes, escapes, brackets,
+// commas, literals. What it accepts has one structure in every parser. A number is
+// any run of a number's bytes: no parser reads a key there.
 type scanner struct {
 	r        io.Reader
-	buf      []byte // the window on the stream; bytes before pos are read
+	buf      []byte // the window on the stream; bytes before pos have been read
 	pos, end int
 	err      error // of the stream, io.EOF included
 	scratch  []byte
 	nest     nesting
 }
 
-// errMalformed is that the text is not JSON; its users say where.
+// errMalformed says that the text is not JSON; where, is added to it.
 var errMalformed = errors.New("the body is not JSON")
 
 const (
@@ -35,7 +35,7 @@ const (
 	maxDepth   = 10 << 10 // of brackets
 )
 
-// nesting remembers for each open bracket whether it is that of an object.
+// nesting records for each open bracket whether it is that of an object.
 type nesting struct {
 	object [maxDepth / 64]uint64
 	depth  int
@@ -66,7 +66,7 @@ func (s *scanner) reset(r io.Reader) {
 	s.r, s.pos, s.end, s.err, s.nest.depth = r, 0, 0, nil, 0
 }
 
-// fill brings new bytes into the window; all before it are read.
+// fill reads the next window; all bytes before it have been read.
 func (s *scanner) fill() bool {
 	for s.err == nil {
 		n, err := s.r.Read(s.buf)
@@ -78,8 +78,8 @@ func (s *scanner) fill() bool {
 	return false
 }
 
-// broken is what is wrong: the stream's error, or that the text is not JSON.
-func (s *scanner) broken(what string) error {
+// malformed is the error: the stream's, or that the text is not JSON.
+func (s *scanner) malformed(what string) error {
 	if s.err != nil && !errors.Is(s.err, io.EOF) && s.pos >= s.end {
 		return s.err
 	}
@@ -105,18 +105,18 @@ func (s *scanner) next() byte {
 	}
 }
 
-// back gives the byte of next back.
-func (s *scanner) back() { s.pos-- }
+// unreadByte undoes next.
+func (s *scanner) unreadByte() { s.pos-- }
 
 // finish expects the end of the stream.
 func (s *scanner) finish() error {
 	if s.next() != 0 || !errors.Is(s.err, io.EOF) {
-		return s.broken("something follows it")
+		return s.malformed("something follows it")
 	}
 	return nil
 }
 
-// skip reads one value, whatever it is.
+// skip reads one value of any kind.
 func (s *scanner) skip() error {
 	base := s.nest.depth
 	for {
@@ -133,24 +133,24 @@ func (s *scanner) skip() error {
 	}
 }
 
-// enter reads a scalar, an empty array or object, or the beginning of one that
-// is not empty, up to its first value.
+// enter reads a scalar, an empty array or object, or the beginning of a non-empty one
+// up to its first value.
 func (s *scanner) enter(c byte) (open bool, err error) {
 	switch c {
 	case '"':
 		return false, s.skipString()
 	case '{', '[':
 		if !s.nest.push(c == '{') {
-			return false, s.broken("it is nested too deeply")
+			return false, s.malformed("it is nested too deeply")
 		}
 		switch s.next() {
 		case c + 2: // '}' and ']' are two after their openers
 			s.nest.depth--
 			return false, nil
 		case 0:
-			return false, s.broken("it ends too early")
+			return false, s.malformed("it ends too early")
 		}
-		s.back()
+		s.unreadByte()
 		if c == '{' {
 			return true, s.skipKey()
 		}
@@ -166,11 +166,11 @@ func (s *scanner) enter(c byte) (open bool, err error) {
 		s.skipNumber()
 		return false, nil
 	}
-	return false, s.broken("a value is expected")
+	return false, s.malformed("a value is expected")
 }
 
-// leave reads what follows a value: the ends of arrays and objects, up to the
-// next value or to the depth where it began.
+// leave reads what follows a value: the ends of arrays and objects, up to the next
+// value or to the depth where it began.
 func (s *scanner) leave(base int) (done bool, err error) {
 	for s.nest.depth > base {
 		object := s.nest.inObject()
@@ -183,7 +183,7 @@ func (s *scanner) leave(base int) (done bool, err error) {
 		case c == '}' && object, c == ']' && !object:
 			s.nest.depth--
 		default:
-			return false, s.broken("a comma or a closing bracket is expected")
+			return false, s.malformed("a comma or a closing bracket is expected")
 		}
 	}
 	return true, nil
@@ -191,7 +191,7 @@ func (s *scanner) leave(base int) (done bool, err error) {
 
 func (s *scanner) skipKey() error {
 	if s.next() != '"' {
-		return s.broken("a key is expected")
+		return s.malformed("a key is expected")
 	}
 	if err := s.skipString(); err != nil {
 		return err
@@ -201,7 +201,7 @@ func (s *scanner) skipKey() error {
 
 func (s *scanner) colon() error {
 	if s.next() != ':' {
-		return s.broken("a colon is expected")
+		return s.malformed("a colon is expected")
 	}
 	return nil
 }
@@ -209,7 +209,7 @@ func (s *scanner) colon() error {
 func (s *scanner) literal(rest string) error {
 	for i := range len(rest) {
 		if s.pos == s.end && !s.fill() || s.buf[s.pos] != rest[i] {
-			return s.broken("a value is expected")
+			return s.malformed("a value is expected")
 		}
 		s.pos++
 	}
@@ -239,7 +239,7 @@ func (s *scanner) skipString() error {
 		s.pos += i
 		if s.pos == s.end {
 			if !s.fill() {
-				return s.broken("a string does not end")
+				return s.malformed("a string does not end")
 			}
 			continue
 		}
@@ -273,7 +273,7 @@ func plainRun(b []byte) int {
 	return i
 }
 
-// text reads the rest of a string whose opening quote is read, and decodes it.
+// text reads the rest of a string whose opening quote has been read, and decodes it.
 // It is valid until the next call, and cut after maxString bytes.
 func (s *scanner) text() ([]byte, error) {
 	i := plainRun(s.buf[s.pos:s.end])
@@ -289,7 +289,7 @@ func (s *scanner) text() ([]byte, error) {
 		s.pos += i
 		if s.pos == s.end {
 			if !s.fill() {
-				return nil, s.broken("a string does not end")
+				return nil, s.malformed("a string does not end")
 			}
 			continue
 		}
@@ -311,7 +311,7 @@ func (s *scanner) keep(b []byte) {
 func (s *scanner) escape() error {
 	c, ok := s.byte()
 	if !ok {
-		return s.broken("a string does not end")
+		return s.malformed("a string does not end")
 	}
 	switch c {
 	case '"', '\\', '/':
@@ -331,15 +331,16 @@ func (s *scanner) escape() error {
 			d, _ := s.byte()
 			n := hexDigit(d)
 			if n < 0 {
-				return s.broken("an escape is not one")
+				return s.malformed("an escape is not one")
 			}
 			r = r<<4 | rune(n)
 		}
-		// Halves of a pair become U+FFFD each: no key that is looked for has one.
+		// Each half of a surrogate pair becomes U+FFFD: no key that is looked for has
+		// one.
 		s.keep(utf8.AppendRune(nil, r))
 		return nil
 	default:
-		return s.broken("an escape is not one")
+		return s.malformed("an escape is not one")
 	}
 	s.keep([]byte{c})
 	return nil

@@ -15,7 +15,7 @@ import (
 
 // readContent reads a body of the shape from r.
 func readContent(r io.Reader, s shape, every bool) (content, error) {
-	rd := &reader{scanner: newScanner(), lens: lens{every: every}}
+	rd := &reader{scanner: newScanner(), detail: detail{every: every}}
 	rd.reset(r)
 	err := rd.readAll(s)
 	return rd.content, err

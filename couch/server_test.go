@@ -21,17 +21,17 @@ type sent struct {
 	body        []byte
 }
 
-// server is a RoundTripper that notes what is sent to it. It answers questions
-// of the door from answers, by path, and all else with 200.
+// server is a RoundTripper that records what is sent to it. It answers queries of
+// the adapter from answers, by path, and anything else with 200.
 type server struct {
 	answers map[string]string
 
 	mu       sync.Mutex
-	requests []sent // without those of the door's own
+	requests []sent // without the adapter's own queries
 }
 
-// questions are what the door asks by itself, and what a healthy single node
-// with couch_peruser says.
+// questions are the adapter's own queries, with the answers of a healthy single node
+// that has couch_peruser.
 var questions = map[string]string{
 	"/":                                   `{"couchdb":"Welcome","version":"3.5.0"}`,
 	"/_up":                                `{"status":"ok","seeds":{}}`,
@@ -54,7 +54,7 @@ func (s *server) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	answer := s.answers[got.uri]
-	if len(req.Header["X-Caller"]) > 0 { // no question of the door's
+	if len(req.Header["X-Caller"]) > 0 { // no query of the adapter's
 		s.mu.Lock()
 		s.requests = append(s.requests, got)
 		s.mu.Unlock()

@@ -1,10 +1,10 @@
 package couch
 
-// shape says what the body of a request to an endpoint holds.
+// shape says what the body of a request contains.
 type shape uint8
 
 const (
-	opaque      shape = iota // nothing that a rule asks for: it is not read
+	opaque      shape = iota // nothing that a rule needs: it is not read
 	document                 // one document
 	documents                // {"docs": […], "new_edits": …}
 	purges                   // {"id": ["rev", …], …}
@@ -12,7 +12,7 @@ const (
 	setup                    // {"action": …}
 )
 
-// shapes are the readers of the whole body, by shape.
+// shapes are the functions that read the whole body, by shape.
 var shapes = [...]func(*reader) error{
 	document:    (*reader).readDocument,
 	documents:   (*reader).readDocuments,
@@ -29,21 +29,21 @@ func (r *reader) readAll(s shape) error {
 		}
 		return r.finish()
 	}
-	r.back()
+	r.unreadByte()
 	if err := shapes[s](r); err != nil {
 		return err
 	}
 	return r.finish()
 }
 
-func (r *reader) open() error {
+func (r *reader) openObject() error {
 	if r.next() != '{' {
-		return r.broken("an object is expected")
+		return r.malformed("an object is expected")
 	}
 	return nil
 }
 
-// The keys that count, as bits.
+// The keys that matter, as bits.
 const (
 	keyID uint = 1 << iota
 	keyRev
@@ -67,13 +67,13 @@ func (r *reader) readDocument() error {
 	return r.add(e)
 }
 
-// readReplication is readDocument: a document of _replicator says the same in
-// the same words.
+// readReplication is readDocument: a document of _replicator has the same members.
 func (r *reader) readReplication() error { return r.readDocument() }
 
-// entry reads a document. Its id is kept if it asks for a closer look, or close.
+// entry reads a document. Its id is kept if it requires a closer look, or if closely
+// is set.
 func (r *reader) entry(closely bool) (e entry, err error) {
-	if err := r.open(); err != nil {
+	if err := r.openObject(); err != nil {
 		return e, err
 	}
 	err = r.object(func(key []byte) (uint, error) {
@@ -82,40 +82,40 @@ func (r *reader) entry(closely bool) (e entry, err error) {
 			return keyID, r.readID(&e, closely)
 		case "_rev":
 			e.rev = true
-			return keyRev, r.unread()
-		case "_revisions": // a history, whose newest revision is what _rev would say
+			return keyRev, r.skipMember()
+		case "_revisions": // a history, whose newest revision is what _rev would be
 			e.rev = true
-			return keyRevisions, r.unread()
+			return keyRevisions, r.skipMember()
 		case "_deleted":
-			v, err := r.read()
+			v, err := r.readMember()
 			e.deleted = v.truthy()
 			return keyDeleted, err
 		case "__proto__": // PouchDB takes its members for the document's
-			return 0, r.broken("a document has a prototype")
+			return 0, r.malformed("a document has a prototype")
 		}
 		if !closely {
-			return 0, r.unread()
+			return 0, r.skipMember()
 		}
 		return r.instruction(&e, key)
 	})
 	return e, err
 }
 
-// instruction reads a member that counts in the documents of _replicator.
+// instruction reads a member that matters in the documents of _replicator.
 func (r *reader) instruction(e *entry, key []byte) (uint, error) {
 	switch string(key) {
 	case "create_target":
-		v, err := r.read()
+		v, err := r.readMember()
 		e.createTarget = v.truthy()
 		return keyCreateTarget, err
 	case "cancel":
-		v, err := r.read()
+		v, err := r.readMember()
 		e.cancel = v.kind == 't'
 		return keyCancel, err
 	case "target":
 		return keyTarget, r.readTarget(e)
 	}
-	return 0, r.unread()
+	return 0, r.skipMember()
 }
 
 func (r *reader) readID(e *entry, closely bool) error {
@@ -123,7 +123,7 @@ func (r *reader) readID(e *entry, closely bool) error {
 		return err
 	}
 	if r.next() != '"' {
-		return r.broken("an _id is not a string")
+		return r.malformed("an _id is not a string")
 	}
 	id, err := r.text()
 	if err != nil {
@@ -148,27 +148,27 @@ func (r *reader) readTarget(e *entry) error {
 	case '{':
 		return r.object(func(key []byte) (uint, error) {
 			if string(key) != "url" {
-				return 0, r.unread()
+				return 0, r.skipMember()
 			}
-			v, err := r.read()
+			v, err := r.readMember()
 			e.target = v.text
 			return keyTarget, err
 		})
 	case 0:
-		return r.broken("a value is expected")
+		return r.malformed("a value is expected")
 	}
-	r.back()
+	r.unreadByte()
 	return r.skip() // a server refuses it
 }
 
-// readDocuments reads a bulk. PouchDB takes an array of documents as one.
+// readDocuments reads a bulk. PouchDB takes an array of documents for one.
 func (r *reader) readDocuments() error {
 	switch r.next() {
 	case '[':
 		return r.array(r.bulkEntry)
 	case '{':
 	default:
-		return r.broken("an object is expected")
+		return r.malformed("an object is expected")
 	}
 	return r.object(func(key []byte) (uint, error) {
 		switch string(key) {
@@ -177,19 +177,19 @@ func (r *reader) readDocuments() error {
 				return keyDocs, err
 			}
 			if r.next() != '[' {
-				return keyDocs, r.broken("docs is not an array")
+				return keyDocs, r.malformed("docs is not an array")
 			}
 			return keyDocs, r.array(r.bulkEntry)
 		case "new_edits":
-			v, err := r.read()
+			v, err := r.readMember()
 			r.asIs = r.asIs || v.kind != 't'
 			return keyNewEdits, err
-		case "all_or_nothing": // CouchDB 1.x then adds a revision where it would say that there is a conflict
-			v, err := r.read()
+		case "all_or_nothing": // CouchDB 1.x then adds a revision instead of reporting a conflict
+			v, err := r.readMember()
 			r.asIs = r.asIs || v.truthy()
 			return keyAllOrNothing, err
 		}
-		return 0, r.unread()
+		return 0, r.skipMember()
 	})
 }
 
@@ -210,10 +210,10 @@ func (r *reader) bulkEntry() error {
 	return nil
 }
 
-// readPurges counts documents: a purge takes revisions, and with the last one
-// the document.
+// readPurges counts documents: a purge removes revisions, and with the last one the
+// document.
 func (r *reader) readPurges() error {
-	if err := r.open(); err != nil {
+	if err := r.openObject(); err != nil {
 		return err
 	}
 	return r.object(func(key []byte) (uint, error) {
@@ -224,25 +224,25 @@ func (r *reader) readPurges() error {
 		} else {
 			r.deletes++
 		}
-		return 0, r.unread()
+		return 0, r.skipMember()
 	})
 }
 
 func (r *reader) readSetup() error {
-	if err := r.open(); err != nil {
+	if err := r.openObject(); err != nil {
 		return err
 	}
 	var e entry
 	err := r.object(func(key []byte) (uint, error) {
 		switch string(key) {
 		case "action":
-			v, err := r.read()
+			v, err := r.readMember()
 			r.action = v.text
 			return keyAction, err
 		case "ensure_dbs_exist":
 			return keyEnsure, r.readNames(&e.ensure)
 		}
-		return 0, r.unread()
+		return 0, r.skipMember()
 	})
 	if err != nil {
 		return err
@@ -255,11 +255,11 @@ func (r *reader) readNames(names *[]string) error {
 		return err
 	}
 	if r.next() != '[' {
-		return r.broken("a list of names is expected")
+		return r.malformed("a list of names is expected")
 	}
 	return r.array(func() error {
 		if r.next() != '"' || len(*names) == maxEntries {
-			return r.broken("a list of names is expected")
+			return r.malformed("a list of names is expected")
 		}
 		name, err := r.text()
 		*names = append(*names, string(name))

@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// spool holds what was read of a body, so that it can be sent after the
-// verdict: in memory up to a limit, in a temporary file beyond. It is counted
-// by those who hold it; the last one to let go removes the file.
+// spool holds what was read of a body, so that it can be sent after the verdict: in
+// memory up to a limit, in a temporary file beyond. Holders are counted; the last one
+// to release it removes the file.
 type spool struct {
 	limit int
 	mem   []byte
@@ -49,7 +49,7 @@ func (s *spool) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// spill goes on in a temporary file.
+// spill moves it to a temporary file.
 func (s *spool) spill() error {
 	f, err := os.CreateTemp("", "dbguard-couch-*")
 	if err != nil {
@@ -61,8 +61,8 @@ func (s *spool) spill() error {
 	return err
 }
 
-// reader reads all that was kept, from the beginning, and holds the spool
-// until it is closed.
+// reader reads all that was kept, from the beginning, and holds the spool until it is
+// closed.
 func (s *spool) reader() io.ReadCloser {
 	s.hold()
 	var r io.Reader = bytes.NewReader(s.mem)
@@ -78,7 +78,7 @@ func (s *spool) hold() {
 	s.mu.Unlock()
 }
 
-// release lets go of the spool.
+// release gives up one hold of the spool.
 func (s *spool) release() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,5 +94,5 @@ type spoolReader struct {
 	close func() error
 }
 
-// Close lets go of the spool; a second call does nothing.
+// Close releases the spool; a second call does nothing.
 func (r *spoolReader) Close() error { return r.close() }

@@ -70,7 +70,7 @@ func TestManyAtOnce(t *testing.T) {
 	require.Equal(t, many+many/2, refused)
 }
 
-// Connections are used again, as bare.
+// Connections are reused, as without a guard.
 func TestKeepAlive(t *testing.T) {
 	count := func(base http.RoundTripper) int {
 		conns := map[string]bool{}

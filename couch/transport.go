@@ -12,21 +12,21 @@ import (
 
 var _ http.RoundTripper = (*transport)(nil)
 
-// transport is the door: every request passes it, and leaves as it came.
+// transport is the guarded http.RoundTripper: every request passes it, and is sent as
+// it came.
 type transport struct {
 	base  http.RoundTripper
 	guard *dbguard.Guard
 	config
-	memory int // kept of one body
+	memory int // limit of what is kept of one body
 }
 
-// Transport guards what is sent through base; nil is http.DefaultTransport. It
-// is for an http.Client of the user's own: New makes one. The options are
-// WithGate and WithPrefix.
+// Transport guards what is sent through base; nil is http.DefaultTransport. It is for
+// an http.Client of your own: New makes one. The options are WithGate and WithPrefix.
 //
-// What is refused is not sent, and returns an error for which errors.As finds
-// the *dbguard.Violation. What is allowed is sent as it came and answered as
-// the server answers, byte by byte.
+// What is refused is not sent, and returns an error in which errors.As finds the
+// *dbguard.Violation. What is allowed is sent as it came, and the response is the
+// server's, byte by byte.
 func Transport(base http.RoundTripper, g *dbguard.Guard, opts ...kivik.Option) http.RoundTripper {
 	return newTransport(base, g, configured(opts))
 }
@@ -38,7 +38,7 @@ func newTransport(base http.RoundTripper, g *dbguard.Guard, c config) *transport
 	return &transport{base: base, guard: g, config: c, memory: memoryLimit}
 }
 
-// RoundTrip judges the request and sends it, or returns why it does not.
+// RoundTrip judges the request and sends it, or returns why not.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := t.guard.Check(); err != nil {
 		return nil, t.refuse(req, err)
@@ -48,7 +48,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if plainlySafe(req) {
 		if reasons := t.gate.Refuses(true); reasons != nil {
-			return t.shut(req, reasons)
+			return t.refuseRead(req, reasons)
 		}
 		return t.base.RoundTrip(req)
 	}
@@ -74,10 +74,11 @@ func (t *transport) node(req *http.Request) *node {
 	return &node{base: t.base, prefix: t.prefix, req: req}
 }
 
-// shut refuses a request that only reads, because the gate is closed for these, too.
-func (t *transport) shut(req *http.Request, reasons []string) (*http.Response, error) {
-	r := &reading{request: readRequest(req, t.prefix), row: &endpoint{name: "GET"}}
-	r.locate()
+// refuseRead refuses a request that only reads, because the gate is closed for reads,
+// too.
+func (t *transport) refuseRead(req *http.Request, reasons []string) (*http.Response, error) {
+	r := &analysis{request: readRequest(req, t.prefix), endpoint: &endpoint{name: "GET"}}
+	r.route()
 	r.act(dbguard.Unready, "", strings.Join(reasons, "; "))
 	op, err := t.guard.Begin(req.Context(), r.op(), nil)
 	if err != nil {
@@ -86,11 +87,12 @@ func (t *transport) shut(req *http.Request, reasons []string) (*http.Response, e
 	return t.send(req, r, op)
 }
 
-// judge reads the request as far as its effect asks, and sends it if it may be.
+// judge reads as much of the request as its effect depends on, and sends it if it may
+// be.
 func (t *transport) judge(req *http.Request) (*http.Response, error) {
-	r := t.read(req)
+	r := t.readHead(req)
 	out := req
-	if r.row != nil && r.row.body != opaque && req.Body != nil && req.Body != http.NoBody {
+	if r.endpoint != nil && r.endpoint.body != opaque && req.Body != nil && req.Body != http.NoBody {
 		b := newBody(req, t.memory)
 		defer b.spool.release() //nolint:errcheck // a temporary file that stays behind is no reason to fail
 		err := r.inspect(req.Context(), b)
@@ -100,7 +102,7 @@ func (t *transport) judge(req *http.Request) (*http.Response, error) {
 		}
 		out = b.request(req)
 	}
-	r.conclude()
+	r.addActs()
 	if reasons := t.gate.Refuses(!r.mayChange()); reasons != nil {
 		r.act(dbguard.Unready, "", strings.Join(reasons, "; "))
 	}
@@ -114,8 +116,9 @@ func (t *transport) judge(req *http.Request) (*http.Response, error) {
 	return t.send(out, r, op)
 }
 
-// begin asks the guard, counts what only the server can count, and asks again.
-func (t *transport) begin(ctx context.Context, r *reading) (*dbguard.Operation, error) {
+// begin has the guard judge, queries what only the server can tell, and has it judge
+// again if that matters.
+func (t *transport) begin(ctx context.Context, r *analysis) (*dbguard.Operation, error) {
 	op, err := t.guard.Begin(ctx, r.op(), nil)
 	if err != nil {
 		return nil, err
@@ -132,9 +135,9 @@ func (t *transport) begin(ctx context.Context, r *reading) (*dbguard.Operation, 
 	return op, nil
 }
 
-// send sends what was judged. The caller gets the server's answer or the
+// send sends what was judged. The caller gets the server's response or the
 // transport's error as they are; what is known of the effect is in the event.
-func (t *transport) send(req *http.Request, r *reading, op *dbguard.Operation) (*http.Response, error) {
+func (t *transport) send(req *http.Request, r *analysis, op *dbguard.Operation) (*http.Response, error) {
 	res, err := t.base.RoundTrip(req)
 	effect, cause := effectOf(r, res, err)
 	_ = op.End(effect, cause)

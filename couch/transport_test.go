@@ -25,17 +25,17 @@ func TestReadsCostNothing(t *testing.T) {
 	req, err := http.NewRequestWithContext(dbguard.AtMost(t.Context(), 1), http.MethodGet, "http://couch.test/tenants/x?rev=1-x", nil)
 	require.NoError(t, err)
 	req.Header.Set("Accept", "application/json")
-	d := door(t, base, 1)
+	d := newTestTransport(t, base, 1)
 	require.Zero(t, testing.AllocsPerRun(100, func() { _, _ = d.RoundTrip(req) }))
 	require.Same(t, req, got)
 }
 
-// A client closes idle connections through the door.
+// A client closes idle connections through the transport.
 func TestCloseIdleConnections(t *testing.T) {
 	base := &idle{}
-	(&http.Client{Transport: door(t, base, 1)}).CloseIdleConnections()
+	(&http.Client{Transport: newTestTransport(t, base, 1)}).CloseIdleConnections()
 	require.True(t, base.closed)
-	(&http.Client{Transport: door(t, roundTripper(nil), 1)}).CloseIdleConnections()
+	(&http.Client{Transport: newTestTransport(t, roundTripper(nil), 1)}).CloseIdleConnections()
 }
 
 type idle struct {
@@ -75,7 +75,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		res, err := door(t, base, memoryLimit).RoundTrip(req)
+		res, err := newTestTransport(t, base, memoryLimit).RoundTrip(req)
 		require.NoError(t, err)
 		require.NoError(t, res.Body.Close())
 		runtime.ReadMemStats(&after)

@@ -9,7 +9,7 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// silent is a guard that nobody listens to.
+// silent is a guard without observers.
 func silent(t testing.TB) *dbguard.Guard {
 	return newGuard(t, dbguard.Policy{TracerProvider: tracenoop.NewTracerProvider(), MeterProvider: noop.NewMeterProvider()})
 }

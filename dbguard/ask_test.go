@@ -39,7 +39,7 @@ func TestAsk(t *testing.T) {
 	assert.NoError(t, run(allowed, g, ask, rows(2)))
 }
 
-// An INSERT is refused for the rows that it changes besides, and never for those
+// An INSERT is refused for the existing rows that it changes, and never for those
 // that it adds.
 func TestInsert(t *testing.T) {
 	insert := op("INSERT", "posts", "INSERT INTO posts (id) VALUES (?)", dbguard.Act{Verb: dbguard.Insert})
@@ -64,8 +64,8 @@ func TestInsert(t *testing.T) {
 	assert.Len(t, rec.events, 5)
 }
 
-// A span that may turn out to be none begins when it is known, at the time when
-// it began.
+// A span that may not be needed is created once it is, with the time at which the
+// operation began.
 func TestSpanOfWhatAsks(t *testing.T) {
 	spans := tracetest.NewSpanRecorder()
 	g := newGuard(t, dbguard.Policy{TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))})
@@ -78,7 +78,7 @@ func TestSpanOfWhatAsks(t *testing.T) {
 	assert.WithinRange(t, spans.Ended()[0].StartTime(), before, spans.Ended()[0].EndTime())
 }
 
-// What an engine may leave to the server to judge.
+// What an engine may have the server judge.
 func TestPlain(t *testing.T) {
 	g := newGuard(t, dbguard.Policy{})
 	begin := func(ctx context.Context, g *dbguard.Guard) *dbguard.Operation {

@@ -2,7 +2,7 @@ package dbguard
 
 import "sync"
 
-// budget is a number of rows that several statements share.
+// budget is a number of rows shared by several statements.
 type budget struct {
 	mu          sync.Mutex
 	total, used int64
@@ -10,8 +10,8 @@ type budget struct {
 
 func newBudget(n int64) *budget { return &budget{total: n} }
 
-// left is what may still be spent, never less than 0.
-func (b *budget) left() int64 {
+// remaining is what may still be spent, never less than 0.
+func (b *budget) remaining() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return max(b.total-b.used, 0)
@@ -23,10 +23,10 @@ func (b *budget) refund(rows int64) {
 	b.used -= rows
 }
 
-// chargeAll takes rows from every budget or, if one of them cannot pay and the
-// charge is not forced, from none. All are locked meanwhile, so that nobody
-// sees a charge that does not last; an enclosing budget always comes before
-// the ones within it, so that the locks are taken in one order.
+// chargeAll takes rows from every budget or, if one of them cannot pay and force is
+// not set, from none. All are locked meanwhile, so that nobody sees a charge that is
+// taken back. An enclosing budget precedes those within it, so that the locks are
+// always taken in the same order.
 func chargeAll(budgets []*budget, rows int64, force bool) bool {
 	for _, b := range budgets {
 		b.mu.Lock()

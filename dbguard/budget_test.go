@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Two budgets are charged together or not at all, and nobody is refused for
-// rows that another goroutine asked for and did not get.
+// Two budgets are charged together or not at all, and nobody is refused for rows
+// that another goroutine tried to charge in vain.
 func TestFailedChargesAreNotSeen(t *testing.T) {
 	outer, spent := newBudget(10), newBudget(0)
 	stop := make(chan struct{})
@@ -27,7 +27,7 @@ func TestFailedChargesAreNotSeen(t *testing.T) {
 		if !chargeAll([]*budget{outer}, 10, false) {
 			t.Fatal("refused though nobody holds a row")
 		}
-		if left := outer.left(); left != 0 {
+		if left := outer.remaining(); left != 0 {
 			t.Fatalf("%d left of a budget that is spent", left)
 		}
 		outer.refund(10)
@@ -38,11 +38,11 @@ func TestFailedChargesAreNotSeen(t *testing.T) {
 
 func TestForcedChargesLeaveNothing(t *testing.T) {
 	b := newBudget(2)
-	if !chargeAll([]*budget{b}, 5, true) || b.left() != 0 {
-		t.Errorf("%d left after 5 of 2 were taken", b.left())
+	if !chargeAll([]*budget{b}, 5, true) || b.remaining() != 0 {
+		t.Errorf("%d left after 5 of 2 were taken", b.remaining())
 	}
 	b.refund(5)
-	if b.left() != 2 {
-		t.Errorf("%d left after all was given back, want 2", b.left())
+	if b.remaining() != 2 {
+		t.Errorf("%d left after all was given back, want 2", b.remaining())
 	}
 }

@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// scope is what a context carries: the nearest bound, every budget and grant.
-// It is immutable; each call below derives a new one from its parent. A wrong
-// call adds nothing but its error.
+// scope is what a context carries: the nearest bound, every budget and grant. It is
+// immutable; each function below derives a new one from its parent. An invalid call
+// adds nothing but its error.
 type scope struct {
 	bound   bound
 	budgets []*budget // innermost last
 	allowed []allowance
-	err     error // a wrong call, told at the first judged statement
+	err     error // of an invalid call, returned for the first judged statement
 }
 
 // bound is the number of existing rows that one statement may delete or change.
 type bound struct {
 	limit int64 // -1: none
 	exact bool
-	raise string // what to write to let more rows pass
+	raise string // the Go code that raises it
 }
 
 var noBound = bound{limit: -1}
@@ -49,21 +49,21 @@ func (s *scope) in(ctx context.Context) context.Context {
 	return context.WithValue(ctx, scopeKey{}, s)
 }
 
-func (s *scope) wrong(format string, args ...any) {
+func (s *scope) addError(format string, args ...any) {
 	s.err = errors.Join(s.err, fmt.Errorf("dbguard: "+format, args...))
 }
 
 // AtMost bounds every statement under ctx: each may delete or change at most n
-// existing rows, wherever they are. The nearest AtMost or Exactly holds. A
+// existing rows, in whatever tables. The nearest AtMost or Exactly applies. A
 // negative n is an error at the first statement under ctx.
 func AtMost(ctx context.Context, n int64) context.Context {
 	return withBound(ctx, "AtMost", n, false)
 }
 
-// Exactly is AtMost that refuses fewer, too: each statement under ctx deletes
-// or changes n rows of the tables that it names and none anywhere else, or it
-// is undone. Where rows go by cascade or trigger, use AtMost. A statement that
-// names none, as an INSERT or the SELECT of a function, may change fewer.
+// Exactly is AtMost that also refuses fewer: each statement under ctx deletes or
+// changes n rows of the tables that it names and none in other tables, or it is
+// undone. Where a cascade or trigger removes rows, use AtMost. A statement that names
+// none, such as an INSERT or a SELECT that calls a function, may change fewer.
 func Exactly(ctx context.Context, n int64) context.Context {
 	return withBound(ctx, "Exactly", n, true)
 }
@@ -71,7 +71,7 @@ func Exactly(ctx context.Context, n int64) context.Context {
 func withBound(ctx context.Context, call string, n int64, exact bool) context.Context {
 	s := *scopeOf(ctx)
 	if n < 0 {
-		s.wrong("%s(ctx, %d): a bound is 0 or more", call, n)
+		s.addError("%s(ctx, %d): a bound is 0 or more", call, n)
 	} else {
 		s.bound = bound{limit: n, exact: exact, raise: "dbguard.AtMost(ctx, n)"}
 	}
@@ -79,27 +79,27 @@ func withBound(ctx context.Context, call string, n int64, exact bool) context.Co
 }
 
 // Budget bounds all statements under ctx together, across transactions and
-// goroutines: they delete or change at most n existing rows in total. Every
-// enclosing Budget is charged; what a rollback undid is given back. A Budget
-// is a bound: a statement under one needs no AtMost. A negative n is an error
-// at the first statement under ctx.
+// goroutines: they delete or change at most n existing rows in total. Every enclosing
+// Budget is charged; what a rollback undoes is refunded. A Budget is a bound: a
+// statement under one needs no AtMost. A negative n is an error at the first
+// statement under ctx.
 func Budget(ctx context.Context, n int64) context.Context {
 	s := *scopeOf(ctx)
 	if n < 0 {
-		s.wrong("Budget(ctx, %d): a budget is 0 or more", n)
+		s.addError("Budget(ctx, %d): a budget is 0 or more", n)
 	} else {
 		s.budgets = append(s.budgets[:len(s.budgets):len(s.budgets)], newBudget(n))
 	}
 	return s.in(ctx)
 }
 
-// Allow permits, under ctx, what the grants name. The reason ends up in the
-// trace. Grants add up with those of enclosing contexts. An empty reason or a
-// grant without a name is an error at the first statement under ctx.
+// Allow permits, under ctx, what the grants name. The reason appears in the trace.
+// Grants add up with those of enclosing contexts. An empty reason or a grant without
+// a name is an error at the first statement under ctx.
 func Allow(ctx context.Context, reason string, grants ...Grant) context.Context {
 	s := *scopeOf(ctx)
 	if strings.TrimSpace(reason) == "" {
-		s.wrong("Allow without a reason: say why, it ends up in the trace")
+		s.addError("Allow without a reason: say why, it ends up in the trace")
 		return s.in(ctx)
 	}
 	s.allowed = s.allowed[:len(s.allowed):len(s.allowed)]
@@ -113,13 +113,13 @@ func Allow(ctx context.Context, reason string, grants ...Grant) context.Context 
 	return s.in(ctx)
 }
 
-// allows reports an allowance that covers what is needed.
+// allows reports that a grant covers what is needed.
 func (s *scope) allows(need Grant) bool {
 	_, ok := s.grant(need)
 	return ok
 }
 
-// grant finds the innermost allowance that covers what is needed.
+// grant finds the innermost grant that covers what is needed.
 func (s *scope) grant(need Grant) (reason string, ok bool) {
 	for i := len(s.allowed) - 1; i >= 0; i-- {
 		if s.allowed[i].grant.covers(need) {

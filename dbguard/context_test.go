@@ -101,7 +101,7 @@ func TestWrongCallsAreToldAtTheFirstStatement(t *testing.T) {
 func atMostIn(ctx context.Context, n int64) context.Context { return dbguard.AtMost(ctx, n) }
 
 // A guard that only observes must not break what runs without it; what the
-// wrong call would have permitted shows up as its rule.
+// invalid call would have permitted shows up as its rule.
 func TestWrongCallsWhereTheGuardObserves(t *testing.T) {
 	rec := &recorder{}
 	g := newGuard(t, dbguard.Policy{Mode: dbguard.Observe, Observers: []dbguard.Observer{rec}})
@@ -169,7 +169,7 @@ func TestGrantNames(t *testing.T) {
 	}
 }
 
-// The reasons that end up in the trace are those of the grants that mattered.
+// The reasons in the trace are those of the grants that were needed.
 func TestReasons(t *testing.T) {
 	stacked := deleteFrom("users")
 	stacked.Statements = 2

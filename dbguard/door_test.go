@@ -21,7 +21,7 @@ func newGuard(t testing.TB, p dbguard.Policy) *dbguard.Guard {
 	return g
 }
 
-// run does what a door does with an operation that turns out to affect count.
+// run does what an adapter does with an operation that turns out to affect count.
 func run(ctx context.Context, g *dbguard.Guard, op dbguard.Op, count dbguard.Count) error {
 	return runIn(ctx, g, op, count, nil)
 }
@@ -37,7 +37,7 @@ func runIn(ctx context.Context, g *dbguard.Guard, op dbguard.Op, count dbguard.C
 	return o.End(dbguard.EffectApplied, nil)
 }
 
-// rows is a count that the engine has no more to say of.
+// rows is a count without tables.
 func rows(n int64) dbguard.Count { return dbguard.Count{Rows: n} }
 
 // violation is err as a *Violation that seems to come from cleanup.go:42.
@@ -76,7 +76,7 @@ func dropTable(table string) dbguard.Op {
 	return op("DROP TABLE", table, "DROP TABLE "+table, dbguard.Act{Verb: dbguard.Remove})
 }
 
-// recorder is an Observer that keeps what it is told.
+// recorder is an Observer that keeps the events.
 type recorder struct {
 	mu     sync.Mutex
 	events []dbguard.Event

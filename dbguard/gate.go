@@ -11,11 +11,10 @@ import (
 	"time"
 )
 
-// Gate holds a verdict on a server, with its reasons, and keeps it fresh: may
-// it be written through? A door that is given one refuses as rule NotReady
-// while it is closed. It is closed until the first check has passed, while a
-// check fails or does not return, and after Stop. Share it freely; a nil Gate
-// is open.
+// Gate holds a verdict on whether a server may be written to, with its reasons, and
+// keeps it fresh. While it is closed, an adapter that is given one refuses operations
+// as rule NotReady. It is closed until the first check has passed, while a check
+// fails or does not return, and after Stop. Share it freely; a nil Gate is open.
 type Gate struct {
 	check   func(context.Context) error
 	options GateOptions
@@ -29,12 +28,12 @@ type Gate struct {
 
 // GateOptions say how a Gate keeps its verdict fresh. The zero value is usable.
 type GateOptions struct {
-	// Every is the time between checks while the gate is open, 10 seconds
-	// unless set, varied by a fifth so that many do not ask at once. While it
-	// is closed the first check comes after a tenth of it, and each further
-	// one after twice the time, up to Every.
+	// Every is the time between checks while the gate is open, 10 seconds unless set,
+	// varied by up to a fifth so that many gates do not check at once. While the gate
+	// is closed, the first check comes after a tenth of it, and each further one
+	// after twice the time, up to Every.
 	Every time.Duration
-	// Timeout is that of one check: half of Every unless set.
+	// Timeout limits one check: half of Every unless set.
 	Timeout time.Duration
 	// Reads makes the gate refuse reads, too.
 	Reads bool
@@ -155,7 +154,7 @@ func (g *Gate) run(ctx context.Context) {
 func (g *Gate) refresh(ctx context.Context) (open bool) {
 	ctx, cancel := context.WithTimeout(ctx, g.options.Timeout)
 	defer cancel()
-	err := g.checked(ctx)
+	err := g.safeCheck(ctx)
 	if err == nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
@@ -163,8 +162,8 @@ func (g *Gate) refresh(ctx context.Context) (open bool) {
 	return err == nil
 }
 
-// checked is the check; a panic in it is a reason to stay closed.
-func (g *Gate) checked(ctx context.Context) (err error) {
+// safeCheck runs the check; a panic in it is a reason to stay closed.
+func (g *Gate) safeCheck(ctx context.Context) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the check panicked: %v", p)
@@ -181,7 +180,7 @@ func (g *Gate) set(reasons []string) {
 	g.changed = make(chan struct{})
 }
 
-// reasonsOf are the messages of an error, each joined one by itself.
+// reasonsOf are the messages of an error, one for each joined error.
 func reasonsOf(err error) []string {
 	if err == nil {
 		return nil

@@ -70,7 +70,7 @@ func TestGateBacksOff(t *testing.T) {
 	})
 }
 
-// A check that neither returns nor heeds its context leaves the verdict to age.
+// While a check neither returns nor obeys its context, the verdict becomes outdated.
 func TestGateVerdictAges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Grant permits one thing on one object, named as the statement names it:
-// "users" does not cover "audit.users". Names compare without regard to case.
+// Grant permits one thing on one object, named as in the statement: "users" does not
+// cover "audit.users". Names are compared without regard to case.
 type Grant struct {
 	kind   grantKind
 	object string
@@ -36,8 +36,8 @@ var grantNames = [...]string{
 	grantOpaque:         "Opaque",
 }
 
-// CreateDatabase permits a database, a schema or an SQLite file of this name
-// to come into being.
+// CreateDatabase permits a database, a schema or an SQLite file of this name to be
+// created.
 func CreateDatabase(name string) Grant { return Grant{grantCreateDatabase, name} }
 
 // DropDatabase permits the database or schema to be dropped.
@@ -54,13 +54,13 @@ func Truncate(table string) Grant { return Grant{grantTruncate, table} }
 // and the table itself to be renamed or moved.
 func AlterTable(table string) Grant { return Grant{grantAlterTable, table} }
 
-// AllRows permits a DELETE or UPDATE that addresses every row of the table. It
-// is no bound: the statement still needs one.
+// AllRows permits a DELETE or UPDATE that addresses every row of the table. It is not
+// a bound: the statement still needs one.
 func AllRows(table string) Grant { return Grant{grantAllRows, table} }
 
-// Opaque permits what the guard cannot see into, count or undo: unreadable
-// text, several destructive statements in one text, code that is elsewhere,
-// transaction control, engines without rollback, protections turned off.
+// Opaque permits what the guard cannot read, count or undo: unreadable text, several
+// destructive statements in one text, code that is not in the text, transaction
+// control, engines without rollback, protections turned off.
 func Opaque() Grant { return Grant{kind: grantOpaque} }
 
 // String is the grant as it is written in Go: DropTable("users").

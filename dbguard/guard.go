@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// Guard judges operations by a Policy. Make one with New, share it freely:
-// it is safe for concurrent use and holds no connection.
+// Guard judges operations by a Policy. Make one with New and share it freely: it is
+// safe for concurrent use and holds no connection.
 type Guard struct {
 	policy Policy
 	tracer *tracer
@@ -30,8 +30,8 @@ var (
 	errEmptyGuard = errors.New("dbguard: the Guard is empty: make one with dbguard.New")
 )
 
-// Check reports the error of a Guard that cannot be used: one that is nil or
-// was not made by New. Doors call it where a Guard is handed to them.
+// Check returns an error for a Guard that cannot be used: one that is nil or was not
+// made by New. Adapters call it when they are given a Guard.
 func (g *Guard) Check() error {
 	switch {
 	case g == nil:
@@ -42,20 +42,20 @@ func (g *Guard) Check() error {
 	return nil
 }
 
-// Observing reports whether the Guard only watches: a door then runs every
-// operation as if it were not there.
+// Observing reports whether the Guard only observes: an adapter then runs every
+// operation as if there were no guard.
 func (g *Guard) Observing() bool { return g != nil && g.policy.Mode == Observe }
 
-// Begin judges an operation before it is sent. It is for doors: code that
-// stands between an application and a database.
+// Begin judges an operation before it is sent. It is for adapters: code between an
+// application and a database.
 //
-// It returns a *Violation, after telling traces and observers of it, if a rule
-// refuses the operation whatever it affects; else an Operation that the door
-// settles with the true count and ends. ledger is that of the caller's
-// transaction, nil outside of one. An Op without Acts is taken for unreadable.
+// It returns a *Violation, after reporting it to traces and observers, if a rule
+// refuses the operation regardless of its rows; otherwise an Operation, which the
+// adapter settles with the true count and ends. ledger is that of the caller's
+// transaction, nil outside of one. An Op without Acts counts as unreadable.
 //
-// A wrong AtMost, Exactly, Budget or Allow in the context is an error here.
-// Where the Guard only observes, it is as if that call were not there.
+// An invalid AtMost, Exactly, Budget or Allow in the context is an error here. If the
+// Guard only observes, it is ignored.
 func (g *Guard) Begin(ctx context.Context, op Op, ledger *Ledger) (*Operation, error) {
 	if err := g.Check(); err != nil {
 		return nil, err
@@ -81,8 +81,8 @@ func (g *Guard) Begin(ctx context.Context, op Op, ledger *Ledger) (*Operation, e
 	return o, nil
 }
 
-// earlyStop is the number of rows at which the operation may stop, because one
-// more will be refused; -1 if any number passes.
+// earlyStop is the number of rows at which the operation may stop, because one more
+// would be refused; -1 if any number passes.
 func (g *Guard) earlyStop(q *inquiry, pending []Finding) int64 {
 	if g.Observing() {
 		return -1
@@ -97,7 +97,7 @@ func (g *Guard) earlyStop(q *inquiry, pending []Finding) int64 {
 		lower(q.bound.limit)
 	}
 	if g.enforces(OverBudget) {
-		lower(q.left)
+		lower(q.budgetLeft)
 	}
 	if denies(pending) {
 		lower(0)

@@ -18,35 +18,35 @@ type Finding struct {
 
 // inquiry is everything that a verdict depends on, and nothing else.
 type inquiry struct {
-	op     *Op
-	policy *Policy
-	scope  *scope
-	bound  bound
-	left   int64 // the smallest enclosing budget's rest; -1 without one
-	ran    bool  // the operation has run and count is what it did
-	blind  bool  // the engine can neither count nor undo it
-	count  Count
-	used   []string // the reasons of the grants that made a difference
+	op          *Op
+	policy      *Policy
+	scope       *scope
+	bound       bound
+	budgetLeft  int64 // the least that an enclosing budget has left; -1 without one
+	ran         bool  // the operation has run, and count is what it did
+	uncountable bool  // the engine can neither count nor undo it
+	count       Count
+	used        []string // the reasons of the grants that it needed
 }
 
-// answer is what a rule says of an act.
+// answer is what a rule says about an act.
 type answer uint8
 
 const (
 	passes    answer = iota
-	hits             // a finding, whatever the rows
-	hitsIfAny        // a finding unless it is certain that no existing row is affected
+	hits             // a finding, regardless of the rows
+	hitsIfAny        // a finding, unless certainly no existing row is affected
 )
 
 func newInquiry(op *Op, p *Policy, s *scope) *inquiry {
 	q := &inquiry{op: op, policy: p, scope: s, count: Count{Rows: -1}}
 	q.bound = q.findBound()
-	q.left = q.findLeft()
+	q.budgetLeft = q.findBudgetLeft()
 	return q
 }
 
-// findBound is the bound in the context, else the smallest standing limit of
-// the tables that lose or change rows.
+// findBound is the bound in the context, else the smallest of Policy.Limits for the
+// tables that lose or change rows.
 func (q *inquiry) findBound() bound {
 	if q.scope.bound.set() {
 		return q.scope.bound
@@ -54,7 +54,7 @@ func (q *inquiry) findBound() bound {
 	b := noBound
 	for _, act := range q.op.Acts {
 		if !act.Verb.destroysRows() || act.Verb == Insert && !q.op.asks() {
-			continue // what is added to is not what loses rows
+			continue // a table that rows are only added to loses none
 		}
 		if key, n, ok := q.policy.limit(act.Object); ok && (!b.set() || n < b.limit) {
 			b = bound{limit: n, raise: fmt.Sprintf("dbguard.AtMost(ctx, n), or Policy.Limits[%q]", key)}
@@ -63,10 +63,10 @@ func (q *inquiry) findBound() bound {
 	return b
 }
 
-func (q *inquiry) findLeft() int64 {
+func (q *inquiry) findBudgetLeft() int64 {
 	left := int64(-1)
 	for _, b := range q.scope.budgets {
-		if n := b.left(); left < 0 || n < left {
+		if n := b.remaining(); left < 0 || n < left {
 			left = n
 		}
 	}
@@ -74,11 +74,11 @@ func (q *inquiry) findLeft() int64 {
 }
 
 // bounded reports whether anything limits the rows.
-func (q *inquiry) bounded() bool { return q.bound.set() || q.left >= 0 }
+func (q *inquiry) bounded() bool { return q.bound.set() || q.budgetLeft >= 0 }
 
-// judge asks every rule about every act and reports all findings; pending are
-// those that hold only if the operation affects a row at all. It changes
-// nothing and looks at nothing but the inquiry.
+// judge applies every rule to every act and returns all findings; pending are those
+// that hold only if the operation affects a row. It depends on the inquiry only and
+// has no side effects on anything else.
 func (q *inquiry) judge() (findings, pending []Finding) {
 	for _, r := range rules {
 		level := q.policy.level(r)
@@ -91,7 +91,7 @@ func (q *inquiry) judge() (findings, pending []Finding) {
 			if answer == passes {
 				continue
 			}
-			f := Finding{Rule: r.ID, Level: level, Message: r.say(q, act), Fix: r.fix(q, act)}
+			f := Finding{Rule: r.ID, Level: level, Message: r.message(q, act), Fix: r.fix(q, act)}
 			if !r.perOp {
 				f.Object = act.Object
 			}
@@ -116,7 +116,7 @@ func merge(findings, pending []Finding) []Finding {
 	return all
 }
 
-// granted reports whether the context holds the grant, and remembers its reason.
+// granted reports whether the context holds the grant, and records its reason.
 func (q *inquiry) granted(need Grant) bool {
 	reason, ok := q.scope.grant(need)
 	if ok && !slices.Contains(q.used, reason) {
@@ -125,7 +125,7 @@ func (q *inquiry) granted(need Grant) bool {
 	return ok
 }
 
-// reasons are those of the grants that made a difference.
+// reasons are those of the grants that were needed.
 func (q *inquiry) reasons() string { return strings.Join(q.used, "; ") }
 
 // needs is the grant without which the act is refused.

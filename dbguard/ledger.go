@@ -6,28 +6,28 @@ import (
 	"sync/atomic"
 )
 
-// Ledger remembers what one transaction of the caller's has changed, so that a
-// rollback gives budgets back and tells observers. It belongs to one
-// connection and is not safe for concurrent use. A nil Ledger remembers nothing.
+// Ledger records what one transaction of the caller's has changed, so that a rollback
+// refunds budgets and is reported to observers. It belongs to one connection and is
+// not safe for concurrent use. A nil Ledger records nothing.
 type Ledger struct {
-	guard     *Guard
-	id        uint64
-	last      Op // for the transaction's system and namespace
-	rows      int64
-	uncounted bool // rows is not all
-	reshaped  bool // structure was lost
-	tables    []TableRows
-	charges   map[*budget]int64
+	guard         *Guard
+	id            uint64
+	last          Op // for the transaction's system and namespace
+	rows          int64
+	uncounted     bool // there are more than rows
+	structureLost bool // a table or database was dropped, emptied or altered
+	tables        []TableRows
+	charges       map[*budget]int64
 }
 
 // transactions numbers them, so that observers of several guards can tell them apart.
 var transactions atomic.Uint64
 
-// NewLedger starts the account of a transaction.
+// NewLedger starts the ledger of a transaction.
 func (g *Guard) NewLedger() *Ledger { return &Ledger{guard: g, id: transactions.Add(1)} }
 
-// number is the transaction's, 0 outside of one.
-func (l *Ledger) number() uint64 {
+// transactionID is the transaction's number, 0 outside of one.
+func (l *Ledger) transactionID() uint64 {
 	if l == nil {
 		return 0
 	}
@@ -41,7 +41,7 @@ func (l *Ledger) add(o *Operation) {
 	l.last = o.op
 	for _, a := range o.op.Acts {
 		l.uncounted = l.uncounted || (o.count.Rows < 0 && a.Verb.MayChangeRows())
-		l.reshaped = l.reshaped || a.Verb.LosesStructure()
+		l.structureLost = l.structureLost || a.Verb.LosesStructure()
 	}
 	l.addRows(o)
 	if o.charged == 0 {
@@ -70,8 +70,8 @@ func (l *Ledger) addRows(o *Operation) {
 	}
 }
 
-// tablesOf is where the rows are. Without word from the engine they are the
-// named table's, if there is but one.
+// tablesOf is where the rows are. If the engine does not say, they are in the named
+// table, if there is only one.
 func tablesOf(op *Op, c Count) []TableRows {
 	if len(c.Tables) > 0 || c.Rows <= 0 {
 		return c.Tables
@@ -82,16 +82,16 @@ func tablesOf(op *Op, c Count) []TableRows {
 	return nil
 }
 
-// empty reports whether the transaction destroyed nothing.
+// empty reports whether the transaction has destroyed nothing.
 func (l *Ledger) empty() bool {
-	return l == nil || (l.rows == 0 && !l.uncounted && !l.reshaped && len(l.charges) == 0)
+	return l == nil || (l.rows == 0 && !l.uncounted && !l.structureLost && len(l.charges) == 0)
 }
 
-// End closes the transaction's account. effect is what became of it:
-// EffectApplied, EffectUndone or, when the reply to its COMMIT was lost,
-// EffectUnknown; err is what ended it. It returns the error that the caller
-// must see: a *Violation of rule Unconfirmed if rows may or may not have
-// changed, else err itself. The Ledger is empty afterwards.
+// End closes the transaction's ledger. effect is what became of the transaction:
+// EffectApplied, EffectUndone or, if the reply to its COMMIT was lost, EffectUnknown;
+// err is what ended it. It returns the error for the caller: a *Violation of rule
+// Unconfirmed if rows may or may not have changed, else err itself. The Ledger is
+// empty afterwards.
 func (l *Ledger) End(ctx context.Context, effect Effect, err error) error {
 	if l.empty() {
 		return err
@@ -105,7 +105,7 @@ func (l *Ledger) End(ctx context.Context, effect Effect, err error) error {
 	return account.close(ctx, effect, err)
 }
 
-// close tells of a transaction that did not, or may not, stand.
+// close reports a transaction that did not, or may not, take effect.
 func (l *Ledger) close(ctx context.Context, effect Effect, err error) error {
 	o := &Operation{guard: l.guard, op: l.operation(effect), scope: noScope, bound: noBound}
 	o.count = Count{Rows: l.rows, Tables: l.tables}
@@ -125,7 +125,7 @@ func (l *Ledger) close(ctx context.Context, effect Effect, err error) error {
 	if effect != EffectUnknown {
 		e.Outcome = OutcomeUndone
 	}
-	o.guard.tell(o.ctx, o.span, e)
+	o.guard.report(o.ctx, o.span, e)
 	return err
 }
 

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Op is one operation as a door read it, before anything is sent: a statement
-// or a request, and what it does to each object it names. It holds no
-// argument and no literal: Text is masked.
+// Op is one operation as an adapter read it, before anything is sent: a statement or
+// a request, and what it does to each object that it names. It contains no argument
+// and no literal: Text is masked.
 type Op struct {
 	System     string // db.system.name of the OpenTelemetry conventions: "postgresql", "mariadb", "sqlite"
 	Namespace  string // db.namespace: the database, as far as it is known
@@ -23,7 +23,7 @@ type Act struct {
 	Verb   Verb
 	Object string // table, database, …: the name as the server knows it, qualified as in the text
 	Filter Filter // of Delete and Update
-	Note   string // what a person should know: "foreign_key_checks = 0", "table m is MyISAM"
+	Note   string // for people: "foreign_key_checks = 0", "table m is MyISAM"
 }
 
 // Verb says what an act does, in terms that the rules know.
@@ -39,15 +39,15 @@ const (
 	Upsert                     // changes the rows in conflict
 	Replace                    // removes the rows in conflict
 	Ask                        // a read that calls functions: they may write, and are counted and undone by the engine
-	Call                       // runs code that is elsewhere, counted and undone by the engine: DO, CALL
-	Run                        // runs code that is elsewhere and that nobody can count
+	Call                       // runs code that is not in the text, counted and undone by the engine: DO, CALL
+	Run                        // runs code that is not in the text and that nobody can count
 	Empty                      // TRUNCATE
 	Remove                     // DROP
 	RemoveDatabase             // DROP DATABASE, DROP SCHEMA
-	Create                     // CREATE DATABASE, CREATE SCHEMA, opening a file that is not there
+	Create                     // CREATE DATABASE, CREATE SCHEMA, opening a file that does not exist
 	Reshape                    // ALTER that retypes, removes or renames
 	Unprotect                  // turns a protection of the server off
-	EndTransaction             // COMMIT and kin inside a longer text
+	EndTransaction             // COMMIT or the like inside a longer text
 	Uncounted                  // changes rows where the engine can neither count nor undo
 	Pool                       // a connection pool without a limit
 	Unready                    // goes to a server that is not ready for it: see Gate
@@ -56,11 +56,11 @@ const (
 // destroysRows reports whether the verb deletes or changes existing rows, or may.
 func (v Verb) destroysRows() bool { return v >= Insert && v <= Call }
 
-// asks reports whether only the count can tell that existing rows change.
+// asks reports whether only the count can tell if existing rows change.
 func (v Verb) asks() bool { return v == Insert || v == Ask }
 
-// MayChangeRows reports whether existing rows may be deleted or changed, for
-// all that is known: also by what nobody can read or count.
+// MayChangeRows reports whether existing rows may be deleted or changed, as far as is
+// known: also by what nobody can read or count.
 func (v Verb) MayChangeRows() bool {
 	return v.destroysRows() || v == Unread || v == Run || v == Uncounted
 }
@@ -71,7 +71,7 @@ func (v Verb) LosesStructure() bool {
 	return v == Empty || v == Remove || v == RemoveDatabase || v == Reshape
 }
 
-// addressesRows reports whether a WHERE says which rows the verb means.
+// addressesRows reports whether a WHERE selects the rows.
 func (v Verb) addressesRows() bool { return v == Delete || v == Update }
 
 // Filter says which rows of the object an act addresses.
@@ -84,7 +84,7 @@ const (
 	AlwaysMet               // a condition that is true for every row
 )
 
-// asks reports whether only the count can tell that existing rows change.
+// asks reports whether only the count can tell if existing rows change.
 func (op *Op) asks() bool {
 	return len(op.Acts) > 0 && !slices.ContainsFunc(op.Acts, func(a Act) bool { return !a.Verb.asks() })
 }
@@ -98,7 +98,7 @@ func (op *Op) String() string {
 	return op.name() + " on " + strings.Join(objects, ", ")
 }
 
-// name is the operation's, for messages: what cannot be read has none.
+// name is the operation's name in messages: what cannot be read has none.
 func (op *Op) name() string {
 	if op.Name == "" {
 		return "statement"
@@ -133,21 +133,21 @@ func (op *Op) onlyObject() string {
 	return name
 }
 
-// Count is the true number of existing rows that an operation deleted or
-// changed, named tables and hidden ones together.
+// Count is the true number of existing rows that an operation deleted or changed, in
+// the tables that it names and in others.
 type Count struct {
 	Rows   int64       // in all; -1 when it is not known
 	Tables []TableRows // where they are, as far as the engine can tell; named tables first
-	// Structure says that the operation, whose text does not show it, dropped,
-	// emptied or altered a table. No bound covers that.
+	// Structure says that the operation dropped, emptied or altered a table though
+	// its text does not show it. No bound covers that.
 	Structure bool
 }
 
 // TableRows is a number of rows of one table.
 type TableRows struct {
-	Table string // "" where the engine knows that it is another one, or several, and not which
+	Table string // "" if the engine knows only that it is another one, or several
 	Rows  int64
-	Via   string // how the operation reached it when it did not name it: "ON DELETE CASCADE", "trigger"
+	Via   string // how the operation reached it without naming it: "ON DELETE CASCADE", "trigger"
 }
 
 // String is "2 rows of posts (ON DELETE CASCADE)".

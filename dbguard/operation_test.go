@@ -12,7 +12,7 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// How an operation ends, by what the door knows at its end.
+// How an operation ends, depending on what the adapter knows at its end.
 func TestOutcomes(t *testing.T) {
 	failure := errors.New("constraint failed")
 	cases := []struct {
@@ -204,7 +204,7 @@ func TestAbandonLeavesNothing(t *testing.T) {
 	require.NoError(t, run(ctx, g, deleteFrom("users"), rows(1)), "nothing was charged")
 }
 
-// The place of the caller is in the error even where nobody traces.
+// The call site is in the error even if nobody traces.
 func TestSiteWithoutListeners(t *testing.T) {
 	g := silent(t)
 	var v *dbguard.Violation
@@ -214,8 +214,8 @@ func TestSiteWithoutListeners(t *testing.T) {
 	require.True(t, strings.HasPrefix(v.Site, "door_test.go:"), v.Site)
 }
 
-// What a door counts beforehand refuses without being charged, and does not
-// stand for the count to come.
+// A count that an adapter takes beforehand may refuse without being charged, and does
+// not replace the later count.
 func TestForesee(t *testing.T) {
 	rec := &recorder{}
 	g := newGuard(t, dbguard.Policy{Observers: []dbguard.Observer{rec}})

@@ -12,24 +12,25 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Policy says how a Guard judges. The zero value is safe: every rule at its
-// default level, nothing bounded by standing, traces and metrics to
-// OpenTelemetry's global providers. New copies it.
+// Policy says how a Guard judges. The zero value is safe: every rule at its default
+// level, no limits, traces and metrics to OpenTelemetry's global providers. New
+// copies it.
 type Policy struct {
 	// Mode is Enforce unless set.
 	Mode Mode
-	// Levels overrides the default level of single rules.
+	// Levels overrides the default level of individual rules.
 	Levels map[RuleID]Level
-	// Limits are standing bounds, in rows per statement, by table or document
-	// database; "*" is that of all others. They serve code that has no context
-	// to pass; a bound in the context takes precedence.
+	// Limits are bounds in rows per statement, by table or document database; "*"
+	// applies to all others. They are for code that has no context to pass; a bound
+	// in the context takes precedence.
 	Limits map[string]int64
-	// TracerProvider makes the span of each destructive operation. Nil is
+	// TracerProvider makes the span of each destructive operation. Nil means
 	// OpenTelemetry's global provider.
 	TracerProvider trace.TracerProvider
-	// MeterProvider counts operations and rows. Nil is the global provider.
+	// MeterProvider counts operations and rows. Nil means the global provider.
 	MeterProvider metric.MeterProvider
-	// Logger, if set, gets a line for each operation that is not simply done.
+	// Logger, if set, gets a line for each operation whose outcome is not just
+	// "done".
 	Logger *slog.Logger
 	// Observers are called with every Event, in order, on the goroutine of the
 	// operation. They must be safe for concurrent use and must not block.
@@ -40,11 +41,11 @@ type Policy struct {
 type Mode uint8
 
 const (
-	Enforce Mode = iota // refuse, and undo what went over its bound
+	Enforce Mode = iota // refuse, and undo what exceeds its bound
 	Observe             // run every statement as if unguarded; report what would have been refused
 )
 
-// Level says what becomes of a rule's finding.
+// Level says what a finding of a rule leads to.
 type Level uint8
 
 const (
@@ -66,7 +67,7 @@ func (l Level) String() string {
 	return fmt.Sprintf("Level(%d)", uint8(l))
 }
 
-// everyTable is the key in Limits of all tables that are not named.
+// everyTable is the key in Limits for all tables without one of their own.
 const everyTable = "*"
 
 func (p *Policy) validate() error {
@@ -115,7 +116,7 @@ func (p *Policy) validateLimits() (errs []error) {
 	return errs
 }
 
-// clone is a copy that the caller cannot reach; names of Limits are folded.
+// clone is a copy that the caller cannot change; the names in Limits are folded.
 func (p Policy) clone() Policy {
 	limits := make(map[string]int64, len(p.Limits))
 	for table, n := range p.Limits {
@@ -134,7 +135,7 @@ func (p *Policy) level(r *rule) Level {
 	return r.Default
 }
 
-// limit is the standing bound of a table and its key.
+// limit is the entry in Limits for a table, and its key.
 func (p *Policy) limit(table string) (key string, n int64, ok bool) {
 	key = strings.ToLower(table)
 	if n, ok = p.Limits[key]; ok {

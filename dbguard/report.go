@@ -9,8 +9,8 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
-// tell ends the span and informs metrics, log and observers.
-func (g *Guard) tell(ctx context.Context, s span, e Event) {
+// report ends the span and informs metrics, log and observers.
+func (g *Guard) report(ctx context.Context, s span, e Event) {
 	s.finish(&e)
 	t := g.tracer
 	t.addOperation(ctx, &e)
@@ -37,14 +37,14 @@ func (t *tracer) addOperation(ctx context.Context, e *Event) {
 	t.operations.Add(ctx, 1, metric.WithAttributes(attrs...))
 }
 
-// addRows counts rows that are changed for good.
+// addRows counts rows whose change is final.
 func (t *tracer) addRows(ctx context.Context, system string, rows int64) {
 	if rows > 0 && t.rows.Enabled(ctx) {
 		t.rows.Add(ctx, rows, metric.WithAttributes(semconv.DBSystemNameKey.String(system)))
 	}
 }
 
-// logLevel is that of the line: a rollback of the caller's own is no news.
+// logLevel is the level of the log line: a rollback by the caller is not a warning.
 func logLevel(e *Event) slog.Level {
 	switch {
 	case e.Outcome == OutcomeUnknown:

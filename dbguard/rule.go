@@ -2,9 +2,9 @@ package dbguard
 
 import "slices"
 
-// RuleID names a rule for good: an ID is never used for anything else. It is
-// an error itself, so that errors.Is(err, dbguard.Unbounded) asks whether a
-// statement was refused by that rule.
+// RuleID identifies a rule permanently: an ID is never reused. It is itself an error,
+// so that errors.Is(err, dbguard.Unbounded) tells whether a statement was refused by
+// that rule.
 type RuleID string
 
 // The rules. Two carry a prefix because the grant that lifts them has the name.
@@ -43,11 +43,11 @@ type Rule struct {
 	ID      RuleID
 	Name    string
 	Title   string // one line: what is refused
-	Why     string // what happened where it was not
-	Bad     string // Go that this rule, and no other, refuses
-	Good    string // Go that does the same and passes
+	Why     string // what happened where it was not refused
+	Bad     string // Go code that this rule, and no other, refuses
+	Good    string // Go code that does the same and passes
 	Fix     string // what a refusal tells the caller to do
-	Since   string // the version that brought it
+	Since   string // the version that introduced it
 	Default Level
 }
 

@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// rule is a row of the table beside nothing but its check and its words.
+// rule is a row of the table, with its check and its messages.
 type rule struct {
 	Rule
-	// check says whether an act breaks the rule. Nil: the rule is told by a
-	// door, not found by judging.
-	check func(*inquiry, *Act) answer
-	say   func(*inquiry, *Act) string
-	fix   func(*inquiry, *Act) string
-	// perOp is set where one finding speaks for all acts of the operation.
+	// check says whether an act breaks the rule. Nil: the rule is reported by an
+	// adapter, not found by judging.
+	check   func(*inquiry, *Act) answer
+	message func(*inquiry, *Act) string
+	fix     func(*inquiry, *Act) string
+	// perOp is set if one finding covers all acts of the operation.
 	perOp bool
 }
 
@@ -31,14 +31,16 @@ func when(broken bool) answer {
 	return passes
 }
 
-// ungranted is the check of a rule that acts of these kinds break unless their grant is there.
+// ungranted is the check of a rule that acts of these kinds break unless they are
+// granted.
 func ungranted(verbs ...Verb) func(*inquiry, *Act) answer {
 	return func(q *inquiry, a *Act) answer {
 		return when(slices.Contains(verbs, a.Verb) && !q.granted(a.needs()))
 	}
 }
 
-// onObject is a phrase after "DROP TABLE on users", with the door's note if there is one.
+// onObject is a phrase after "DROP TABLE on users", followed by the adapter's note if
+// any.
 func onObject(phrase string) func(*inquiry, *Act) string {
 	return func(q *inquiry, a *Act) string {
 		text := q.op.name()
@@ -53,7 +55,7 @@ func onObject(phrase string) func(*inquiry, *Act) string {
 	}
 }
 
-// grantFix tells which grant lifts the rule.
+// grantFix says which grant permits the act.
 func grantFix(what string) func(*inquiry, *Act) string {
 	return func(_ *inquiry, a *Act) string {
 		return allowFix(what, a.needs())

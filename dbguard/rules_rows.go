@@ -25,8 +25,8 @@ var rowRules = []*rule{
 			}
 			return when(a.Verb.destroysRows() && a.Verb != Call && !q.bounded())
 		},
-		say: func(q *inquiry, a *Act) string {
-			return onOp("has no bound")(q, a) + hidden(q.count)
+		message: func(q *inquiry, a *Act) string {
+			return onOp("has no bound")(q, a) + indirectTables(q.count)
 		},
 		fix:   fixed("Say how many rows it may change: dbguard.AtMost(ctx, n)"),
 		perOp: true,
@@ -40,9 +40,9 @@ var rowRules = []*rule{
 			Good:  `db.ExecContext(dbguard.Allow(dbguard.AtMost(ctx, 10), "fixtures are rebuilt", dbguard.AllRows("users")), "DELETE FROM users")`,
 			Fix:   "Add a WHERE, or name the table in dbguard.AllRows. A table without rows passes.",
 		},
-		check: everyRow(NoFilter),
-		say:   onObject("has no WHERE: every row is addressed"),
-		fix:   grantFix("Add a WHERE, or say that every row is meant"),
+		check:   everyRow(NoFilter),
+		message: onObject("has no WHERE: every row is addressed"),
+		fix:     grantFix("Add a WHERE, or say that every row is meant"),
 	},
 	{
 		Rule: Rule{
@@ -53,9 +53,9 @@ var rowRules = []*rule{
 			Good:  `db.ExecContext(dbguard.AtMost(ctx, 10), "DELETE FROM users WHERE id = 7")`,
 			Fix:   "Write the condition that is meant, or name the table in dbguard.AllRows.",
 		},
-		check: everyRow(AlwaysMet),
-		say:   onObject("has a WHERE that is true for every row"),
-		fix:   grantFix("Write the condition that is meant, or say that every row is"),
+		check:   everyRow(AlwaysMet),
+		message: onObject("has a WHERE that is true for every row"),
+		fix:     grantFix("Write the condition that is meant, or say that every row is"),
 	},
 	{
 		Rule: Rule{
@@ -69,8 +69,8 @@ var rowRules = []*rule{
 		check: func(q *inquiry, _ *Act) answer {
 			return when(q.ran && q.bound.set() && q.count.Rows > q.bound.limit)
 		},
-		say: func(q *inquiry, a *Act) string {
-			return onOp("would change more than "+rows(q.bound.limit))(q, a) + hidden(q.count)
+		message: func(q *inquiry, a *Act) string {
+			return onOp("would change more than "+rows(q.bound.limit))(q, a) + indirectTables(q.count)
 		},
 		fix:   func(q *inquiry, _ *Act) string { return "Raise the bound: " + q.bound.raise },
 		perOp: true,
@@ -90,7 +90,7 @@ var rowRules = []*rule{
 			}
 			return when(q.ran && q.bound.exact && q.count.Rows >= 0 && q.named() < q.bound.limit)
 		},
-		say: func(q *inquiry, a *Act) string {
+		message: func(q *inquiry, a *Act) string {
 			return onOp(fmt.Sprintf("changed %s, not exactly %d", rows(q.named()), q.bound.limit))(q, a)
 		},
 		fix:   fixed("Look why they are not there, or allow fewer: dbguard.AtMost(ctx, n)"),
@@ -106,10 +106,10 @@ var rowRules = []*rule{
 			Fix:   "Raise the budget, dbguard.Budget(ctx, n), or look what the loop runs over.",
 		},
 		check: func(q *inquiry, _ *Act) answer {
-			return when(q.ran && q.left >= 0 && q.count.Rows > q.left)
+			return when(q.ran && q.budgetLeft >= 0 && q.count.Rows > q.budgetLeft)
 		},
-		say: func(q *inquiry, a *Act) string {
-			return onOp("would exceed its budget, "+rows(q.left)+" left")(q, a) + hidden(q.count)
+		message: func(q *inquiry, a *Act) string {
+			return onOp("would exceed its budget, "+rows(q.budgetLeft)+" left")(q, a) + indirectTables(q.count)
 		},
 		fix:   fixed("Raise the budget: dbguard.Budget(ctx, n)"),
 		perOp: true,
@@ -124,11 +124,11 @@ var rowRules = []*rule{
 			Fix:   "Move the table to a transactional engine, or take the responsibility with dbguard.Opaque.",
 		},
 		check: func(q *inquiry, a *Act) answer {
-			blind := q.blind || (q.ran && q.count.Rows < 0)
+			blind := q.uncountable || (q.ran && q.count.Rows < 0)
 			lost := blind && a.Verb.destroysRows() && q.bounded()
 			return when((a.Verb == Uncounted || lost) && !q.granted(Opaque()))
 		},
-		say: onObject("cannot be counted or undone"),
+		message: onObject("cannot be counted or undone"),
 		fix: func(*inquiry, *Act) string {
 			return allowFix("Use a transactional engine, or take the responsibility", Opaque())
 		},
@@ -140,14 +140,14 @@ var rowRules = []*rule{
 			Why:   "A connection that dies during COMMIT looks like a failure; the statement run again changes the rows twice.",
 			Fix:   "Look at the rows before running the statement again.",
 		},
-		say:   func(q *inquiry, _ *Act) string { return "the reply to " + q.op.String() + " was lost" },
-		fix:   fixed("Look at the rows before running it again"),
-		perOp: true,
+		message: func(q *inquiry, _ *Act) string { return "the reply to " + q.op.String() + " was lost" },
+		fix:     fixed("Look at the rows before running it again"),
+		perOp:   true,
 	},
 }
 
-// everyRow is the check of the two rules against addressing a whole table. It
-// asks for a row, so that clearing an empty table passes.
+// everyRow is the check of the two rules against addressing a whole table. It needs a
+// row to be affected, so that clearing an empty table passes.
 func everyRow(f Filter) func(*inquiry, *Act) answer {
 	return func(q *inquiry, a *Act) answer {
 		if !a.Verb.addressesRows() || a.Filter != f || q.granted(AllRows(a.Object)) {
@@ -157,7 +157,7 @@ func everyRow(f Filter) func(*inquiry, *Act) answer {
 	}
 }
 
-// named are the rows of the tables that the statement names.
+// named is the number of rows in the tables that the statement names.
 func (q *inquiry) named() int64 {
 	if len(q.count.Tables) == 0 {
 		return q.count.Rows
@@ -171,8 +171,8 @@ func (q *inquiry) named() int64 {
 	return n
 }
 
-// hidden names the tables where the rows are, if one was reached indirectly.
-func hidden(c Count) string {
+// indirectTables lists the tables with their rows, if one was reached indirectly.
+func indirectTables(c Count) string {
 	var parts []string
 	indirect := false
 	for _, t := range c.Tables {

@@ -1,6 +1,6 @@
 package dbguard
 
-// serverRules are about the server and the way to it.
+// serverRules are about the server and the connections to it.
 var serverRules = []*rule{
 	{
 		Rule: Rule{
@@ -11,9 +11,9 @@ var serverRules = []*rule{
 			Good:  `couch.New(dsn, g, couch.WithGate(open))`,
 			Fix:   "Send it to a node that is ready; Gate.Reasons says what is missing on this one.",
 		},
-		check: func(_ *inquiry, a *Act) answer { return when(a.Verb == Unready) },
-		say:   onObject("goes to a server that is not ready"),
-		fix:   fixed("Send it to a node that is ready, or wait until this one is"),
+		check:   func(_ *inquiry, a *Act) answer { return when(a.Verb == Unready) },
+		message: onObject("goes to a server that is not ready"),
+		fix:     fixed("Send it to a node that is ready, or wait until this one is"),
 	},
 	{
 		Rule: Rule{
@@ -24,8 +24,8 @@ var serverRules = []*rule{
 			Good:  `db.SetMaxOpenConns(10)`,
 			Fix:   "Limit the pool: db.SetMaxOpenConns(n).",
 		},
-		check: func(_ *inquiry, a *Act) answer { return when(a.Verb == Pool) },
-		say:   onObject("has no limit on its connections"),
-		fix:   fixed("Limit the pool: db.SetMaxOpenConns(n)"),
+		check:   func(_ *inquiry, a *Act) answer { return when(a.Verb == Pool) },
+		message: onObject("has no limit on its connections"),
+		fix:     fixed("Limit the pool: db.SetMaxOpenConns(n)"),
 	},
 }

@@ -1,7 +1,6 @@
 package dbguard
 
-// structureRules are about databases and tables: what comes into being, goes,
-// or changes its shape.
+// structureRules are about databases and tables that are created, dropped or altered.
 var structureRules = []*rule{
 	{
 		Rule: Rule{
@@ -12,9 +11,9 @@ var structureRules = []*rule{
 			Good:  `db.ExecContext(dbguard.Allow(ctx, "first start of the report job", dbguard.CreateDatabase("reports.db")), "ATTACH DATABASE 'reports.db' AS reports")`,
 			Fix:   "Check that this is the right server; to create it on purpose, name it in dbguard.CreateDatabase.",
 		},
-		check: ungranted(Create),
-		say:   onObject("would create a database that nobody asked for"),
-		fix:   grantFix("If it should exist, check that this is the right server; to create it on purpose"),
+		check:   ungranted(Create),
+		message: onObject("would create a database that nobody asked for"),
+		fix:     grantFix("If it should exist, check that this is the right server; to create it on purpose"),
 	},
 	{
 		Rule: Rule{
@@ -25,9 +24,9 @@ var structureRules = []*rule{
 			Good:  `db.ExecContext(dbguard.Allow(ctx, "replaced by accounts in release 12", dbguard.DropTable("users")), "DROP TABLE users")`,
 			Fix:   "Name the object in dbguard.DropTable or dbguard.DropDatabase.",
 		},
-		check: ungranted(Remove, RemoveDatabase),
-		say:   onObject("would lose it for good"),
-		fix:   grantFix("To drop it on purpose"),
+		check:   ungranted(Remove, RemoveDatabase),
+		message: onObject("would lose it for good"),
+		fix:     grantFix("To drop it on purpose"),
 	},
 	{
 		Rule: Rule{
@@ -38,9 +37,9 @@ var structureRules = []*rule{
 			Good:  `db.ExecContext(dbguard.Allow(ctx, "sessions are rebuilt on login", dbguard.Truncate("sessions")), "TRUNCATE TABLE sessions")`,
 			Fix:   "Name the table in dbguard.Truncate, or use a bounded DELETE.",
 		},
-		check: ungranted(Empty),
-		say:   onObject("would remove every row"),
-		fix:   grantFix("Use a bounded DELETE, or"),
+		check:   ungranted(Empty),
+		message: onObject("would remove every row"),
+		fix:     grantFix("Use a bounded DELETE, or"),
 	},
 	{
 		Rule: Rule{
@@ -51,9 +50,9 @@ var structureRules = []*rule{
 			Good:  `db.ExecContext(dbguard.Allow(ctx, "name moved to profiles", dbguard.AlterTable("users")), "ALTER TABLE users DROP COLUMN name")`,
 			Fix:   "Name the table in dbguard.AlterTable. Adding columns, indexes and constraints needs no grant.",
 		},
-		check: ungranted(Reshape),
-		say:   onObject("would change what is stored, not only add to it"),
-		fix:   grantFix("To alter it on purpose"),
+		check:   ungranted(Reshape),
+		message: onObject("would change what is stored, not only add to it"),
+		fix:     grantFix("To alter it on purpose"),
 	},
 	{
 		Rule: Rule{
@@ -64,8 +63,8 @@ var structureRules = []*rule{
 			Good:  `db.ExecContext(dbguard.Allow(ctx, "bulk load, checked afterwards", dbguard.Opaque()), "PRAGMA foreign_keys = OFF")`,
 			Fix:   "Leave it on, or take the responsibility with dbguard.Opaque.",
 		},
-		check: ungranted(Unprotect),
-		say:   onObject("would turn a protection of the server off"),
-		fix:   grantFix("Leave it on, or take the responsibility"),
+		check:   ungranted(Unprotect),
+		message: onObject("would turn a protection of the server off"),
+		fix:     grantFix("Leave it on, or take the responsibility"),
 	},
 }

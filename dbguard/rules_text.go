@@ -1,6 +1,6 @@
 package dbguard
 
-// textRules are about texts whose effect the guard cannot follow.
+// textRules are about texts whose effect the guard cannot read.
 var textRules = []*rule{
 	{
 		Rule: Rule{
@@ -11,9 +11,9 @@ var textRules = []*rule{
 			Good:  `db.ExecContext(dbguard.AtMost(ctx, 1), "DELETE FROM users WHERE name = 'x'")`,
 			Fix:   "Correct the text, or take the responsibility with dbguard.Opaque.",
 		},
-		check: ungranted(Unread),
-		say:   onObject("cannot be read"),
-		fix:   grantFix("Correct the text, or take the responsibility"),
+		check:   ungranted(Unread),
+		message: onObject("cannot be read"),
+		fix:     grantFix("Correct the text, or take the responsibility"),
 	},
 	{
 		Rule: Rule{
@@ -37,7 +37,7 @@ var textRules = []*rule{
 			}
 			return passes
 		},
-		say: onOp("stands in a text of several statements"),
+		message: onOp("stands in a text of several statements"),
 		fix: func(*inquiry, *Act) string {
 			return allowFix("Send them one by one, or take the responsibility", Opaque())
 		},
@@ -62,7 +62,7 @@ var textRules = []*rule{
 			}
 			return passes
 		},
-		say: func(q *inquiry, a *Act) string {
+		message: func(q *inquiry, a *Act) string {
 			if q.ran && q.count.Structure {
 				return onObject("drops, empties or alters a table, which its text does not say")(q, a)
 			}
@@ -84,8 +84,8 @@ var textRules = []*rule{
 			Good:  `db.ExecContext(ctx, "INSERT INTO users (id) VALUES (10)")`,
 			Fix:   "Use sql.Tx, or send BEGIN, the statements and COMMIT one by one on one sql.Conn.",
 		},
-		check: ungranted(EndTransaction),
-		say:   onObject("ends a transaction from inside a longer text"),
-		fix:   grantFix("Use sql.Tx, or take the responsibility"),
+		check:   ungranted(EndTransaction),
+		message: onObject("ends a transaction from inside a longer text"),
+		fix:     grantFix("Use sql.Tx, or take the responsibility"),
 	},
 }

@@ -102,7 +102,7 @@ func opAttributes(op *Op) []attribute.KeyValue {
 	return attrs
 }
 
-func (s span) place(site callsite.Site) {
+func (s span) setSite(site callsite.Site) {
 	if site.Line == 0 || !s.IsRecording() {
 		return
 	}

@@ -19,7 +19,7 @@ const (
 	EffectNone    Effect = iota // the operation was not sent, or the server refused it: nothing was changed
 	EffectUndone                // it ran and was rolled back: nothing was changed
 	EffectApplied               // it ran; what it changed stands, or will when the caller commits
-	EffectUnknown               // the connection was lost when it mattered: look before running it again
+	EffectUnknown               // the connection was lost before the outcome was known: look before running it again
 )
 
 // String is "none", "undone", "applied" or "unknown".
@@ -45,15 +45,15 @@ func (e Effect) sentence() string {
 	return "whether anything was changed is unknown"
 }
 
-// Violation is the error of an operation that was refused, undone, or whose
-// fate is unknown. Find it with errors.As; errors.Is knows the RuleID of each
-// of its findings and ErrRefused.
+// Violation is the error of an operation that was refused, undone, or whose outcome
+// is unknown. Find it with errors.As; errors.Is matches the RuleID of each of its
+// findings, and ErrRefused.
 type Violation struct {
 	Rule   RuleID // the first rule that refused; Unconfirmed is a lost reply, not a refusal
 	Op     Op
-	Limit  int64  // the bound that held, -1 without one
+	Limit  int64  // the bound that applied, -1 without one
 	Rows   int64  // existing rows affected before the undo, -1 if unknown
-	Effect Effect // what is left of it in the database
+	Effect Effect // on the database
 	Site   string // the caller's file:line, as far as it could be found
 	Fix    string // the next step
 	Err    error  // the cause, where there is one: the error of a COMMIT or ROLLBACK
@@ -61,7 +61,7 @@ type Violation struct {
 	Findings []Finding // every rule that refused, in the order of their IDs
 }
 
-// Error is one line: place, rule, what, how much is left of it, what to do.
+// Error is one line: call site, rule, operation, effect, next step.
 func (v *Violation) Error() string {
 	var b strings.Builder
 	if v.Site != "" {
@@ -86,8 +86,8 @@ func (v *Violation) Error() string {
 // ErrorType is the rule's ID: error.type in spans and metrics of OpenTelemetry.
 func (v *Violation) ErrorType() string { return string(v.Rule) }
 
-// Detail is Error in labelled lines: every finding, the masked statement with
-// a caret under the object, the counts and the reason of the rule.
+// Detail is Error in labelled lines: every finding, the masked statement with a caret
+// under the object, the counts and the reason for the rule.
 func (v *Violation) Detail() string {
 	var b strings.Builder
 	line := func(label, text string) {
@@ -123,8 +123,8 @@ func (v *Violation) Detail() string {
 	return b.String()
 }
 
-// objects are those of the findings or, where they are about the operation as
-// a whole, all.
+// objects are those of the findings or, if they are about the operation as a whole,
+// all.
 func (v *Violation) objects() []string {
 	for _, f := range v.Findings {
 		if f.Object != "" {
@@ -134,7 +134,7 @@ func (v *Violation) objects() []string {
 	return v.Op.objects()
 }
 
-// caret marks the first object that stands in the text as a word.
+// caret marks the first object that occurs in the text as a word.
 func caret(text string, objects []string) string {
 	for _, object := range objects {
 		for from := 0; ; {

@@ -6,9 +6,9 @@ import (
 	"errors"
 )
 
-// bare is the driver's own connection. Its optional interfaces are asserted
-// once; calls fall back where one is missing just as database/sql does, with
-// the same error texts.
+// bare is the driver's own connection. Its optional interfaces are asserted once;
+// calls fall back where one is missing just as database/sql does, with the same error
+// texts.
 type bare struct {
 	driver.Conn
 	execer     driver.ExecerContext
@@ -23,8 +23,8 @@ type bare struct {
 	validator  driver.Validator
 }
 
-// The interfaces of drivers of an older age, spelt out because their names in
-// package driver are deprecated: driver.Execer, Queryer and ColumnConverter.
+// The interfaces of older drivers, spelled out because their names in package driver
+// are deprecated: driver.Execer, Queryer and ColumnConverter.
 type (
 	oldExecer interface {
 		Exec(text string, args []driver.Value) (driver.Result, error)
@@ -104,7 +104,7 @@ func (b *bare) begin(ctx context.Context, opts driver.TxOptions) (driver.Tx, err
 	return tx, err
 }
 
-// positional are arguments for the calls that know neither names nor contexts.
+// positional are the arguments for calls that support neither names nor contexts.
 func positional(ctx context.Context, args []driver.NamedValue) ([]driver.Value, error) {
 	values := make([]driver.Value, len(args))
 	for i, a := range args {

@@ -2,9 +2,9 @@ package sqlguard
 
 import "database/sql/driver"
 
-// capability is an interface that a connection cannot have neutrally: with it,
-// database/sql does something else than without. A guarded connection has
-// exactly those of the driver's.
+// capability is an interface that cannot be implemented neutrally: if a connection
+// has it, database/sql behaves differently. A guarded connection has exactly those of
+// the driver's.
 type capability uint8
 
 const (
@@ -33,10 +33,10 @@ func (b *bare) capabilities() (c capability) {
 	return c
 }
 
-// compose makes the connection that has what its driver's has.
+// compose makes the connection type with the capabilities of the driver's.
 func compose(c *conn) driver.Conn { return connTypes[c.bare.capabilities()](c) }
 
-// connTypes are the sixteen types of connection, by capability.
+// connTypes are the sixteen connection types, by capability.
 var connTypes = [16]func(*conn) driver.Conn{
 	0: func(c *conn) driver.Conn { return c },
 	execs: func(c *conn) driver.Conn {
@@ -148,9 +148,9 @@ var connTypes = [16]func(*conn) driver.Conn{
 	},
 }
 
-// composeStmt makes the statement that has what its driver's has. Two of its
-// interfaces are not neutral: with either, database/sql asks the statement and
-// not the connection how to convert an argument.
+// composeStmt makes the statement type with the capabilities of the driver's. Two
+// interfaces are not neutral: with either, database/sql asks the statement and not
+// the connection how to convert an argument.
 func composeStmt(s *stmt) driver.Stmt {
 	checker, checks := s.bare.Stmt.(driver.NamedValueChecker)
 	converter, converts := s.bare.Stmt.(columnConverter)
@@ -159,8 +159,8 @@ func composeStmt(s *stmt) driver.Stmt {
 		return struct {
 			*stmt
 			driver.NamedValueChecker
-			columns
-		}{s, checker, columns{converter}}
+			converters
+		}{s, checker, converters{converter}}
 	case checks:
 		return struct {
 			*stmt
@@ -169,8 +169,8 @@ func composeStmt(s *stmt) driver.Stmt {
 	case converts:
 		return struct {
 			*stmt
-			columns
-		}{s, columns{converter}}
+			converters
+		}{s, converters{converter}}
 	}
 	return s
 }

@@ -8,10 +8,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/engine"
 )
 
-// conn is a guarded connection: what every one of its types has. These
-// interfaces are neutral where the driver lacks them, database/sql falls back
-// on the same as without them. The others are in execer, queryer, resetter and
-// validator.
+// conn is a guarded connection: the part that all connection types have. Where the
+// driver lacks one of these interfaces, database/sql behaves as it would without it.
+// The others are in execer, queryer, resetter and validator.
 type conn struct {
 	bare       *bare
 	session    *engine.Session
@@ -19,10 +18,10 @@ type conn struct {
 	observing  bool
 	dialect    Dialect
 	namespace  string // for traces
-	execSkips  skips
-	querySkips skips
-	streaming  *rows // of a judged statement, not read to the end yet
-	kept       kept
+	execSkips  skipRecord
+	querySkips skipRecord
+	streaming  *rows // of a judged statement, not yet read to the end
+	rewrites   stmtCache
 }
 
 var (
@@ -33,13 +32,13 @@ var (
 	_ driver.NamedValueChecker  = (*conn)(nil)
 )
 
-// Prepare is there for drivers of an older age; database/sql calls PrepareContext.
+// Prepare is for older drivers; database/sql calls PrepareContext.
 func (c *conn) Prepare(text string) (driver.Stmt, error) {
 	return c.PrepareContext(context.Background(), text)
 }
 
-// PrepareContext judges nothing but what takes rows at once: the bound is known
-// only when the statement runs.
+// PrepareContext judges only what takes effect when it is prepared: for anything else
+// the bound is known only when the statement runs.
 func (c *conn) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
 	if c.session.Broken() {
 		return nil, driver.ErrBadConn
@@ -55,12 +54,12 @@ func (c *conn) PrepareContext(ctx context.Context, text string) (driver.Stmt, er
 	return composeStmt(&stmt{bare: newStatement(s), conn: c, text: text, place: c.session.Database()}), nil
 }
 
-// Begin is there for drivers of an older age; database/sql calls BeginTx.
+// Begin is for older drivers; database/sql calls BeginTx.
 func (c *conn) Begin() (driver.Tx, error) {
 	return c.BeginTx(context.Background(), driver.TxOptions{})
 }
 
-// Ping asks the driver if it can be asked; without that a connection is taken for alive.
+// Ping pings the driver if it can; otherwise the connection is assumed to be alive.
 func (c *conn) Ping(ctx context.Context) error {
 	if c.session.Broken() {
 		return driver.ErrBadConn
@@ -71,7 +70,7 @@ func (c *conn) Ping(ctx context.Context) error {
 	return c.bare.pinger.Ping(ctx)
 }
 
-// CheckNamedValue is the driver's; without it ErrSkip sends database/sql to the
+// CheckNamedValue is the driver's; without one, ErrSkip makes database/sql use the
 // statement's converter or its own.
 func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 	if c.bare.checker == nil {
@@ -81,7 +80,7 @@ func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
 }
 
 func (c *conn) Close() error {
-	_ = c.kept.close() // with the connection
+	_ = c.rewrites.close() // they end with the connection
 	err := c.bare.Close()
 	c.session.Closed()
 	return err
@@ -89,27 +88,27 @@ func (c *conn) Close() error {
 
 // start judges a text that is not a read. form is what the caller asked for.
 func (c *conn) start(ctx context.Context, text string, args []driver.NamedValue, form engine.Form) (*engine.Flight, error) {
-	if err := c.settle(); err != nil {
+	if err := c.finishStreaming(); err != nil {
 		return nil, err
 	}
 	return c.session.Start(ctx, text, form, args...)
 }
 
-// settle ends a statement of which rows are still to be read: what comes now
-// must neither be counted nor undone with it.
-func (c *conn) settle() error {
+// finishStreaming ends a statement whose rows are not read to the end: the next one
+// must not be counted or undone with it.
+func (c *conn) finishStreaming() error {
 	if c.streaming == nil {
 		return nil
 	}
-	return c.streaming.hold()
+	return c.streaming.bufferRest()
 }
 
-// from tells the session where the statement that comes next was prepared.
-func (c *conn) from(ctx context.Context, p *engine.CurrentDatabase) error {
+// atPlace tells the session where the next statement was prepared.
+func (c *conn) atPlace(ctx context.Context, p *engine.CurrentDatabase) error {
 	if c.session.InDatabase(p) {
 		return nil
 	}
-	if err := c.settle(); err != nil {
+	if err := c.finishStreaming(); err != nil {
 		return err
 	}
 	return c.session.RunsPreparedIn(ctx, p)

@@ -13,15 +13,15 @@ import (
 // connector opens guarded connections.
 type connector struct {
 	settings
-	base      driver.Connector
-	shown     driver.Driver // what Driver answers, if not the base's
-	dsn       string
-	hasDSN    bool
-	namespace string
-	zone      *time.Location
-	answered  atomic.Uint32 // the Dialect that the server answered
-	created   atomic.Bool   // a grant let an SQLite file come into being
-	pool      pool
+	base            driver.Connector
+	shownDriver     driver.Driver // what Driver returns, if not the base's
+	dsn             string
+	hasDSN          bool
+	namespace       string
+	zone            *time.Location
+	detectedDialect atomic.Uint32 // the Dialect that the server reported
+	fileCreated     atomic.Bool   // a grant allowed an SQLite file to be created
+	pool            pool
 }
 
 var (
@@ -45,8 +45,8 @@ func newConnectorDSN(d driver.Driver, dsn string, s settings) (*connector, error
 	return c, nil
 }
 
-// Connect opens a connection of the base driver and puts the guard around it.
-// Errors of the base driver pass as they are.
+// Connect opens a connection of the base driver and wraps it. Errors of the base
+// driver are returned as they are.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := c.pool.judge(ctx, c.guard); err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (c *connector) wrap(ctx context.Context, base driver.Conn) (driver.Conn, er
 			return nil, err
 		}
 	}
-	session := engine.NewSession(helper{b}, engine.Config{
+	session := engine.NewSession(sessionConn{b}, engine.Config{
 		Guard: c.guard, Dialect: dialect, Namespace: c.namespace, Gate: c.gate, Zone: c.zone,
 	})
 	return compose(&conn{
@@ -88,8 +88,8 @@ func (c *connector) wrap(ctx context.Context, base driver.Conn) (driver.Conn, er
 	}), nil
 }
 
-// dialectAt is the dialect of the server behind an open connection. A server
-// is asked once for all connections.
+// dialectAt is the dialect of the server behind an open connection. A server is asked
+// once for all connections.
 func (c *connector) dialectAt(ctx context.Context, b *bare) (Dialect, error) {
 	if c.dialect != 0 {
 		return c.dialect, nil
@@ -97,22 +97,22 @@ func (c *connector) dialectAt(ctx context.Context, b *bare) (Dialect, error) {
 	if d := dialectOf(c.base.Driver()); d != 0 {
 		return d, nil
 	}
-	if d := Dialect(c.answered.Load()); d != 0 {
+	if d := Dialect(c.detectedDialect.Load()); d != 0 {
 		return d, nil
 	}
 	d, err := askDialect(ctx, b, c.base.Driver())
 	if err != nil {
 		return 0, err
 	}
-	c.answered.Store(uint32(d))
+	c.detectedDialect.Store(uint32(d))
 	return d, nil
 }
 
-// Driver is the base driver: libraries tell databases apart by its type. Its
-// Open leads around the guard, as does importing the driver.
+// Driver is the base driver: libraries tell databases apart by its type. A connection
+// that its Open opens is not guarded.
 func (c *connector) Driver() driver.Driver {
-	if c.shown != nil {
-		return c.shown
+	if c.shownDriver != nil {
+		return c.shownDriver
 	}
 	return c.base.Driver()
 }
@@ -125,8 +125,8 @@ func (c *connector) Close() error {
 	return nil
 }
 
-// dsnConnector is how database/sql opens a driver without DriverContext: the
-// DSN is parsed when connecting.
+// dsnConnector is how database/sql opens a driver without DriverContext: the DSN is
+// parsed when connecting.
 type dsnConnector struct {
 	driver driver.Driver
 	dsn    string
@@ -135,15 +135,15 @@ type dsnConnector struct {
 func (c dsnConnector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
 func (c dsnConnector) Driver() driver.Driver                        { return c.driver }
 
-// refusal is a connector that could not be guarded.
-type refusal struct {
+// refusedConnector is a connector that could not be guarded.
+type refusedConnector struct {
 	base driver.Connector
 	err  error
 }
 
-func (r refusal) Connect(context.Context) (driver.Conn, error) { return nil, r.err }
+func (r refusedConnector) Connect(context.Context) (driver.Conn, error) { return nil, r.err }
 
-func (r refusal) Driver() driver.Driver {
+func (r refusedConnector) Driver() driver.Driver {
 	if r.base == nil {
 		return nil
 	}

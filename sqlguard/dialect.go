@@ -22,13 +22,13 @@ const (
 	ClickHouse = sqlscan.ClickHouse
 )
 
-// systems are the names that OpenTelemetry has for them.
+// systems are OpenTelemetry's names for them.
 var systems = map[Dialect]string{
 	PostgreSQL: "postgresql", MySQL: "mysql", SQLite: "sqlite", ClickHouse: "clickhouse",
 }
 
-// drivers are the packages of drivers whose dialect is known, as prefixes of
-// import paths, so that no driver is imported.
+// drivers are the packages of drivers whose dialect is known, as prefixes of import
+// paths, so that no driver is imported.
 var drivers = []struct {
 	path    string
 	dialect Dialect
@@ -48,8 +48,8 @@ var drivers = []struct {
 	{"github.com/mailru/go-clickhouse", ClickHouse},
 }
 
-// dialectOf tells the dialect from the package of the driver's type; 0 if it
-// is none of the known ones.
+// dialectOf is the dialect of a known driver, by the package of its type; 0 for any
+// other.
 func dialectOf(d driver.Driver) Dialect {
 	t := reflect.TypeOf(d)
 	if t != nil && t.Kind() == reflect.Pointer {
@@ -66,8 +66,8 @@ func dialectOf(d driver.Driver) Dialect {
 	return 0
 }
 
-// askDialect asks the server what it is. Drivers that instrument another one,
-// and compatible servers, are told apart here.
+// askDialect asks the server for its kind. This also works for drivers that wrap
+// another one, and for compatible servers.
 func askDialect(ctx context.Context, b *bare, d driver.Driver) (Dialect, error) {
 	version, err := b.ask(ctx, "SELECT version()")
 	if errors.Is(err, driver.ErrBadConn) || ctx.Err() != nil {
@@ -92,7 +92,7 @@ func orNothing(err error) error {
 	return err
 }
 
-// dialectOfVersion reads the answers of real servers: "PostgreSQL 15.18 (…",
+// dialectOfVersion parses the replies of real servers: "PostgreSQL 15.18 (…",
 // "CockroachDB CCL v24…", "10.11.6-MariaDB-0+deb12u1", "8.0.36", "24.3.1.2672".
 func dialectOfVersion(version string) Dialect {
 	if strings.HasPrefix(version, "PostgreSQL ") || strings.HasPrefix(version, "CockroachDB ") {

@@ -10,8 +10,8 @@ import (
 	"github.com/dbguard/dbguard-go/internal/engine"
 )
 
-// namespace is the database that a DSN names, for traces; "" where it does not
-// show. Nothing else of a DSN is ever told: it holds passwords.
+// namespace is the database that a DSN names, for traces; "" if it is not known.
+// Nothing else of a DSN is ever shown: it contains passwords.
 func namespace(d Dialect, dsn string) string {
 	switch d {
 	case SQLite:
@@ -32,7 +32,7 @@ func namespace(d Dialect, dsn string) string {
 	return keyword(dsn, "dbname")
 }
 
-// zone is that in which the driver writes times; nil where it is not known.
+// zone is the time zone in which the driver writes times; nil if it is not known.
 func zone(d driver.Driver, dsn string) *time.Location {
 	t := reflect.TypeOf(d)
 	if t == nil || t.Kind() != reflect.Pointer || t.Elem().PkgPath() != "github.com/go-sql-driver/mysql" {
@@ -41,8 +41,8 @@ func zone(d driver.Driver, dsn string) *time.Location {
 	return zoneOf(dsn)
 }
 
-// zoneOf is the zone in a DSN of go-sql-driver/mysql; nil, too, where it has times
-// cut.
+// zoneOf is the time zone in a DSN of go-sql-driver/mysql; also nil if it truncates
+// times.
 func zoneOf(dsn string) *time.Location {
 	_, after, _ := cutLast(dsn, "/")
 	_, params, _ := strings.Cut(after, "?")
@@ -65,8 +65,8 @@ func zoneOf(dsn string) *time.Location {
 	return at
 }
 
-// keyword is a value of libpq's "key=value key='quoted value'" form; values
-// with a quote inside are left alone.
+// keyword is a value of libpq's "key=value key='quoted value'" form. Quotes inside a
+// value are not interpreted.
 func keyword(dsn, key string) string {
 	for _, field := range strings.Fields(dsn) {
 		if value, ok := strings.CutPrefix(field, key+"="); ok {
@@ -83,10 +83,9 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// sqliteName is the name of the file that an SQLite DSN opens, as the DSN has
-// it: without "file:" and parameters. path is where the file is; it is empty
-// where none would be made: in memory, a temporary one, read only, or in
-// another virtual file system.
+// sqliteName is the file name in an SQLite DSN, as the DSN has it: without "file:"
+// and parameters. path is where the file is; it is empty where none would be created:
+// in memory, a temporary one, read only, or in another virtual file system.
 //
 // The forms are those of modernc.org/sqlite and mattn/go-sqlite3, which cut the
 // parameters off a plain name and leave those of a URI to SQLite

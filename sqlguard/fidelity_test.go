@@ -128,7 +128,7 @@ func play(t *testing.T, m mode, is shapes, s scenario, wrapped bool) (calls, see
 	return f.log(), a.seen
 }
 
-// withoutQuestion leaves out the guard's first question of each connection, and
+// withoutQuestion leaves out the guard's first query on each connection, and
 // nothing but the first.
 func withoutQuestion(calls []string) []string {
 	var rest []string

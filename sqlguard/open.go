@@ -13,11 +13,10 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// Open is sql.Open behind a guard: the driver is one that the program imports,
-// the DSN is the driver's own. Like sql.Open it may not connect yet. A nil
-// Guard, an unknown driver and a wrong option are errors here; a dialect that
-// can neither be told from the driver nor asked of the server is one when the
-// first connection is opened.
+// Open is sql.Open with a guard: the driver is one that the program imports, the DSN
+// is the driver's own. Like sql.Open it may not connect yet. A nil Guard, an unknown
+// driver and an invalid option are errors here. A dialect that can neither be told
+// from the driver nor queried is one when the first connection is opened.
 func Open(driverName, dsn string, g *dbguard.Guard, opts ...Option) (*sql.DB, error) {
 	s, err := newSettings(g, opts)
 	if err != nil {
@@ -45,13 +44,13 @@ func OpenX(driverName, dsn string, g *dbguard.Guard, opts ...Option) (*sqlx.DB, 
 	return sqlx.NewDb(db, driverName), nil
 }
 
-// WrapConnector guards a connector that the program made itself, to be opened
-// with sql.OpenDB. What is wrong with the arguments is told by Connect, as this
-// call returns no error.
+// WrapConnector guards a connector that the program made itself, to be opened with
+// sql.OpenDB. Errors in the arguments are returned by Connect, as this function
+// returns none.
 //
-// The DSN is hidden here: a missing SQLite file is noticed only once the driver
-// has made it, empty, and the pool's limit (rule DG404) is not seen at all.
-// Where there is a DSN, Open sees more.
+// The DSN is not known here: a missing SQLite file is noticed only after the driver
+// has created it, empty, and the pool's limit (rule DG404) is not checked at all. Use
+// Open where there is a DSN.
 func WrapConnector(base driver.Connector, g *dbguard.Guard, opts ...Option) driver.Connector {
 	s, err := newSettings(g, opts)
 	switch {
@@ -62,15 +61,15 @@ func WrapConnector(base driver.Connector, g *dbguard.Guard, opts ...Option) driv
 		err = unguarded(base.Driver())
 	}
 	if err != nil {
-		return refusal{base, err}
+		return refusedConnector{base, err}
 	}
 	return &connector{base: base, settings: s}
 }
 
-// Register makes a guarded driver known to database/sql under a name of its
-// own, for code that opens its database by driver name and DSN. base is the
-// driver's value, for instance &sqlite.Driver{}. Unlike sql.Register it returns
-// an error where it cannot: a nil Guard or driver, a name that is taken.
+// Register registers a guarded driver with database/sql under a name of its own, for
+// code that opens its database by driver name and DSN. base is the driver's value,
+// for instance &sqlite.Driver{}. Unlike sql.Register it returns an error instead of
+// panicking: for a nil Guard or driver, or a name that is taken.
 func Register(name string, base driver.Driver, g *dbguard.Guard, opts ...Option) error {
 	s, err := newSettings(g, opts)
 	if err != nil {
@@ -86,11 +85,11 @@ func Register(name string, base driver.Driver, g *dbguard.Guard, opts ...Option)
 	return nil
 }
 
-// Option adjusts how a door opens a database.
+// Option configures how an adapter opens a database.
 type Option func(*settings) error
 
-// WithDialect says which SQL the server speaks where it can be neither told
-// from the driver's type nor asked of the server, and spares the question.
+// WithDialect sets the SQL dialect of a server for which it can be neither told from
+// the driver's type nor queried. It also saves that query.
 func WithDialect(d Dialect) Option {
 	return func(s *settings) error {
 		if d < PostgreSQL || d > ClickHouse {
@@ -101,8 +100,8 @@ func WithDialect(d Dialect) Option {
 	}
 }
 
-// WithGate refuses what changes anything while the gate is closed, as rule
-// DG401, and reads if the gate says so. What ends a transaction passes.
+// WithGate refuses what changes anything while the gate is closed, as rule DG401, and
+// reads if the gate says so. What ends a transaction passes.
 func WithGate(gate *dbguard.Gate) Option {
 	return func(s *settings) error {
 		s.gate = gate
@@ -110,7 +109,7 @@ func WithGate(gate *dbguard.Gate) Option {
 	}
 }
 
-// settings are what a door was opened with.
+// settings are the options of an adapter.
 type settings struct {
 	guard   *dbguard.Guard
 	gate    *dbguard.Gate // nil: open
@@ -133,8 +132,8 @@ func newSettings(g *dbguard.Guard, opts []Option) (settings, error) {
 	return s, nil
 }
 
-// driverNamed finds a registered driver. database/sql shows one only through a
-// DB; the DSN is the real one, as a driver may refuse an empty one.
+// driverNamed finds a registered driver. database/sql reveals one only through a DB;
+// the DSN is the real one, as a driver may refuse an empty one.
 func driverNamed(name, dsn string) (driver.Driver, error) {
 	db, err := sql.Open(name, dsn)
 	if err != nil {
@@ -147,7 +146,7 @@ func driverNamed(name, dsn string) (driver.Driver, error) {
 	return base, unguarded(base)
 }
 
-// unguarded reports a driver that cannot be guarded: none, or one that is
+// unguarded reports a driver that cannot be guarded: nil, or one that is guarded
 // already; two guards would count everything twice.
 func unguarded(d driver.Driver) error {
 	if d == nil {
@@ -170,8 +169,8 @@ var (
 	_ driver.DriverContext = (*guardedDriver)(nil)
 )
 
-// Open opens a connection without a context: nothing can be granted to it.
-// database/sql calls OpenConnector.
+// Open opens a connection without a context, and so without grants. database/sql
+// calls OpenConnector.
 func (d *guardedDriver) Open(dsn string) (driver.Conn, error) {
 	c, err := d.OpenConnector(dsn)
 	if err != nil {
@@ -180,14 +179,14 @@ func (d *guardedDriver) Open(dsn string) (driver.Conn, error) {
 	return c.Connect(context.Background())
 }
 
-// OpenConnector is there even if the base driver has none, because only a
-// connector is given the context with its grants. A base driver without it is
-// handed the DSN when it connects, as database/sql would do.
+// OpenConnector exists even if the base driver has none, because only a connector
+// gets the context with its grants. A base driver without one gets the DSN when it
+// connects, as from database/sql.
 func (d *guardedDriver) OpenConnector(dsn string) (driver.Connector, error) {
 	c, err := newConnectorDSN(d.base, dsn, d.settings)
 	if err != nil {
 		return nil, err
 	}
-	c.shown = d
+	c.shownDriver = d
 	return c, nil
 }

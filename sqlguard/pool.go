@@ -8,17 +8,17 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// pool is the *sql.DB that a connector opens connections for, where it is known.
+// pool is the *sql.DB for which a connector opens connections, if it is known.
 type pool struct {
-	db   *sql.DB
-	told atomic.Bool
+	db       *sql.DB
+	reported atomic.Bool
 }
 
-// judge looks at the pool's limit when a connection is opened: SetMaxOpenConns
-// comes after Open. A pool that may grow without end is told of once; where the
-// policy denies it, no connection is opened.
+// judge checks the pool's limit when a connection is opened, since SetMaxOpenConns is
+// called after Open. A pool without a limit is reported once; if the policy denies
+// it, no connection is opened.
 func (p *pool) judge(ctx context.Context, g *dbguard.Guard) error {
-	if p.db == nil || p.told.Load() || p.db.Stats().MaxOpenConnections > 0 {
+	if p.db == nil || p.reported.Load() || p.db.Stats().MaxOpenConnections > 0 {
 		return nil
 	}
 	op, err := g.Begin(ctx, dbguard.Op{
@@ -28,7 +28,7 @@ func (p *pool) judge(ctx context.Context, g *dbguard.Guard) error {
 	if err != nil {
 		return err
 	}
-	if len(op.Findings()) == 0 || p.told.Swap(true) {
+	if len(op.Findings()) == 0 || p.reported.Swap(true) {
 		op.Abandon()
 		return nil
 	}

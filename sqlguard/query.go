@@ -13,8 +13,8 @@ type queryer struct{ c *conn }
 
 var _ driver.QueryerContext = queryer{}
 
-// QueryContext runs a text within its bounds; the rows of RETURNING stream, and
-// the verdict falls at their end.
+// QueryContext runs a text within its bounds; the rows of RETURNING stream, and the
+// verdict comes at their end.
 func (q queryer) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
 	c := q.c
 	if c.session.Broken() {
@@ -29,20 +29,20 @@ func (q queryer) QueryContext(ctx context.Context, text string, args []driver.Na
 		return nil, driver.ErrSkip
 	}
 	return c.judgedQuery(ctx, text, &sender[driver.Rows, *rows]{
-		own: func(ctx context.Context) (driver.Rows, error) {
+		original: func(ctx context.Context) (driver.Rows, error) {
 			rows, err := c.bare.query(ctx, text, args)
 			c.querySkips.note(len(args), err)
 			return rows, err
 		},
 		form: engine.Rows,
 		args: args,
-		inPlace: func(ctx context.Context, text string, _ bool) (*rows, error) {
-			return c.keepAll(helper{c.bare}.queryOrPrepare(ctx, text, args))
+		rewritten: func(ctx context.Context, text string, _ bool) (*rows, error) {
+			return c.bufferWithTypes(sessionConn{c.bare}.queryOrPrepare(ctx, text, args))
 		},
 	})
 }
 
-// judgedQuery is judgedExec of what answers with rows.
+// judgedQuery is judgedExec for a statement that returns rows.
 func (c *conn) judgedQuery(ctx context.Context, text string, send *sender[driver.Rows, *rows]) (driver.Rows, error) {
 	flight, err := c.start(ctx, text, send.args, send.form)
 	if err != nil {
@@ -50,13 +50,13 @@ func (c *conn) judgedQuery(ctx context.Context, text string, send *sender[driver
 	}
 	switch {
 	case flight == nil:
-		return send.own(ctx)
+		return send.original(ctx)
 	case flight.NoOp():
 		return noRows{}, flight.End(ctx, 0, nil)
 	}
 	for text := flight.Text(); text != ""; text = flight.Text() {
-		held, err := send.inPlace(flight.Context(), text, false)
-		again, err := flight.Answer(ctx, held.len(), err)
+		held, err := send.rewritten(flight.Context(), text, false)
+		again, err := flight.Answer(ctx, held.bufferedLen(), err)
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +64,7 @@ func (c *conn) judgedQuery(ctx context.Context, text string, send *sender[driver
 			return held, nil
 		}
 	}
-	own := send.own
+	own := send.original
 	if text, complete := flight.EarlyStopText(); text != "" && !complete && c.bare.queryer != nil {
 		own = func(ctx context.Context) (driver.Rows, error) { return c.bare.query(ctx, text, send.args) }
 	}
@@ -85,7 +85,7 @@ func (c *conn) judgedQuery(ctx context.Context, text string, send *sender[driver
 	return base, nil
 }
 
-// noRows are those of a statement that had nothing to do.
+// noRows are the rows of a statement that had nothing to do.
 type noRows struct{}
 
 func (noRows) Columns() []string         { return nil }

@@ -10,16 +10,16 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// Raw is the one way to the driver's own connection, for what database/sql has
-// no call for: COPY, backups, hooks. conn is what sql.Conn.Raw hands out.
+// Raw is the only way to the driver's own connection, for what database/sql does not
+// offer: COPY, backups, hooks. conn is what sql.Conn.Raw passes.
 //
 //	err := c.Raw(func(conn any) error {
 //		base, err := sqlguard.Raw(ctx, conn, "bulk load of the nightly export")
 //		…
 //	})
 //
-// What is done there is not guarded. The reason ends up in a trace and an
-// event, as that of dbguard.Allow does; an empty one is an error.
+// What is done there is not guarded. The reason appears in a trace and an event, as
+// for dbguard.Allow; an empty one is an error.
 func Raw(ctx context.Context, conn any, reason string) (driver.Conn, error) {
 	guarded, ok := conn.(wrapper)
 	if !ok {
@@ -43,5 +43,5 @@ func Raw(ctx context.Context, conn any, reason string) (driver.Conn, error) {
 
 func (c *conn) guarded() *conn { return c }
 
-// wrapper is every one of the types of connection.
+// wrapper is implemented by all connection types.
 type wrapper interface{ guarded() *conn }

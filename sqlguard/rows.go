@@ -10,28 +10,28 @@ import (
 	"github.com/dbguard/dbguard-go/internal/engine"
 )
 
-// rows are those of a judged statement: of RETURNING. They stream to the caller
-// and are counted; the verdict falls at their end, before the commit. Rows of
-// reads are never wrapped.
+// rows are the rows of a judged statement: of RETURNING. They stream to the caller
+// and are counted; the verdict comes at their end, before the commit. Rows of reads
+// are never wrapped.
 //
-// Where the caller closes them early the rest is read and counted, as the
-// statement has changed those rows too.
+// If the caller closes them early the rest is read and counted, since the statement
+// has changed those rows too.
 type rows struct {
 	driver.Rows
-	conn     *conn
-	ctx      context.Context // of the query: Next and Close are given none
-	flight   *engine.Flight
-	count    int64
-	more     bool     // the driver has another result set
-	ahead    bool     // the driver is at the next result set, and the caller is not
-	behind   []string // the columns of the caller's, then
-	loose    bool     // the flight has ended, the rows are as the driver's
-	ended    bool
-	verdict  error // what End said, told once in place of io.EOF or by Close
-	closeErr error // the driver's, told by Close
-	held     [][]driver.Value
-	kinds    []columnKind // of the columns, where the driver's rows are closed before the caller's
-	advance  func() error // the driver's NextRow, where it has it
+	conn        *conn
+	ctx         context.Context // of the query: Next and Close are given none
+	flight      *engine.Flight
+	count       int64
+	more        bool     // the driver has another result set
+	onNextSet   bool     // the driver is at the next result set, and the caller is not
+	setColumns  []string // the columns of the caller's result set, then
+	passThrough bool     // the flight has ended, the rows are the driver's
+	ended       bool
+	verdict     error // of End, returned once instead of io.EOF or by Close
+	closeErr    error // the driver's, returned by Close
+	buffered    [][]driver.Value
+	columnTypes []columnType // if the driver's rows are closed before the caller's
+	nextRow     func() error // the driver's NextRow, if it has one
 }
 
 var (
@@ -48,20 +48,20 @@ var (
 func (c *conn) stream(ctx context.Context, base driver.Rows, f *engine.Flight) driver.Rows {
 	r := &rows{Rows: base, conn: c, ctx: ctx, flight: f}
 	if len(base.Columns()) == 0 {
-		r.count = -1 // no RETURNING: the rows tell nothing
+		r.count = -1 // no RETURNING: the rows do not tell
 	}
 	c.streaming = r
-	return scanning(r)
+	return withScanner(r)
 }
 
-// Next is the driver's next row; at the end it is the verdict, else io.EOF.
+// Next is the driver's next row; at the end it returns the verdict, else io.EOF.
 func (r *rows) Next(dest []driver.Value) error {
 	switch {
 	case r.ended:
-		return r.nextHeld(dest)
-	case r.ahead:
+		return r.nextBuffered(dest)
+	case r.onNextSet:
 		return io.EOF
-	case r.loose:
+	case r.passThrough:
 		return r.Rows.Next(dest)
 	}
 	return r.counted(r.Rows.Next(dest))
@@ -76,41 +76,41 @@ func (r *rows) counted(err error) error {
 		}
 		return nil
 	case err != io.EOF:
-		return r.tell(r.end(err))
+		return r.endOfRows(r.end(err))
 	case r.HasNextResultSet():
 		if r.conn.dialect == MySQL && !r.conn.observing {
 			return r.lookAhead()
 		}
 		return io.EOF
 	}
-	return r.tell(r.end(nil))
+	return r.endOfRows(r.end(nil))
 }
 
-// lookAhead goes on to the next result set before the caller does: behind the last one
-// of a CALL comes an answer without rows, and the caller does not ask for that.
+// lookAhead goes on to the next result set before the caller does: after the last one
+// of a CALL comes a reply without rows, for which the caller does not ask.
 func (r *rows) lookAhead() error {
-	r.behind = r.Rows.Columns()
+	r.setColumns = r.Rows.Columns()
 	err := r.Rows.(driver.RowsNextResultSet).NextResultSet()
 	r.count = -1
-	switch r.ahead = err == nil; err {
+	switch r.onNextSet = err == nil; err {
 	case nil, io.EOF:
-		if r.more = r.ahead; r.more {
+		if r.more = r.onNextSet; r.more {
 			return io.EOF
 		}
-		return r.tell(r.end(nil))
+		return r.endOfRows(r.end(nil))
 	}
-	return r.tell(r.end(err))
+	return r.endOfRows(r.end(err))
 }
 
 // Columns are those of the result set that the caller reads.
 func (r *rows) Columns() []string {
-	if r.ahead {
-		return r.behind
+	if r.onNextSet {
+		return r.setColumns
 	}
 	return r.Rows.Columns()
 }
 
-// end closes the driver's rows, so that the connection is free, and ends the flight.
+// end closes the driver's rows, which frees the connection, and ends the flight.
 func (r *rows) end(err error) error {
 	r.ended = true
 	r.conn.streaming = nil
@@ -126,8 +126,8 @@ func (r *rows) end(err error) error {
 	return r.verdict
 }
 
-// tell is an end of rows as Next reports it.
-func (r *rows) tell(verdict error) error {
+// endOfRows is the end of the rows as Next reports it.
+func (r *rows) endOfRows(verdict error) error {
 	r.verdict = nil
 	if verdict == nil {
 		return io.EOF
@@ -135,11 +135,11 @@ func (r *rows) tell(verdict error) error {
 	return verdict
 }
 
-// Close reads and counts what is left, and reports the verdict: QueryRow's Scan
-// returns it.
+// Close reads and counts the remaining rows, and returns the verdict: QueryRow's Scan
+// passes that on.
 func (r *rows) Close() error {
 	switch {
-	case r.loose:
+	case r.passThrough:
 		return r.Rows.Close()
 	case !r.ended:
 		_ = r.end(r.drain()) // kept as the verdict
@@ -148,18 +148,18 @@ func (r *rows) Close() error {
 	if err == nil {
 		err = r.closeErr
 	}
-	r.verdict, r.closeErr, r.held = nil, nil, nil
+	r.verdict, r.closeErr, r.buffered = nil, nil, nil
 	return err
 }
 
 // drain reads to the end of the last result set.
 func (r *rows) drain() error {
-	r.ahead = false
+	r.onNextSet = false
 	if r.conn.observing {
 		r.count = -1 // left unread, as it would be without the guard
 		return nil
 	}
-	skip := r.advance
+	skip := r.nextRow
 	if skip == nil {
 		var dest []driver.Value
 		skip = func() error {
@@ -194,41 +194,41 @@ func (r *rows) drainSets(skip func() error) error {
 
 var errStreaming = errors.New("sqlguard: the rows of a bounded statement are still being read on this connection: close them first")
 
-// hold reads the rest into memory, as another statement comes before the caller
-// has read it: few drivers allow that, SQLite's do.
-func (r *rows) hold() error {
+// bufferRest reads the remaining rows into memory when another statement follows
+// before the caller has read them: few drivers allow that, SQLite's do.
+func (r *rows) bufferRest() error {
 	switch {
-	case r.conn.observing: // what is only watched is not waited for
-		r.loose, r.conn.streaming = true, nil
+	case r.conn.observing: // what is only observed is not waited for
+		r.passThrough, r.conn.streaming = true, nil
 		return r.flight.End(r.ctx, -1, nil)
-	case r.advance != nil:
+	case r.nextRow != nil:
 		return errStreaming // the row that the driver is to scan would be lost
 	}
-	r.keepKinds()
+	r.readColumnTypes()
 	width := len(r.Columns())
 	row := make([]driver.Value, width)
 	err := r.drainSets(func() error {
 		if err := r.Rows.Next(row); err != nil {
 			return err
 		}
-		r.held = append(r.held, keepRow(row))
+		r.buffered = append(r.buffered, copyRow(row))
 		return nil
 	})
 	_ = r.end(err) // kept as the verdict
 	return nil
 }
 
-func (r *rows) nextHeld(dest []driver.Value) error {
-	if len(r.held) == 0 {
-		return r.tell(r.verdict)
+func (r *rows) nextBuffered(dest []driver.Value) error {
+	if len(r.buffered) == 0 {
+		return r.endOfRows(r.verdict)
 	}
-	copy(dest, r.held[0])
-	r.held = r.held[1:]
+	copy(dest, r.buffered[0])
+	r.buffered = r.buffered[1:]
 	return nil
 }
 
-// HasNextResultSet is false where the driver knows only one. The driver is
-// asked once.
+// HasNextResultSet is false if the driver supports only one. The driver is asked
+// once.
 func (r *rows) HasNextResultSet() bool {
 	if !r.ended && !r.more {
 		next, ok := r.Rows.(driver.RowsNextResultSet)
@@ -237,23 +237,23 @@ func (r *rows) HasNextResultSet() bool {
 	return r.more
 }
 
-// NextResultSet goes on to the next one. What they count in all is unknown.
+// NextResultSet goes on to the next one. The total count is then unknown.
 func (r *rows) NextResultSet() error {
 	next, ok := r.Rows.(driver.RowsNextResultSet)
 	if !ok || r.ended {
-		return r.tell(r.verdict)
+		return r.endOfRows(r.verdict)
 	}
-	if r.ahead {
-		r.ahead, r.more = false, false
+	if r.onNextSet {
+		r.onNextSet, r.more = false, false
 		return nil
 	}
 	r.count, r.more = -1, false
 	err := next.NextResultSet()
 	switch {
-	case err == nil, r.loose:
+	case err == nil, r.passThrough:
 		return err
 	case err == io.EOF:
-		return r.tell(r.end(nil))
+		return r.endOfRows(r.end(nil))
 	}
-	return r.tell(r.end(err))
+	return r.endOfRows(r.end(err))
 }

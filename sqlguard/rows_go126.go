@@ -4,5 +4,5 @@ package sqlguard
 
 import "database/sql/driver"
 
-// scanning is the type of rows that has what its driver's has.
-func scanning(r *rows) driver.Rows { return r }
+// withScanner adds what the driver's rows can do to the type.
+func withScanner(r *rows) driver.Rows { return r }

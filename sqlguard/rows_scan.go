@@ -1,23 +1,23 @@
 package sqlguard
 
-// columnScanner is what driver.RowsColumnScanner adds to driver.Rows since Go
-// 1.27. C is its driver.ScanContext, a parameter so that this file compiles,
-// and is tested, with every Go.
+// columnScanner is what driver.RowsColumnScanner adds to driver.Rows since Go 1.27. C
+// is its driver.ScanContext, a parameter so that this file compiles, and is tested,
+// with every Go version.
 type columnScanner[C any] interface {
 	NextRow() error
 	ScanColumn(scanCtx C, index int, dest any) error
 }
 
-// scannedRows are rows whose driver scans by itself: database/sql then calls
-// NextRow in place of Next, and both are counted. There is no neutral way to
-// have NextRow without the driver's, hence the second type.
+// scannedRows are rows whose driver scans by itself: database/sql then calls NextRow
+// instead of Next, and both are counted. There is no neutral way to implement NextRow
+// without the driver's, hence the second type.
 type scannedRows[C any] struct {
 	*rows
 	base columnScanner[C]
 }
 
 func newScannedRows[C any](r *rows, base columnScanner[C]) *scannedRows[C] {
-	r.advance = base.NextRow
+	r.nextRow = base.NextRow
 	return &scannedRows[C]{r, base}
 }
 
@@ -25,8 +25,8 @@ func newScannedRows[C any](r *rows, base columnScanner[C]) *scannedRows[C] {
 func (r *scannedRows[C]) NextRow() error {
 	switch {
 	case r.ended:
-		return r.tell(r.verdict)
-	case r.loose:
+		return r.endOfRows(r.verdict)
+	case r.passThrough:
 		return r.base.NextRow()
 	}
 	return r.counted(r.base.NextRow())

@@ -72,7 +72,7 @@ func flyingRows(t *testing.T, base *scanner, bound int64) *scannedRows[string] {
 	g, err := dbguard.New(dbguard.Policy{})
 	require.NoError(t, err)
 	b := newBare(connExec{})
-	c := &conn{bare: b, guard: g, session: engine.NewSession(helper{b}, engine.Config{Guard: g, Dialect: PostgreSQL})}
+	c := &conn{bare: b, guard: g, session: engine.NewSession(sessionConn{b}, engine.Config{Guard: g, Dialect: PostgreSQL})}
 	ctx := dbguard.AtMost(context.Background(), bound)
 	f, err := c.session.Start(ctx, "DELETE FROM app WHERE id = 1 RETURNING a", engine.AsWritten)
 	require.NoError(t, err)

@@ -106,7 +106,7 @@ func TestReturningIsJudgedAtTheEnd(t *testing.T) {
 }
 
 // TestStatementBetweenRows is what SQLite's drivers allow: another statement
-// before the rows of the first are read. The first is settled before it.
+// before the rows of the first are read. The first is settled by then.
 func TestStatementBetweenRows(t *testing.T) {
 	f := threeRows()
 	f.changed = 1
@@ -146,7 +146,7 @@ func TestStatementBetweenRows(t *testing.T) {
 	require.NoError(t, tx.Commit())
 }
 
-// TestStatementBetweenRowsObserved: what is only watched is not waited for, the
+// TestStatementBetweenRowsObserved: what is only observed is not waited for, the
 // driver is called as it would be.
 func TestStatementBetweenRowsObserved(t *testing.T) {
 	var told events

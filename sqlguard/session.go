@@ -5,10 +5,10 @@ import (
 	"database/sql/driver"
 )
 
-// resetter is a connection whose driver makes it as new before it is used again.
+// resetter is a connection whose driver resets it before it is reused.
 type resetter struct{ c *conn }
 
-// validator is a connection whose driver knows whether it may be used again.
+// validator is a connection whose driver knows whether it may be reused.
 type validator struct{ c *conn }
 
 var (
@@ -16,8 +16,8 @@ var (
 	_ driver.Validator       = validator{}
 )
 
-// ResetSession has the driver reset its connection, and forgets what the guard
-// knew of the transaction.
+// ResetSession has the driver reset its connection, and forgets what the guard knew
+// of the transaction.
 func (r resetter) ResetSession(ctx context.Context) error {
 	if r.c.session.Broken() {
 		return driver.ErrBadConn

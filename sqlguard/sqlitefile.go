@@ -10,32 +10,32 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// birth is an SQLite file that comes into being with a connection.
-type birth struct {
+// fileCreation is an SQLite file that is created when a connection is opened.
+type fileCreation struct {
 	c  *connector
 	op *dbguard.Operation
 }
 
-// judgeFile refuses to open an SQLite file that is not there, or holds nothing,
-// without a grant: SQLite would make it. An application that looks at the wrong
-// path finds its data gone, and starts anew.
-func (c *connector) judgeFile(ctx context.Context) (birth, error) {
+// judgeFile refuses to open an SQLite file that does not exist, or is empty, without
+// a grant: SQLite would create it. An application that looks at the wrong path would
+// find its data gone, and start with none.
+func (c *connector) judgeFile(ctx context.Context) (fileCreation, error) {
 	if c.dialect != SQLite || !c.hasDSN {
-		return birth{}, nil
+		return fileCreation{}, nil
 	}
 	name, path := sqliteName(c.dsn)
 	if path == "" || !c.wouldCreate(path) {
-		return birth{}, nil
+		return fileCreation{}, nil
 	}
 	return c.judgeCreate(ctx, name)
 }
 
-// wouldCreate reports whether SQLite would make the file. Where its folder is
-// missing too SQLite can not, and says so.
+// wouldCreate reports whether SQLite would create the file. If its folder is missing,
+// too, SQLite cannot, and says so.
 func (c *connector) wouldCreate(path string) bool {
 	info, err := os.Stat(path)
 	if err == nil {
-		return info.Mode().IsRegular() && info.Size() == 0 && !c.created.Load()
+		return info.Mode().IsRegular() && info.Size() == 0 && !c.fileCreated.Load()
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return false
@@ -44,16 +44,16 @@ func (c *connector) wouldCreate(path string) bool {
 	return err == nil
 }
 
-// judgeOpened is judgeFile where the DSN is hidden: SQLite has made the file by
-// now, and what tells it from one with data is that no table is in it.
+// judgeOpened is judgeFile if the DSN is not known: SQLite has created the file by
+// now, and what distinguishes it from one with data is that it has no table.
 func (c *connector) judgeOpened(ctx context.Context, b *bare) error {
 	file, err := mainFile(ctx, b)
-	if err != nil || file == "" || c.created.Load() {
+	if err != nil || file == "" || c.fileCreated.Load() {
 		return err
 	}
 	empty, err := b.ask(ctx, "SELECT count(*) = 0 FROM sqlite_master")
 	if err != nil || empty != "1" {
-		return nil // locked or encrypted: there is something
+		return nil // locked or encrypted: there is something in it
 	}
 	birth, err := c.judgeCreate(ctx, file)
 	if err != nil {
@@ -62,25 +62,25 @@ func (c *connector) judgeOpened(ctx context.Context, b *bare) error {
 	return birth.done()
 }
 
-func (c *connector) judgeCreate(ctx context.Context, name string) (birth, error) {
+func (c *connector) judgeCreate(ctx context.Context, name string) (fileCreation, error) {
 	op, err := c.guard.Begin(ctx, dbguard.Op{
 		System: "sqlite", Namespace: name, Name: "OPEN", Summary: "OPEN " + name, Statements: 1,
 		Acts: []dbguard.Act{{Verb: dbguard.Create, Object: name}},
 	}, nil)
-	return birth{c, op}, err
+	return fileCreation{c, op}, err
 }
 
-// done tells that the file is there.
-func (b birth) done() error {
+// done reports that the file exists.
+func (b fileCreation) done() error {
 	if b.op == nil {
 		return nil
 	}
-	b.c.created.Store(true)
+	b.c.fileCreated.Store(true)
 	return b.op.End(dbguard.EffectApplied, nil)
 }
 
-// failed tells that the connection could not be opened, and returns its error.
-func (b birth) failed(err error) error {
+// failed reports that the connection could not be opened, and returns its error.
+func (b fileCreation) failed(err error) error {
 	if b.op == nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (b birth) failed(err error) error {
 
 // mainFile is the path of the main database's file, "" if it has none.
 func mainFile(ctx context.Context, b *bare) (file string, err error) {
-	err = helper{b}.Query(ctx, "PRAGMA database_list", func(values []any) error {
+	err = sessionConn{b}.Query(ctx, "PRAGMA database_list", func(values []any) error {
 		if len(values) >= 3 && text(values[1]) == "main" {
 			file = text(values[2])
 		}

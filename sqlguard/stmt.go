@@ -9,15 +9,15 @@ import (
 	"github.com/dbguard/dbguard-go/internal/engine"
 )
 
-// stmt is a guarded prepared statement. It is judged each time it runs, with
-// the bound of that call; what kind it is was remembered with its text.
+// stmt is a guarded prepared statement. It is judged each time it runs, with the
+// bound of that call; its parsed text is cached.
 type stmt struct {
 	bare  statement
 	conn  *conn
 	text  string
-	place *engine.CurrentDatabase // it was prepared in
+	place *engine.CurrentDatabase // where it was prepared
 
-	inPlace kept // of texts of the session's, prepared when they first run
+	rewrites stmtCache // of its rewritten texts, prepared when they first run
 }
 
 var (
@@ -28,11 +28,11 @@ var (
 
 func (s *stmt) NumInput() int { return s.bare.NumInput() }
 
-// Close closes what was prepared in its place, too.
+// Close also closes what was prepared for its rewrites.
 func (s *stmt) Close() error {
 	err := s.bare.Close()
 	s.conn.session.AddPrepared(-1)
-	if own := s.inPlace.close(); own != nil {
+	if own := s.rewrites.close(); own != nil {
 		err = errors.Join(err, own)
 	}
 	return err
@@ -46,34 +46,34 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if s.conn.session.IsRead(s.text) {
 		return s.bare.exec(ctx, args)
 	}
-	if err := s.conn.from(ctx, s.place); err != nil {
+	if err := s.conn.atPlace(ctx, s.place); err != nil {
 		return nil, err
 	}
 	defer s.conn.session.ClearPreparedIn()
-	if res, done, err := s.conn.express(ctx, s.text, args); done {
+	if res, done, err := s.conn.execFast(ctx, s.text, args); done {
 		return res, err
 	}
-	return s.conn.judgedExec(ctx, s.text, &sender[driver.Result, told]{
-		own:     func(ctx context.Context) (driver.Result, error) { return s.bare.exec(ctx, args) },
-		drained: func(ctx context.Context) (driver.Result, error) { return s.drained(ctx, args) },
-		form:    engine.Tagged,
-		args:    args,
-		inPlace: func(ctx context.Context, text string, tagged bool) (told, error) {
-			own, err := s.inPlace.prepared(ctx, s.conn.bare, text)
+	return s.conn.judgedExec(ctx, s.text, &sender[driver.Result, execOutcome]{
+		original: func(ctx context.Context) (driver.Result, error) { return s.bare.exec(ctx, args) },
+		drained:  func(ctx context.Context) (driver.Result, error) { return s.drained(ctx, args) },
+		form:     engine.Tagged,
+		args:     args,
+		rewritten: func(ctx context.Context, text string, tagged bool) (execOutcome, error) {
+			own, err := s.rewrites.prepared(ctx, s.conn.bare, text)
 			if err != nil {
-				return told{rows: -1}, err
+				return execOutcome{rows: -1}, err
 			}
 			if tagged {
-				return tagOf(own.exec(ctx, args))
+				return tagOutcome(own.exec(ctx, args))
 			}
-			return numberIn(own.query(ctx, args))
+			return numberOutcome(own.query(ctx, args))
 		},
 	})
 }
 
-// drained is exec of a statement with RETURNING, of which the drivers of SQLite
-// take one step and leave it there, with the rest of its rows to be read. If that
-// was not the last one, what they tell of the rows is what changes() was before.
+// drained is exec of a statement with RETURNING. The drivers of SQLite take a single
+// step of it, and leave the rest of its rows to be read. Unless that step was the
+// last one, the number of rows that they report is the previous value of changes().
 func (s *stmt) drained(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	before, err := s.conn.lastResult(ctx)
 	if err != nil {
@@ -104,7 +104,7 @@ func (s *stmt) drained(ctx context.Context, args []driver.NamedValue) (driver.Re
 // lastResult is the result of the statement that SQLite has just finished.
 func (c *conn) lastResult(ctx context.Context) (givenResult, error) {
 	var r givenResult
-	err := helper{c.bare}.Query(ctx, "SELECT changes(), last_insert_rowid()", func(v []any) error {
+	err := sessionConn{c.bare}.Query(ctx, "SELECT changes(), last_insert_rowid()", func(v []any) error {
 		r.changes, _ = v[0].(int64)
 		r.id, _ = v[1].(int64)
 		return nil
@@ -125,35 +125,35 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if s.conn.session.IsRead(s.text) {
 		return s.bare.query(ctx, args)
 	}
-	if err := s.conn.from(ctx, s.place); err != nil {
+	if err := s.conn.atPlace(ctx, s.place); err != nil {
 		return nil, err
 	}
 	defer s.conn.session.ClearPreparedIn()
 	return s.conn.judgedQuery(ctx, s.text, &sender[driver.Rows, *rows]{
-		own:  func(ctx context.Context) (driver.Rows, error) { return s.bare.query(ctx, args) },
-		form: engine.Rows,
-		args: args,
-		inPlace: func(ctx context.Context, text string, _ bool) (*rows, error) {
-			own, err := s.inPlace.prepared(ctx, s.conn.bare, text)
+		original: func(ctx context.Context) (driver.Rows, error) { return s.bare.query(ctx, args) },
+		form:     engine.Rows,
+		args:     args,
+		rewritten: func(ctx context.Context, text string, _ bool) (*rows, error) {
+			own, err := s.rewrites.prepared(ctx, s.conn.bare, text)
 			if err != nil {
 				return nil, err
 			}
-			return s.conn.keepAll(own.query(ctx, args))
+			return s.conn.bufferWithTypes(own.query(ctx, args))
 		},
 	})
 }
 
-// Exec is there for drivers of an older age; database/sql calls ExecContext.
+// Exec is for older drivers; database/sql calls ExecContext.
 func (s *stmt) Exec(args []driver.Value) (driver.Result, error) {
-	return s.ExecContext(context.Background(), ordinal(args))
+	return s.ExecContext(context.Background(), namedValues(args))
 }
 
-// Query is there for drivers of an older age; database/sql calls QueryContext.
+// Query is for older drivers; database/sql calls QueryContext.
 func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
-	return s.QueryContext(context.Background(), ordinal(args))
+	return s.QueryContext(context.Background(), namedValues(args))
 }
 
-func ordinal(args []driver.Value) []driver.NamedValue {
+func namedValues(args []driver.Value) []driver.NamedValue {
 	named := make([]driver.NamedValue, len(args))
 	for i, v := range args {
 		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
@@ -161,7 +161,7 @@ func ordinal(args []driver.Value) []driver.NamedValue {
 	return named
 }
 
-// columns is a statement whose driver knows how to convert each argument.
-type columns struct{ base columnConverter }
+// converters is a statement whose driver converts each argument.
+type converters struct{ base columnConverter }
 
-func (c columns) ColumnConverter(i int) driver.ValueConverter { return c.base.ColumnConverter(i) }
+func (c converters) ColumnConverter(i int) driver.ValueConverter { return c.base.ColumnConverter(i) }

@@ -6,12 +6,12 @@ import (
 	"errors"
 )
 
-// tx is the caller's transaction. The guard never ends it; it has to know how
-// it ended: a rollback gives budgets back, a lost reply to COMMIT is told.
+// tx is the caller's transaction. The guard never ends it, but must know how it
+// ended: a rollback refunds budgets, a lost reply to COMMIT is reported.
 type tx struct {
 	base driver.Tx
 	conn *conn
-	ctx  context.Context // of BeginTx: Commit and Rollback are given none
+	ctx  context.Context // of BeginTx: Commit and Rollback get none
 }
 
 var _ driver.Tx = (*tx)(nil)
@@ -21,7 +21,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if c.session.Broken() {
 		return nil, driver.ErrBadConn
 	}
-	if err := c.settle(); err != nil {
+	if err := c.finishStreaming(); err != nil {
 		return nil, err
 	}
 	base, err := c.bare.begin(ctx, opts)
@@ -32,7 +32,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	return &tx{base, c, context.WithoutCancel(ctx)}, nil
 }
 
-// Commit commits, unless triggers that were deferred to it go beyond the bounds.
+// Commit commits, unless triggers that were deferred to it exceed the bounds.
 func (t *tx) Commit() error {
 	if err := t.conn.session.BeforeCommit(t.ctx); err != nil {
 		if undo := t.Rollback(); undo != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// TestingT is what the assertions need of a *testing.T. testify's TestingT is
-// the same.
+// TestingT is what the assertions need of a *testing.T. testify's TestingT is the
+// same.
 type TestingT interface {
 	Errorf(format string, args ...any)
 }
@@ -38,10 +38,9 @@ func AssertRefused(t TestingT, err error, rule dbguard.RuleID, msgAndArgs ...any
 	return fail(t, fmt.Sprintf("AssertRefused: refused by %s, want %s", v.Rule.Error(), rule.Error()), v.Detail(), msgAndArgs)
 }
 
-// AssertChanged asserts that the recorded operations deleted or changed so
-// many existing rows of the table, named as the statements name it: rows
-// reached by cascade or trigger count as far as the engine tells of them, what
-// a rollback took back does not.
+// AssertChanged asserts that the recorded operations deleted or changed this many
+// existing rows of the table, named as in the statements. Rows reached by cascade or
+// trigger count as far as the engine reports them, what a rollback undid does not.
 func AssertChanged(t TestingT, rec *Recorder, table string, rows int64, msgAndArgs ...any) bool {
 	if h, ok := t.(helper); ok {
 		h.Helper()

@@ -11,7 +11,7 @@
 //	err = shop.EraseUser(ctx, db, 0)
 //	dbguardtest.AssertRefused(t, err, dbguard.Unbounded)
 //
-// The assertions are made as testify's are: they take anything with an Errorf,
-// an optional message, and return whether they held. A failure lists what was
+// The assertions work like testify's: they take anything with an Errorf and an
+// optional message, and return whether they held. A failure lists what was
 // recorded.
 package dbguardtest

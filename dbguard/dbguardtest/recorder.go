@@ -17,7 +17,7 @@ type Recorder struct {
 
 var _ dbguard.Observer = (*Recorder)(nil)
 
-// NewRecorder makes a Recorder that has seen nothing.
+// NewRecorder makes an empty Recorder.
 func NewRecorder() *Recorder { return &Recorder{} }
 
 // Observe records the event.
@@ -34,8 +34,8 @@ func (r *Recorder) Events() []dbguard.Event {
 	return slices.Clone(r.events)
 }
 
-// Reset forgets what was recorded, so that the next assertion is about what
-// comes after: call it once the fixtures stand.
+// Reset forgets what was recorded, so that the next assertion is about what comes
+// after: call it once the fixtures are set up.
 func (r *Recorder) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -24,7 +24,8 @@ func table(events []dbguard.Event) string {
 	return trimLines(b.String())
 }
 
-// rowsCell is the number of rows and, where it is not all the named table's, where they are.
+// rowsCell is the number of rows and, if not all are in the named table, where they
+// are.
 func rowsCell(e *dbguard.Event) string {
 	switch {
 	case e.Rows < 0 && e.Effect == dbguard.EffectNone:

@@ -7,13 +7,13 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// tally is what stands after all events.
+// tally is the net result of all events.
 type tally struct {
-	rows    map[string]int64  // by table, names folded
-	others  []map[string]bool // for each operation that reached tables nobody can name, those that it named
-	blind   map[string]bool   // tables of which nobody knows how many rows changed; "" for operations that name none
-	lost    bool              // structure was dropped, emptied or altered
-	unknown bool              // a reply was lost
+	rows            map[string]int64  // by table, names folded
+	unnamed         []map[string]bool // for each operation that reached tables it could not name, those that it named
+	uncountedTables map[string]bool   // tables with an unknown number of changed rows; "" for operations that name none
+	structureLost   bool              // a table or database was dropped, emptied or altered
+	unknown         bool              // a reply was lost
 }
 
 func count(events []dbguard.Event) *tally {
@@ -23,7 +23,7 @@ func count(events []dbguard.Event) *tally {
 			undone[e.Transaction] = true
 		}
 	}
-	t := &tally{rows: map[string]int64{}, blind: map[string]bool{}}
+	t := &tally{rows: map[string]int64{}, uncountedTables: map[string]bool{}}
 	for i := range events {
 		switch e := &events[i]; {
 		case e.Effect == dbguard.EffectUnknown:
@@ -45,32 +45,32 @@ func (t *tally) add(e *dbguard.Event) {
 		hidden = hidden || (r.Table == "" && r.Rows > 0)
 	}
 	if hidden {
-		t.others = append(t.others, named)
+		t.unnamed = append(t.unnamed, named)
 	}
 	for _, a := range e.Op.Acts {
-		t.lost = t.lost || a.Verb.LosesStructure()
+		t.structureLost = t.structureLost || a.Verb.LosesStructure()
 		if a.Verb.MayChangeRows() && (e.Rows < 0 || e.Rows > located) {
-			t.blind[fold(a.Object)] = true
+			t.uncountedTables[fold(a.Object)] = true
 		}
 	}
 }
 
-// uncounted reports whether rows of the table may have changed that nobody
-// counted, or counted together with another table's.
+// uncounted reports whether rows of the table may have changed that were not counted,
+// or counted together with another table's.
 func (t *tally) uncounted(table string) bool {
-	return t.blind[fold(table)] || t.blind[""] || slices.ContainsFunc(t.others, func(named map[string]bool) bool {
+	return t.uncountedTables[fold(table)] || t.uncountedTables[""] || slices.ContainsFunc(t.unnamed, func(named map[string]bool) bool {
 		return !named[fold(table)]
 	})
 }
 
-// nothing reports whether no row and no structure is other than it was.
+// nothing reports whether no rows and no structure have changed.
 func (t *tally) nothing() bool {
 	for _, n := range t.rows {
 		if n > 0 {
 			return false
 		}
 	}
-	return !t.unknown && !t.lost && len(t.blind) == 0
+	return !t.unknown && !t.structureLost && len(t.uncountedTables) == 0
 }
 
 // fold makes names comparable without regard to case, as grants are.

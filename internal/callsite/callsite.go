@@ -1,5 +1,5 @@
-// Package callsite finds the line of the application that a database call came
-// from: past this library, database/sql, the ORMs and other wrappers.
+// Package callsite finds the line of the application that a database call came from,
+// skipping this library, database/sql, ORMs and other wrappers.
 package callsite
 
 import (
@@ -24,10 +24,10 @@ func (s Site) String() string {
 	return fmt.Sprintf("%s:%d", filepath.Base(s.File), s.Line)
 }
 
-// passed are the packages between an application and its database, as prefixes
-// of the functions' names. Code that an ORM generates into the application's
-// own packages is the application's.
-var passed = []string{
+// skipped are the packages between an application and its database, as prefixes of
+// function names. Code that an ORM generates into the application's own packages
+// belongs to the application.
+var skipped = []string{
 	// this library
 	"github.com/dbguard/dbguard-go/dbguard.",
 	"github.com/dbguard/dbguard-go/sqlguard",
@@ -67,11 +67,12 @@ var passed = []string{
 	"gopkg.in/DataDog/dd-trace-go",
 }
 
-// depth is how many frames may lie between: GORM with plugins puts some thirty.
+// depth is how many frames there may be in between: GORM with plugins has some
+// thirty.
 const depth = 96
 
-// Find is the innermost frame of the calling goroutine that belongs to none of
-// the passed packages.
+// Find is the innermost frame of the calling goroutine that is in none of the skipped
+// packages.
 func Find() Site {
 	var pcs [depth]uintptr
 	n := runtime.Callers(2, pcs[:])
@@ -81,7 +82,7 @@ func Find() Site {
 	frames := runtime.CallersFrames(pcs[:n])
 	for {
 		frame, more := frames.Next()
-		if frame.Function != "" && !isPassed(frame.Function, frame.File) {
+		if frame.Function != "" && !isSkipped(frame.Function, frame.File) {
 			return Site{frame.File, frame.Line, frame.Function}
 		}
 		if !more {
@@ -90,9 +91,9 @@ func Find() Site {
 	}
 }
 
-// isPassed keeps the test files of the passed packages: they are applications.
-func isPassed(function, file string) bool {
-	for _, prefix := range passed {
+// isSkipped does not skip the test files of the packages: they are applications.
+func isSkipped(function, file string) bool {
+	for _, prefix := range skipped {
 		if strings.HasPrefix(function, prefix) {
 			return !strings.HasSuffix(file, "_test.go")
 		}

@@ -1,6 +1,6 @@
-// Package couchmatrix is the table of requests by which the CouchDB door is
-// judged: what is asked, which rule refuses it, and what lets it pass. The
-// door's own tests read it, and so do those on real servers.
+// Package couchmatrix is the table of requests with which the CouchDB adapter is
+// tested: the request, which rule refuses it, and what permits it. The adapter's own
+// tests use it, and so do those on real servers.
 package couchmatrix
 
 import (
@@ -32,7 +32,7 @@ const (
 	DesignRev = "1-0000000000000000000000000000beef"
 )
 
-// Pass is what a caller says to be let through.
+// Pass is what a caller adds to the context to have a request permitted.
 type Pass func(context.Context) context.Context
 
 // Case is one request.
@@ -42,7 +42,7 @@ type Case struct {
 	Path   string // escaped, with the query
 	Header http.Header
 	Body   string
-	// Form says how the body is sent.
+	// Form is how the body is sent.
 	Form Form
 	// Rule refuses the request of a caller who said nothing; "" lets it pass.
 	Rule dbguard.RuleID
@@ -54,7 +54,7 @@ type Case struct {
 	PerUser bool
 }
 
-// Form is how a body travels.
+// Form is the encoding of a body.
 type Form uint8
 
 // The forms.

@@ -14,63 +14,66 @@ type backend interface {
 
 	// system is db.system.name of the OpenTelemetry conventions.
 	system() string
-	// detectServer asks, once, what kind of server it is.
+	// detectServer asks, once, for the kind and version of the server.
 	detectServer(ctx context.Context) error
-	// mode asks for the session state that changes how texts are read.
+	// mode queries the session settings that change how a text is parsed.
 	mode(ctx context.Context) (sqlscan.Mode, error)
-	// refineReading takes note of a text that was read, and corrects what was read in it by
-	// what the server knows. form is the one that the door asks for.
+	// refineReading corrects the parsed text by what the server knows, and notes what
+	// later texts depend on. form is the one that the adapter asks for.
 	refineReading(ctx context.Context, t *sqlscan.Text, form Form) error
-	// ping finds out whether the connection is alive.
+	// ping checks that the connection is alive.
 	ping(ctx context.Context) error
-	// counter makes what counts the statement of a flight.
+	// counter makes the counter for the statement of a flight.
 	counter(f *Flight) counter
-	// noteChanges notes what a text may have changed of the session: settings,
-	// counters. outside says that no transaction of the caller's is open.
+	// noteChanges drops or updates cached session state that a text may have changed:
+	// settings, counters. outside says that the caller has no transaction open.
 	noteChanges(st *statement, outside bool)
-	// forget drops what was learnt of the session.
+	// forget drops all cached session state.
 	forget()
 }
 
-// transactions says how an engine opens, keeps and undoes.
+// transactions is how an engine opens, commits and rolls back.
 type transactions interface {
-	// state asks whether a transaction is open.
+	// state queries whether a transaction is open.
 	state(ctx context.Context) (txState, error)
-	// frame is what surrounds the flight's statement, given its way.
+	// frame is what is sent before and after the flight's statement, given its
+	// strategy.
 	frame(f *Flight) frame
-	// isNoTransaction reports that err says that there is no such transaction or savepoint.
+	// isNoTransaction reports an error that says there is no such transaction or
+	// savepoint.
 	isNoTransaction(err error) bool
-	// isTxAborted reports that err says that the transaction takes nothing but a ROLLBACK.
+	// isTxAborted reports an error that says the transaction accepts nothing but a
+	// ROLLBACK.
 	isTxAborted(err error) bool
-	// isTxControlError reports that err is that of code which tried to.
+	// isTxControlError reports the error of code that tried to end its caller's
+	// transaction.
 	isTxControlError(err error) bool
-	// txBegan notes that the caller has begun one, maybe at a level of isolation of its
-	// own, and returns what has become of one that was open.
+	// txBegan notes that the caller has begun a transaction, possibly at an isolation
+	// level that it chose, and returns what has become of one that was open.
 	txBegan(isolated bool) dbguard.Effect
 	// txEnded notes that the caller's transaction has ended, and returns the state
-	// that this leaves.
+	// after that.
 	txEnded() txState
 }
 
-// catalogue answers what a name in a statement about structure stands for.
+// catalogue resolves the names in DDL statements.
 type catalogue interface {
-	// find says what the target is now. It never fails a transaction: what
-	// cannot be found out is existing.
+	// find says what the target is now. It never makes a transaction fail: what
+	// cannot be found out counts as existing.
 	find(ctx context.Context, x *target) (existence, error)
 }
 
-// existence is what a name stands for.
+// existence is what a name resolves to.
 type existence uint8
 
 const (
-	existing  existence = iota // something that is there, or nobody knows
-	missing                    // nothing
-	temporary                  // something that only this session sees
-	shadowing                  // that, in front of something that is there
+	existing  existence = iota // an existing object, or it is not known
+	missing                    // no object
+	temporary                  // an object that only this session sees
+	shadowing                  // a temporary object that hides an existing one
 )
 
-// and is what a name stands for that also stands for something else, which is
-// temporary and hides the others, or is not.
+// and combines e with another object of the same name, which is temporary or not.
 func (e existence) and(temp bool) existence {
 	switch {
 	case temp && (e == missing || e == temporary):
@@ -83,30 +86,31 @@ func (e existence) and(temp bool) existence {
 
 // counter counts the existing rows that one statement deletes or changes.
 type counter interface {
-	// survey looks at things before anything is opened, baseline right after.
-	// A note says why the statement cannot be counted or undone.
+	// survey inspects the statement's tables before anything is opened, baseline runs
+	// right after opening. A non-empty note says why the statement cannot be counted
+	// or undone.
 	survey(ctx context.Context) (note string, err error)
 	baseline(ctx context.Context) (note string, err error)
-	// count is the true count, asked before the transaction is closed.
+	// count is the true count, taken before the transaction is closed.
 	count(ctx context.Context, affected int64) (dbguard.Count, error)
 }
 
-// deferring is a counter of an engine that may put off a part of a statement to
-// the COMMIT.
+// deferring is a counter of an engine that may defer a part of a statement to the
+// COMMIT.
 type deferring interface {
-	// runDeferred has it done now. Its error is the statement's own.
+	// runDeferred runs that part now. Its error is the statement's own.
 	runDeferred(ctx context.Context) error
 }
 
-// closing is a counter that can count, judge and keep in one text.
+// closing is a counter that can count, judge and commit in one text.
 type closing interface {
-	// close does, or says that it cannot. It returns the count of what was kept,
-	// or, with refused, that of what is undone.
+	// close does so, or reports that it cannot. It returns the count of what was kept
+	// or, if refused, of what was undone.
 	close(ctx context.Context, affected int64) (can bool, count dbguard.Count, refused bool, err error)
 }
 
-// affectedCounter trusts the driver's count of rows, for servers without
-// anything better: only one DELETE or UPDATE of one table is counted so.
+// affectedCounter trusts the driver's number of affected rows, for servers that offer
+// nothing better. Only a single DELETE or UPDATE of one table is counted this way.
 type affectedCounter struct{ st *statement }
 
 func (c affectedCounter) survey(context.Context) (string, error) {

@@ -7,29 +7,29 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// A batch is sent in one flight, and the server leaves out what follows an error.
-// So a statement can be among others if its words raise an error for whatever is
-// too much or cannot be told: those of an INSERT, and of a DELETE or UPDATE of an
-// ordinary table, whose every condition is in the catalogue. The seal of a
-// statement that is alone is none here: it would hold for those behind it.
+// A batch is sent in one round trip, and after an error the server skips the rest of
+// it. So a statement can go in a batch only if its rewrite raises an error for
+// everything that exceeds the bound or cannot be told: an INSERT's rewrite, or that
+// of a DELETE or UPDATE of an ordinary table whose conditions are all in the
+// catalogue. The sealed rewrite of a statement sent by itself does not do: it would
+// also apply to the statements behind it.
 
-// ErrNotInBatch is told of a text that needs a way of its own.
+// ErrNotInBatch is returned for a text that must not be sent in a batch.
 var ErrNotInBatch = errors.New("dbguard: this statement cannot be sent among others")
 
-// batching is a backend that can write a statement so that it can stand among
-// others.
+// batching is a backend that can rewrite a statement so that it can go in a batch.
 type batching interface {
 	rewriteForBatch(ctx context.Context, f *Flight) rewrite
-	// notSent tells that it has not been sent so.
+	// notSent tells the backend that such a rewrite was not sent.
 	notSent()
 }
 
-// StartInBatch judges a text that is to be sent among others. The door sends Text, and
-// tells the outcome to Landed or Fell, or calls Drop. No Flight and no error: it
-// goes as it is.
+// StartInBatch judges a text that is to be sent in a batch. The adapter sends Text
+// and passes the outcome to EndInBatch or FailInBatch, or calls DropFromBatch. If it
+// returns neither a Flight nor an error, the text goes as it is.
 //
-// Outside of a transaction an error must undo all of them; inside one each
-// statement with a Flight stands under a savepoint of its own.
+// Outside of a transaction an error must undo the whole batch; inside one, each
+// statement with a Flight runs under a savepoint of its own.
 func (s *Session) StartInBatch(ctx context.Context, text string) (*Flight, error) {
 	st, op, err := s.judge(ctx, text)
 	switch {
@@ -52,18 +52,18 @@ func (s *Session) StartInBatch(ctx context.Context, text string) (*Flight, error
 	return f, nil
 }
 
-// EndInBatch ends a flight of Among whose text has answered with so many rows. It
-// stands or falls with its transaction.
+// EndInBatch ends a flight of StartInBatch whose text has answered with this many
+// rows. Whether it takes effect depends on its transaction.
 func (f *Flight) EndInBatch(rows int64) error {
 	f.s.backend.noteChanges(f.st, false)
 	f.op.Settle(f.countOf(rows)) // the server has judged it
 	return f.op.End(dbguard.EffectApplied, nil)
 }
 
-// FailInBatch ends one whose text has failed, and returns what the caller must see.
-// again says that this is not known: the statement has to go its own way, once the
-// transaction or savepoint is undone. Then nobody is told. commits says that the
-// last of the texts ends the transaction.
+// FailInBatch ends a flight of StartInBatch whose text has failed, and returns the
+// error for the caller. If again is true, the outcome is still open and nobody is
+// told: once the transaction or savepoint is undone, the statement has to be sent by
+// itself. commits says that the last text of the batch ends the transaction.
 func (f *Flight) FailInBatch(err error, commits bool) (again bool, _ error) {
 	f.s.backend.forget()
 	if f.s.connectionLost(err) {
@@ -86,7 +86,7 @@ func (f *Flight) FailInBatch(err error, commits bool) (again bool, _ error) {
 	return false, f.op.End(dbguard.EffectUndone, err)
 }
 
-// DropFromBatch ends one that was not sent. Nobody is told.
+// DropFromBatch ends a flight that was not sent. Nobody is told.
 func (f *Flight) DropFromBatch() {
 	f.s.backend.(batching).notSent()
 	f.op.Abandon()

@@ -8,19 +8,19 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// Nature is what a text asks of its door.
+// Nature is what a text requires of the adapter.
 type Nature uint8
 
 // The natures.
 const (
-	Plain   Nature = iota // nothing: it deletes and changes nothing that exists
-	Control               // its outcome matters to the transaction: Start and End
+	Plain   Nature = iota // nothing: it deletes and changes no existing row
+	Control               // its outcome affects the transaction: Start and End
 	Guarded               // a verdict: Start and End
 )
 
-// Nature says what Start would make of a text, for a door that has several to
-// send and must choose how. A plain one needs no Start: an error is what Start
-// would have said of it.
+// Nature says what Start would make of a text, for an adapter that has several to
+// send and must choose how. A plain one needs no Start: an error is the one that
+// Start would have returned.
 func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
 	if s.IsRead(text) {
 		return Plain, nil
@@ -53,17 +53,18 @@ func (s *Session) Nature(ctx context.Context, text string) (Nature, error) {
 	return Plain, s.checkGate(ctx, t)
 }
 
-// SchemaChanges counts the texts after which others may run what they did not when they were
-// judged, as those that create a function or a trigger. A door that sends several at
-// once has each behind such a text judged when its turn comes, or tells Unsent.
+// SchemaChanges counts the texts after which others may run code that they did not
+// run when they were judged, such as CREATE FUNCTION or CREATE TRIGGER. An adapter
+// that sends several texts at once has each text after such a one judged when its
+// turn comes, or calls SchemaChangePending.
 func (s *Session) SchemaChanges() int { return s.schemaChanges }
 
-// SchemaChangePending tells that such a text is still to be sent before those that are judged now:
-// what they run is not known.
+// SchemaChangePending says that such a text is still to be sent before those that are
+// judged now: what they run is not known.
 func (s *Session) SchemaChangePending(is bool) { s.schemaChangePending = is }
 
-// mayRedirectNames reports a text that may have a table's name or what stands behind it be
-// another: what its INSERTs set off cannot be looked up before.
+// mayRedirectNames reports a text that may make a table's name refer to another
+// table, or change what an INSERT into it runs: that cannot be looked up beforehand.
 func mayRedirectNames(t *sqlscan.Text) bool {
 	if t.Dialect != sqlscan.PostgreSQL || !t.Calls && !hasDDL(t) && !slices.ContainsFunc(t.Ops, mayChangeCharset) {
 		return false
@@ -77,20 +78,20 @@ func mayRedirectNames(t *sqlscan.Text) bool {
 	return false
 }
 
-// nothingToJudge reports that there is nothing in the text to judge.
+// nothingToJudge reports a text that only reads or is empty.
 func nothingToJudge(t *sqlscan.Text) bool {
 	return t.IsRead() || t.Statements == 0 && len(t.Ops) == 0
 }
 
-// bypassNote is why a statement that does not come through its door is refused.
+// bypassNote is why a statement that bypasses the adapter is refused.
 const bypassNote = "it was sent on the driver's own connection, past the handle that counts"
 
-// StartBypass judges a text that is sent past the door, on the driver's own
-// connection, by somebody who can be stopped but not be told a verdict
-// afterwards. Nothing is opened around it: what would have to be counted is
-// refused, functions that may write and INSERTs that set something off among it,
-// unless the caller took the responsibility (dbguard.Opaque) or nothing bounds it.
-// The rest is as with Start; several may be under way.
+// StartBypass judges a text that bypasses the adapter on the driver's own connection,
+// sent by code that can be stopped beforehand but not be given a verdict afterwards.
+// Nothing is opened around it. So what would have to be counted is refused, including
+// functions that may write and INSERTs that may change rows, unless the caller has
+// accepted that (dbguard.Opaque) or nothing bounds it. Otherwise it is like Start;
+// several texts may be in progress.
 func (s *Session) StartBypass(ctx context.Context, text string) (*Flight, error) {
 	s.sendMode = sendBypassing
 	st, op, err := s.judge(ctx, text)
@@ -115,7 +116,7 @@ func (s *Session) StartBypass(ctx context.Context, text string) (*Flight, error)
 		return nil, f.endUnsent(ctx, err)
 	}
 	if p, ok := s.backend.(*postgres); ok && s.tx == txCaller {
-		p.deferred.unbounded = true // it may have put off something, too
+		p.deferred.unbounded = true // it may have deferred something, too
 	}
 	return f, nil
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// wireConn is a connection whose protocol tells of its transaction.
+// wireConn is a connection whose protocol reports the transaction state.
 type wireConn struct {
 	*fakeConn
 	status     byte
@@ -34,7 +34,7 @@ func newWireRig(t *testing.T) (*rig, *wireConn) {
 	return r, w
 }
 
-// What the protocol tells is believed, whatever the session has seen.
+// What the protocol reports takes precedence over what the session has seen.
 func TestWireTellsOfTransactions(t *testing.T) {
 	r, w := newWireRig(t)
 	ctx := dbguard.Budget(context.Background(), 2)
@@ -46,7 +46,7 @@ func TestWireTellsOfTransactions(t *testing.T) {
 	assert.NotContains(t, r.sent(), "COMMIT")
 	assert.Equal(t, txCaller, r.tx)
 
-	w.status = 'I' // ended past the session: nobody knows how
+	w.status = 'I' // ended unknown to the session, in whatever way
 	require.ErrorIs(t, r.send(ctx, deleteOne, 1, nil), dbguard.OverBudget, "nothing is given back")
 	assert.Equal(t, txIdle, r.tx)
 	assert.Nil(t, r.ledger)
@@ -62,8 +62,8 @@ func TestWireTellsOfModes(t *testing.T) {
 	assert.Empty(t, r.sent(), "nothing was asked")
 }
 
-// What is sent past the door is judged, and stopped where it had to be counted.
-func TestPast(t *testing.T) {
+// A text that bypasses the adapter is judged, and refused where it had to be counted.
+func TestBypass(t *testing.T) {
 	opaque := dbguard.Allow(atMost(1), "test", dbguard.Opaque())
 	for _, tt := range []struct {
 		name, text string
@@ -114,13 +114,13 @@ func TestNature(t *testing.T) {
 	}
 }
 
-// COMMIT of a transaction that has failed rolls it back.
+// COMMIT of an aborted transaction rolls it back.
 func TestWireTellsOfWhatHasFailed(t *testing.T) {
 	for status, back := range map[byte]bool{'E': true, 'T': false} {
 		r, w := newWireRig(t)
 		ctx := dbguard.Budget(context.Background(), 1)
 		require.NoError(t, r.send(ctx, "BEGIN", 0, nil))
-		w.status = 'T'
+		w.status = 'T' // BEGIN, unknown to the session
 		require.NoError(t, r.send(ctx, deleteOne, 1, nil))
 		w.status = status
 		require.NoError(t, r.send(ctx, "COMMIT", 0, nil))

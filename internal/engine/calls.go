@@ -9,18 +9,18 @@ import (
 
 // functions is a backend that knows which functions of its server may write.
 type functions interface {
-	// functionsMayWrite reports whether one of the functions of these names may delete or
-	// change rows, for all that is known.
+	// functionsMayWrite reports whether any function of these names may delete or
+	// change rows, as far as is known.
 	functionsMayWrite(ctx context.Context, names []string) (bool, error)
-	// runsNow reports that a text runs such functions now, and where the engine can
-	// count, given whether it names any.
+	// runsNow reports that the text runs such functions itself, and in a place where
+	// the engine can count. calls says whether it names any.
 	runsNow(t *sqlscan.Text, calls bool) bool
 	// forgetFunctions has the server asked again.
 	forgetFunctions()
 }
 
 // mayCallWriter reports that the text calls a function that is not known to be
-// harmless, on a server whose functions can be told apart.
+// read-only, on a server whose catalogue can tell.
 func (s *Session) mayCallWriter(t *sqlscan.Text) bool {
 	if !t.Calls || s.guard.Observing() {
 		return false
@@ -30,7 +30,7 @@ func (s *Session) mayCallWriter(t *sqlscan.Text) bool {
 }
 
 // callsWriter reports that the text calls a function that may write, by its name or
-// by other words.
+// through an object that hides it.
 func (s *Session) callsWriter(ctx context.Context, t *sqlscan.Text) (calls bool, err error) {
 	b, ok := s.backend.(functions)
 	if !ok {
@@ -54,7 +54,7 @@ func (s *Session) callsWriter(ctx context.Context, t *sqlscan.Text) (calls bool,
 	return !s.guard.Observing() && b.runsNow(t, calls), nil
 }
 
-// calledNames are the words before a parenthesis, the last part of each name.
+// calledNames are the names before a parenthesis, without their qualifiers.
 func calledNames(t *sqlscan.Text) []string {
 	var names []string
 	var last sqlscan.Token

@@ -8,21 +8,21 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// clauses are where the parts of a simple DELETE or UPDATE are in its text.
+// clauses are the positions of the parts of a simple DELETE or UPDATE in its text.
 type clauses struct {
 	set         int32 // SET of an UPDATE
-	tail        int32 // WHERE, ORDER or LIMIT behind it
-	end         int32 // of all that says which rows are meant
-	headParams  int   // arguments before rest
-	params      int   // arguments in all
-	unsupported bool  // something else is there
+	tail        int32 // WHERE, ORDER BY or LIMIT
+	end         int32 // of everything that selects rows
+	headParams  int   // parameters before tail
+	params      int   // all parameters
+	unsupported bool  // it has a clause that is none of these
 }
 
 func clausesOf(t *sqlscan.Text, x *target) clauses {
 	c := clauses{set: -1, tail: -1, end: int32(len(t.Source))}
 	depth, dot := 0, false
 	for tok := range tokens(t, x.op.Object.End, int32(len(t.Source))) {
-		word, part := "", dot // a column's name, whatever it is called
+		word, part := "", dot // after a dot it is a column, even if it is spelled like a keyword
 		dot = isPunct(tok, '.')
 		switch {
 		case tok.Kind == sqlscan.Param:
@@ -58,12 +58,13 @@ func clausesOf(t *sqlscan.Text, x *target) clauses {
 	return c
 }
 
-// isComplete reports that the text has nothing but these, and such arguments.
+// isComplete reports that the text consists of these clauses, and takes just these
+// arguments.
 func (c *clauses) isComplete(text string, args []driver.NamedValue) bool {
 	return !c.unsupported && c.params == len(args) && strings.TrimRight(text[c.end:], "; \t\r\n") == ""
 }
 
-// depthChange is how much deeper in parentheses the text is behind this.
+// depthChange is by how much this byte changes the nesting of parentheses.
 func depthChange(b byte) int {
 	switch b {
 	case '(':
@@ -74,8 +75,8 @@ func depthChange(b byte) int {
 	return 0
 }
 
-// equalityColumns are the columns of a condition that is made of column = value, joined by
-// AND; nil, if it is not.
+// equalityColumns are the columns of a condition of the form a = value AND b = value;
+// nil for any other condition.
 func equalityColumns(f *Flight, x *target) (columns []string) {
 	t := f.reading()
 	state := 0 // what comes next: a column, =, a value, AND
@@ -88,7 +89,7 @@ func equalityColumns(f *Flight, x *target) (columns []string) {
 				name = fold(name)
 			}
 			columns = append(columns, name)
-		case state == 1 && text == ".": // it was the table
+		case state == 1 && text == ".": // the name was the table's
 			columns, state = columns[:len(columns)-1], 0
 			continue
 		case state == 1 && text == "=":
@@ -105,17 +106,17 @@ func equalityColumns(f *Flight, x *target) (columns []string) {
 	return columns
 }
 
-// hasExecutableComment reports MySQL's executable comments: what one reads as code, a text
-// made of pieces may not.
+// hasExecutableComment reports MySQL's executable comments: what is code in the
+// caller's text may be none in a text that is assembled from its parts.
 func hasExecutableComment(text string) bool {
 	return strings.Contains(text, "/*!") || strings.Contains(text, "/*M!")
 }
 
-// setsUserVariables reports a text that sets variables of the session's on the way. They keep
-// what they were set to when the rest is undone: it must not run, or be asked, twice.
+// setsUserVariables reports a text that assigns to user variables. A rollback does
+// not reset them, so such a text must not be run, or its condition asked, twice.
 func setsUserVariables(text string) bool { return strings.Contains(text, ":=") }
 
-// coversKey reports that all columns of a key are among these.
+// coversKey reports that all columns of the key are among these.
 func coversKey(key string, columns []string) bool {
 	for name := range strings.SplitSeq(key, ",") {
 		if !slices.Contains(columns, name) {

@@ -7,9 +7,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// clickhouse has no transactions, and its mutations run on their own time:
-// nothing is counted or undone here. What changes rows is Uncounted before it
-// gets this far.
+// clickhouse has no transactions, and its mutations run asynchronously: nothing is
+// counted or undone here. Statements that change rows become Uncounted before they
+// get this far.
 type clickhouse struct{}
 
 func (clickhouse) system() string                     { return "clickhouse" }

@@ -8,13 +8,13 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// txState is what the session knows of the connection's transaction. One that
-// the guard opened for a statement is no state: the flight knows of it.
+// txState is what the session knows of the caller's transaction. One that the guard
+// opens for a single statement is the flight's business and not recorded here.
 type txState uint8
 
 const (
 	txIdle    txState = iota // none is open
-	txCaller                 // the caller opened one, by whatever means: it is never committed by us
+	txCaller                 // the caller opened one, by whatever means: the guard never commits it
 	txUnknown                // the server must be asked
 )
 
@@ -26,14 +26,14 @@ const (
 	controlBegin                    // opens the caller's
 	controlCommit                   // COMMIT
 	controlRollback                 // ROLLBACK
-	controlUnknown                  // nobody can tell: ask afterwards
+	controlUnknown                  // cannot be told beforehand: ask afterwards
 	controlSelfContained            // opens its own and closes it
-	controlRollbackAndChain         // undoes, and another transaction may be open at once
-	controlRelease                  // RELEASE in SQLite: COMMIT, if it is the outermost
+	controlRollbackAndChain         // rolls back, and another transaction may be open at once
+	controlRelease                  // RELEASE in SQLite: a COMMIT if it is the outermost savepoint
 )
 
-// readControl finds out what a text does to the transaction, and reports
-// whether it opens one by itself and closes it, while none is open.
+// readControl finds out what a text does to the transaction. closed reports that none
+// is open and the text opens one and closes it again.
 func (s *Session) readControl(t *sqlscan.Text, st *statement) (closed bool) {
 	first, last, n := -1, -1, 0
 	for i := range t.Ops {
@@ -67,8 +67,8 @@ func (s *Session) readControl(t *sqlscan.Text, st *statement) (closed bool) {
 	return closed
 }
 
-// isSavepointBlock reports SQLite's SAVEPOINT a; …; RELEASE a: whatever is open around the
-// text stays open.
+// isSavepointBlock reports SQLite's SAVEPOINT a; …; RELEASE a, which leaves an
+// enclosing transaction open.
 func isSavepointBlock(t *sqlscan.Text, begin, end *sqlscan.Op) bool {
 	return begin.Kind == sqlscan.Savepoint && begin.Stmt == 0 && end.Kind == sqlscan.Release &&
 		int(end.Stmt) == t.Statements-1 && strings.EqualFold(t.Name(begin.Object), t.Name(end.Object))
@@ -80,15 +80,15 @@ func isControl(op *sqlscan.Op, d sqlscan.Dialect) bool {
 	case sqlscan.Begin, sqlscan.Commit, sqlscan.Rollback:
 		return true
 	case sqlscan.Savepoint, sqlscan.Release:
-		return d == sqlscan.SQLite // which opens and ends one by them
+		return d == sqlscan.SQLite // where both can open and end a transaction
 	}
 	return false
 }
 
-// controlOf is what one statement of control does.
+// controlOf is what a single transaction control statement does.
 func (s *Session) controlOf(t *sqlscan.Text, op *sqlscan.Op) control {
 	switch how := keyword(t, op); {
-	case op.Kind == sqlscan.Rollback && (chained(t, op) || how == "XA"): // which no transaction but this outlives
+	case op.Kind == sqlscan.Rollback && (chained(t, op) || how == "XA"): // no transaction outlives XA ROLLBACK
 		return controlRollbackAndChain
 	case chained(t, op), how == "SET", how == "XA":
 		return controlUnknown
@@ -98,7 +98,7 @@ func (s *Session) controlOf(t *sqlscan.Text, op *sqlscan.Op) control {
 		return controlBegin
 	case sqlscan.Commit:
 		if wire, ok := s.conn.(Wire); ok && wire.TxStatus() == 'E' && op.Object.Start == op.Object.End {
-			return controlRollback // what is aborted is rolled back
+			return controlRollback // COMMIT of an aborted transaction rolls back
 		}
 		return controlCommit
 	case sqlscan.Release:
@@ -107,8 +107,8 @@ func (s *Session) controlOf(t *sqlscan.Text, op *sqlscan.Op) control {
 	return controlRollback
 }
 
-// chained reports COMMIT AND CHAIN and kin: the next transaction is open at
-// once, or the connection is gone.
+// chained reports COMMIT AND CHAIN and COMMIT RELEASE: the next transaction is open
+// at once, or the connection is closed.
 func chained(t *sqlscan.Text, op *sqlscan.Op) bool {
 	for word := range words(t, op.At.End, int32(len(t.Source))) {
 		if containsFold(word, "chain") || containsFold(word, "release") && t.Dialect == sqlscan.MySQL {
@@ -118,8 +118,8 @@ func chained(t *sqlscan.Text, op *sqlscan.Op) bool {
 	return false
 }
 
-// endsTransaction reports that an operation of control stands where it would
-// end a transaction behind somebody's back: in a longer text.
+// endsTransaction reports a transaction control statement inside a longer text, where
+// it would end a transaction unnoticed.
 func (st *statement) endsTransaction(s *Session, op *sqlscan.Op) bool {
 	if st.op.Statements == 1 || st.control == controlSelfContained {
 		return false
@@ -130,13 +130,13 @@ func (st *statement) endsTransaction(s *Session, op *sqlscan.Op) bool {
 	case sqlscan.Release:
 		return s.dialect == sqlscan.SQLite
 	case sqlscan.Begin:
-		return s.dialect == sqlscan.MySQL && s.tx != txIdle // where it commits the open one
+		return s.dialect == sqlscan.MySQL && s.tx != txIdle // BEGIN commits the open transaction
 	}
 	return false
 }
 
-// findState asks the server for what a verdict or its way depends on: what it
-// is, and whether a transaction is open, where that is unknown.
+// findState asks the server what the verdict or the strategy depends on: its version
+// and, where that is unknown, whether a transaction is open.
 func (s *Session) findState(ctx context.Context, t *sqlscan.Text, calls bool) error {
 	if s.guard.Observing() || !calls && !dependsOnState(t) {
 		return nil
@@ -175,8 +175,8 @@ func dependsOnState(t *sqlscan.Text) bool {
 	return false
 }
 
-// TxBegan tells that BeginTx has succeeded, or a text that does the same. isolated says
-// that an isolation level was asked for.
+// TxBegan tells the session that BeginTx has succeeded, or a text that does the same.
+// isolated says that an isolation level was given.
 func (s *Session) TxBegan(isolated bool) {
 	s.dropTxCaches()
 	s.endLedger(context.Background(), s.backend.txBegan(isolated), nil)
@@ -184,11 +184,11 @@ func (s *Session) TxBegan(isolated bool) {
 	s.ledger = s.guard.NewLedger()
 }
 
-// TxEnded tells that the driver's Commit or Rollback returned err, and returns
-// the error that the caller must see: err itself, unless it hides that rows
-// may or may not have changed, or that the transaction was gone before.
+// TxEnded tells the session that the driver's Commit or Rollback returned err, and
+// returns the error for the caller: err itself, unless that would hide that the
+// outcome is unknown or that the transaction was already gone.
 func (s *Session) TxEnded(ctx context.Context, committed bool, err error) error {
-	if s.flight != nil { // its rows were never closed: no verdict fell
+	if s.flight != nil { // its rows were never closed: there was no verdict
 		s.broken = true
 	}
 	if !committed {
@@ -232,14 +232,14 @@ func (s *Session) committed(ctx context.Context, err error) error {
 	return s.endLedger(ctx, dbguard.EffectUndone, err)
 }
 
-// txProber is a backend of an engine that may refuse a COMMIT and keep the transaction,
-// and may end it when a statement fails.
+// txProber is a backend of an engine that may refuse a COMMIT but keep the
+// transaction open, and may end the transaction when a statement fails.
 type txProber interface {
-	// inTransaction asks whether one is open.
+	// inTransaction queries whether a transaction is open.
 	inTransaction(ctx context.Context) (bool, error)
 }
 
-// stillOpen reports that the caller's transaction is open behind an error.
+// stillOpen reports that the caller's transaction is still open after an error.
 func (s *Session) stillOpen(ctx context.Context) bool {
 	b, ok := s.backend.(txProber)
 	if !ok {
@@ -249,8 +249,8 @@ func (s *Session) stillOpen(ctx context.Context) bool {
 	return open || err != nil
 }
 
-// noteStatementError notes that a statement has failed, which may have ended the transaction: in
-// SQLite by OR ROLLBACK, for one.
+// noteStatementError checks whether a failed statement has ended the transaction, as
+// OR ROLLBACK does in SQLite.
 func (s *Session) noteStatementError(ctx context.Context) {
 	if _, ok := s.backend.(txProber); ok && s.tx == txCaller && !s.stillOpen(ctx) {
 		s.noteTxEnd()
@@ -259,7 +259,8 @@ func (s *Session) noteStatementError(ctx context.Context) {
 	}
 }
 
-// Closed tells that the connection is closed: what was open on it is undone.
+// Closed tells the session that the connection is closed: an open transaction is
+// undone.
 func (s *Session) Closed() {
 	if s.tx == txCaller {
 		s.endLedger(context.Background(), dbguard.EffectUndone, nil)
@@ -273,8 +274,8 @@ func (s *Session) noteTxEnd() {
 	s.tx = s.backend.txEnded()
 }
 
-// endLedger closes the account of the caller's transaction. Where rows may or
-// may not have changed, err never says that the statement may be run again.
+// endLedger closes the ledger of the caller's transaction. While the outcome is
+// unknown, the error must not be one that makes database/sql run the statement again.
 func (s *Session) endLedger(ctx context.Context, effect dbguard.Effect, err error) error {
 	ledger := s.ledger
 	s.ledger = nil

@@ -13,7 +13,7 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// Texts that move the transaction, however it is done.
+// Texts that change the state of the transaction, in whatever way.
 func TestStateFollowsTexts(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -65,8 +65,8 @@ func TestRawTouched(t *testing.T) {
 	assert.True(t, r.backend.(*postgres).stale)
 }
 
-// Budgets are given back when the caller's transaction is rolled back, by
-// whatever means, and not when it is committed or nobody knows.
+// Budgets are refunded when the caller's transaction is rolled back, in whatever way,
+// and not when it is committed or its outcome is unknown.
 func TestBudgetOfTransaction(t *testing.T) {
 	ends := []struct {
 		name string

@@ -1,44 +1,46 @@
-// Package engine runs judged statements: it chooses where a statement can be
-// undone, counts truly what it did, asks for the verdict, and keeps or undoes.
-// Every SQL door shares it, and gives it a [Conn] of two methods.
+// Package engine runs judged statements: it chooses how a statement can be undone,
+// counts the rows that it really changed, gets the verdict, and keeps or undoes it.
+// The SQL adapters (sqlguard for database/sql, pgxguard for pgx) share it; each gives
+// it a [Conn] with two methods.
 //
-// # The way of a statement
+// # The path of a statement
 //
-// A statement travels through a [Session] in three steps:
+// A [Session] takes a statement through three steps:
 //
-//	read    the text becomes a statement: what it does to which object (statement.go),
-//	        and to the transaction (control.go), and what only the server knows of
-//	        that: code behind names (calls.go, hidden.go), what an INSERT sets off
-//	        (insert.go), what is not there (lookup.go). Session.judge, in session.go,
-//	        asks for each in turn, and the guard last. What a text says by itself
-//	        is kept for when it comes again (readings.go)
-//	choose  a way of running it that its verdict and its engine allow (way.go),
-//	        and the words: the caller's own, or such that the server refuses what
-//	        goes beyond the bound (wording.go)
-//	run     open the way, let the door send the words, count, settle, close
-//	        (flight.go, and verdict.go for how it ends)
+//	parse   the text becomes a statement: what it does to which object (statement.go) and
+//	        to the transaction (control.go), and what only the server can tell: which
+//	        functions hide behind names (calls.go, hidden.go), what an INSERT triggers
+//	        (insert.go), which objects do not exist (lookup.go). Session.judge, in
+//	        session.go, asks for each in turn, and the guard last. What a text says by
+//	        itself is cached (readings.go)
+//	choose  a strategy that the verdict and the engine allow (strategy.go), and a
+//	        rewrite: the caller's own text, or one that the server refuses when it
+//	        exceeds the bound (rewrite.go)
+//	run     open the transaction or savepoint, let the adapter send the text, count,
+//	        settle, close (flight.go, and verdict.go for how it ends)
 //
-// What goes from step to step has a type. Reading makes a statement and, where the
-// rules ask, a dbguard.Operation; a [Flight] carries both, with its way and its wording,
-// until [Flight.End] or [Flight.Answer].
+// What is passed from step to step has a type. Parsing makes a statement and, if a
+// rule applies, a dbguard.Operation; a [Flight] carries both, with its strategy and
+// rewrite, until [Flight.End] or [Flight.Answer].
 //
-// A text that only reads leaves after its first step, unless it may run code that
-// writes: a function that it calls, or one that hides behind a view, an operator, a
-// cast. Both are known by what the catalogue has said once, so that what another
-// connection creates later is noticed by new sessions alone.
+// A text that only reads leaves after the first step, unless it may run code that
+// writes: a function that it calls, or one behind a view, an operator or a cast. The
+// catalogue is queried for these once per session, so that only new sessions notice
+// what another connection creates later.
 //
-// Other ways to begin: several texts in one flight (among.go), one that goes past
-// the door (past.go), MariaDB's in one round trip (mysql_fastpath.go). Where a door can
-// send several texts at once, what stands around a statement goes with it (escort.go).
+// There are other entry points: for several texts in one batch (batch.go), for a text
+// that bypasses the adapter (bypass.go), and for MariaDB's single round trip
+// (mysql_fastpath.go). If the adapter can pipeline, the texts around a statement are
+// sent with it (pipeline.go).
 //
 // # The engines
 //
-// What differs between the engines is one type each behind the backend interface
-// (backend.go): how transactions begin and end, how to ask whether one is open, and how
-// to count. What not all of them have is an interface beside the code that asks for it,
-// as hiding is in hidden.go. Files are called by their engine: postgres.go has the
-// backend, postgres_count.go its counter, and each of the others one thing that it
-// does, which is told at its head.
+// What differs between engines is one type each, behind the backend interface
+// (backend.go): how transactions begin and end, how to query whether one is open, and
+// how to count. What only some engines have is an optional interface beside the code
+// that uses it, such as hiddenFinder in hidden.go. Files are named after their
+// engine: postgres.go has the backend, postgres_count.go its counter, and each other
+// file one mechanism, which the comment at its top explains.
 //
 // # PostgreSQL
 //
@@ -75,13 +77,13 @@
 //
 // # SQLite
 //
-// There is no way to the server: what costs is what it writes for nothing. There are
-// three kinds of words, the first two of which need no savepoint:
+// SQLite is embedded: there are no round trips, and what costs is needless writing. There
+// are three kinds of rewrite, the first two of which need no savepoint:
 //
-//	keyed    one row at most, by a key, and nothing but new rows behind it (sqlite_key.go)
-//	indexed  counts what an index finds before it changes it (sqlite_key.go)
-//	stopped  ends one row past the bound, and is undone (sqlite_stop.go)
+//	keyed    one row at most, by a key, and nothing but new rows indirectly (sqlite_key.go)
+//	indexed  counts the rows by an index before it changes them (sqlite_key.go)
+//	stopped  stops one row past the bound, and is undone (sqlite_stop.go)
 //
-// An INSERT of one row goes like the first (sqlite_insert.go). What the triggers and
-// foreign keys of a table lead to (sqlite_reach.go) says how the others are counted.
+// An INSERT of one row goes like the first (sqlite_insert.go). The others are counted
+// according to which tables their triggers and foreign keys lead to (sqlite_reach.go).
 package engine

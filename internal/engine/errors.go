@@ -12,27 +12,27 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// errConflict is told where the server has rolled back a transaction before the
+// errConflict is returned where the server has rolled back a transaction before the
 // statement was sent.
 var errConflict = errors.New("dbguard: the server has rolled back the transaction for a conflict with another node: run it again")
 
-// errTxLost is told at a COMMIT that found nothing to commit.
+// errTxLost is returned for a COMMIT that found nothing to commit.
 var errTxLost = errors.New("dbguard: the transaction was rolled back before its COMMIT, because a statement could not be undone alone")
 
-// connectionLost reports that err leaves open whether the server did what it was sent.
-// An embedded engine always knows.
+// connectionLost reports that err leaves open whether the server ran what it was
+// sent. An embedded engine always knows.
 func (s *Session) connectionLost(err error) bool {
 	return s.dialect != sqlscan.SQLite && isConnectionLost(err)
 }
 
-// isConnectionLost is lose of a server.
+// isConnectionLost is connectionLost for a client/server engine.
 func isConnectionLost(err error) bool {
 	if err == nil {
 		return false
 	}
 	switch state := sqlState(err); {
 	case state == "08P01" && strings.Contains(err.Error(), "bind message"):
-		return false // not as many arguments as parameters; poolers use the same code for connections
+		return false // wrong number of arguments; poolers use the same code for lost connections
 	case strings.HasPrefix(state, "08"), strings.HasPrefix(state, "57P"): // connection, shutdown
 		return true
 	case state != "":
@@ -43,7 +43,7 @@ func isConnectionLost(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
 		err.Error() == "invalid connection" || // go-sql-driver/mysql's ErrInvalidConn
-		err.Error() == "conn closed" // pgx's ErrConnClosed, its answer to a COMMIT whose reply was lost too
+		err.Error() == "conn closed" // pgx's ErrConnClosed, also returned for a COMMIT whose reply was lost
 }
 
 // sqlState is the SQLSTATE that a PostgreSQL driver's error carries.
@@ -55,8 +55,8 @@ func sqlState(err error) string {
 	return ""
 }
 
-// hideBadConn makes an error safe to return once a statement may have run: database/sql
-// runs it again on another connection where it finds driver.ErrBadConn.
+// hideBadConn makes an error safe to return once a statement may have run: on
+// driver.ErrBadConn, database/sql would run it again on another connection.
 func hideBadConn(err error) error {
 	if errors.Is(err, driver.ErrBadConn) {
 		return &lostError{err}
@@ -64,7 +64,7 @@ func hideBadConn(err error) error {
 	return err
 }
 
-// lostError is a cause without driver.ErrBadConn in it.
+// lostError wraps a cause, but does not match driver.ErrBadConn.
 type lostError struct{ cause error }
 
 func (e *lostError) Error() string { return "connection lost: " + e.cause.Error() }
@@ -75,21 +75,21 @@ func (e *lostError) Is(target error) bool {
 
 func (e *lostError) As(target any) bool { return errors.As(e.cause, target) }
 
-// mysqlError knows an error by the number that drivers begin it with: the text
-// is in the server's language, and may hold any other number.
+// mysqlError matches the error number with which the drivers' messages begin. The
+// rest of the message is in the server's language and may contain any other number.
 func mysqlError(err error, number string) bool {
 	rest, ok := strings.CutPrefix(err.Error(), "Error "+number)
 	return ok && (strings.HasPrefix(rest, " (") || strings.HasPrefix(rest, ":"))
 }
 
-// isConflict reports an error of MySQL's for which it has rolled back the
-// transaction: ER_LOCK_DEADLOCK, also of a conflict between nodes.
+// isConflict reports the MySQL error after which the transaction has been rolled
+// back: ER_LOCK_DEADLOCK, also raised for a conflict between cluster nodes.
 func isConflict(err error) bool { return err != nil && mysqlError(err, "1213") }
 
-// fatalError is nil for an error that only says that a question was not answered:
-// not for a lost connection, a deadlock (1213), a lock that was not had (1205), or a
-// KILL QUERY (1317) or time limit (1969, 3024), which the statement would have met
-// itself.
+// fatalError filters the error of a query of the guard's. It returns nil if the error
+// means only that the query got no answer, and err if the caller's statement would
+// have met it, too: a lost connection, a deadlock (1213), a lock wait timeout (1205),
+// KILL QUERY (1317) or a time limit (1969, 3024).
 func fatalError(err error) error {
 	if isConnectionLost(err) || err != nil && slices.ContainsFunc([]string{"1213", "1205", "1317", "1969", "3024"}, func(n string) bool { return mysqlError(err, n) }) {
 		return err

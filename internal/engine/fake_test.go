@@ -13,14 +13,14 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// fakeConn answers a session's own statements from a script, and remembers
-// them and the caller's in order.
+// fakeConn answers a session's own statements from a script, and records them and the
+// caller's in order.
 type fakeConn struct {
 	t       *testing.T
 	log     []string
 	answers map[string]fakeAnswer
 	asked   int
-	diesAt  int // the number of the question, from 1, at which the connection dies; 0: never
+	diesAt  int // the number of the query, from 1, at which the connection dies; 0: never
 }
 
 type fakeAnswer struct {
@@ -29,7 +29,7 @@ type fakeAnswer struct {
 	then func()
 }
 
-// label shortens the long questions; the script and the log use it.
+// label shortens the long queries, for the script and the log.
 func label(text string) string {
 	switch {
 	case text == hiddenText, text == storedFunctionsQuery:
@@ -186,7 +186,7 @@ func changedRow(oid, rows int64, table string) []any {
 	return []any{oid, rows, "public", table, "r", false, false, false, ""}
 }
 
-// rig is a session on a fake connection, with everything that observers saw.
+// rig is a session on a fake connection, with the events that observers got.
 type rig struct {
 	*Session
 	conn   *fakeConn
@@ -195,7 +195,7 @@ type rig struct {
 
 func (r *rig) Observe(_ context.Context, e dbguard.Event) { r.events = append(r.events, e) }
 
-// newRig makes a session that has settled down: its first questions are asked.
+// newRig makes a session that has sent its initial queries.
 func newRig(t *testing.T, d sqlscan.Dialect, change ...func(*dbguard.Policy)) *rig {
 	t.Helper()
 	r := &rig{conn: &fakeConn{t: t, answers: map[string]fakeAnswer{}}}
@@ -217,14 +217,14 @@ func newRig(t *testing.T, d sqlscan.Dialect, change ...func(*dbguard.Policy)) *r
 		r.handled(1)
 	case *sqlite:
 		b.journaled = true
-		b.schema = &sqliteSchema{version: "7", schemasOf: map[string][]string{"t": {"main"}}, tables: map[string]*sqliteTable{"t": {}}} // nothing known of t
+		b.schema = &sqliteSchema{version: "7", schemasOf: map[string][]string{"t": {"main"}}, tables: map[string]*sqliteTable{"t": {}}} // nothing is known of t
 		r.conn.on(changed, int64(10)).on(changes2, int64(11), int64(1), int64(7))
 		r.conn.on("PRAGMA main.schema_version", int64(7))
 	}
 	return r
 }
 
-// handled makes the handler counters of MySQL rise by n between two questions.
+// handled makes MySQL's handler counters rise by n between two queries.
 func (r *rig) handled(n int64) {
 	total := int64(100)
 	r.conn.answers["handled"] = fakeAnswer{rows: [][]any{{"Handler_update", total}, {"Handler_write", int64(0)}}, then: func() {
@@ -235,8 +235,8 @@ func (r *rig) handled(n int64) {
 	}}
 }
 
-// send runs a text as a door does and returns what the caller sees. The
-// statement itself appears in the log as "> text".
+// send runs a text as an adapter does and returns what the caller sees. The statement
+// itself appears in the log as "> text".
 func (r *rig) send(ctx context.Context, text string, affected int64, err error) error {
 	if r.IsRead(text) {
 		r.conn.log = append(r.conn.log, "> "+text)

@@ -17,14 +17,14 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// The connection dies at each question in turn, and stays dead.
+// The connection dies at each query in turn, and stays dead.
 func TestConnectionDies(t *testing.T) {
 	for _, d := range []sqlscan.Dialect{pg, my} {
 		for _, limit := range []int64{0, 1} {
 			whole := newRig(t, d)
 			whole.send(atMost(limit), deleteOne, 1, nil)
 			log := whole.sent()
-			statement := slices.Index(log, "> "+deleteOne) // which is no question
+			statement := slices.Index(log, "> "+deleteOne) // which is no query of the guard's
 			for at := 1; at < len(log); at++ {
 				t.Run(fmt.Sprintf("%s bound %d question %d", d, limit, at), func(t *testing.T) {
 					r := newRig(t, d)
@@ -40,7 +40,7 @@ func TestConnectionDies(t *testing.T) {
 					}
 					neverRetried(t, err)
 					require.Error(t, err)
-					want := dbguard.EffectUndone // what was not committed is rolled back by the server
+					want := dbguard.EffectUndone // the server rolls back what was not committed
 					if strings.HasPrefix(r.conn.log[len(r.conn.log)-1], "ROLLBACK") && (slices.Contains(r.conn.log, "COMMIT") || slices.Contains(r.conn.log, commitText)) {
 						want = dbguard.EffectUnknown
 						require.ErrorIs(t, err, dbguard.Unconfirmed)
@@ -71,7 +71,7 @@ func TestStatementLosesConnection(t *testing.T) {
 	}
 }
 
-// Without a transaction nobody knows what became of it.
+// Without a transaction the outcome is unknown.
 func TestGrantedStatementLosesConnection(t *testing.T) {
 	r := newRig(t, pg)
 	r.conn.on("find", false).on("SELECT 1", int64(1))
@@ -113,7 +113,7 @@ func TestCommitRefused(t *testing.T) {
 	}
 }
 
-// SQLite leaves a transaction open whose COMMIT it refuses.
+// SQLite keeps a transaction open whose COMMIT it refuses.
 func TestSQLiteCommitBusy(t *testing.T) {
 	r := newRig(t, sq)
 	busy := errors.New("database is locked (5) (SQLITE_BUSY)")
@@ -141,7 +141,7 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-// A caller that gives up after the statement has run: the verdict still falls.
+// The caller's context ends after the statement has run: there is still a verdict.
 func TestCancelledBeforeVerdict(t *testing.T) {
 	r := newRig(t, pg)
 	ctx, cancel := context.WithCancel(atMost(0))
@@ -152,8 +152,8 @@ func TestCancelledBeforeVerdict(t *testing.T) {
 	assert.Equal(t, []string{"BEGIN", due, "count", "ROLLBACK"}, r.sent())
 }
 
-// An undo fails inside the caller's transaction: all of it is lost, and no
-// COMMIT may claim otherwise.
+// An undo fails inside the caller's transaction: all of it is lost, and no COMMIT may
+// claim otherwise.
 func TestUndoFailsInCallersTransaction(t *testing.T) {
 	r := newRig(t, pg)
 	r.TxBegan(false)

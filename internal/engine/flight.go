@@ -11,77 +11,77 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// Flight is one statement between its judgement and its verdict. The nil
-// Flight is a statement that nobody guards.
+// Flight is one statement between its judgement and its verdict. A nil Flight is a
+// statement that is not guarded.
 type Flight struct {
 	s        *Session
 	st       *statement
-	op       *dbguard.Operation // nil: followed
+	op       *dbguard.Operation // nil if tracked
 	ctx      context.Context
 	strategy strategy
-	fallback strategy // what a wording that goes alone would need otherwise
+	fallback strategy // of a selfBounded rewrite, if it must be replaced
 	frame    frame
 	counter  counter
 	form     Form
 	rewrite
 	sent         time.Time
-	verbatim     bool   // the caller's own words, whatever it costs
-	rewriteCount int    // how many words have been tried
-	callerText   string // the caller's text, until the statement is sent
+	verbatim     bool   // send the caller's text, even if a rewrite would be cheaper
+	rewriteCount int    // how many rewrites have been tried
+	callerText   string // until the statement is sent
 	args         []driver.NamedValue
-	commits      bool  // its COMMIT is sent together with it
-	uncounted    bool  // it can be neither counted nor undone, and the caller knows
-	rewriteErr   error // what the server said when it was asked for the wording
+	commits      bool  // its COMMIT is pipelined with it
+	uncounted    bool  // it can be neither counted nor undone, and the caller has accepted that
+	rewriteErr   error // the server's error when it was queried for the rewrite
 }
 
-// reading is the caller's text, for its tokens.
+// reading is the caller's text, ready to be tokenized.
 func (f *Flight) reading() *sqlscan.Text {
 	return &sqlscan.Text{Source: f.callerText, Dialect: f.s.dialect, Mode: f.s.modes.mode}
 }
 
-// Context is the one to hand to the driver with the caller's statement.
+// Context is the context to pass to the driver with the statement.
 func (f *Flight) Context() context.Context { return f.ctx }
 
-// Streams reports that the rows of a Query must be read to their end, and
-// counted, before End.
+// Streams reports that the rows of a Query must be read to their end, and counted,
+// before End.
 func (f *Flight) Streams() bool { return f != nil && f.strategy >= ownTx }
 
-// EarlyStopText is the text that a door sends in place of the caller's statement: it
-// does the same, but stops early. It takes the caller's arguments, unless they
-// are complete in it; then it is for an Exec alone. It is empty if the caller's
-// own is to be sent.
+// EarlyStopText is the text that the adapter sends instead of the caller's: it does
+// the same, but stops early. It takes the caller's arguments, unless complete says
+// that they are in the text; then it is for an Exec only. It is empty if the caller's
+// text is to be sent.
 func (f *Flight) EarlyStopText() (text string, complete bool) { return f.earlyStop, f.complete }
 
-// NoOp reports that the statement would find nothing to do, as DROP … IF EXISTS
-// of what is missing. A door that answers it with no rows affected, and does
-// not send it, cannot be overtaken by somebody who creates the object now.
+// NoOp reports that the statement would find nothing to do, as DROP … IF EXISTS of a
+// missing object. An adapter that does not send it, and answers with no rows
+// affected, cannot drop an object that somebody else creates in the meantime.
 func (f *Flight) NoOp() bool { return f != nil && f.st.noOp }
 
-// CommandTag is the server's tag for the statement, without its number of rows, where
-// the door has to make up the answer.
+// CommandTag is the server's command tag for the statement, without its number of
+// rows, for an adapter that makes up the reply.
 func (f *Flight) CommandTag() string {
 	if f.st.op.Name == "INSERT" {
-		return "INSERT 0" // the number of an OID that rows had once
+		return "INSERT 0" // the OID, which rows no longer have
 	}
 	return f.st.op.Name
 }
 
-// LeavesRows reports that the statement answers with rows, and that a driver
-// may keep it running for want of somebody who reads them: SQLite then neither
-// commits nor releases a savepoint. A door reads them to their end.
+// LeavesRows reports that the statement returns rows, and that a driver may leave it
+// running until they are read: SQLite then neither commits nor releases a savepoint.
+// The adapter reads them to their end.
 func (f *Flight) LeavesRows() bool {
 	return f != nil && f.s.dialect == sqlscan.SQLite && slices.ContainsFunc(f.st.targets, func(x target) bool {
 		return x.op.Flags&sqlscan.Returning != 0
 	})
 }
 
-// startFlight opens the way that the statement is to go.
+// startFlight chooses the statement's strategy and rewrite, and opens what it needs.
 func (s *Session) startFlight(ctx context.Context, st *statement, op *dbguard.Operation, form Form) (*Flight, error) {
 	f := &Flight{s: s, st: st, op: op, ctx: op.Context(), strategy: s.chooseStrategy(st, op), form: form.of(st), callerText: s.text.Source, args: s.args}
 	f.chooseRewrite(ctx)
 	var err error
 	switch {
-	case f.rewriteErr != nil: // and it has ended the caller's transaction
+	case f.rewriteErr != nil: // which has aborted the caller's transaction
 		err = f.rewriteErr
 	case f.gated:
 	case f.strategy == selfBounded:
@@ -91,8 +91,8 @@ func (s *Session) startFlight(ctx context.Context, st *statement, op *dbguard.Op
 	case f.strategy >= ownTx:
 		err = f.open(ctx)
 	case !s.guard.Observing():
-		// It cannot be taken back, and database/sql must not run it twice. So
-		// a connection that died in the pool is found out before it is sent.
+		// It cannot be undone, and database/sql must not run it twice. So a
+		// connection that died in the pool must be found out before it is sent.
 		err = s.backend.ping(ctx)
 	}
 	if err != nil {
@@ -103,9 +103,8 @@ func (s *Session) startFlight(ctx context.Context, st *statement, op *dbguard.Op
 	return f, nil
 }
 
-// open sends what comes before the statement. It may change the way: the
-// caller's transaction may turn out to be gone, or the tables to be such that
-// nothing can be undone.
+// open sends what precedes the statement. It may change the strategy: the caller's
+// transaction may turn out to be gone, or the tables may not support rollback.
 func (f *Flight) open(ctx context.Context) error {
 	s := f.s
 	if f.sealed {
@@ -138,8 +137,8 @@ func (f *Flight) open(ctx context.Context) error {
 	return nil
 }
 
-// uncountable turns a note into a refusal or, where the caller took the
-// responsibility, lets the statement run as it is.
+// uncountable turns a note into a refusal or, if the caller has accepted that, lets
+// the statement run as it is.
 func (f *Flight) uncountable(note string, err error) error {
 	if err != nil {
 		return err
@@ -151,7 +150,7 @@ func (f *Flight) uncountable(note string, err error) error {
 	return f.op.Uncountable(note)
 }
 
-// openFrame opens the transaction or the savepoint.
+// openFrame opens the transaction or savepoint.
 func (f *Flight) openFrame(ctx context.Context) error {
 	s := f.s
 	for {
@@ -161,10 +160,10 @@ func (f *Flight) openFrame(ctx context.Context) error {
 		case err == nil:
 			return nil
 		case f.strategy == inCallerTx && s.backend.isTxAborted(err):
-			f.strategy, f.rewrite = asIs, rewrite{} // the server refuses everything up to the caller's ROLLBACK
+			f.strategy, f.rewrite = asIs, rewrite{} // until the caller's ROLLBACK the server refuses everything
 			return nil
 		case f.strategy == inCallerTx && s.backend.isNoTransaction(err):
-			s.endLedger(ctx, dbguard.EffectApplied, nil) // ended behind our back: nothing is given back
+			s.endLedger(ctx, dbguard.EffectApplied, nil) // ended without the session's knowledge: nothing is refunded
 			s.tx, f.strategy = txIdle, ownTx
 		default:
 			f.ensureFrameClosed(ctx, err)
@@ -179,7 +178,7 @@ func (f *Flight) ensureFrameClosed(ctx context.Context, err error) {
 	switch {
 	case s.connectionLost(err):
 		s.broken = true
-	case s.dialect == sqlscan.SQLite: // a cancelled context may be told after the fact
+	case s.dialect == sqlscan.SQLite: // a cancellation may be reported after it was opened
 		ctx, cancel := outlive(ctx)
 		defer cancel()
 		if err := s.exec(ctx, f.frame.undo); err != nil && !s.backend.isNoTransaction(err) {
@@ -188,11 +187,11 @@ func (f *Flight) ensureFrameClosed(ctx context.Context, err error) {
 	}
 }
 
-// endUnsent ends the operation of a flight that never started.
+// endUnsent ends the operation of a flight whose statement was not sent.
 func (f *Flight) endUnsent(ctx context.Context, err error) error {
 	if errors.Is(err, driver.ErrBadConn) {
 		f.s.broken = true
-		f.op.Abandon() // nothing has happened, and it will come again
+		f.op.Abandon() // nothing has happened, and database/sql will retry
 		return driver.ErrBadConn
 	}
 	var v *dbguard.Violation
@@ -202,29 +201,29 @@ func (f *Flight) endUnsent(ctx context.Context, err error) error {
 	return f.op.End(dbguard.EffectNone, err)
 }
 
-// End counts what the statement did, asks for the verdict, keeps or undoes,
-// and returns what the caller must see. affected is the driver's count of rows,
-// or the number of rows that were streamed; -1 if neither is known. err is the
-// statement's own error.
+// End counts what the statement did, gets the verdict, keeps or undoes, and returns
+// the error for the caller. affected is the driver's number of affected rows, or the
+// number of rows that were streamed; -1 if neither is known. err is the statement's
+// own error.
 func (f *Flight) End(ctx context.Context, affected int64, err error) error {
 	if f == nil {
 		return err
 	}
 	f.noteSent()
 	if err == nil && f.strategy == tracked && f.st.onlyAdds && len(f.st.kinds) == 1 {
-		return nil // only its failure matters
+		return nil // only a failure matters
 	}
 	ctx, cancel := outlive(ctx)
 	defer cancel()
 	f.s.backend.noteChanges(f.st, f.strategy == ownTx || f.s.tx != txCaller)
-	if f.s.modes.known && (f.st.calls || f.st.opaque) { // that code may have set one
+	if f.s.modes.known && (f.st.calls || f.st.opaque) { // the code may have changed a mode
 		f.s.noteModeChange()
 	}
 	switch {
 	case f.strategy == tracked:
 		return f.s.noteTxOutcome(ctx, f.st, err)
 	case f.strategy == asIs:
-		return f.endWatched(ctx, affected, err)
+		return f.endAsIs(ctx, affected, err)
 	case err != nil:
 		return f.endFailed(ctx, err)
 	}
@@ -243,7 +242,7 @@ func (f *Flight) settle(ctx context.Context, affected int64) error {
 	}
 	count, err := f.counter.count(ctx, affected)
 	switch {
-	case f.s.connectionLost(err): // and with the connection the statement: the server rolls back
+	case f.s.connectionLost(err): // the server then rolls back
 		f.closeFrame(ctx, f.frame.undo)
 		return f.op.End(dbguard.EffectUndone, hideBadConn(err))
 	case isConflict(err): // the server has rolled back, and says so
@@ -265,8 +264,8 @@ func (f *Flight) noteSent() {
 	f.s.lastReply = time.Now()
 }
 
-// Skip closes a flight whose statement the driver declined with
-// driver.ErrSkip: it comes again in another form. Nobody is told.
+// Skip closes a flight whose statement the driver declined with driver.ErrSkip:
+// database/sql retries it in another form. Nobody is told.
 func (f *Flight) Skip(ctx context.Context) error {
 	if f == nil {
 		return nil

@@ -8,10 +8,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// checkGate refuses a text while the gate of the server is closed: one that changes
-// anything, or, where the gate says so, one that only reads. What opens or ends
-// a transaction, and what sets the session up, passes: what is under way must
-// be able to end.
+// checkGate refuses a text while the server's gate is closed: one that changes
+// anything or, where the gate says so, one that only reads. Transaction control and
+// session settings pass: work in progress must be able to end.
 func (s *Session) checkGate(ctx context.Context, t *sqlscan.Text) error {
 	reads, writes := access(t)
 	if !reads && !writes {
@@ -21,7 +20,7 @@ func (s *Session) checkGate(ctx context.Context, t *sqlscan.Text) error {
 	if reasons == nil {
 		return nil
 	}
-	name := "SELECT" // or its kin: what only reads has no operations
+	name := "SELECT" // or another read, which has no operations
 	if len(t.Ops) > 0 {
 		name = keyword(t, &t.Ops[0])
 	}
@@ -32,7 +31,7 @@ func (s *Session) checkGate(ctx context.Context, t *sqlscan.Text) error {
 	if err != nil {
 		return err
 	}
-	return op.End(dbguard.EffectNone, nil) // only warned of
+	return op.End(dbguard.EffectNone, nil) // a warning only
 }
 
 // access says what a text does to rows and structure.

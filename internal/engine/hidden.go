@@ -7,38 +7,41 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// A text may run a function that it does not name: behind a view, an operator, a
-// cast, a domain, a policy. So a session asks once under which words of its
-// database functions hide that may write. Nearly every database has none, and then
-// nothing more is asked or looked at. Where there are some, a text that holds one
-// is treated like one that calls such a function by its name.
+// A text may run a function that it does not name: behind a view, operator, cast,
+// domain or policy. So a session asks once which names and operators of its database
+// hide a function that may write. Nearly every database has none, and then nothing
+// more is asked or checked. Where there are some, a text that contains one is treated
+// like one that calls such a function by its name.
 //
-// What another connection creates later is not noticed, no more than a function
-// that it replaces: the session asks again when it changes structure itself.
+// What another connection creates or replaces later is not noticed; the session asks
+// again only when it changes the schema itself.
 
-// hiddenFinder is a backend whose server runs code for words that do not name it.
+// hiddenFinder is a backend whose server runs code for names that are not the code's
+// own.
 type hiddenFinder interface {
-	// findHidden asks for the words. Neither words nor an error: not now.
+	// findHidden queries the names. A nil result without an error: they cannot be
+	// queried now.
 	findHidden(ctx context.Context) (*hiddenCode, error)
-	// mayRunHidden reports that the text may run hidden code: it holds one of the words. here
-	// is what locate has said.
+	// mayRunHidden reports that the text contains one of the names. here is the
+	// result of currentDatabase.
 	mayRunHidden(h *hiddenCode, t *sqlscan.Text, here string) bool
-	// currentDatabase asks for the database that the text runs in, if that makes a difference.
+	// currentDatabase is the database that the text runs in, if that makes a
+	// difference.
 	currentDatabase(ctx context.Context, t *sqlscan.Text) (here string, err error)
 }
 
-// hiddenCode are the words under which code hides that may write.
+// hiddenCode is the set of names and operators that hide code that may write.
 type hiddenCode struct {
-	names   map[string]bool // of relations, types and what takes them, wherever they stand
-	fields  map[string]bool // behind a dot
-	calls   map[string]bool // before a parenthesis, where the text is not said to call anything
+	names   map[string]bool // of relations, types and what takes them, anywhere in the text
+	fields  map[string]bool // after a dot
+	calls   map[string]bool // before a parenthesis, even if the text is not classified as calling anything
 	symbols map[string]bool // operators
-	inDDL   map[string]bool // relations, in a text about structure
-	anyText bool            // any text
-	anyDDL  bool            // any text about structure
+	inDDL   map[string]bool // relations, in DDL
+	anyText bool            // any text may run hidden code
+	anyDDL  bool            // any DDL may
 }
 
-// isEmpty reports that nothing hides.
+// isEmpty reports that nothing is hidden.
 func (h *hiddenCode) isEmpty() bool {
 	return len(h.names)+len(h.fields)+len(h.calls)+len(h.symbols)+len(h.inDDL) == 0 && !h.anyText && !h.anyDDL
 }
@@ -50,7 +53,7 @@ func (h *hiddenCode) add(set *map[string]bool, word string) {
 	(*set)[strings.Clone(word)] = true
 }
 
-// mayRunHidden reports that the text may run hidden code, for all that is known.
+// mayRunHidden reports that the text may run hidden code, as far as is known now.
 func (s *Session) mayRunHidden(t *sqlscan.Text) bool {
 	b, ok := s.backend.(hiddenFinder)
 	switch {
@@ -62,7 +65,7 @@ func (s *Session) mayRunHidden(t *sqlscan.Text) bool {
 	return !s.hidden.isEmpty() && b.mayRunHidden(s.hidden, t, s.currentDB)
 }
 
-// findsHiddenCode is mayHide of what is known: it asks.
+// findsHiddenCode is mayRunHidden, but asks the server for what is not known.
 func (s *Session) findsHiddenCode(ctx context.Context, t *sqlscan.Text) (bool, error) {
 	if !s.mayRunHidden(t) {
 		return false, nil
@@ -83,8 +86,8 @@ func (s *Session) findsHiddenCode(ctx context.Context, t *sqlscan.Text) (bool, e
 	return s.mayRunHidden(t), err
 }
 
-// evaluates reports a text that evaluates anything: all but those that only steer
-// transactions and sessions, and that during which nothing can be asked.
+// evaluates reports a text that evaluates expressions: all but transaction control
+// and session settings, and COPY, during which nothing else can be sent.
 func evaluates(t *sqlscan.Text) bool {
 	if isCopyFromStdin(t) {
 		return false
@@ -93,8 +96,8 @@ func evaluates(t *sqlscan.Text) bool {
 		switch op := &t.Ops[i]; op.Kind {
 		case sqlscan.Begin, sqlscan.Commit, sqlscan.Rollback, sqlscan.Savepoint, sqlscan.Release, sqlscan.RollbackTo:
 		case sqlscan.Session:
-			// The others must not be preceded by a question: LOCK TABLE and SET
-			// TRANSACTION come before the transaction's snapshot.
+			// No query may precede the others: LOCK TABLE and SET TRANSACTION come
+			// before the transaction's snapshot.
 			how := keyword(t, op)
 			if how == "DECLARE" || how == "EXECUTE" || how == "SET" && t.Dialect == sqlscan.MySQL && (containsFold(t.Source, "select") || containsFold(t.Source, "table")) {
 				return true // SET @a = (SELECT …)
@@ -106,7 +109,7 @@ func evaluates(t *sqlscan.Text) bool {
 	return hasRead(t)
 }
 
-// hasRead reports that a statement of the text reads: it is none of the operations.
+// hasRead reports that the text contains a read besides its operations.
 func hasRead(t *sqlscan.Text) bool {
 	others := map[int32]bool{}
 	for i := range t.Ops {
@@ -115,7 +118,7 @@ func hasRead(t *sqlscan.Text) bool {
 	return len(others) < t.Statements
 }
 
-// hasDDL reports a text about structure.
+// hasDDL reports a text that contains DDL.
 func hasDDL(t *sqlscan.Text) bool {
 	for i := range t.Ops {
 		switch op := &t.Ops[i]; op.Kind {
@@ -130,7 +133,7 @@ func hasDDL(t *sqlscan.Text) bool {
 	return false
 }
 
-// noteSchemaChange forgets what hides where the text may change it.
+// noteSchemaChange forgets which code is hidden if the text may change that.
 func (s *Session) noteSchemaChange(t *sqlscan.Text) {
 	if _, ok := s.backend.(hiddenFinder); !ok {
 		return
@@ -152,8 +155,8 @@ func (s *Session) noteSchemaChange(t *sqlscan.Text) {
 	}
 }
 
-// mayChangeHidden reports that the operation may change what hides. Where nothing does,
-// what is done to a table or its rows changes nothing about that.
+// mayChangeHidden reports that the operation may change which code is hidden. If
+// nothing is hidden now, a change to a table or its rows does not change that.
 func mayChangeHidden(t *sqlscan.Text, op *sqlscan.Op, nothing bool) bool {
 	switch op.Kind {
 	case sqlscan.Define, sqlscan.Drop, sqlscan.Alter:
@@ -166,8 +169,8 @@ func mayChangeHidden(t *sqlscan.Text, op *sqlscan.Op, nothing bool) bool {
 	return op.Kind == sqlscan.CreateDatabase || op.Kind == sqlscan.DropDatabase
 }
 
-// dropTxCaches notes that a transaction has ended, and with it, maybe, what it had made
-// of the structure.
+// dropTxCaches notes that a transaction has ended, which may have undone its schema
+// and mode changes.
 func (s *Session) dropTxCaches() {
 	s.forgetTxModes()
 	s.txChangedMode = false
@@ -177,15 +180,15 @@ func (s *Session) dropTxCaches() {
 	}
 }
 
-// forgetTxModes forgets modes that may be what they were again.
+// forgetTxModes forgets modes that a rollback may have restored.
 func (s *Session) forgetTxModes() {
 	if s.txChangedMode {
 		s.forgetModes()
 	}
 }
 
-// forgetHidden has the server asked again: for the functions that are called by
-// their names, too.
+// forgetHidden has the server asked again, also for functions that are called by
+// name.
 func (s *Session) forgetHidden() {
 	s.hidden = nil
 	s.readings.forgetReads()

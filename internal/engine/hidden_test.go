@@ -12,14 +12,16 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// hiding answers the question for words; the session has not asked yet.
+// hiding scripts the answer to the query for hidden code, which the session has not
+// sent yet.
 func (r *rig) hiding(rows ...[]any) *rig {
 	r.hidden = nil
 	r.conn.answers["hidden"] = fakeAnswer{rows: rows}
 	return r
 }
 
-// hidingWords are the catalogue's answer, and hidingTexts whether a text holds one.
+// hidingWords are the catalogue's answer, and hidingTexts whether a text contains
+// one.
 var (
 	hidingWords = [][]any{
 		{"name", "w"},
@@ -63,7 +65,7 @@ var (
 	}
 )
 
-func TestWordsUnderWhichCodeHides(t *testing.T) {
+func TestNamesThatHideCode(t *testing.T) {
 	for text, hides := range hidingTexts {
 		r := newRig(t, pg).hiding(hidingWords...)
 		require.False(t, r.IsRead(text), "nothing is known yet")

@@ -8,25 +8,26 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// An INSERT names no row that is there, and may change some all the same, by
-// triggers, rules and the functions of defaults and constraints. Only the count
-// tells. Most do not, so most of the work is to have them cost nothing.
+// An INSERT names no existing row, but may change some through triggers, rules and
+// the functions of defaults and constraints. Only the count can tell. Since most
+// INSERTs do not, the aim here is that these cost nothing.
 
-// insertChecker is a backend whose INSERTs may change rows that are there.
+// insertChecker is a backend whose INSERTs may change existing rows.
 type insertChecker interface {
-	// knownToOnlyAdd reports that the statement's INSERTs do nothing but add rows, and that
-	// this stays so until it has run: it was seen under a lock that the caller's
-	// transaction holds. It asks the server nothing.
+	// knownToOnlyAdd reports that the statement's INSERTs only add rows, and that
+	// this cannot change until it has run: it was checked under a lock that the
+	// caller's transaction holds. It sends nothing.
 	knownToOnlyAdd(st *statement) bool
-	// mayChangeRows reports that they may change rows that are there, as the schema is now.
+	// mayChangeRows reports that they may change existing rows under the current
+	// schema.
 	mayChangeRows(ctx context.Context, t *sqlscan.Text, st *statement) (bool, error)
 }
 
-// insertLocker is an adding backend whose drivers have ways past the door.
+// insertLocker is an insertChecker whose drivers can bypass the adapter.
 type insertLocker interface {
 	insertChecker
-	// ensureOnlyAdds makes sure, under a lock that the caller's transaction keeps, that the
-	// INSERTs do nothing but add rows, if it can: then they are quiet.
+	// ensureOnlyAdds makes sure, under a lock that the caller's transaction keeps,
+	// that the INSERTs only add rows, if it can: then they are known to.
 	ensureOnlyAdds(ctx context.Context, st *statement) (bool, error)
 }
 
@@ -36,25 +37,25 @@ var (
 	_ insertLocker  = (*postgres)(nil)
 )
 
-// sendMode is how the door is about to send a text.
+// sendMode is how the adapter is about to send a text.
 type sendMode uint8
 
 const (
 	sendPlain     sendMode = iota
-	sendCopy               // COPY … FROM STDIN, between texts of the session's
-	sendBypassing          // with nothing of the session's around it
+	sendCopy               // COPY … FROM STDIN, with texts of the session's before and after it
+	sendBypassing          // without any text of the session's around it
 )
 
-// StartCopy is Start for a COPY … FROM STDIN, of a door that can send texts before
-// it and after it.
+// StartCopy is Start for a COPY … FROM STDIN, for an adapter that can send texts
+// before and after it.
 func (s *Session) StartCopy(ctx context.Context, text string) (*Flight, error) {
 	s.sendMode = sendCopy
 	defer func() { s.sendMode = sendPlain }()
 	return s.Start(ctx, text, AsWritten)
 }
 
-// addInsertActs makes acts of the text's INSERTs, unless something else in it is
-// counted, and they with it.
+// addInsertActs adds acts for the text's INSERTs, unless the text changes rows
+// otherwise: then they are counted with that.
 func (s *Session) addInsertActs(ctx context.Context, t *sqlscan.Text, st *statement) error {
 	b, ok := s.backend.(insertChecker)
 	if !ok || s.guard.Observing() || st.changesRows() || !slices.ContainsFunc(t.Ops, addsRows(t)) {
@@ -69,34 +70,34 @@ func (s *Session) addInsertActs(ctx context.Context, t *sqlscan.Text, st *statem
 	st.noteStructure(t)
 	st.createsTrigger = slices.Contains(st.kinds, sqlscan.Define) && containsFold(t.Source, "trigger")
 	st.insertsQuery = containsFold(t.Source, "select") || containsFold(t.Source, "table")
-	quiet := s.sendMode == sendPlain && isCopyFromStdin(t) || !s.preparedElsewhere && b.knownToOnlyAdd(st) // or was looked at when it was prepared
-	if b, ok := b.(insertLocker); ok && !quiet && s.sendMode != sendPlain && s.tx == txCaller {
+	onlyAdds := s.sendMode == sendPlain && isCopyFromStdin(t) || !s.preparedElsewhere && b.knownToOnlyAdd(st) // COPY was checked when it was prepared
+	if b, ok := b.(insertLocker); ok && !onlyAdds && s.sendMode != sendPlain && s.tx == txCaller {
 		var err error
-		if quiet, err = b.ensureOnlyAdds(ctx, st); err != nil {
+		if onlyAdds, err = b.ensureOnlyAdds(ctx, st); err != nil {
 			return err
 		}
 	}
 	note := bypassNote
 	switch {
-	case quiet:
+	case onlyAdds:
 	case st.control != controlNone, st.commits:
 		note = "it stands in a text that ends its own transaction"
 		fallthrough
 	case s.sendMode == sendBypassing:
-		stirs, err := b.mayChangeRows(ctx, t, st)
-		if stirs = stirs || mayRedirectNames(t); stirs || err != nil {
+		mayChange, err := b.mayChangeRows(ctx, t, st)
+		if mayChange = mayChange || mayRedirectNames(t); mayChange || err != nil {
 			st.makeInsertsUncounted(note)
 			return err
 		}
-		quiet = true
+		onlyAdds = true
 	}
-	if st.onlyAdds = quiet; quiet {
+	if st.onlyAdds = onlyAdds; onlyAdds {
 		st.op.Acts, st.targets = acts, targets
 	}
 	return nil
 }
 
-// makeInsertsUncounted makes acts that nobody can count of INSERTs.
+// makeInsertsUncounted turns the INSERTs into acts that nobody can count.
 func (st *statement) makeInsertsUncounted(note string) {
 	for i := range st.op.Acts {
 		if a := &st.op.Acts[i]; a.Verb == dbguard.Insert {
@@ -105,10 +106,9 @@ func (st *statement) makeInsertsUncounted(note string) {
 	}
 }
 
-// Prepare judges a text that takes rows from the moment it is prepared, as
-// PostgreSQL's COPY … FROM STDIN: nothing can be sent around it later. Nor can it be
-// around a PRAGMA, which SQLite runs while it compiles it. Every other text is judged
-// when it runs.
+// Prepare judges the texts that cannot wait until they run. PostgreSQL's COPY … FROM
+// STDIN takes rows from the moment it is prepared, and nothing can be sent around it
+// later. A PRAGMA is run by SQLite while it compiles it.
 func (s *Session) Prepare(ctx context.Context, text string) error {
 	if s.dialect == sqlscan.SQLite {
 		return s.judgePragmas(ctx, text)
@@ -129,7 +129,7 @@ func (s *Session) Prepare(ctx context.Context, text string) error {
 	if b.knownToOnlyAdd(st) {
 		return nil
 	}
-	if stirs, err := b.mayChangeRows(ctx, t, st); err != nil || !stirs {
+	if mayChange, err := b.mayChangeRows(ctx, t, st); err != nil || !mayChange {
 		return err
 	}
 	st.makeInsertsUncounted("this driver sends nothing else while it takes rows")
@@ -140,7 +140,7 @@ func (s *Session) Prepare(ctx context.Context, text string) error {
 	return op.End(dbguard.EffectNone, nil)
 }
 
-// addsRows reports an operation that adds rows to a table that was there before.
+// addsRows reports an operation that adds rows to a table that existed before.
 func addsRows(t *sqlscan.Text) func(sqlscan.Op) bool {
 	return func(op sqlscan.Op) bool {
 		if op.Kind != sqlscan.Insert || op.Flags&sqlscan.Temporary != 0 {

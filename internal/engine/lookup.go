@@ -9,10 +9,10 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// lookUp leaves out the acts of a statement that would touch nothing that
-// exists: DROP … IF EXISTS of what is missing, CREATE … IF NOT EXISTS of what
-// is there, anything about the session's temporary tables, ATTACH of a file
-// that is there. It asks only for statements about structure, which are rare.
+// lookUp removes the acts of a statement that would touch nothing that exists: DROP …
+// IF EXISTS of a missing object, CREATE … IF NOT EXISTS of an existing one, anything
+// about the session's temporary tables, ATTACH of an existing file. It sends queries
+// only for DDL, which is rare.
 func (s *Session) lookUp(ctx context.Context, t *sqlscan.Text, st *statement) error {
 	if s.guard.Observing() {
 		return nil
@@ -20,7 +20,7 @@ func (s *Session) lookUp(ctx context.Context, t *sqlscan.Text, st *statement) er
 	acts, targets := st.op.Acts[:0], st.targets[:0]
 	st.noOp = len(st.targets) > 0 && st.op.Statements == 1
 	renames := false
-	var along []dbguard.Act
+	var implied []dbguard.Act
 	for i := range st.targets {
 		verb := st.op.Acts[i].Verb
 		found, err := s.resolveTarget(ctx, verb, &st.targets[i])
@@ -40,23 +40,24 @@ func (s *Session) lookUp(ctx context.Context, t *sqlscan.Text, st *statement) er
 			if err != nil {
 				return err
 			}
-			along = append(along, more...)
+			implied = append(implied, more...)
 		}
 		acts, targets = append(acts, st.op.Acts[i]), append(targets, st.targets[i])
 	}
-	st.op.Acts, st.targets = append(acts, along...), append(targets, make([]target, len(along))...)
+	st.op.Acts, st.targets = append(acts, implied...), append(targets, make([]target, len(implied))...)
 	return nil
 }
 
-// impliedActor is a backend of an engine that takes away more than a statement names.
+// impliedActor is a backend of an engine whose DDL affects more objects than it
+// names.
 type impliedActor interface {
 	// impliedActs are the acts that come with the one on x.
 	impliedActs(ctx context.Context, st *statement, x *target, verb dbguard.Verb) ([]dbguard.Act, error)
 }
 
-// resolveLaterTarget is what concerns says of a statement behind others: those may have
-// removed the temporary table that another is behind, or have given a table the name
-// that was free.
+// resolveLaterTarget corrects resolveTarget for a statement that is not the text's
+// first: an earlier one may have dropped the temporary table that hides another, or
+// given a table the name that was free.
 func resolveLaterTarget(found existence, verb dbguard.Verb, renames bool) existence {
 	if found == shadowing || found == missing && renames && verb != dbguard.Create {
 		return existing
@@ -83,7 +84,8 @@ func (s *Session) attachArgument(x *target) (file string, ok bool) {
 	return file, ok && isText
 }
 
-// textArguments are the arguments that are texts, if it is known of all of them what they are.
+// textArguments are the arguments that are texts. known is false if the type of some
+// argument is not known.
 func textArguments(args []driver.NamedValue) (texts []string, known bool) {
 	known = true
 	for _, arg := range args {
@@ -99,8 +101,8 @@ func textArguments(args []driver.NamedValue) (texts []string, known bool) {
 	return texts, known
 }
 
-// resolveTarget says what the act is about: something existing, for what it creates
-// something that does not exist yet, or else nothing that the rules ask about.
+// resolveTarget says what the act is about. existing is what the rules ask about: an
+// existing object or, for an act that creates, one that does not exist yet.
 func (s *Session) resolveTarget(ctx context.Context, verb dbguard.Verb, x *target) (existence, error) {
 	if file, ok := s.attachArgument(x); ok && opensExisting(file) {
 		return temporary, nil
@@ -124,14 +126,14 @@ func (s *Session) resolveTarget(ctx context.Context, verb dbguard.Verb, x *targe
 			}
 		}
 		if found == missing && x.op.Flags&sqlscan.IfExists == 0 {
-			found = existing // a statement that would fail anyhow needs its grant like any other
+			found = existing // it would fail anyway, but needs its grant like any other
 		}
 		return found, err
 	}
 	return existing, nil
 }
 
-// resolveCreate is temporary where a CREATE would find that its object is there.
+// resolveCreate is temporary where a CREATE would find that its object exists.
 func (s *Session) resolveCreate(ctx context.Context, x *target) (existence, error) {
 	switch {
 	case s.dialect == sqlscan.SQLite:
@@ -148,7 +150,7 @@ func (s *Session) resolveCreate(ctx context.Context, x *target) (existence, erro
 	return existing, nil
 }
 
-// canFind reports that existing is an answer and not the lack of one.
+// canFind reports that existing is an answer and not merely unknown.
 func (s *Session) canFind(x *target) bool {
 	return s.dialect != sqlscan.ClickHouse && (x.class == "DATABASE" || x.class == "SCHEMA")
 }

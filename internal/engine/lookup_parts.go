@@ -7,18 +7,19 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// part is what an ALTER TABLE drops IF EXISTS.
+// part is what an ALTER TABLE … DROP … IF EXISTS drops.
 type part struct {
 	class string // "COLUMN", "CONSTRAINT", "INDEX"
 	name  string
 }
 
-// partFinder is a backend that can tell whether a part of a table is there.
+// partFinder is a backend that can tell whether a part of a table exists.
 type partFinder interface {
 	hasPart(ctx context.Context, x *target, p part) (bool, error)
 }
 
-// partsOf are what an ALTER TABLE drops if it exists; nil, if it does anything else.
+// partsOf are the parts that an ALTER TABLE drops IF EXISTS; nil if it does anything
+// else.
 func partsOf(t *sqlscan.Text, object sqlscan.Span) (parts []part) {
 	var a alteration
 	for tok := range tokens(t, object.End, int32(len(t.Source))) {
@@ -41,13 +42,13 @@ func partsOf(t *sqlscan.Text, object sqlscan.Span) (parts []part) {
 	return append(parts, p)
 }
 
-// alteration is one of those that an ALTER TABLE lists.
+// alteration is one action of an ALTER TABLE.
 type alteration struct {
 	words []string // up to the name
 	name  string
 }
 
-// take adds a token; not ok, if no DROP … IF EXISTS goes on like this.
+// take adds a token. It returns false if that cannot belong to a DROP … IF EXISTS.
 func (a *alteration) take(t *sqlscan.Text, tok sqlscan.Token) bool {
 	text := strings.ToUpper(t.Source[tok.Pos:tok.End])
 	exists := len(a.words) > 0 && a.words[len(a.words)-1] == "EXISTS"
@@ -64,7 +65,7 @@ func (a *alteration) take(t *sqlscan.Text, tok sqlscan.Token) bool {
 	return text == "CASCADE" || text == "RESTRICT"
 }
 
-// dropsIfExists is the part that it drops IF EXISTS.
+// dropsIfExists is the part that the action drops IF EXISTS.
 func (a *alteration) dropsIfExists() (part, bool) {
 	words := strings.Join(a.words, " ")
 	for _, p := range []part{{"COLUMN", ""}, {"COLUMN", "COLUMN "}, {"CONSTRAINT", "CONSTRAINT "}, {"INDEX", "INDEX "}, {"INDEX", "KEY "}} {
@@ -75,7 +76,8 @@ func (a *alteration) dropsIfExists() (part, bool) {
 	return part{}, false
 }
 
-// lacksParts reports that nothing is there of what an ALTER TABLE drops if it exists.
+// lacksParts reports that none of the parts exists that an ALTER TABLE drops IF
+// EXISTS.
 func (s *Session) lacksParts(ctx context.Context, x *target) (bool, error) {
 	b, ok := s.backend.(partFinder)
 	if !ok || len(x.parts) == 0 {

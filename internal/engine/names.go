@@ -8,8 +8,8 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// nameParts is a name as the server knows it, qualifiers first: unquoted, and
-// folded where the dialect folds.
+// nameParts are the parts of a name as the server knows them, qualifiers first:
+// unquoted, and folded where the dialect folds.
 func nameParts(t *sqlscan.Text, sp sqlscan.Span) []string {
 	if sp.Start == sp.End {
 		return nil
@@ -25,7 +25,7 @@ func nameParts(t *sqlscan.Text, sp sqlscan.Span) []string {
 	return append(parts, t.Name(sqlscan.Span{Start: start, End: sp.End}))
 }
 
-// words are the bare words between two positions of the text.
+// words are the unquoted words between two positions of the text.
 func words(t *sqlscan.Text, from, to int32) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for tok := range tokens(t, from, to) {
@@ -36,8 +36,8 @@ func words(t *sqlscan.Text, from, to int32) iter.Seq[string] {
 	}
 }
 
-// tokens are those between two positions of the text; the first must be the
-// begin of a token. Positions are the text's.
+// tokens are the tokens between two positions of the text; from must be the start of
+// a token. Their positions are those in the text.
 func tokens(t *sqlscan.Text, from, to int32) iter.Seq[sqlscan.Token] {
 	return func(yield func(sqlscan.Token) bool) {
 		if from >= to {
@@ -55,20 +55,20 @@ func tokens(t *sqlscan.Text, from, to int32) iter.Seq[sqlscan.Token] {
 	}
 }
 
-// isName reports a word or a quoted name.
+// isName reports a word or a quoted identifier.
 func isName(tok sqlscan.Token) bool {
 	return tok.Kind == sqlscan.Word || tok.Kind == sqlscan.QuotedIdent
 }
 
 func isPunct(tok sqlscan.Token, b byte) bool { return tok.Kind == sqlscan.Punct && tok.Byte == b }
 
-// nameAt is the name that a token is.
+// nameAt is the name that a token stands for.
 func nameAt(t *sqlscan.Text, tok sqlscan.Token) string {
 	return t.Name(sqlscan.Span{Start: tok.Pos, End: tok.End})
 }
 
-// quoteString is an SQL string literal that reads the same whatever the
-// session's settings: only for names that the catalogue is asked about.
+// quoteString is an SQL string literal that reads the same under all session
+// settings. It is for names in catalogue queries only.
 func quoteString(d sqlscan.Dialect, s string) string {
 	doubled := "'" + strings.ReplaceAll(s, "'", "''") + "'"
 	if !strings.Contains(s, `\`) {
@@ -77,14 +77,14 @@ func quoteString(d sqlscan.Dialect, s string) string {
 	switch d {
 	case sqlscan.PostgreSQL:
 		return "E" + strings.ReplaceAll(doubled, `\`, `\\`)
-	case sqlscan.MySQL: // an escape or not, as sql_mode says; hexadecimal is neither
+	case sqlscan.MySQL: // sql_mode decides whether a backslash escapes; hexadecimal avoids it
 		return fmt.Sprintf("CONVERT(x'%x' USING utf8mb4)", s)
 	}
 	return doubled
 }
 
-// quoteName is an identifier in PostgreSQL and SQLite.
+// quoteName is a quoted identifier for PostgreSQL and SQLite.
 func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// maxNames is how many names of a kind a session remembers.
+// maxNames is how many names of a kind a session caches.
 const maxNames = 1024

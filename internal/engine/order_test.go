@@ -206,7 +206,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// A ROLLBACK TO leaves counts behind on relations that are not locked any more.
+// A ROLLBACK TO leaves counts behind on relations that are no longer locked.
 func TestCountsAfterRollbackTo(t *testing.T) {
 	r := newRig(t, pg)
 	r.TxBegan(false)
@@ -220,7 +220,7 @@ func TestCountsAfterRollbackTo(t *testing.T) {
 	assert.EqualValues(t, 1, r.last(t).Rows)
 }
 
-// What is not sent: nothing surrounds statements that need no undo.
+// Nothing is sent around statements that need no undo.
 func TestNothingAround(t *testing.T) {
 	granted := func(g ...dbguard.Grant) context.Context {
 		return dbguard.Allow(context.Background(), "test", g...)

@@ -5,33 +5,32 @@ import (
 	"slices"
 )
 
-// Where a door can send several texts in one flight, what stands around a
-// statement need not be sent alone: the BEGIN or SAVEPOINT before it and, as what
-// will be asked once it has run is known beforehand, the count and the COMMIT
-// after it. The server leaves out what follows an error.
+// Where the adapter can pipeline, the texts around a statement need no round trips of
+// their own: the BEGIN or SAVEPOINT before it and, where it is known beforehand what
+// will be sent afterwards, the count and the COMMIT. The server skips what follows an
+// error.
 //
-// Nothing else of a flight is changed by that. What it sends while it opens is
-// held back, and what it asks at its end finds its answer there already; if it
-// asks something else, that is sent.
+// The rest of a flight is unaffected. What it sends while opening is held back, and
+// what it sends at its end has its reply already; anything else is sent as usual.
 
-// Pipeline is a Conn whose door can send texts around a statement. Where a
-// transaction stands, it knows by its protocol.
+// Pipeline is a Conn whose adapter can send several texts at once. It knows the state
+// of the transaction from the protocol.
 type Pipeline interface {
 	Conn
 	Wire
-	// Pipelined says that the door asks a Flight for its Escort, and either sends it
-	// or calls Depart.
+	// Pipelined marks an adapter that asks a Flight for its PipelinedTexts, and then
+	// either sends them or calls SendHeld.
 	Pipelined()
 }
 
-// Reply is what came of one text of an escort.
+// Reply is the outcome of one pipelined text.
 type Reply struct {
 	Rows     [][]any // values as those of Query
 	Affected int64
 	Err      error // of the server
 }
 
-// pipelineConn is the connection of a session whose door can send several texts.
+// pipelineConn is the Conn of a session whose adapter can pipeline.
 type pipelineConn struct {
 	Pipeline
 	holding bool
@@ -40,13 +39,13 @@ type pipelineConn struct {
 	replies []Reply // to the texts in after
 }
 
-// heldQuery is a text that is held back; row is nil for one without an answer.
+// heldQuery is a text that is held back; row is nil if it returns no rows.
 type heldQuery struct {
 	text string
 	row  func(values []any) error
 }
 
-// Exec runs a text, unless it is held back or answered already.
+// Exec runs a text, unless it is held back or its reply is here already.
 func (e *pipelineConn) Exec(ctx context.Context, text string) (int64, error) {
 	if e.holding {
 		e.before = append(e.before, heldQuery{text: text})
@@ -58,7 +57,7 @@ func (e *pipelineConn) Exec(ctx context.Context, text string) (int64, error) {
 	return e.Pipeline.Exec(ctx, text)
 }
 
-// Query is Exec of what answers with rows.
+// Query is Exec for a text that returns rows.
 func (e *pipelineConn) Query(ctx context.Context, text string, row func(values []any) error) error {
 	if e.holding {
 		e.before = append(e.before, heldQuery{text, row})
@@ -79,10 +78,10 @@ func (r *Reply) deliver(row func(values []any) error) error {
 	return r.Err
 }
 
-// replyTo is the reply to the text, if that is what was foreseen.
+// replyTo is the reply to the text, if it was pipelined.
 func (e *pipelineConn) replyTo(text string) (r Reply, ok bool) {
 	if len(e.replies) == 0 || e.after[0] != text {
-		e.clear() // the server was left at another place
+		e.clear() // the replies belong to other texts
 		return r, false
 	}
 	r = e.replies[0]
@@ -92,12 +91,12 @@ func (e *pipelineConn) replyTo(text string) (r Reply, ok bool) {
 
 func (e *pipelineConn) clear() { e.holding, e.before, e.after, e.replies = false, nil, nil, nil }
 
-// predictable is a counter that knows what will be asked at the end of its flight.
+// predictable is a counter that knows beforehand which texts end its flight.
 type predictable interface {
 	textsAfter() []string
 }
 
-// startHolding begins to hold back what opens the flight, if its door can send it
+// startHolding begins to hold back what opens the flight, if the adapter can send it
 // together with the statement.
 func (f *Flight) startHolding() {
 	e := f.s.pipeline
@@ -106,12 +105,12 @@ func (f *Flight) startHolding() {
 	}
 	e.clear()
 	_, foresees := f.counter.(predictable)
-	reads := f.form == Tagged || f.text != "" // nothing of the statement is left to be read after it
+	reads := f.form == Tagged || f.text != "" // the statement leaves no rows to be read after it
 	e.holding = reads && (f.sealed || foresees) && f.st.op.Statements == 1 && e.TxStatus() != 'E' &&
 		(f.text != "" || f.probeText() == "")
 }
 
-// stopHolding ends that, and says what comes after the statement.
+// stopHolding ends that, and determines what is sent after the statement.
 func (f *Flight) stopHolding() {
 	e := f.s.pipeline
 	if e == nil || !e.holding {
@@ -122,21 +121,21 @@ func (f *Flight) stopHolding() {
 	case !f.sealed:
 		e.after = f.counter.(predictable).textsAfter()
 	case f.strategy == inCallerTx && !f.op.Shares():
-		e.after = f.frame.keep // the server has the last word
+		e.after = f.frame.keep // the server decides
 	}
 	f.commits = f.strategy == ownTx && slices.Contains(e.after, f.frame.keep[0])
 }
 
-// commitUnknown reports that the statement was sent together with its COMMIT, and that
-// err leaves open what came of it. What the server says of the statement itself it
-// says before the COMMIT.
+// commitUnknown reports that the statement was sent together with its COMMIT, and
+// that err leaves open what came of it. An error of the statement itself precedes the
+// COMMIT.
 func (f *Flight) commitUnknown(err error) bool {
 	return f.commits && f.s.connectionLost(err) && sqlState(err) == ""
 }
 
-// PipelinedTexts are the texts to be sent before and after the statement, in one flight
-// with it. Where there are some the door does that and calls Escorted, or it
-// calls Depart.
+// PipelinedTexts are the texts to send before and after the statement, in the same
+// round trip. If there are any, the adapter sends them and calls TakeReplies, or
+// calls SendHeld.
 func (f *Flight) PipelinedTexts() (before, after []string) {
 	e := f.s.pipeline
 	if e == nil || len(e.before) == 0 {
@@ -149,9 +148,9 @@ func (f *Flight) PipelinedTexts() (before, after []string) {
 	return before, e.after
 }
 
-// TakeReplies takes the replies to the texts before the statement and after it, as
-// far as there are any: it comes before the statement's own outcome goes to Answer
-// or End. That is an error, too, where one before it has failed.
+// TakeReplies takes the replies to the texts before and after the statement, as far
+// as there are any. It must be called before Answer or End gets the statement's own
+// outcome, which is an error, too, if a text before it has failed.
 func (f *Flight) TakeReplies(before, after []Reply) {
 	e := f.s.pipeline
 	held, foreseen := e.before, e.after
@@ -159,11 +158,11 @@ func (f *Flight) TakeReplies(before, after []Reply) {
 	opened := len(before) > 0 && before[0].Err == nil
 	for i := range before {
 		if held[i].row != nil && before[i].Err == nil {
-			_ = before[i].deliver(held[i].row) // no row of the engine's own is unreadable
+			_ = before[i].deliver(held[i].row) // the engine's own rows are always readable
 		}
 	}
 	if !opened {
-		f.frame = frame{} // there is nothing to leave
+		f.frame = frame{} // nothing was opened
 	}
 	if len(before) < len(held) || !opened {
 		f.s.backend.forget()
@@ -172,7 +171,8 @@ func (f *Flight) TakeReplies(before, after []Reply) {
 	e.after, e.replies = foreseen, after
 }
 
-// SendHeld sends what was held back, for a door that sends the statement alone.
+// SendHeld sends what was held back, for an adapter that sends the statement by
+// itself.
 func (f *Flight) SendHeld(ctx context.Context) error {
 	e := f.s.pipeline
 	if e == nil || len(e.before) == 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// piped is a connection whose door sends what stands around a statement with it.
+// piped is a connection whose adapter can pipeline.
 type piped struct {
 	*fakeConn
 	status byte
@@ -21,8 +21,8 @@ func (piped) Pipelined()                    {}
 
 const fromTwo = "WITH d AS (DELETE FROM t RETURNING id) DELETE FROM u WHERE id IN (SELECT id FROM d)"
 
-// escorted starts a statement of two tables, with a bound of two rows.
-func escorted(t *testing.T, status byte) (*rig, *Flight) {
+// startPipelined starts a statement of two tables, with a bound of two rows.
+func startPipelined(t *testing.T, status byte) (*rig, *Flight) {
 	t.Helper()
 	r := newRig(t, pg)
 	r.Session = NewSession(piped{r.conn, status}, Config{Guard: r.guard, Dialect: pg})
@@ -41,7 +41,7 @@ func labels(texts []string) (all []string) {
 	return all
 }
 
-func TestEscort(t *testing.T) {
+func TestPipelined(t *testing.T) {
 	counted := func(rows int64) []Reply { return []Reply{{}, {Rows: [][]any{changedRow(16400, rows, "t")}}} }
 	tests := []struct {
 		name          string
@@ -58,7 +58,7 @@ func TestEscort(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r, f := escorted(t, 'I')
+			r, f := startPipelined(t, 'I')
 			before, after := f.PipelinedTexts()
 			assert.Equal(t, []string{"BEGIN"}, before)
 			assert.Equal(t, []string{due, "count"}, labels(after))
@@ -69,23 +69,23 @@ func TestEscort(t *testing.T) {
 	}
 }
 
-// A door that sends the statement alone has the way opened, and everything asked.
-func TestEscortDeparts(t *testing.T) {
-	r, f := escorted(t, 'I')
+// An adapter that sends the statement by itself sends everything around it, too.
+func TestPipelinedSentSeparately(t *testing.T) {
+	r, f := startPipelined(t, 'I')
 	require.NoError(t, f.SendHeld(atMost(2)))
 	assert.Equal(t, []string{"BEGIN"}, r.sent())
 	require.NoError(t, f.End(atMost(2), 1, nil))
 	assert.Equal(t, []string{due, "count", "COMMIT"}, r.sent())
 
-	r, f = escorted(t, 'I')
+	r, f = startPipelined(t, 'I')
 	r.conn.fail("BEGIN", pgError("53300"))
 	require.ErrorIs(t, f.SendHeld(atMost(2)), pgError("53300"))
 	_, err := r.Start(atMost(2), deleteOne, AsWritten)
 	require.ErrorIs(t, err, pgError("53300"), "it holds nothing up")
 }
 
-// In a transaction that has failed nothing is held back: the server says so.
-func TestNoEscortInFailedTransaction(t *testing.T) {
+// In an aborted transaction nothing is held back: the server reports the error.
+func TestNotPipelinedInFailedTransaction(t *testing.T) {
 	r := newRig(t, pg)
 	r.Session = NewSession(piped{r.conn, 'E'}, Config{Guard: r.guard, Dialect: pg})
 	r.backend.(*postgres).major = 15
@@ -97,9 +97,10 @@ func TestNoEscortInFailedTransaction(t *testing.T) {
 	require.ErrorIs(t, f.End(atMost(2), -1, pgError("25P02")), pgError("25P02"))
 }
 
-// In the caller's transaction one statement begins with what the one before it was
-// counted by, unless another has been read meanwhile, or something is locked.
-func TestEscortToldBefore(t *testing.T) {
+// In the caller's transaction a statement starts from the counters that the one
+// before it ended with, unless another has been parsed meanwhile, or something is
+// locked.
+func TestPipelinedReusesCounters(t *testing.T) {
 	for name, tt := range map[string]struct {
 		between   string
 		exclusive bool
@@ -111,7 +112,7 @@ func TestEscortToldBefore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, pg)
-			g, err := dbguard.New(dbguard.Policy{}) // nobody asks where the rows are
+			g, err := dbguard.New(dbguard.Policy{}) // no observer asks where the rows are
 			require.NoError(t, err)
 			r.Session = NewSession(piped{r.conn, 'T'}, Config{Guard: g, Dialect: pg})
 			b := r.backend.(*postgres)

@@ -12,10 +12,10 @@ import (
 // maxProbe is the largest bound for which a table is probed.
 const maxProbe = 100_000
 
-// probe refuses a statement without a condition before it is sent, if its
-// table holds more rows than it may touch: running and undoing it would take
-// the time and the locks of the whole table. at is the way for which this is
-// the moment. It decides nothing else: a statement that passes is counted.
+// probe refuses a statement without a condition before it is sent, if its table has
+// more rows than the bound: to run it and roll it back would take the time and the
+// locks of the whole table. at is the strategy for which this is the right moment. A
+// statement that passes is still counted.
 func (f *Flight) probe(ctx context.Context, at strategy) error {
 	if f.strategy != at || f.text != "" {
 		return nil
@@ -29,7 +29,7 @@ func (f *Flight) probe(ctx context.Context, at strategy) error {
 	case err != nil && f.s.connectionLost(err):
 		return err
 	case err != nil && f.strategy == inCallerTx:
-		// The statement will fail in the same way: let it, and tell.
+		// The statement will fail in the same way: let it, and report that.
 		return f.s.exec(ctx, f.frame.undo[:1])
 	case err != nil || n[0] <= f.op.Limit():
 		return nil
@@ -37,14 +37,14 @@ func (f *Flight) probe(ctx context.Context, at strategy) error {
 	return f.op.Foresee(dbguard.Count{Rows: n[0]})
 }
 
-// rowSkipper is a counter that knows which statements may leave rows as they are that
+// rowSkipper is a counter that knows which statements may leave rows unchanged that
 // they address.
 type rowSkipper interface {
 	maySkipRows() bool
 }
 
-// probeText counts the rows of the table up to one more than the bound. It is
-// empty where the statement names no single table that it means all of.
+// probeText counts the rows of the table up to one more than the bound. It is empty
+// unless the statement addresses all rows of a single table.
 func (f *Flight) probeText() string {
 	x, limit := f.st.simple(), f.op.Limit()
 	if x == nil || limit < 0 || limit > maxProbe || f.st.op.Acts[0].Filter == dbguard.Filtered ||

@@ -8,20 +8,20 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// readings are texts as they were read, for when they come again: programs send the
-// same few. Like a textSet they are direct-mapped and bounded.
+// readings caches parsed texts, since programs send the same few. Like a textSet it
+// is direct-mapped and bounded.
 type readings struct {
 	slots [textSlots]*reading
-	long  *reading // of what is too long to be kept
+	long  *reading // of a text that is too long to be cached
 }
 
-// reading is what is known of a text by itself.
+// reading is a parsed text and what is known of it without regard to the session.
 type reading struct {
 	sqlscan.Text
-	// source is a copy, since a text may live in a buffer that its owner writes to again.
+	// source is a copy, since a text may live in a buffer that its owner reuses.
 	source []byte
-	passes bool // as far as is known it only reads, and runs nothing
-	// summary and masked are what a trace shows of it, once that was asked for.
+	passes bool // as far as is known it only reads, and runs no other code
+	// summary and masked are what a trace shows of it, once that was needed.
 	summary, masked string
 	bound           checkedWording
 }
@@ -39,7 +39,7 @@ func (all *readings) passes(text string) bool {
 	return r != nil && r.passes && text != "" && string(r.source) == text
 }
 
-// read classifies the text, if it is not known how it reads.
+// read is the parsed text, from the cache if it is there.
 func (all *readings) read(text string, d sqlscan.Dialect, m sqlscan.Mode) *reading {
 	slot := all.slot(text)
 	if *slot == nil {
@@ -61,7 +61,7 @@ func (all *readings) read(text string, d sqlscan.Dialect, m sqlscan.Mode) *readi
 	return r
 }
 
-// mayBeRefined reports an operation that a backend may find to mean something else.
+// mayBeRefined reports an operation whose meaning a backend may correct.
 func mayBeRefined(op sqlscan.Op) bool {
 	switch op.Kind {
 	case sqlscan.Insert, sqlscan.Upsert, sqlscan.Replace, sqlscan.Update, sqlscan.Delete, sqlscan.Merge:
@@ -79,7 +79,7 @@ func (all *readings) forgetReads() {
 	}
 }
 
-// describe says what a trace calls the text, and shows of it.
+// describe sets what a trace shows of the text.
 func (r *reading) describe(op *dbguard.Op, name string) {
 	if r.masked == "" {
 		r.summary = strings.Clone(sqlscan.Summary(&r.Text))
@@ -88,30 +88,30 @@ func (r *reading) describe(op *dbguard.Op, name string) {
 	op.Name, op.Summary, op.Text = name, r.summary, r.masked
 }
 
-// modes is the session state that changes how a text is read.
+// modes is the session state that changes how a text is parsed.
 type modes struct {
 	mode  sqlscan.Mode
 	known bool // the server has been asked, and nothing has changed since
 }
 
-// matters reports that the text may read differently in another mode, and that
-// the mode is not certain.
+// matters reports that the text may parse differently in another mode, and that the
+// mode is not known.
 func (m *modes) matters(t *sqlscan.Text) bool { return t.ModeMatters && !m.known }
 
-// changesMode reports that the text may change a setting that a mode depends on,
-// each time that it runs.
+// changesMode reports that the text may change a setting that a mode depends on, each
+// time that it runs.
 func changesMode(t *sqlscan.Text) bool {
 	names := func(word string) bool { return containsFold(t.Source, word) }
 	return slices.ContainsFunc(modeWords, names) || slices.ContainsFunc(t.Ops, mayChangeCharset) && slices.ContainsFunc(charsetWords, names)
 }
 
-// mayChangeCharset reports an operation that may choose a character set.
+// mayChangeCharset reports an operation that may set a character set.
 func mayChangeCharset(op sqlscan.Op) bool {
 	return op.Kind == sqlscan.Session || op.Kind == sqlscan.Opaque || op.Kind == sqlscan.Unreadable
 }
 
-// modeWords are in every text that changes a mode by itself; charsetWords, in what
-// steers the session.
+// modeWords are in every text that changes a mode directly; charsetWords, in every
+// session statement that sets a character set.
 var (
 	modeWords    = []string{"sql_mode", "standard_conforming_strings", "reset", "discard", "set_config"}
 	charsetWords = []string{"names", "charset", "character"}

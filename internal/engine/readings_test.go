@@ -17,7 +17,7 @@ func TestReadsCostNothing(t *testing.T) {
 	r := newRig(t, pg)
 	for _, text := range []string{
 		"SELECT id, name FROM users WHERE id = $1",
-		"SELECT '" + strings.Repeat("x", 2*maxKept) + "'", // too long to be kept: classified each time
+		"SELECT '" + strings.Repeat("x", 2*maxKept) + "'", // too long to be cached: classified each time
 	} {
 		require.True(t, r.IsRead(text))
 		assert.Zero(t, testing.AllocsPerRun(100, func() { r.IsRead(text) }))
@@ -38,7 +38,7 @@ func TestReadingsCopy(t *testing.T) {
 	assert.Equal(t, "b", r.Name(r.Ops[0].Object))
 }
 
-// What is kept of a text is that of this text, in this dialect and mode.
+// A cached reading is that of this text, in this dialect and mode.
 func TestReadingsTellTextsApart(t *testing.T) {
 	const mode = sqlscan.ANSIQuotes
 	var all readings
@@ -62,8 +62,8 @@ func TestReadingsTellTextsApart(t *testing.T) {
 	assert.False(t, all.passes(""))
 }
 
-// What a session found out about a text goes when the modes do.
-func TestReadingsDoubt(t *testing.T) {
+// What a session found out about a text is dropped with the modes.
+func TestReadingsForgetReads(t *testing.T) {
 	var all readings
 	all.read("SELECT 1", sqlscan.MySQL, 0).passes = true
 	assert.True(t, all.passes("SELECT 1"))

@@ -8,69 +8,73 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// maxIdle is how long a connection may have been silent and still be sent, without
-// a question first, what cannot be taken back: an answer that never comes from a
-// connection that had died in the pool would leave the statement's effect unknown.
+// maxIdle is how long a connection may have been silent before it is pinged ahead of
+// a statement that cannot be undone: on a connection that had died in the pool the
+// reply would be lost and the statement's effect unknown.
 const maxIdle = time.Second
 
-// rewrite is what is sent in place of the caller's text, with the same
-// arguments: the caller's statement in words that the server refuses at the
-// first row beyond the bound.
+// rewrite is what is sent instead of the caller's text, with the same arguments: a
+// text that does the same, but that the server refuses at the first row beyond the
+// bound.
 type rewrite struct {
-	text string // "": the caller's own is sent, or instead
-	// earlyStop does what the caller's text does, but stops early: it is counted like
+	text string // "": the caller's text is sent, or earlyStop
+	// earlyStop does what the caller's text does, but stops early; it is counted like
 	// that. complete says that the arguments are in it.
 	earlyStop string
 	complete  bool
-	// sealed says that the server refuses, too, what the statement would change
-	// besides: then there is nothing to count, and outside of the caller's
-	// transaction there is nothing to open and to close.
+	// sealed says that the server also refuses what the statement would change
+	// indirectly: then there is nothing to count, and outside of the caller's
+	// transaction nothing to open.
 	sealed bool
-	// gated says that the statement changes nothing where it goes beyond its
-	// bound, and raises no error: nothing is to be opened in the caller's
-	// transaction.
+	// gated says that the statement changes nothing if it exceeds its bound, and
+	// raises no error: nothing need be opened in the caller's transaction.
 	gated bool
 	// keyed says of a gated one that it changes one row at most, whatever the bound.
 	keyed bool
-	// keepsTx says of a sealed one that its error ends nothing but the statement: in
-	// the caller's transaction there is nothing to open either.
+	// keepsTx says of a sealed one that its error undoes only the statement: nothing
+	// need be opened in the caller's transaction either.
 	keepsTx bool
-	// countsFirst says of a mild one that it changes no row where they are too many.
+	// countsFirst says of one that keepsTx that it changes no row if they are too
+	// many.
 	countsFirst bool
-	// holdsChecks says of a sealed one that what it makes sure of stays so until the caller's
-	// transaction ends.
+	// holdsChecks says of a sealed one that what it checks cannot change until the
+	// caller's transaction ends.
 	holdsChecks bool
-	// checksKeys says of a gated one, or one that sees, that it makes sure of the keys, too.
+	// checksKeys says of a gated one, or one that holdsChecks, that it checks the
+	// keys, too.
 	checksKeys bool
-	// detectsRules says that it shows by itself whether a rule has put another statement in its
-	// place: postgres_rules.go.
+	// detectsRules says that its result shows whether a rule has put another
+	// statement in its place: postgres_rules.go.
 	detectsRules bool
-	// ambiguousError says that the error of what goes beyond the bound could be the caller's own.
+	// ambiguousError says that the error for exceeding the bound might be the
+	// caller's own.
 	ambiguousError bool
-	// onlyAdds says that the rows that it answers were not there before.
+	// onlyAdds says that the rows that it returns did not exist before.
 	onlyAdds bool
-	// tagged says that the number of rows is told by the command tag.
+	// tagged says that the number of rows is in the command tag.
 	tagged bool
 }
 
-// rewriter is a backend that can write a statement so that it bounds itself.
+// rewriter is a backend that can rewrite a statement so that it enforces its bound.
 type rewriter interface {
-	// rewriteFor is the best wording of which nothing is known that speaks against it.
+	// rewriteFor is the best rewrite that is not known to be impossible.
 	rewriteFor(ctx context.Context, f *Flight) rewrite
-	// checkAnswer reads the answer of a gated or mild wording, or one that sees, as verdict
-	// does errors.
+	// checkAnswer reads the answer of a rewrite that is gated, keepsTx or
+	// holdsChecks, as interpretError reads errors.
 	checkAnswer(f *Flight, rows int64) (refused *dbguard.Count, again bool)
-	// interpretError reads an error of a wording: a count that is refused; or that the
-	// statement has to be run in other words, as the server has undone these.
+	// interpretError reads an error of a rewrite: it returns a count that is refused
+	// or, as again, that the statement must be run with another rewrite, since the
+	// server has undone this one.
 	interpretError(f *Flight, err error) (refused *dbguard.Count, again bool)
-	// gateError is what the caller is told of an error of a gated wording.
+	// gateError is what the caller is told of an error of a gated rewrite.
 	gateError(f *Flight, err error) error
-	// noteUndone tells that the server has undone a wording. Counters may not have been.
+	// noteUndone tells the backend that the server has undone a rewrite, though
+	// possibly not its counters.
 	noteUndone(f *Flight)
 }
 
-// chooseRewrite chooses the words of a flight whose way can be undone, and with that,
-// whether it needs a way at all.
+// chooseRewrite chooses the rewrite of a flight whose strategy can undo it, and so
+// whether anything need be opened.
 func (f *Flight) chooseRewrite(ctx context.Context) {
 	f.rewrite = rewrite{}
 	b, ok := f.s.backend.(rewriter)
@@ -82,25 +86,26 @@ func (f *Flight) chooseRewrite(ctx context.Context) {
 	if f.gated {
 		f.strategy = selfBounded
 	}
-	// A budget is charged between the count and the end of the transaction: not of
-	// rows that were not there.
+	// A budget is charged between the count and the end of the transaction, though
+	// not for rows that did not exist.
 	if f.sealed && (f.strategy == ownTx || f.keepsTx) && (f.onlyAdds || !f.op.Shares()) {
 		f.strategy, f.fallback = selfBounded, f.strategy
 	}
 }
 
-// noteRewriteErr notes that the server refused to say what the wording depends on, as of a
-// schema that the account may not use: the caller sees that, and not merely that
-// nothing is possible any more. Outside of a transaction the statement says it.
+// noteRewriteErr notes that the server refused a query that the rewrite depends on,
+// for example for a schema that the account may not use: the caller sees that error,
+// and not only that the transaction is aborted. Outside of a transaction the
+// statement fails in the same way.
 func (f *Flight) noteRewriteErr(err error) {
 	if f.strategy == inCallerTx && !f.s.backend.isTxAborted(err) {
 		f.rewriteErr = err
 	}
 }
 
-// Text is what the door sends with the caller's arguments, in place of the
-// caller's text, and whose outcome it hands to Answer. It is empty where the
-// caller's own is to be sent, and its outcome goes to End.
+// Text is what the adapter sends with the caller's arguments, instead of the caller's
+// text, and whose outcome it passes to Answer. It is empty if the caller's text is to
+// be sent, whose outcome goes to End.
 func (f *Flight) Text() string {
 	if f == nil {
 		return ""
@@ -108,8 +113,8 @@ func (f *Flight) Text() string {
 	return f.text
 }
 
-// AnswerForm is how Text tells the number of rows: by its command tag, as the one value
-// of the one row, or by rows that are the caller's.
+// AnswerForm is how Text returns the number of rows: in its command tag, as a single
+// value in a single row, or by rows that are the caller's.
 func (f *Flight) AnswerForm() Form {
 	switch {
 	case f.tagged:
@@ -120,18 +125,18 @@ func (f *Flight) AnswerForm() Form {
 	return Counted
 }
 
-// usesCommandTag reports that the number of rows is told by the command tag: that of a
-// SELECT, which sends as many rows, so that there may not be too many.
+// usesCommandTag reports that the number of rows is in the command tag: that of a
+// SELECT, which sends as many rows, so there may not be too many.
 func (f *Flight) usesCommandTag(atMost int64) bool {
 	const many = 100
 	return f.form == Tagged && atMost >= 0 && atMost <= many
 }
 
-// Answer takes the outcome of Text, and returns what the caller must see. rows
-// is the number that it answered, or the number of its rows.
+// Answer takes the outcome of Text, and returns the error for the caller. rows is the
+// number that it returned, or the number of its rows.
 //
-// again says that nothing has happened and nothing is decided: the door asks
-// for Text once more.
+// again says that nothing has happened and nothing is decided: the adapter asks for
+// Text once more.
 func (f *Flight) Answer(ctx context.Context, rows int64, err error) (again bool, _ error) {
 	s := f.s
 	switch {
@@ -161,7 +166,7 @@ func (f *Flight) Answer(ctx context.Context, rows int64, err error) (again bool,
 	return false, f.op.End(dbguard.EffectUndone, err)
 }
 
-// answerSealed is Answer of what the server has judged.
+// answerSealed is Answer for a rewrite that the server has judged.
 func (f *Flight) answerSealed(ctx context.Context, rows int64) (again bool, _ error) {
 	if f.keepsTx || f.holdsChecks {
 		if _, again := f.s.backend.(rewriter).checkAnswer(f, rows); again {
@@ -171,8 +176,8 @@ func (f *Flight) answerSealed(ctx context.Context, rows int64) (again bool, _ er
 	return false, f.endSealed(ctx, f.countOf(rows), dbguard.EffectApplied)
 }
 
-// answerGated is Answer where nothing was opened in the caller's transaction. An
-// error is the end of that, as it would be without a guard.
+// answerGated is Answer if nothing was opened in the caller's transaction. An error
+// aborts that, as it would without a guard.
 func (f *Flight) answerGated(ctx context.Context, rows int64, err error) (again bool, _ error) {
 	s := f.s
 	if err != nil {
@@ -199,8 +204,8 @@ func (f *Flight) answerGated(ctx context.Context, rows int64, err error) (again 
 	return false, f.op.End(dbguard.EffectApplied, nil)
 }
 
-// endKeyed ends a statement that can only have changed too few rows. Should there
-// be more all the same, the caller's transaction goes with them.
+// endKeyed ends a statement that can only have changed too few rows. Should there be
+// too many all the same, the caller's transaction is rolled back with them.
 func (f *Flight) endKeyed(ctx context.Context, rows int64) error {
 	f.noteSent()
 	s := f.s
@@ -217,8 +222,8 @@ func (f *Flight) endKeyed(ctx context.Context, rows int64) error {
 	return f.op.End(dbguard.EffectUndone, nil)
 }
 
-// endSealed ends a flight whose count the server has judged. A budget may have
-// been spent by somebody else meanwhile.
+// endSealed ends a flight whose count the server has judged. Meanwhile another
+// statement may have used up the budget.
 func (f *Flight) endSealed(ctx context.Context, count dbguard.Count, effect dbguard.Effect) error {
 	f.noteSent()
 	s := f.s
@@ -238,7 +243,7 @@ func (f *Flight) endSealed(ctx context.Context, count dbguard.Count, effect dbgu
 	return f.keep(ctx)
 }
 
-// countOf is the count of a wording that has answered this many rows.
+// countOf is the count of a rewrite that has returned this many rows.
 func (f *Flight) countOf(rows int64) dbguard.Count {
 	if f.onlyAdds {
 		return dbguard.Count{}
@@ -246,14 +251,14 @@ func (f *Flight) countOf(rows int64) dbguard.Count {
 	return dbguard.Count{Rows: rows}
 }
 
-// maxRewrites is beyond what any statement needs. Words that fail each time, for what
-// their backend has not thought of, must not be sent for ever.
+// maxRewrites is more than any statement needs. A rewrite that fails each time, for a
+// reason that its backend does not foresee, must not be sent for ever.
 const maxRewrites = 8
 
-// retry opens the way for other words.
+// retry chooses and opens another rewrite.
 func (f *Flight) retry(ctx context.Context) (bool, error) {
 	s := f.s
-	f.callerText = s.text.Source // nothing else has been read meanwhile
+	f.callerText = s.text.Source // no other text has been parsed meanwhile
 	defer func() { f.callerText = "" }()
 	s.backend.(rewriter).noteUndone(f)
 	if f.gated {
@@ -277,7 +282,7 @@ func (f *Flight) retry(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// asCount is a count that the server has written into an error.
+// asCount is a count that the server has put into an error.
 func asCount(value string) *dbguard.Count {
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil {
@@ -286,6 +291,6 @@ func asCount(value string) *dbguard.Count {
 	return &dbguard.Count{Rows: n}
 }
 
-// maxBuffered is the largest bound for which the rows of RETURNING are read into
-// memory before the caller sees them, so that it sees none of a refused one.
+// maxBuffered is the largest bound for which the rows of RETURNING are buffered
+// before the caller sees any, so that it sees none of a refused statement.
 const maxBuffered = 1000

@@ -10,30 +10,30 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// Conn is what a session needs of the connection that it guards: its own
-// statements run through it, inside and outside of transactions.
+// Conn is what a session needs of the connection that it guards: it runs its own
+// statements on it, inside and outside of transactions.
 type Conn interface {
 	// Exec runs a text without arguments.
 	Exec(ctx context.Context, text string) (affected int64, err error)
-	// Query runs a text without arguments and calls row for each row. The
-	// values are those of a driver, valid during the call.
+	// Query runs a text without arguments and calls row for each row. The values are
+	// as the driver returns them, and valid during the call.
 	Query(ctx context.Context, text string, row func(values []any) error) error
 }
 
-// Config is what a door knows of a connection beforehand.
+// Config is what an adapter knows of a connection beforehand.
 type Config struct {
 	Guard     *dbguard.Guard
 	Dialect   sqlscan.Dialect
 	Namespace string         // the database, as far as it is known
 	Gate      *dbguard.Gate  // of the server; nil is open
-	Zone      *time.Location // in which a MySQL driver writes times; nil: not known
+	Zone      *time.Location // in which a MySQL driver writes times; nil if not known
 }
 
-// Session is the guard's view of one connection. Like the connection it is
-// used by one goroutine at a time.
+// Session is the guard's state of one connection. Like the connection it is used by
+// one goroutine at a time.
 type Session struct {
 	conn      Conn
-	pipeline  *pipelineConn // conn, if its door can send several texts
+	pipeline  *pipelineConn // conn, if the adapter can pipeline
 	guard     *dbguard.Guard
 	gate      *dbguard.Gate
 	dialect   sqlscan.Dialect
@@ -44,29 +44,29 @@ type Session struct {
 	readings readings
 	modes    modes
 
-	hidden              *hiddenCode      // nil: not asked
+	hidden              *hiddenCode      // nil: not queried yet
 	preparedNameChanges int              // texts that may have prepared something under any name
-	schemaChanges       int              // texts after which others may run what they did not
-	txChangedSchema     bool             // the transaction has changed structure
-	txChangedMode       bool             // and maybe a mode
-	preparedCount       int              // statements of the caller's that are prepared
+	schemaChanges       int              // texts after which others may run code that they did not run before
+	txChangedSchema     bool             // the transaction may have changed the schema
+	txChangedMode       bool             // and a mode
+	preparedCount       int              // the caller's prepared statements
 	place               *CurrentDatabase // where the session is
 
-	// Of the text that is judged.
-	text                *reading            // what is known of it by itself
-	sendMode            sendMode            // how the door sends it
-	form                Form                // and what it can do instead
+	// The text that is being judged.
+	text                *reading            // the parsed text
+	sendMode            sendMode            // how the adapter sends it
+	form                Form                // and what the adapter can send instead
 	args                []driver.NamedValue // of the statement that is being started
-	currentDB           string              // the database that it runs in, where names depend on that; "": not known
-	preparedElsewhere   bool                // it was prepared in another one
-	schemaChangePending bool                // one that shifts is still to be sent before it
+	currentDB           string              // in which it runs, where names depend on that; "" if not known
+	preparedElsewhere   bool                // it was prepared in another database
+	schemaChangePending bool                // a text that changes the schema is still to be sent before it
 
 	tx        txState
 	ledger    *dbguard.Ledger // of the caller's transaction
 	txLost    bool            // the caller's transaction is gone, and the caller does not know
-	flight    *Flight         // the one that is open
+	flight    *Flight         // the open one
 	broken    bool
-	lastReply time.Time // when the server last answered a judged statement
+	lastReply time.Time // to a judged statement
 }
 
 // NewSession starts to guard a connection. Nothing is sent.
@@ -95,12 +95,12 @@ func NewSession(conn Conn, cfg Config) *Session {
 	return s
 }
 
-// errUnfinished is told to whoever starts a statement while another one that
-// streams its rows has no verdict yet: it would share its fate.
+// errUnfinished is returned when a statement is started while another one still
+// streams its rows and has no verdict: an undo would take both.
 var errUnfinished = errors.New("dbguard: a guarded statement of this connection still streams its rows: close them first")
 
-// IsRead reports that the text certainly only reads: it needs no Start. It
-// sends nothing and allocates nothing but what the session keeps.
+// IsRead reports that the text certainly only reads: it needs no Start. It sends
+// nothing, and allocates nothing but what the session caches.
 func (s *Session) IsRead(text string) bool {
 	if s.gate.Refuses(true) != nil {
 		return false
@@ -122,8 +122,8 @@ func (s *Session) IsRead(text string) bool {
 	return true
 }
 
-// readListener is a backend that wants to know what passes it by. Reads come without
-// their outcome, what was found quiet comes with it.
+// readListener is a backend that is told of what is not judged: noteRead is called
+// before a read, noteFailure after a statement has failed.
 type readListener interface {
 	noteRead(text string)
 	noteFailure()
@@ -135,16 +135,15 @@ func (s *Session) noteRead(text string) {
 	}
 }
 
-// Form is what a door can do with a text of the session's in place of the
-// caller's: see [Flight.Text].
+// Form is what an adapter can do with a rewritten text: see [Flight.Text].
 type Form uint8
 
 const (
 	AsWritten Form = iota // nothing: it sends the caller's text
-	Tagged                // tell its rows affected, for which the caller asked, or the one number that it answers
-	Counted               // the one number alone
-	Rows                  // hand its rows on: the caller asked for those of RETURNING
-	RowsIfAny             // Rows, or Tagged where the statement answers with none
+	Tagged                // return its number of affected rows, for which the caller asked, or the one number that it returns
+	Counted               // return the one number only
+	Rows                  // pass its rows on: the caller asked for those of RETURNING
+	RowsIfAny             // Rows, or Tagged if the statement returns none
 )
 
 // of is the form for a statement.
@@ -158,15 +157,16 @@ func (form Form) of(st *statement) Form {
 	return Tagged
 }
 
-// Start judges a text that the caller is about to send, and opens the way for
-// it. form is what the door can do in place of that. An engine may need args, as
-// far as the door has them, to ask beforehand which rows the statement means, or to
-// send it in other words.
+// Start judges a text that the caller is about to send, and opens what it needs. form
+// is what the adapter can do with a rewritten text. An engine may need args, as far
+// as the adapter has them, to query beforehand which rows the statement selects, or
+// to rewrite it.
 //
-// No Flight and no error: there is nothing to guard, send it. An error: send
-// nothing. It is a *dbguard.Violation, an error of the server or the context,
-// or driver.ErrBadConn if nothing can have happened. Else the door sends the
-// caller's own statement, exactly once, and calls End or Skip.
+// If it returns neither a Flight nor an error, there is nothing to guard: send the
+// text. If it returns an error, send nothing. That is a *dbguard.Violation, an error
+// of the server or the context, or driver.ErrBadConn if nothing can have happened.
+// Otherwise the adapter sends the caller's statement, exactly once, and calls End or
+// Skip.
 func (s *Session) Start(ctx context.Context, text string, form Form, args ...driver.NamedValue) (*Flight, error) {
 	if s.flight != nil {
 		return nil, errUnfinished
@@ -189,8 +189,8 @@ func (s *Session) Start(ctx context.Context, text string, form Form, args ...dri
 	return s.startFlight(ctx, st, op, form)
 }
 
-// judge reads a text and has it judged. There is no statement where there is
-// nothing to guard, and no operation where the rules do not ask.
+// judge parses a text and has it judged. The statement is nil if there is nothing to
+// guard, and the operation if no rule applies.
 func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.Operation, error) {
 	switch {
 	case s.guard.Check() != nil:
@@ -232,7 +232,8 @@ func (s *Session) judge(ctx context.Context, text string) (*statement, *dbguard.
 	return st, op, err
 }
 
-// completeStatement finds out what the statement means to the rules beyond its words.
+// completeStatement adds what the rules need to know about the statement but the text
+// does not tell.
 func (s *Session) completeStatement(ctx context.Context, t *sqlscan.Text, st *statement, code bool) error {
 	if err := s.addInsertActs(ctx, t, st); err != nil {
 		return err
@@ -246,7 +247,7 @@ func (s *Session) completeStatement(ctx context.Context, t *sqlscan.Text, st *st
 	return s.lookUpRoutines(ctx, st)
 }
 
-// read classifies the text, asking the server for what the text depends on.
+// read parses the text, asking the server for what that depends on.
 func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) {
 	t := s.classify(text)
 	if s.modes.matters(t) {
@@ -273,14 +274,15 @@ func (s *Session) classify(text string) *sqlscan.Text {
 	return &s.text.Text
 }
 
-// RawTouched tells that somebody used the connection past the session: what
-// it knew of the connection's state is void.
+// RawTouched tells the session that its connection was used by others: what it knew
+// of the connection's state is void.
 func (s *Session) RawTouched() { s.forget() }
 
-// AddPrepared tells that so many more statements of the caller's are prepared, or fewer.
+// AddPrepared tells the session that the caller has prepared n more statements, or
+// closed -n.
 func (s *Session) AddPrepared(n int) { s.preparedCount += n }
 
-// Reset tells that the connection goes to another user of the pool.
+// Reset tells the session that the connection goes to another user of the pool.
 func (s *Session) Reset() {
 	if s.flight != nil {
 		s.broken = true
@@ -292,25 +294,25 @@ func (s *Session) Reset() {
 	s.txLost = false
 }
 
-// Broken reports that the pool must discard the connection: an undo failed or
-// a reply was lost.
+// Broken reports that the pool must discard the connection: an undo failed or a reply
+// was lost.
 func (s *Session) Broken() bool { return s.broken }
 
-// noteModeChange notes a text that may change a mode: for good, or until the transaction ends
-// or a savepoint is rolled back to.
+// noteModeChange notes a text that may change a mode: for good, or until the
+// transaction ends or is rolled back to a savepoint.
 func (s *Session) noteModeChange() {
 	s.txChangedMode = true
 	s.forgetModes()
 }
 
-// forgetModes has the server asked again, where it matters. Texts that were
-// read in the old modes may read differently now.
+// forgetModes has the server asked again when it matters. Cached texts may parse
+// differently in the new modes.
 func (s *Session) forgetModes() {
 	s.modes.known = false
 	s.readings.forgetReads()
 }
 
-// forget drops everything that was learnt and not asked.
+// forget drops everything that was learnt about the session and not asked for.
 func (s *Session) forget() {
 	s.forgetModes()
 	s.dropTxCaches()

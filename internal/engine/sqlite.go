@@ -9,22 +9,23 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// sqlite is SQLite. A savepoint opens a transaction where none is open, so it
-// serves everywhere, and nobody need know which it is. It is deferred: nothing
-// is read or locked before the caller's statement, which waits for a lock as
+// sqlite is the backend for SQLite. A savepoint opens a transaction if none is open,
+// so it serves in both cases, and nobody need know which it is. It is deferred:
+// nothing is read or locked before the caller's statement, which waits for a lock as
 // long as it would by itself.
 type sqlite struct {
 	conn              Conn
-	cancellable       Conn          // for what may take its time
-	journaled         bool          // there is one: looked up
-	schema            *sqliteSchema // nil: to be asked for
-	schemaUncommitted bool          // the caller's transaction has changed it, or may have
-	schemaLocked      bool          // it was seen under the lock that the caller's transaction holds
-	noVersionTable    bool          // the library does not know what a wording needs
+	cancellable       Conn          // for what may take long
+	journaled         bool          // every database is known to have a rollback journal
+	schema            *sqliteSchema // nil: not loaded
+	schemaUncommitted bool          // the caller's transaction may have changed it
+	schemaLocked      bool          // it was verified under the lock that the caller's transaction holds
+	noVersionTable    bool          // the library lacks what a rewrite needs
 }
 
-// uncancelledConn is a connection for what takes no time. The drivers start a goroutine for
-// every text whose context can end, which costs more than most of them do.
+// uncancelledConn is a connection for what takes no time. For every text whose
+// context can be cancelled the drivers start a goroutine, which costs more than most
+// of these texts.
 type uncancelledConn struct{ Conn }
 
 func (c uncancelledConn) Exec(ctx context.Context, text string) (int64, error) {
@@ -62,7 +63,7 @@ func (q *sqlite) noteChanges(st *statement, _ bool) {
 			q.schema, q.schemaLocked, q.schemaUncommitted = nil, false, true
 		case sqlscan.Begin, sqlscan.Commit, sqlscan.Rollback, sqlscan.Savepoint, sqlscan.Release, sqlscan.RollbackTo:
 			if q.schemaLocked = false; q.schemaUncommitted {
-				q.schema = nil // a version that is taken back may be given to another schema
+				q.schema = nil // after a rollback its version may be given to another schema
 			}
 		default:
 			q.forget()
@@ -76,7 +77,7 @@ func (*sqlite) mode(context.Context) (sqlscan.Mode, error) { return sqlscan.SQLi
 
 func (*sqlite) state(context.Context) (txState, error) { return txUnknown, nil }
 
-// immediate takes the lock before anything is read: a transaction that reads
+// immediate takes the write lock before anything is read: a transaction that has read
 // first cannot wait for it.
 var immediate = transaction("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
 
@@ -98,10 +99,10 @@ func (*sqlite) isTxControlError(error) bool { return false }
 
 func (q *sqlite) txBegan(bool) dbguard.Effect {
 	q.schemaLocked = false
-	return dbguard.EffectUndone // else another could not begin
+	return dbguard.EffectUndone // a transaction cannot begin inside another
 }
 
-// txEnded: a version that a ROLLBACK took back may be given to another schema.
+// txEnded: after a ROLLBACK the version of its schema may be given to another one.
 func (q *sqlite) txEnded() txState {
 	if q.schemaLocked = false; q.schemaUncommitted {
 		q.schema, q.schemaUncommitted = nil, false
@@ -111,7 +112,7 @@ func (q *sqlite) txEnded() txState {
 
 func (q *sqlite) counter(f *Flight) counter { return &sqliteCounter{q: q, f: f} }
 
-// schemas are main, temp and what is attached.
+// schemas are main, temp and the attached databases.
 func (q *sqlite) schemas(ctx context.Context) ([]string, error) {
 	var names []string
 	err := q.conn.Query(ctx, "PRAGMA database_list", func(v []any) error {
@@ -121,8 +122,9 @@ func (q *sqlite) schemas(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// refineReading takes back that a text acts on a temporary table which it makes itself,
-// where another has the name: of several statements mattn's Query runs the last alone.
+// refineReading corrects a text that acts on a temporary table which it creates
+// itself, if another table has that name: of several statements mattn's Query runs
+// only the last.
 func (q *sqlite) refineReading(ctx context.Context, t *sqlscan.Text, form Form) error {
 	if t.Statements < 2 || form != Rows {
 		return nil
@@ -149,7 +151,7 @@ func (q *sqlite) find(ctx context.Context, x *target) (existence, error) {
 	if err != nil {
 		return existing, err
 	}
-	only := "" // these have names of their own
+	only := "" // triggers and indexes have names of their own
 	if x.class == "TRIGGER" || x.class == "INDEX" {
 		only = " AND type = '" + strings.ToLower(x.class) + "'"
 	}

@@ -12,33 +12,33 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// sqliteCounter reads total_changes(), which counts the rows that cascades and
-// triggers change as well, and changes(), which counts only the statement's
-// own. Neither tells a changed row from an inserted one, or sees a row that
-// REPLACE removed. What the schema says of the statement's reach settles most of
-// it; where rows are both added and changed or lost, marks tell them apart.
+// sqliteCounter reads total_changes(), which includes rows changed by cascades and
+// triggers, and changes(), which counts only the statement's own. Neither tells a
+// changed row from an inserted one, or includes a row that REPLACE removed. In most
+// cases the schema settles what the statement can reach; where rows are both added
+// and changed or removed, watermarks tell them apart.
 type sqliteCounter struct {
 	q *sqlite
 	f *Flight
 	sqlitePlan
-	sets     []string // the columns that the text assigns to, and perhaps more names
-	upserts  bool     // it may have an ON CONFLICT
-	trailing bool     // something is behind it
-	fails    bool     // it may have an OR FAIL
-	changed  int64    // total_changes() before
-	before   []int64  // the marks' numbers, and then sizes
-	after    []int64  // those sizes
+	sets        []string // the columns that the text assigns to, possibly with other names
+	mayUpsert   bool     // it may have an ON CONFLICT
+	trailing    bool     // there is text after it
+	mayOrFail   bool     // it may have an OR FAIL
+	totalBefore int64    // total_changes() before
+	before      []int64  // values of the watermarks, then sizes of the tables in indirect
+	after       []int64  // those sizes afterwards
 }
 
 // sqlitePlan is how a statement is counted, given a schema.
 type sqlitePlan struct {
 	schema     *sqliteSchema
 	reach      reach
-	direct     effect // what the one statement does to the table that it names; 0: there are several
-	table      string // which
-	maxRows    int64  // rows that its text can change at most; -1: no idea
+	direct     effect // of a single statement on the table that it names; 0 if there are several
+	table      string // which it names
+	maxRows    int64  // rows that its text can change at most; -1 if not known
 	watermarks []watermark
-	stopKey    string // the columns by which it stops early; "": it does not
+	stopKey    string // the columns by which it stops early; "" if it does not
 	indirect   indirectBound
 }
 
@@ -48,7 +48,7 @@ func (c *sqliteCounter) survey(ctx context.Context) (string, error) {
 		return note, err
 	}
 	c.sets = assignedColumns(c.f.reading())
-	c.upserts, c.fails = containsFold(c.f.callerText, "conflict"), containsFold(c.f.callerText, "fail")
+	c.mayUpsert, c.mayOrFail = containsFold(c.f.callerText, "conflict"), containsFold(c.f.callerText, "fail")
 	if x := c.f.st.simple(); x != nil {
 		c.trailing = hasTrailingText(c.f.callerText[x.op.Where.End:])
 	}
@@ -76,20 +76,21 @@ func (c *sqliteCounter) survey(ctx context.Context) (string, error) {
 	return note, nil
 }
 
-// schemaTables are the tables of tables, which writable_schema opens.
+// schemaTables hold the schema; PRAGMA writable_schema allows writing to them.
 var schemaTables = []string{"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"}
 
-// takeWriteLock has the caller's transaction wait for the write lock, as the statement
-// itself would: one that has read cannot wait. Where it fails, so will that.
+// takeWriteLock has the caller's transaction wait for the write lock, as the
+// statement itself would: a transaction that has read cannot wait. If this fails, so
+// will the statement.
 func (c *sqliteCounter) takeWriteLock(ctx context.Context) {
 	x := &c.f.st.targets[0]
-	stale := containsFold(c.f.callerText, "changes") || x.op.Flags&sqlscan.Returning != 0 // may tell changes(), which this sets to 0
+	stale := containsFold(c.f.callerText, "changes") || x.op.Flags&sqlscan.Returning != 0 // it may read changes(), which this resets to 0
 	if x.raw != "" && !stale {
 		_, _ = c.q.cancellable.Exec(ctx, "DELETE FROM "+x.raw+" WHERE 0")
 	}
 }
 
-// plan finds out how the statement is to be counted.
+// plan decides how the statement is to be counted.
 func (c *sqliteCounter) plan(ctx context.Context, sc *sqliteSchema) (sqlitePlan, error) {
 	st := c.f.st
 	if slices.Contains(st.kinds, sqlscan.Define) {
@@ -120,7 +121,7 @@ func (c *sqliteCounter) plan(ctx context.Context, sc *sqliteSchema) (sqlitePlan,
 	if p.direct, p.table = starts[0].kind, starts[0].table; sc.replaces[p.table] && p.direct != rowsRemoved {
 		p.direct |= rowsReplaced
 	}
-	if x.op.Kind == sqlscan.Replace && !c.upserts {
+	if x.op.Kind == sqlscan.Replace && !c.mayUpsert {
 		p.direct &^= rowsChanged
 	}
 	if err := c.boundRows(ctx, x, &p); err != nil {
@@ -129,8 +130,8 @@ func (c *sqliteCounter) plan(ctx context.Context, sc *sqliteSchema) (sqlitePlan,
 	return p, c.planStop(ctx, x, &p)
 }
 
-// boundRows finds out how many rows the text can change at most, and, where that
-// does not settle it, what must be counted.
+// boundRows finds out how many rows the text can change at most and, where that does
+// not settle it, what must be counted.
 func (c *sqliteCounter) boundRows(ctx context.Context, x *target, p *sqlitePlan) error {
 	settled := true
 	switch {
@@ -163,8 +164,8 @@ func (c *sqliteCounter) onlyAdds() bool {
 	return allActs(c.f.st, dbguard.Insert) && c.direct&^rowsAdded == 0 && c.reach.onlyAdds()
 }
 
-// conflictKeys is the number of rows that one new row can be in conflict with: one for
-// each unique index, and one for the rowid.
+// conflictKeys is the number of rows that a new row can conflict with: one for each
+// unique index, and one for the rowid.
 func (c *sqliteCounter) conflictKeys(ctx context.Context, x *target) (int64, error) {
 	schema := ""
 	if len(x.name) > 1 {
@@ -189,7 +190,7 @@ func (c *sqliteCounter) baseline(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	c.changed, c.before = n[0], n[1:]
+	c.totalBefore, c.before = n[0], n[1:]
 	return "", nil
 }
 
@@ -213,7 +214,7 @@ func (c *sqliteCounter) count(ctx context.Context, _ int64) (dbguard.Count, erro
 		return dbguard.Count{Rows: -1}, err
 	}
 	c.after = n[3+len(c.watermarks):]
-	all := n[0] - c.changed
+	all := n[0] - c.totalBefore
 	credits := make([]int64, len(c.watermarks))
 	for i, m := range c.watermarks {
 		credits[i] = m.newRows(c.before[i], n[3+i])
@@ -224,8 +225,8 @@ func (c *sqliteCounter) count(ctx context.Context, _ int64) (dbguard.Count, erro
 	return c.countSingle(min(n[1], all), max(all-n[1], 0), credits), nil
 }
 
-// verifySchema makes sure of the schema, now that the transaction holds the lock.
-// Where it has changed the plan may have to, and then it is too late.
+// verifySchema checks that the schema is unchanged, now that the transaction holds
+// the lock. If it has changed and the plan with it, it is too late.
 func (c *sqliteCounter) verifySchema(ctx context.Context, version string) (bool, error) {
 	if version == c.schema.version && !c.schema.uncacheable && !c.schema.opensFile(c.f.st) {
 		c.q.schemaLocked = c.q.schemaLocked || c.f.strategy == inCallerTx && c.f.s.tx == txCaller && c.q.schema == c.schema && c.inMain()
@@ -244,13 +245,13 @@ func (c *sqliteCounter) verifySchema(ctx context.Context, version string) (bool,
 	return true, nil
 }
 
-// inMain reports that the statement's table is main's: so is the lock.
+// inMain reports that the statement's table is in main, as the lock is.
 func (c *sqliteCounter) inMain() bool {
 	homes := c.schema.schemasOf[c.table]
 	return c.direct != 0 && len(homes) == 1 && homes[0] == "main" && !c.schema.views[c.table]
 }
 
-// inView reports that the statement names a view: it has no rows of its own.
+// inView reports that the statement names a view, which has no rows of its own.
 func (c *sqliteCounter) inView() bool {
 	return c.schema.views[c.table] && len(c.schema.schemasOf[c.table]) == 0
 }
@@ -263,22 +264,22 @@ func (c *sqliteCounter) countSeveral(all int64, credits []int64) dbguard.Count {
 	return dbguard.Count{Rows: max(all, 0)}
 }
 
-// countSingle is the count of one statement: of the rows of the table that it names,
-// and of those behind it.
-func (c *sqliteCounter) countSingle(direct, hidden int64, credits []int64) dbguard.Count {
-	grown, size := int64(0), int64(math.MaxInt64) // of the table that it names, if it is marked
+// countSingle is the count of a single statement: of rows in the table that it names,
+// and of rows changed indirectly.
+func (c *sqliteCounter) countSingle(direct, indirect int64, credits []int64) dbguard.Count {
+	grown, size := int64(0), int64(math.MaxInt64) // of the table that it names, if it has a watermark
 	var own *watermark
 	for i, m := range c.watermarks {
 		if m.table == c.table {
 			grown, size, own = credits[i], c.before[i], &m
 		} else {
-			hidden -= credits[i]
+			indirect -= credits[i]
 		}
 	}
 	named := direct
 	switch {
 	case c.direct&rowsReplaced != 0 && c.direct&rowsAdded == 0: // UPDATE OR REPLACE
-		named = min(direct-min(grown, 0), size) // some may have been replaced that were changed before
+		named = min(direct-min(grown, 0), size) // rows changed before may have been replaced
 	case c.direct&(rowsChanged|rowsReplaced) != 0 && c.direct&rowsAdded != 0 && own == nil:
 		if named = c.maxRows; c.direct&rowsReplaced == 0 {
 			named = min(direct, c.maxRows)
@@ -286,29 +287,29 @@ func (c *sqliteCounter) countSingle(direct, hidden int64, credits []int64) dbgua
 			named = direct
 		}
 	case c.direct&rowsReplaced != 0:
-		named = min(max(direct-grown, 0), size) // some may have replaced others that are new
+		named = min(max(direct-grown, 0), size) // new rows may have replaced other new ones
 		if c.removesOnlyOwn() {
-			hidden = 0
+			indirect = 0
 		}
 	case c.direct&(rowsAdded|rowsChanged) == rowsAdded|rowsChanged:
-		behind := c.addedByTriggers(grown, hidden)
-		named, hidden = max(direct-(grown-behind), 0), hidden-behind
+		behind := c.addedByTriggers(grown, indirect)
+		named, indirect = max(direct-(grown-behind), 0), indirect-behind
 	case c.direct != rowsAdded:
-		hidden -= grown
+		indirect -= grown
 	default:
 		named = 0
 		if more := grown - direct; own != nil && (own.mayLose || more > 0) {
-			hidden -= more
+			indirect -= more
 		}
 	}
-	if hidden = max(hidden, 0); c.reach.onlyAdds() {
-		hidden = 0
+	if indirect = max(indirect, 0); c.reach.onlyAdds() {
+		indirect = 0
 	}
-	return c.makeCount(named, min(hidden, c.indirect.rows(direct, c.existingRows(direct, named, grown), c.before[len(c.watermarks):], c.after)))
+	return c.makeCount(named, min(indirect, c.indirect.rows(direct, c.existingRows(direct, named, grown), c.before[len(c.watermarks):], c.after)))
 }
 
-// existingRows is how many rows that were there the statement itself has changed or removed at
-// most, and of those that it added itself.
+// existingRows is how many existing rows the statement itself has changed or removed
+// at most, including those among the rows that it added itself.
 func (c *sqliteCounter) existingRows(direct, named, grown int64) int64 {
 	switch {
 	case c.direct&rowsAdded == 0:
@@ -319,32 +320,32 @@ func (c *sqliteCounter) existingRows(direct, named, grown int64) int64 {
 	return named
 }
 
-// addedByTriggers is how many of the rows that the table has grown by may be new by a
-// trigger, and not by the statement itself.
-func (c *sqliteCounter) addedByTriggers(grown, hidden int64) int64 {
+// addedByTriggers is how many of the rows that the table has grown by may have been
+// added by a trigger and not by the statement itself.
+func (c *sqliteCounter) addedByTriggers(grown, indirect int64) int64 {
 	if c.reach.effectOn(c.table)&rowsAdded == 0 {
 		return 0
 	}
-	return max(min(grown, hidden), 0)
+	return max(min(grown, indirect), 0)
 }
 
-// removesOnlyOwn reports that all that is lost behind a REPLACE is lost from its own
-// table: it is among the rows that this is shorter by.
+// removesOnlyOwn reports that all rows that a REPLACE removes indirectly are removed
+// from its own table: they are among the rows by which that has shrunk.
 func (c *sqliteCounter) removesOnlyOwn() bool {
 	e := c.reach.tables[c.table]
 	return e != nil && e.kinds == rowsRemoved && len(c.reach.losingTables()) == 1
 }
 
-func (c *sqliteCounter) makeCount(named, hidden int64) dbguard.Count {
-	count := dbguard.Count{Rows: named + hidden}
-	if hidden == 0 {
+func (c *sqliteCounter) makeCount(named, indirect int64) dbguard.Count {
+	count := dbguard.Count{Rows: named + indirect}
+	if indirect == 0 {
 		return count
 	}
 	if c.direct != rowsAdded {
 		count.Tables = append(count.Tables, dbguard.TableRows{Table: c.f.st.op.Acts[0].Object, Rows: named})
 	}
-	behind := dbguard.TableRows{Rows: hidden, Via: "trigger or foreign key"}
-	rough := func(m watermark) bool { return m.table != c.table && m.rowid == "" } // more may be told than there is
+	behind := dbguard.TableRows{Rows: indirect, Via: "trigger or foreign key"}
+	rough := func(m watermark) bool { return m.table != c.table && m.rowid == "" } // the count may be too high
 	if tables := c.reach.losingTables(); len(tables) == 1 && !slices.ContainsFunc(c.watermarks, rough) {
 		behind.Table = tables[0]
 	}
@@ -352,7 +353,8 @@ func (c *sqliteCounter) makeCount(named, hidden int64) dbguard.Count {
 	return count
 }
 
-// checkJournals reports a database without a rollback journal: nothing is undone in it.
+// checkJournals reports a database without a rollback journal, in which nothing can
+// be undone.
 func (q *sqlite) checkJournals(ctx context.Context) (note string, err error) {
 	if q.journaled {
 		return "", nil

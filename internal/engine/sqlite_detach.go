@@ -9,12 +9,12 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// What is in no file ends with its connection, or with a text that reads like a
-// setting: DETACH of a database in memory or in a temporary file, and PRAGMA
+// Data that is in no file ends with its connection, or with a text that looks like a
+// setting: DETACH of a database that is in memory or in a temporary file, and PRAGMA
 // temp_store, which drops all temporary tables.
 
-// dataLossVerb is what a text means to the rules that may end such a database; not ok,
-// if it is no such text.
+// dataLossVerb is the verb of a text that may end such a database; false for any
+// other text.
 func dataLossVerb(t *sqlscan.Text, op *sqlscan.Op) (verb dbguard.Verb, ok bool) {
 	switch keyword(t, op) {
 	case "DETACH":
@@ -75,7 +75,7 @@ func valueOf(t *sqlscan.Text, op *sqlscan.Op) string {
 	return ""
 }
 
-// tempStore is the number of a value of temp_store, as SQLite reads it.
+// tempStore is a value of temp_store as the number that SQLite reads.
 func tempStore(value string) string {
 	switch value = fold(value); {
 	case value != "" && value[0] >= '0' && value[0] <= '2':
@@ -88,7 +88,7 @@ func tempStore(value string) string {
 	return "0"
 }
 
-// settingLosesData is existing where something is lost, else temporary.
+// settingLosesData is existing if the text would lose data, else temporary.
 func (q *sqlite) settingLosesData(ctx context.Context, t *sqlscan.Text, x *target, args []string) (existence, error) {
 	if x.keyword == "DETACH" {
 		return q.detachLosesData(ctx, x, args)
@@ -106,7 +106,8 @@ func (q *sqlite) settingLosesData(ctx context.Context, t *sqlscan.Text, x *targe
 	return q.anyTables(ctx, []string{"temp"})
 }
 
-// detachLosesData looks at the database that a DETACH names, or at all that it may mean.
+// detachLosesData looks at the database that a DETACH names, or at all that it may
+// name.
 func (q *sqlite) detachLosesData(ctx context.Context, x *target, args []string) (existence, error) {
 	names := x.name
 	if strings.ContainsRune("?:@$", rune(x.raw[0])) {
@@ -128,9 +129,9 @@ func (q *sqlite) detachLosesData(ctx context.Context, x *target, args []string) 
 	return q.anyTables(ctx, fileless)
 }
 
-// anyTables is existing where one of the schemas has tables.
+// anyTables is existing if one of the schemas has tables.
 func (q *sqlite) anyTables(ctx context.Context, schemas []string) (existence, error) {
-	open, err := q.schemas(ctx) // temp is not until it is used: a look into it would use it, and fix where it is kept
+	open, err := q.schemas(ctx) // temp is not open until it is used: a query would open it, and fix where it is kept
 	if err != nil {
 		return existing, err
 	}

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// SQLiteURI cuts "file:", the parameters and the fragment off the name of a database;
-// uri says that it begins so (sqlite.org/uri.html). Any other name is one as it is.
+// SQLiteURI splits a URI into the name without "file:", and the parameters; the
+// fragment is dropped (sqlite.org/uri.html). Any other name is returned as it is,
+// with uri false.
 func SQLiteURI(text string) (name, query string, uri bool) {
 	rest, uri := strings.CutPrefix(text, "file:")
 	if !uri {
@@ -18,9 +19,9 @@ func SQLiteURI(text string) (name, query string, uri bool) {
 	return name, query, true
 }
 
-// SQLitePath is the path of the file that SQLite opens by a name and makes, if it is
-// not there. It is empty where none would be made: in memory, a temporary one, read
-// only, or in another virtual file system.
+// SQLitePath is the path of the file that SQLite opens by a name, and creates if it
+// does not exist. It is empty where none would be created: in memory, a temporary
+// one, read only, or in another virtual file system.
 func SQLitePath(name, query string, uri bool) string {
 	if vfs := uriParam(query, "vfs"); vfs != "" && !strings.HasPrefix(vfs, "unix") && !strings.HasPrefix(vfs, "win32") {
 		return ""
@@ -39,8 +40,8 @@ func SQLitePath(name, query string, uri bool) string {
 	return path
 }
 
-// opensExisting reports that ATTACH of this file creates none: it is there, or
-// it lives in memory or in a temporary file of SQLite's own.
+// opensExisting reports that ATTACH of this file creates none: it exists, or is in
+// memory or a temporary file of SQLite's own.
 func opensExisting(file string) bool {
 	path := SQLitePath(SQLiteURI(file))
 	if path == "" {
@@ -50,17 +51,17 @@ func opensExisting(file string) bool {
 	return err == nil
 }
 
-// uriPath is the file system's path of a URI's: //authority/path, %XX.
+// uriPath is the file system path of a URI: //authority/path, %XX.
 func uriPath(name string) string {
 	path := name
 	if after, ok := strings.CutPrefix(path, "//"); ok {
-		_, rest, _ := strings.Cut(after, "/") // SQLite accepts only "" and localhost
+		_, rest, _ := strings.Cut(after, "/") // SQLite accepts only an empty authority and localhost
 		path = "/" + rest
 	}
 	return uriText(path)
 }
 
-// uriText is a part of a URI as SQLite reads it: it ends at a %00.
+// uriText decodes a part of a URI as SQLite does: it ends at a %00.
 func uriText(s string) string {
 	s, _, _ = strings.Cut(s, "%00")
 	if decoded, err := url.PathUnescape(s); err == nil {

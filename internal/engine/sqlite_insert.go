@@ -9,9 +9,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// knownToOnlyAdd: what was seen under the transaction's lock stays so until it ends. A
-// transaction that the library has rolled back on an error, a read's for
-// instance, is found out by asking for another.
+// knownToOnlyAdd: what was verified under the transaction's lock cannot change until
+// that ends. If the library has rolled the transaction back on an error, of a read
+// for example, inTransaction finds out.
 func (q *sqlite) knownToOnlyAdd(st *statement) bool {
 	if !q.schemaLocked || q.schema == nil || st.createsTrigger || !q.schema.onlyAdds(st) {
 		return false
@@ -34,7 +34,7 @@ func (q *sqlite) mayChangeRows(ctx context.Context, t *sqlscan.Text, st *stateme
 	return err == nil && !sc.onlyAdds(st), err
 }
 
-// onlyAdds reports that the statement's INSERTs do nothing but add rows, to main's tables.
+// onlyAdds reports that the statement's INSERTs only add rows, to tables of main.
 func (sc *sqliteSchema) onlyAdds(st *statement) bool {
 	var starts []tableChange
 	for i := range st.targets {
@@ -46,7 +46,7 @@ func (sc *sqliteSchema) onlyAdds(st *statement) bool {
 			return false
 		}
 		name := fold(x.name[len(x.name)-1])
-		homes := sc.schemasOf[name] // none: the text makes the table itself, or fails
+		homes := sc.schemasOf[name] // none: the text creates the table itself, or fails
 		if sc.replaces[name] || sc.views[name] || len(homes) > 1 || len(homes) == 1 && homes[0] != "main" {
 			return false
 		}
@@ -56,8 +56,8 @@ func (sc *sqliteSchema) onlyAdds(st *statement) bool {
 	return r.onlyAdds() && !sc.opensFile(st)
 }
 
-// opensFile reports a text that opens another file, and adds rows to a table that may be in
-// it: what hangs on that is known when it has run.
+// opensFile reports a text that opens another file and adds rows to a table that may
+// be in it: its triggers and foreign keys are known only when it has run.
 func (sc *sqliteSchema) opensFile(st *statement) bool {
 	if !slices.Contains(st.kinds, sqlscan.CreateDatabase) {
 		return false
@@ -71,11 +71,12 @@ func (sc *sqliteSchema) opensFile(st *statement) bool {
 	return false
 }
 
-// insertText is an INSERT of one row that makes sure of the schema by itself:
+// insertText is an INSERT of one row that checks the schema version by itself:
 //
 //	INSERT INTO t (a, b) SELECT * FROM (VALUES (?, ?)) WHERE (SELECT schema_version FROM pragma_schema_version) = 7
 //
-// It is empty where that does not fit, or more than new rows may be behind it.
+// It is empty where that is not possible, or where the INSERT may do more than add
+// rows.
 func (sc *sqliteSchema) insertText(f *Flight) string {
 	st := f.st
 	if st.op.Statements != 1 || len(st.targets) != 1 || len(st.kinds) != 1 || !allActs(st, dbguard.Insert) || !sc.onlyAdds(st) {
@@ -110,15 +111,15 @@ func (sc *sqliteSchema) insertText(f *Flight) string {
 		sc.version, f.callerText[end:])
 }
 
-// mayKeepPart reports that a statement which has failed may have left something: earlier
-// ones of its text, or what FAIL keeps of it. What FAIL keeps of a step behind the
-// statement that it ends midway is not in total_changes(), nor is what triggers leave
-// that set off each other without end.
+// mayKeepPart reports that a failed statement may have left changes: those of earlier
+// statements of its text, or what FAIL keeps. total_changes() does not include what
+// FAIL keeps of a trigger's step that it ends midway, nor what triggers leave that
+// fire each other endlessly.
 func (c *sqliteCounter) mayKeepPart(cause error) bool {
 	switch {
 	case c.reach.mayFailMidway, strings.Contains(cause.Error(), "too many levels of trigger"):
 		return false
-	case c.fails: // and so may what triggers do
+	case c.mayOrFail: // triggers inherit it
 		return c.reach.onlyAdds() && c.reach.effectOn(c.table) == 0
 	}
 	return len(c.schema.fails) > 0 || c.f.st.op.Statements > 1

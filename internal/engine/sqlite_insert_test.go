@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestInsertsAlone(t *testing.T) {
+func TestInsertRewrite(t *testing.T) {
 	const asked = ") WHERE (SELECT schema_version FROM pragma_schema_version) = 7"
 	tests := []struct{ text, want string }{
 		{"INSERT INTO t VALUES (?, 'a)')", "INSERT INTO t SELECT * FROM (VALUES (?, 'a)')" + asked},
@@ -50,9 +50,9 @@ func TestInsertsAlone(t *testing.T) {
 	}
 }
 
-// What the caller's transaction has seen under its lock is not asked for again,
-// but whether it is still there.
-func TestQuietInserts(t *testing.T) {
+// What was verified under the lock of the caller's transaction is not queried again,
+// but only whether that is still open.
+func TestInsertsKnownToOnlyAdd(t *testing.T) {
 	const text = "INSERT INTO t SELECT 1"
 	r := newRig(t, sq)
 	r.TxBegan(false)

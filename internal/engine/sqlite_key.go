@@ -11,19 +11,20 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// A statement that names its row by a key, on a table behind which nothing but
-// new rows can be, changes one row at most. There is nothing to count and nothing
-// to undo, as long as the schema is still the one that says so. The statement
-// makes sure of that itself:
+// A statement that selects its row by a key changes one row at most, if its table's
+// triggers and foreign keys only add rows. There is nothing to count and nothing to
+// undo, as long as the schema is still the one that was read. The statement checks
+// that itself:
 //
 //	DELETE FROM t WHERE (id = ?) AND (SELECT schema_version FROM pragma_schema_version) = 7
 //
-// One that names its rows by an index can count them beforehand, as an index finds
-// them for little, and change none if they are too many:
+// A statement that selects its rows by an index can count them first, which is cheap
+// with an index, and change none if they are too many:
 //
 //	DELETE FROM t WHERE (a = ?1) AND (SELECT count(*) FROM (SELECT 1 FROM t WHERE (a = ?1) LIMIT n+1)) <= n AND …
 //
-// Where none is changed there may have been none, and then that is seen to.
+// If no row is changed, either there was none or they were too many, or the schema
+// differs: checkAnswer tells which.
 
 var _ rewriter = (*sqlite)(nil)
 
@@ -52,7 +53,7 @@ func (q *sqlite) rewriteFor(_ context.Context, f *Flight) rewrite {
 	switch {
 	case columns == nil || !r.onlyAdds():
 		return rewrite{}
-	case table.hasKey(columns):
+	case table.hasUniqueKey(columns):
 	case !r.maySkip && f.op.Limit() <= maxBuffered && f.op.AtLeast() == 0 && table.leadsIndex(columns):
 		clause, ok := tableClause(f, x), false
 		if head, where, tail, ok = f.numberParams(x.op.Where); !ok || clause == "" {
@@ -68,8 +69,8 @@ func (q *sqlite) rewriteFor(_ context.Context, f *Flight) rewrite {
 	}
 }
 
-// numberParams is the text before, in and behind a span, such that the span may stand
-// in it twice with the same arguments.
+// numberParams is the text before, in and after a span, with parameters numbered so
+// that the span may occur twice with the same arguments.
 func (f *Flight) numberParams(sp sqlscan.Span) (head, inside, tail string, ok bool) {
 	t := f.reading()
 	var parts [3]strings.Builder
@@ -93,8 +94,8 @@ func (f *Flight) numberParams(sp sqlscan.Span) (head, inside, tail string, ok bo
 	return parts[0].String(), parts[1].String(), parts[2].String(), plain == 0 || others == 0
 }
 
-// joinTexts puts texts together that do not run into one word: in WHERE(a)=(1)RETURNING b
-// what stands between them does not.
+// joinTexts concatenates texts without merging two words into one: in
+// WHERE(a)=(1)RETURNING b only the parenthesis separates them.
 func joinTexts(head, tail string) string {
 	word := func(c byte) bool {
 		return c == '_' || c == '$' || c >= 0x80 || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
@@ -105,26 +106,26 @@ func joinTexts(head, tail string) string {
 	return head + tail
 }
 
-// versionTable tells the version of main's schema within a statement.
+// versionTable has the version of main's schema, for use within a statement.
 const versionTable = "pragma_schema_version"
 
-// canTakeCondition reports a text that can take another condition, and whose outcome is
-// one number or its rows.
+// canTakeCondition reports a text to which a condition can be added, and whose
+// outcome is a number or its rows.
 func canTakeCondition(f *Flight, x *target) bool {
 	returns := x.op.Flags&sqlscan.Returning != 0
 	return f.st.op.Acts[0].Filter == dbguard.Filtered && len(x.name) == 1 && x.op.Where.Start < x.op.Where.End &&
 		returns == (f.form == Rows) && !containsFold(f.callerText, versionTable) && !hasTrailingText(f.callerText[x.op.Where.End:]) && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0
 }
 
-// hasTrailingText reports that more than blanks is behind a semicolon, as a comment may be:
-// there mattn answers with what came of that, and not with what the statement did.
+// hasTrailingText reports anything but blanks after a semicolon, such as a comment:
+// mattn then returns the result of that, and not the statement's.
 func hasTrailingText(rest string) bool {
 	_, behind, _ := strings.Cut(rest, ";")
 	return strings.TrimSpace(behind) != ""
 }
 
-// leadsIndex reports that the columns are the first ones of an index: what it finds for
-// them are the rows that are meant and no others.
+// leadsIndex reports that the columns are the first ones of an index: it finds
+// exactly the rows that the condition selects.
 func (x *sqliteTable) leadsIndex(columns []string) bool {
 	return slices.ContainsFunc(x.indexes, func(key string) bool {
 		names := strings.Split(key, ",")
@@ -134,8 +135,8 @@ func (x *sqliteTable) leadsIndex(columns []string) bool {
 	})
 }
 
-// hasKey reports that no two rows are the same in these columns.
-func (x *sqliteTable) hasKey(columns []string) bool {
+// hasUniqueKey reports that no two rows have the same values in these columns.
+func (x *sqliteTable) hasUniqueKey(columns []string) bool {
 	return slices.ContainsFunc(x.unique, func(key string) bool { return coversKey(key, columns) })
 }
 
@@ -149,18 +150,19 @@ func (q *sqlite) checkAnswer(f *Flight, rows int64) (refused *dbguard.Count, aga
 		q.schema, q.schemaLocked = nil, false
 		return nil, true
 	}
-	f.verbatim = f.countsFirst // or they are too many
+	f.verbatim = f.countsFirst // they may be too many
 	return nil, f.countsFirst
 }
 
-// interpretError: a library that lacks what the wording needs says so before it begins.
+// interpretError: a library that lacks what the rewrite needs says so before it runs
+// anything.
 func (q *sqlite) interpretError(_ *Flight, err error) (refused *dbguard.Count, again bool) {
 	again = strings.Contains(err.Error(), versionTable)
 	q.noVersionTable = q.noVersionTable || again
 	return nil, again
 }
 
-// There are no gated wordings.
+// There are no gated rewrites.
 func (*sqlite) gateError(_ *Flight, err error) error { return err }
 
 func (*sqlite) noteUndone(*Flight) {}

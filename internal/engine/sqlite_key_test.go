@@ -94,8 +94,8 @@ func TestRowsByAnIndex(t *testing.T) {
 	}
 }
 
-// What goes alone sends nothing besides; not with every bound, and not where more
-// than new rows may be behind it.
+// A selfBounded statement sends nothing else; but not with every bound, and not where
+// the table's triggers may do more than add rows.
 func TestKeyedAlone(t *testing.T) {
 	const text = "UPDATE t SET s = 1 WHERE id = 1"
 	for _, tt := range []struct {
@@ -133,8 +133,8 @@ func TestKeyedAlone(t *testing.T) {
 	}
 }
 
-// A schema that has changed meanwhile is found out by the statement, which is
-// then counted.
+// The statement itself finds out that the schema has changed meanwhile, and is then
+// counted.
 func TestKeyedOnAnotherSchema(t *testing.T) {
 	r := keyed(t)
 	f, err := r.Start(atMost(1), "DELETE FROM t WHERE id = 1", Tagged)

@@ -9,10 +9,10 @@ const (
 	rowsAdded    effect = 1 << iota
 	rowsChanged         // UPDATE
 	rowsRemoved         // DELETE
-	rowsReplaced        // rows in conflict with new or changed ones go, which SQLite does not count
+	rowsReplaced        // rows in conflict with new or changed ones are removed, which SQLite does not count
 )
 
-// withRemovals says that rows which are replaced are removed.
+// withRemovals adds that rows which are replaced are removed.
 func (e effect) withRemovals() effect {
 	if e&rowsReplaced != 0 {
 		e |= rowsRemoved
@@ -20,15 +20,15 @@ func (e effect) withRemovals() effect {
 	return e
 }
 
-// reach is what a statement leads to, by triggers and foreign keys, beyond
-// what it says itself.
+// reach is what a statement leads to by triggers and foreign keys, beyond its own
+// text.
 type reach struct {
-	tables        map[string]*effects // by table
-	unreadable    bool                // a trigger cannot be read
-	mayRaise      bool                // one may raise an error
-	maySkip       bool                // one may pass over a row
-	mayFailMidway bool                // a step may fail when it has done a part, and keep that
-	followed      map[any]bool        // the foreign keys and triggers by which an UPDATE of some columns has been followed
+	tables        map[string]*effects // by name
+	unreadable    bool                // a trigger cannot be parsed
+	mayRaise      bool                // a trigger may raise an error
+	maySkip       bool                // a trigger may skip a row
+	mayFailMidway bool                // a step may fail after it has done a part, and keep that
+	followed      map[any]bool        // the foreign keys and triggers on columns that an UPDATE has been followed through
 }
 
 // effects are all that happens to one table.
@@ -37,31 +37,31 @@ type effects struct {
 	sets  []string // the columns that are assigned to; "*" for all of them
 }
 
-// tableChange is something that a statement does to a table.
+// tableChange is one change that a statement makes to a table.
 type tableChange struct {
 	table   string
 	kind    effect
-	sets    []string
-	matched []string // columns that are those of the row that set the trigger off
-	rowKey  string   // the one column that names its row
-	maxRows int64    // the rows that it writes at most; 0: no idea
-	sameRow bool     // it is done to that row alone, which is counted already, or new
+	sets    []string // the columns that are assigned to; "*" for all of them
+	matched []string // columns compared with those of the row that fired the trigger
+	rowKey  string   // the only column that selects its row
+	maxRows int64    // that it writes; 0 if not known
+	sameRow bool     // it only changes the row that fired the trigger, which is counted already, or new
 }
 
-// reach follows acts to their ends. OR REPLACE is handed down: triggers add and
-// change rows in the manner of the statement that sets them off.
+// reach follows changes to their ends. OR REPLACE is inherited: triggers resolve
+// conflicts as the statement does that fires them.
 func (sc *sqliteSchema) reach(starts []tableChange) reach {
-	hands := slices.ContainsFunc(starts, func(a tableChange) bool { return a.kind&rowsReplaced != 0 })
-	r, handed := sc.follow(starts, hands)
-	if handed && !hands {
-		r, _ = sc.follow(starts, true)
+	orReplace := slices.ContainsFunc(starts, func(a tableChange) bool { return a.kind&rowsReplaced != 0 })
+	r, inherits := sc.followWith(starts, orReplace)
+	if inherits && !orReplace {
+		r, _ = sc.followWith(starts, true)
 	}
 	return r
 }
 
-// follow is reach, with OR REPLACE handed down or not. handed says that a trigger's
-// own should be.
-func (sc *sqliteSchema) follow(starts []tableChange, hands bool) (r reach, handed bool) {
+// followWith is reach, with or without an inherited OR REPLACE. inherits says that a
+// trigger's own statement has one to pass on.
+func (sc *sqliteSchema) followWith(starts []tableChange, orReplace bool) (r reach, inherits bool) {
 	r = reach{tables: map[string]*effects{}, followed: map[any]bool{}}
 	done := map[string]effect{}
 	todo := starts
@@ -74,8 +74,8 @@ func (sc *sqliteSchema) follow(starts []tableChange, hands bool) (r reach, hande
 		fresh := a.kind &^ done[a.table]
 		done[a.table] |= fresh
 		for _, next := range sc.triggerChanges(&r, a, fresh) {
-			handed = handed || next.kind&rowsReplaced != 0
-			if hands && next.kind&(rowsAdded|rowsChanged) != 0 {
+			inherits = inherits || next.kind&rowsReplaced != 0
+			if orReplace && next.kind&(rowsAdded|rowsChanged) != 0 {
 				next.kind |= rowsReplaced
 			}
 			r.note(sc, next)
@@ -86,10 +86,10 @@ func (sc *sqliteSchema) follow(starts []tableChange, hands bool) (r reach, hande
 			todo = append(todo, next)
 		}
 	}
-	return r, handed
+	return r, inherits
 }
 
-// triggerChanges are the acts of a table's triggers in answer to what happens to it.
+// triggerChanges are the changes that a table's triggers make in response to one.
 func (sc *sqliteSchema) triggerChanges(r *reach, a tableChange, fresh effect) (acts []tableChange) {
 	for i := range sc.triggers[a.table] {
 		t := &sc.triggers[a.table][i]
@@ -100,16 +100,16 @@ func (sc *sqliteSchema) triggerChanges(r *reach, a tableChange, fresh effect) (a
 		}
 		if on {
 			r.unreadable = r.unreadable || !t.readable
-			r.mayRaise, r.maySkip = r.mayRaise || t.raises, r.maySkip || t.skips
-			r.mayFailMidway = r.mayFailMidway || t.failsMidway
+			r.mayRaise, r.maySkip = r.mayRaise || t.mayRaise, r.maySkip || t.maySkip
+			r.mayFailMidway = r.mayFailMidway || t.mayFailMidway
 			acts = append(acts, t.changes...)
 		}
 	}
 	return acts
 }
 
-// foreignKeyChanges are those of the foreign keys that refer to it. An UPDATE is followed by
-// those whose columns it assigns.
+// foreignKeyChanges are those made by the foreign keys that reference the table. An
+// UPDATE affects those whose columns it assigns to.
 func (sc *sqliteSchema) foreignKeyChanges(r *reach, a tableChange, fresh effect) (acts []tableChange) {
 	for i := range sc.foreignKeys[a.table] {
 		ref := &sc.foreignKeys[a.table][i]
@@ -151,7 +151,7 @@ func (r *reach) note(sc *sqliteSchema, a tableChange) {
 	}
 }
 
-// effectOn is what happens to a table's rows behind the statement.
+// effectOn is what happens to a table's rows indirectly.
 func (r *reach) effectOn(table string) effect {
 	e := r.tables[table]
 	if e == nil {
@@ -160,8 +160,8 @@ func (r *reach) effectOn(table string) effect {
 	return e.kinds.withRemovals()
 }
 
-// onlyAdds reports that nothing but new rows is behind the statement, as where
-// triggers write a log or keep a search index.
+// onlyAdds reports that indirectly the statement only adds rows, as where triggers
+// write a log or maintain a search index.
 func (r *reach) onlyAdds() bool {
 	for _, e := range r.tables {
 		if e.kinds&^rowsAdded != 0 {
@@ -171,7 +171,7 @@ func (r *reach) onlyAdds() bool {
 	return !r.unreadable
 }
 
-// losingTables are the tables whose rows may change or go.
+// losingTables are the tables whose rows may be changed or removed.
 func (r *reach) losingTables() (tables []string) {
 	for name, e := range r.tables {
 		if e.kinds&^rowsAdded != 0 {
@@ -182,12 +182,12 @@ func (r *reach) losingTables() (tables []string) {
 	return tables
 }
 
-// changesRowid reports that a row of the table may be given another number.
+// changesRowid reports that a row of the table may be given another rowid.
 func (e *effects) changesRowid(x *sqliteTable) bool {
 	return slices.ContainsFunc(e.sets, func(name string) bool {
 		return name == "*" || name == x.rowidColumn || slices.Contains(rowidNames, name)
 	})
 }
 
-// maySkipRows reports that a trigger may pass over a row.
+// maySkipRows reports that a trigger may skip a row.
 func (c *sqliteCounter) maySkipRows() bool { return c.reach.maySkip }

@@ -11,42 +11,42 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// sqliteSchema is what is known of the tables: by which roads one table's rows
-// lead to others. Names are in lower case; two tables of one name in two schemas
+// sqliteSchema is what is known of the tables: how changes of one table's rows lead
+// to others. Names are in lower case; two tables of one name in different schemas
 // count as one.
 //
-// It holds for as long as main's schema has its version, which only grows, and
-// which is looked at in the statement that relies on it or in its transaction.
-// That of temp changes only by texts of this connection. While other files are
-// attached nothing is kept from one statement to the next.
+// It is valid as long as main's schema has this version, which only grows, and which
+// is checked in the statement that relies on it or in its transaction. The schema of
+// temp is changed only by texts of this connection. While other files are attached
+// nothing is cached from one statement to the next.
 type sqliteSchema struct {
 	version     string
 	triggers    map[string][]sqliteTrigger    // by the table that they are on
-	foreignKeys map[string][]sqliteForeignKey // by the table that is referred to
-	replaces    map[string]bool               // tables that remove the rows in conflict by themselves
-	schemasOf   map[string][]string           // the schemas that have a table of the name
+	foreignKeys map[string][]sqliteForeignKey // by the table that they reference
+	replaces    map[string]bool               // tables whose constraints have ON CONFLICT REPLACE
+	schemasOf   map[string][]string           // by table
 	views       map[string]bool
-	modules     map[string]string       // of the virtual ones
-	ignores     map[string]bool         // tables that pass over rows in conflict by themselves
-	fails       map[string]bool         // tables that may fail, or whose triggers may, and keep what was done until then
-	tables      map[string]*sqliteTable // looked up when they are asked for
-	uncacheable bool                    // another may hold for the next statement
+	modules     map[string]string       // of the virtual tables
+	ignores     map[string]bool         // tables whose constraints have ON CONFLICT IGNORE
+	fails       map[string]bool         // tables with ON CONFLICT FAIL, or whose triggers may fail so, and keep what was done until then
+	tables      map[string]*sqliteTable // loaded on demand
+	uncacheable bool                    // the next statement may need another
 }
 
 // sqliteForeignKey is a foreign key.
 type sqliteForeignKey struct {
 	child              string
-	parentColumn       string // the column that it refers to, in lower case; "": what the parent sets does not tell
+	parentColumn       string // in lower case; "" if the columns that the parent's UPDATE assigns do not tell
 	onDelete, onUpdate effect
-	restricts          effect // what of the parent's rows may make it fail
+	restricts          effect // which changes of the parent's rows may make it fail
 }
 
-// loadSchema is the schema, as it was when it was last asked for.
+// loadSchema is the schema, from the cache if it is there.
 func (q *sqlite) loadSchema(ctx context.Context) (*sqliteSchema, error) {
 	if q.schema != nil {
 		return q.schema, nil
 	}
-	version, err := q.version(ctx) // first: what is read later and is newer does not hold for it
+	version, err := q.version(ctx) // first: what is read later may be newer, and the version then does not match
 	if err != nil {
 		return nil, err
 	}
@@ -68,13 +68,13 @@ func (q *sqlite) loadSchema(ctx context.Context) (*sqliteSchema, error) {
 	if err := q.findSameRow(ctx, sc); err != nil {
 		return nil, err
 	}
-	sc.uncacheable = sc.uncacheable || sc.views[versionTable] || len(sc.schemasOf[versionTable]) > 0 // it would be asked instead
+	sc.uncacheable = sc.uncacheable || sc.views[versionTable] || len(sc.schemasOf[versionTable]) > 0 // it would be queried instead
 	if q.schemaUncommitted {
 		open, err := q.inTransaction(ctx)
 		if err != nil {
 			return nil, err
 		}
-		q.schemaUncommitted = open // what is not committed may be taken back, and the version given to another schema
+		q.schemaUncommitted = open // a rollback may undo it, and the version be given to another schema
 	}
 	if !sc.uncacheable && !q.schemaUncommitted {
 		q.schema = sc
@@ -82,7 +82,8 @@ func (q *sqlite) loadSchema(ctx context.Context) (*sqliteSchema, error) {
 	return sc, nil
 }
 
-// read adds what one schema holds. LIKE may be told to tell the two cases apart.
+// read adds the objects of one schema. LIKE is applied to lower(sql), since
+// case_sensitive_like may be on.
 func (sc *sqliteSchema) read(ctx context.Context, conn Conn, schema string) error {
 	master := quoteName(schema) + ".sqlite_master"
 	err := conn.Query(ctx, "SELECT type, tbl_name, CASE WHEN type = 'trigger' OR lower(sql) LIKE '%conflict%' OR sql GLOB 'CREATE VIRTUAL*' THEN sql END FROM "+
@@ -113,8 +114,8 @@ func (sc *sqliteSchema) read(ctx context.Context, conn Conn, schema string) erro
 	return sc.readKeys(ctx, conn, schema)
 }
 
-// readKeys adds its foreign keys, one for each of their columns. Where columns are
-// generated, one changes along with others.
+// readKeys adds its foreign keys, one for each of their columns. If the parent has
+// generated columns, one may change along with others.
 func (sc *sqliteSchema) readKeys(ctx context.Context, conn Conn, schema string) error {
 	return conn.Query(ctx, fmt.Sprintf(`SELECT f."table", m.name, f.on_delete, f.on_update, CASE WHEN f.on_update NOT IN ('NO ACTION', 'RESTRICT') THEN
 (SELECT CASE WHEN max(x.hidden) = 0 THEN coalesce(f."to", max(CASE WHEN x.pk = f.seq + 1 THEN x.name END)) END
@@ -147,8 +148,8 @@ FROM %[1]s.sqlite_master m, pragma_foreign_key_list(m.name, %[2]s) f WHERE m.typ
 	})
 }
 
-// impliedActs are the acts of a DROP TABLE besides: it deletes the table's rows first,
-// and foreign keys delete or change others' with them.
+// impliedActs of a DROP TABLE: it deletes the table's rows first, and foreign keys
+// delete or change other tables' rows with them.
 func (q *sqlite) impliedActs(ctx context.Context, _ *statement, x *target, verb dbguard.Verb) (acts []dbguard.Act, err error) {
 	if verb != dbguard.Remove || x.class != "TABLE" {
 		return nil, nil
@@ -181,8 +182,8 @@ func (q *sqlite) impliedActs(ctx context.Context, _ *statement, x *target, verb 
 	return acts, nil
 }
 
-// anyRows reports that one of the schemas has a table of the name with rows: another
-// may stand in front of it.
+// anyRows reports that the table has rows in one of the schemas; another one may hide
+// it.
 func (q *sqlite) anyRows(ctx context.Context, sc *sqliteSchema, homes []string, table string) (bool, error) {
 	for _, home := range sc.schemasOf[table] {
 		if !slices.ContainsFunc(homes, func(have string) bool { return strings.EqualFold(have, home) }) {
@@ -196,8 +197,8 @@ func (q *sqlite) anyRows(ctx context.Context, sc *sqliteSchema, homes []string, 
 	return false, nil
 }
 
-// findSameRow finds the acts of triggers that are done to the row that set them off, as
-// where it is stamped with the time.
+// findSameRow marks the changes of triggers that only affect the row that fired them,
+// such as setting a timestamp.
 func (q *sqlite) findSameRow(ctx context.Context, sc *sqliteSchema) error {
 	for name, triggers := range sc.triggers {
 		for i := range triggers {
@@ -210,14 +211,14 @@ func (q *sqlite) findSameRow(ctx context.Context, sc *sqliteSchema) error {
 				if err != nil {
 					return err
 				}
-				a.sameRow = x.plain && x.hasKey(a.matched)
+				a.sameRow = x.plain && x.hasUniqueKey(a.matched)
 			}
 		}
 	}
 	return nil
 }
 
-// fold is a name as SQLite compares it: only the letters of ASCII have two cases.
+// fold is a name as SQLite compares it: only ASCII letters are case-insensitive.
 func fold(name string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
@@ -227,12 +228,13 @@ func fold(name string) string {
 	}, name)
 }
 
-// version is the number of the main database's schema.
+// version is the version number of main's schema.
 func (q *sqlite) version(ctx context.Context) (string, error) {
 	return askText(ctx, q.conn, "PRAGMA main.schema_version")
 }
 
-// inTransaction reports that a transaction is open: a BEGIN then fails, and changes nothing.
+// inTransaction reports that a transaction is open: BEGIN then fails, and changes
+// nothing.
 func (q *sqlite) inTransaction(ctx context.Context) (bool, error) {
 	if _, err := q.conn.Exec(ctx, "BEGIN"); err != nil {
 		if strings.Contains(err.Error(), "within a transaction") {
@@ -246,16 +248,16 @@ func (q *sqlite) inTransaction(ctx context.Context) (bool, error) {
 
 // sqliteTable is a table of main, the only one of its name.
 type sqliteTable struct {
-	plain         bool     // a table with rows of its own; of nothing else is anything known
-	rowid         string   // a name of the row's number, if it has one that no column has taken
-	rowidColumn   string   // the column that is the row's number, in lower case
-	primaryKey    []string // the primary key, where it is what tells rows apart
-	unique        []string // keys of which no two rows have the same: columns in lower case, a comma between them
-	uniqueColumns []string // the columns of all of those and of others like them; "" where others decide, too
-	indexes       []string // indexes, written like keys
+	plain         bool     // an ordinary table; nothing is known of any other
+	rowid         string   // a name of the rowid that no column has, if the table has one
+	rowidColumn   string   // the INTEGER PRIMARY KEY, in lower case
+	primaryKey    []string // of a WITHOUT ROWID table
+	unique        []string // unique keys: columns in lower case, separated by commas
+	uniqueColumns []string // the columns of these and of other unique indexes; "" if those depend on more columns
+	indexes       []string // written like unique
 }
 
-// table looks one up. It is not plain where anything speaks against that.
+// table loads a table. It is plain only if nothing speaks against that.
 func (q *sqlite) table(ctx context.Context, sc *sqliteSchema, name string) (*sqliteTable, error) {
 	if x, ok := sc.tables[name]; ok {
 		return x, nil
@@ -263,7 +265,7 @@ func (q *sqlite) table(ctx context.Context, sc *sqliteSchema, name string) (*sql
 	x := &sqliteTable{}
 	if homes := sc.schemasOf[name]; len(homes) == 1 && homes[0] == "main" && !sc.views[name] {
 		err := q.describe(ctx, name, x)
-		if err != nil && !strings.Contains(err.Error(), "no such") { // a SQLite older than the table of tables
+		if err != nil && !strings.Contains(err.Error(), "no such") { // a SQLite without pragma_table_list
 			return nil, err
 		}
 	}
@@ -289,13 +291,13 @@ func (q *sqlite) describe(ctx context.Context, name string, x *sqliteTable) erro
 		return err
 	}
 	if err := q.indexes(ctx, quoted, x); err != nil || collated {
-		x.primaryKey, x.unique, x.indexes = nil, nil, nil // equal may mean something else to the key than to the column
+		x.primaryKey, x.unique, x.indexes = nil, nil, nil // the key and the column may compare differently
 		return err
 	}
 	return nil
 }
 
-// indexes finds them, and which are unique.
+// indexes loads the indexes, and which are unique.
 func (q *sqlite) indexes(ctx context.Context, quoted string, x *sqliteTable) error {
 	columns, odd, unique := map[string][]string{}, map[string]bool{}, map[string]bool{}
 	err := q.conn.Query(ctx, `SELECT l.name, i.name, i.coll = 'BINARY' AND NOT l.partial, l."unique",
@@ -305,7 +307,7 @@ l.partial OR (SELECT x.hidden FROM pragma_table_xinfo(`+quoted+`) x WHERE x.cid 
 		columns[index] = append(columns[index], column)
 		if unique[index] = asBool(v[3]); unique[index] {
 			x.uniqueColumns = append(x.uniqueColumns, column)
-			if asBool(v[4]) { // the rows in it, or what is in them, depend on other columns
+			if asBool(v[4]) { // a partial index, or one on a generated column: it depends on other columns
 				x.uniqueColumns = append(x.uniqueColumns, "")
 			}
 		}
@@ -326,7 +328,7 @@ l.partial OR (SELECT x.hidden FROM pragma_table_xinfo(`+quoted+`) x WHERE x.cid 
 	return err
 }
 
-// columns finds out by what a row is told from all others.
+// columns finds out what identifies a row.
 func (q *sqlite) columns(ctx context.Context, quoted string, x *sqliteTable, bare bool) error {
 	taken := map[string]bool{}
 	var key, types []string
@@ -355,5 +357,5 @@ func (q *sqlite) columns(ctx context.Context, quoted string, x *sqliteTable, bar
 	return err
 }
 
-// rowidNames are the names of a row's number, where no column has taken them.
+// rowidNames are the names of the rowid, unless a column has taken them.
 var rowidNames = []string{"rowid", "_rowid_", "oid"}

@@ -10,19 +10,19 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// A DELETE or UPDATE that ends one row past its bound:
+// A DELETE or UPDATE that stops one row past its bound:
 //
 //	DELETE FROM t WHERE rowid IN (SELECT rowid FROM t WHERE … LIMIT n+1)
 //
-// It is one scan, as the caller's own is, with its arguments in the same order,
-// and does the same where no more rows are found. WITHOUT ROWID, the primary key
-// takes the place of rowid.
+// It takes one scan, as the caller's own does, with its arguments in the same order,
+// and does the same if no more rows are found. For a WITHOUT ROWID table the primary
+// key takes the place of rowid.
 //
-// The statement must go as it is where a row that is found need not be changed, so
-// that the LIMIT could cut unnoticed: a trigger may RAISE(IGNORE), a conflict may
-// be ignored, or resolved by removing a row. And where rows that change or go
-// refer to others that do: a part of them may not go without the rest. And where a
-// unique column is assigned to: which rows are in conflict depends on their order.
+// This is not done where a row that is found need not be changed, so that the LIMIT
+// could cut unnoticed: a trigger may RAISE(IGNORE), a conflict may be ignored, or
+// resolved by removing a row. Nor where rows that are changed or removed reference
+// others that are: a part of them may not be removed without the rest. Nor where a
+// unique column is assigned to: which rows conflict depends on their order.
 
 // planStop finds out by which columns the statement can stop.
 func (c *sqliteCounter) planStop(ctx context.Context, x *target, p *sqlitePlan) error {
@@ -50,8 +50,8 @@ func (c *sqliteCounter) assignsAny(columns []string) bool {
 		slices.ContainsFunc(columns, func(name string) bool { return slices.Contains(c.sets, name) })
 }
 
-// restrictedWithin reports a foreign key that takes no action of its own when rows of
-// its parent change or go as they do here, and whose own rows do so, too.
+// restrictedWithin reports a foreign key that restricts what happens here to its
+// parent's rows, and whose own rows are affected, too.
 func (p *sqlitePlan) restrictedWithin() bool {
 	lose := append(p.reach.losingTables(), p.table)
 	return slices.ContainsFunc(lose, func(parent string) bool {
@@ -65,14 +65,14 @@ func (p *sqlitePlan) restrictedWithin() bool {
 	})
 }
 
-// canStop reports that the text is one that can be written so.
+// canStop reports that the text can be rewritten this way.
 func (c *sqliteCounter) canStop(x *target) bool {
 	st, limit := c.f.st, c.f.op.Limit()
 	return st.simple() != nil && limit >= 0 && limit < maxProbe && st.op.Acts[0].Filter == dbguard.Filtered &&
 		x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.HasLimit) == 0 && x.op.Where.Start < x.op.Where.End && len(x.name) == 1 && !c.trailing
 }
 
-// stopText is the statement that stops; "": it cannot be cut into its parts.
+// stopText is the statement that stops; "" if it cannot be cut into its parts.
 func (c *sqliteCounter) stopText() string {
 	f, x := c.f, c.f.st.simple()
 	table := tableClause(f, x)
@@ -88,8 +88,8 @@ func (c *sqliteCounter) stopText() string {
 		f.callerText[where.Start:where.End], f.op.Limit()+1, f.callerText[where.End:])
 }
 
-// tableClause is the table with its alias, if that means the same in a query within
-// the statement, and each row that is found will be changed.
+// tableClause is the table with its alias, if that means the same in a subquery of
+// the statement, and if each row that is found will be changed.
 func tableClause(f *Flight, x *target) string {
 	t := f.reading()
 	cl := clausesOf(t, x)
@@ -104,7 +104,7 @@ func tableClause(f *Flight, x *target) string {
 	if containsFold(table, "indexed") || containsFold(f.callerText[:x.op.Object.Start], "ignore") {
 		return ""
 	}
-	for tok := range tokens(t, 0, x.op.At.Start) { // a WITH may have its own table of the name
+	for tok := range tokens(t, 0, x.op.At.Start) { // a CTE may have the same name
 		if tok.Kind != sqlscan.Punct && fold(nameAt(t, tok)) == name {
 			return ""
 		}

@@ -11,8 +11,8 @@ const plainDelete = "DELETE FROM t WHERE a > 1"
 
 var logging = []sqliteTrigger{{events: rowsRemoved, readable: true, changes: []tableChange{{table: "log", kind: rowsAdded}}}}
 
-// stops are texts and how each is written so that it stops one row past a bound of
-// two; "" where it must go as it is.
+// stops are texts and their rewrites that stop one row past a bound of two; "" where
+// there is none.
 var stops = []struct {
 	name, text string
 	change     func(sc *sqliteSchema)
@@ -33,7 +33,7 @@ var stops = []struct {
 	},
 	{
 		"a trigger that may fail", plainDelete, func(sc *sqliteSchema) {
-			sc.triggers = map[string][]sqliteTrigger{"t": {{events: rowsRemoved, readable: true, raises: true}}}
+			sc.triggers = map[string][]sqliteTrigger{"t": {{events: rowsRemoved, readable: true, mayRaise: true}}}
 		}, "",
 	},
 	{"conflicts are ignored", "UPDATE OR IGNORE t SET a = 1 WHERE b > 1", nil, ""},

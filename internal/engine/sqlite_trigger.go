@@ -10,28 +10,28 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// sqliteTrigger is a trigger as its text says it.
+// sqliteTrigger is a trigger, parsed from its text.
 type sqliteTrigger struct {
-	events      effect
-	columns     []string // the columns of UPDATE OF
-	after       bool     // the row is as it will be
-	changes     []tableChange
-	readable    bool // else it may do anything, at anything
-	raises      bool // it may fail
-	failsMidway bool // what else it does than SELECT may fail, and keep a part
-	skips       bool // it may pass over a row
+	events        effect
+	columns       []string // of UPDATE OF
+	after         bool     // AFTER: the row has its final values
+	changes       []tableChange
+	readable      bool // if not, it may do anything to any table
+	mayRaise      bool // it may raise an error
+	mayFailMidway bool // a statement other than SELECT may fail, and keep a part
+	maySkip       bool // it may skip a row
 }
 
-// triggerEvents are what a trigger can be on.
+// triggerEvents are the events that a trigger can be on.
 var triggerEvents = map[string]effect{"INSERT": rowsAdded, "UPDATE": rowsChanged, "DELETE": rowsRemoved}
 
-// bodyKeywords are the words that a trigger's body may begin with.
+// bodyKeywords are the keywords that a trigger's body may begin with.
 var bodyKeywords = []string{"SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE", "WITH", "VALUES"}
 
-// parseTrigger reads what CREATE TRIGGER says.
+// parseTrigger parses a CREATE TRIGGER.
 func parseTrigger(text string) sqliteTrigger {
-	tr := sqliteTrigger{raises: containsFold(text, "raise")}
-	tr.skips = tr.raises && containsFold(text, "ignore")
+	tr := sqliteTrigger{mayRaise: containsFold(text, "raise")}
+	tr.maySkip = tr.mayRaise && containsFold(text, "ignore")
 	whole := sqlscan.Text{Source: text, Dialect: sqlscan.SQLite, Mode: sqlscan.SQLite.DefaultMode()}
 	begin, end, last, sure := int32(-1), int32(-1), "", false
 	for tok := range tokens(&whole, 0, int32(len(text))) {
@@ -40,9 +40,9 @@ func parseTrigger(text string) sqliteTrigger {
 		case tok.Kind != sqlscan.Word:
 		case tr.events == 0:
 			if name == "AFTER" {
-				tr.after = last != "TRIGGER" && last != "EXISTS" && last != "." // behind which it is the trigger's name
+				tr.after = last != "TRIGGER" && last != "EXISTS" && last != "." // after these it is the trigger's name
 			}
-			tr.events = triggerEvents[name] // which is no name, unless it is quoted
+			tr.events = triggerEvents[name] // these cannot be unquoted names
 		case !sure && name == "BEGIN": // or a name
 			begin = tok.End
 		case !sure && last == "BEGIN" && slices.Contains(bodyKeywords, name):
@@ -53,7 +53,7 @@ func parseTrigger(text string) sqliteTrigger {
 		last = name
 	}
 	if tr.events == 0 || begin < 0 || end < begin {
-		return sqliteTrigger{events: rowsAdded | rowsChanged | rowsRemoved, raises: true, skips: true}
+		return sqliteTrigger{events: rowsAdded | rowsChanged | rowsRemoved, mayRaise: true, maySkip: true}
 	}
 	tr.columns = updateOfColumns(&whole)
 	tr.parseBody(text[begin:end])
@@ -82,8 +82,8 @@ func updateOfColumns(t *sqlscan.Text) (names []string) {
 	return names
 }
 
-// withOwnTriggers is the schema and the triggers that the text itself makes before it gets to
-// some place.
+// withOwnTriggers is the schema with the triggers that the text itself creates before
+// a position.
 func (sc *sqliteSchema) withOwnTriggers(t *sqlscan.Text, place int32) *sqliteSchema {
 	made := map[string][]sqliteTrigger{}
 	var last string
@@ -110,7 +110,7 @@ func (sc *sqliteSchema) withOwnTriggers(t *sqlscan.Text, place int32) *sqliteSch
 	return &larger
 }
 
-// triggerEnd is where the trigger ends that begins at a place: at the END behind a
+// triggerEnd is the end of the trigger that begins at a position: the END after a
 // semicolon.
 func triggerEnd(t *sqlscan.Text, from int32) int32 {
 	closed := false
@@ -123,8 +123,8 @@ func triggerEnd(t *sqlscan.Text, from int32) int32 {
 	return int32(len(t.Source))
 }
 
-// lastInsert is the place of the last INSERT of a text that does nothing else to rows;
-// of any other its end.
+// lastInsert is the position of the last INSERT of a text that changes rows in no
+// other way; of any other text, its end.
 func (st *statement) lastInsert() (last int32) {
 	for i := range st.targets {
 		if st.op.Acts[i].Verb != dbguard.Insert {
@@ -175,10 +175,10 @@ func (tr *sqliteTrigger) parseBody(text string) {
 		tr.changes = append(tr.changes, a)
 	}
 	tr.readable = body.Statements > 0
-	tr.failsMidway = failsMidway(&body)
+	tr.mayFailMidway = failsMidway(&body)
 }
 
-// failsMidway reports that a body has FAIL elsewhere than in a SELECT of its own.
+// failsMidway reports that a body contains FAIL in a statement other than a SELECT.
 func failsMidway(body *sqlscan.Text) bool {
 	first := ""
 	for tok := range tokens(body, 0, int32(len(body.Source))) {
@@ -199,14 +199,14 @@ func failsMidway(body *sqlscan.Text) bool {
 //
 //	id = NEW.id AND b = OLD.b
 //
-// which the row that set the trigger off fulfils; nil, if it is any other. A row
-// that has OLD's key instead has come by it in the same statement, and is counted
-// or new. Before it has changed that row can still get away uncounted.
+// which the row that fired the trigger fulfils; nil for any other condition. A
+// different row that has OLD's key has got it in the same statement, and is counted
+// or new. In a BEFORE trigger that row can still escape uncounted.
 func (tr *sqliteTrigger) matchedColumns(t *sqlscan.Text, x *target) (columns []string) {
 	if kind := effectOf(x); !tr.after || kind != rowsChanged && kind != rowsRemoved {
 		return nil
 	}
-	state, column := 0, "" // what comes next: a column, =, NEW or OLD, a dot, the column, AND
+	state, column := 0, "" // next: a column, =, NEW or OLD, a dot, the column, AND
 	for tok := range tokens(t, x.op.Where.Start, x.op.Where.End) {
 		text := t.Source[tok.Pos:tok.End]
 		name := ""
@@ -231,7 +231,7 @@ func (tr *sqliteTrigger) matchedColumns(t *sqlscan.Text, x *target) (columns []s
 	return columns
 }
 
-// effectOf is what a statement does to the table that it names.
+// effectOf is the effect of a statement on the table that it names.
 func effectOf(x *target) effect {
 	switch x.op.Kind {
 	case sqlscan.Insert:
@@ -251,10 +251,10 @@ func effectOf(x *target) effect {
 	return 0
 }
 
-// assignedColumns are the columns that a text assigns to, and perhaps more names.
+// assignedColumns are the columns that a text assigns to, possibly with other names.
 func assignedColumns(t *sqlscan.Text) (names []string) {
 	var before, last sqlscan.Token
-	list := false // of columns, perhaps: SET (a, b) =
+	list := false // possibly a list of columns: SET (a, b) =
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
 		follows := func(tok sqlscan.Token) bool {
 			return isPunct(tok, ',') || tok.Kind == sqlscan.Word && strings.EqualFold(t.Source[tok.Pos:tok.End], "SET")

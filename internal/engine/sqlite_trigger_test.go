@@ -41,15 +41,15 @@ var triggerBodies = []struct {
 	{"what no trigger does", "DROP TABLE t;", nil, false},
 }
 
-func TestReadTrigger(t *testing.T) {
+func TestParseTrigger(t *testing.T) {
 	for _, tt := range triggerBodies {
 		t.Run(tt.name, func(t *testing.T) {
 			tr := parseTrigger("CREATE TRIGGER \"insert\" AFTER DELETE ON t WHEN OLD.id > CASE 1 WHEN 1 THEN 0 END BEGIN " + tt.body + " END")
 			assert.Equal(t, tt.read, tr.readable)
 			assert.Equal(t, tt.acts, tr.changes)
 			assert.Equal(t, rowsRemoved, tr.events)
-			assert.Equal(t, tt.name == "check" || tt.name == "skip", tr.raises)
-			assert.Equal(t, tt.name == "skip", tr.skips)
+			assert.Equal(t, tt.name == "check" || tt.name == "skip", tr.mayRaise)
+			assert.Equal(t, tt.name == "skip", tr.maySkip)
 		})
 	}
 	for _, head := range []string{
@@ -69,11 +69,11 @@ func TestReadTrigger(t *testing.T) {
 		assert.Equal(t, of, parseTrigger("CREATE TRIGGER "+text+" BEGIN DELETE FROM t; END").columns, text)
 	}
 	odd := parseTrigger("CREATE TABLE t (id)")
-	assert.Equal(t, sqliteTrigger{events: rowsAdded | rowsChanged | rowsRemoved, raises: true, skips: true}, odd, "no trigger: it may be on anything")
+	assert.Equal(t, sqliteTrigger{events: rowsAdded | rowsChanged | rowsRemoved, mayRaise: true, maySkip: true}, odd, "no trigger: it may be on anything")
 }
 
-// pins are conditions of a trigger's act and the columns by which it keeps to the row
-// that set the trigger off.
+// pins are conditions in a trigger's statement, and the columns by which it only
+// affects the row that fired the trigger.
 var pins = []struct {
 	timing, where string
 	want          []string
@@ -91,7 +91,7 @@ var pins = []struct {
 	{"AFTER", "", nil},
 }
 
-func TestPins(t *testing.T) {
+func TestMatchedColumns(t *testing.T) {
 	for _, tt := range pins {
 		tr := parseTrigger("CREATE TRIGGER after " + tt.timing + " UPDATE ON t BEGIN UPDATE t SET a = 1 " + tt.where + "; END")
 		if assert.Len(t, tr.changes, 1, tt.where) {
@@ -112,7 +112,7 @@ var reached = &sqliteSchema{
 		"counter":   after(rowsChanged, tableChange{table: "log", kind: rowsAdded}),
 		"round":     after(rowsRemoved, tableChange{table: "round", kind: rowsRemoved}),
 		"dark":      {{events: rowsAdded}},
-		"picky":     {{events: rowsAdded, readable: true, raises: true}},
+		"picky":     {{events: rowsAdded, readable: true, mayRaise: true}},
 		"stamped":   after(rowsChanged, tableChange{table: "stamped", kind: rowsChanged, sameRow: true}, tableChange{table: "log", kind: rowsAdded}),
 		"replacing": after(rowsAdded, tableChange{table: "logging", kind: rowsAdded | rowsReplaced}),
 		"logging":   after(rowsAdded, tableChange{table: "log", kind: rowsAdded}),

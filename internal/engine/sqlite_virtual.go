@@ -9,21 +9,22 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// A full-text or spatial index that triggers keep is a virtual table, and
-// total_changes() counts what it writes to tables of its own, too. Where all that is
-// behind a statement is new rows, rows that go from tables, whose sizes tell, and rows
-// of such indexes that triggers name one by one, there are no more than those.
+// A full-text or spatial index that triggers maintain is a virtual table, and
+// total_changes() includes what it writes to its shadow tables. So the indirect rows
+// are bounded in another way, if they are only new rows, rows removed from tables,
+// which the tables' sizes tell, and rows of such indexes that triggers select one by
+// one.
 
-// indexModules are the modules whose tables write to none but their own.
+// indexModules are the modules whose tables write only to their own shadow tables.
 var indexModules = []string{"fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly"}
 
-// indirectBound is what bounds the rows behind a statement.
+// indirectBound bounds the rows that a statement changes indirectly.
 type indirectBound struct {
 	known       bool
-	sized       []watermark      // the tables that rows go from, and to which nothing else happens
-	perAdded    int64            // how many rows of indexes go or change with a new row of the statement's table at most
-	perExisting int64            // the same with one that is there; -1: there is no telling
-	perRemoved  map[string]int64 // the same by table from which rows go
+	sized       []watermark      // the tables from which rows are only removed
+	perAdded    int64            // index rows removed or changed at most per row added to the statement's table
+	perExisting int64            // the same per existing row of it; -1 if not known
+	perRemoved  map[string]int64 // the same per row removed from a table
 }
 
 // moduleOf is the module in CREATE VIRTUAL TABLE … USING module, in lower case.
@@ -39,7 +40,7 @@ func moduleOf(text string) string {
 	return ""
 }
 
-// boundIndirect finds out what is behind, if there is an index.
+// boundIndirect bounds the indirect rows, if there is an index.
 func (c *sqliteCounter) boundIndirect(ctx context.Context, p *sqlitePlan) error {
 	sc := p.schema
 	if !p.reach.hasVirtualTables(sc) || p.reach.onlyAdds() || !c.firesOnce(p) {
@@ -85,17 +86,17 @@ func (r *reach) hasVirtualTables(sc *sqliteSchema) bool {
 	return false
 }
 
-// shadowTables are the ends of the names of the tables in which the modules keep their
-// rows, and whether those are written at the COMMIT: then nothing counts what hangs on
-// them.
+// shadowTables are the suffixes of the tables in which the modules keep their rows,
+// and whether those are written at the COMMIT: then nothing counts what their
+// triggers and foreign keys do.
 var shadowTables = map[string]bool{
 	"content": false, "docsize": false, "config": false, "data": true, "idx": true, // fts5
 	"segments": true, "segdir": true, "stat": true, // fts3, fts4
 	"node": false, "rowid": false, "parent": false, // rtree
 }
 
-// shadowTableChanges are what may happen to the tables in which a virtual one keeps its rows, where
-// triggers or foreign keys hang on those.
+// shadowTableChanges are what may happen to the shadow tables of a virtual table, if
+// they have triggers or are referenced by foreign keys.
 func (sc *sqliteSchema) shadowTableChanges(r *reach, a tableChange, fresh effect) (acts []tableChange) {
 	if sc.modules[a.table] == "" || fresh == 0 {
 		return nil
@@ -110,18 +111,18 @@ func (sc *sqliteSchema) shadowTableChanges(r *reach, a tableChange, fresh effect
 	return acts
 }
 
-// firesOnce reports that the triggers of the statement's table fire for the rows that
-// changes() tells, for those that REPLACE removes, and for no others.
+// firesOnce reports that the triggers of the statement's table fire exactly for the
+// rows in changes() and those that REPLACE removes.
 func (c *sqliteCounter) firesOnce(p *sqlitePlan) bool {
 	sc, homes := p.schema, p.schema.schemasOf[p.table]
 	plain := len(homes) == 1 && !sc.views[p.table] && sc.modules[p.table] == "" && p.reach.tables[p.table] == nil
-	simple := p.direct == rowsAdded && !c.upserts || p.direct == rowsChanged || p.direct == rowsRemoved ||
-		p.direct == rowsAdded|rowsChanged || p.direct == rowsAdded|rowsReplaced && !c.upserts
+	simple := p.direct == rowsAdded && !c.mayUpsert || p.direct == rowsChanged || p.direct == rowsRemoved ||
+		p.direct == rowsAdded|rowsChanged || p.direct == rowsAdded|rowsReplaced && !c.mayUpsert
 	return plain && simple && !p.reach.unreadable && !p.reach.maySkip && !sc.ignores[p.table] && !containsFold(c.f.callerText, "ignore")
 }
 
-// boundOwnTable finds that out for the statement's own table. Rows that REPLACE removes set
-// off triggers only where those may set off themselves.
+// boundOwnTable does so for the statement's own table. Rows that REPLACE removes fire
+// triggers only with recursive_triggers.
 func (c *sqliteCounter) boundOwnTable(ctx context.Context, p *sqlitePlan, b *indirectBound) (told bool, err error) {
 	if p.direct&rowsAdded != 0 {
 		if b.perAdded, err = c.indexRowsPerRow(ctx, p, p.table, rowsAdded); err != nil || b.perAdded < 0 {
@@ -141,8 +142,8 @@ func (c *sqliteCounter) boundOwnTable(ctx context.Context, p *sqlitePlan, b *ind
 	return b.perExisting >= 0 || p.direct&rowsAdded != 0, err
 }
 
-// indexRowsPerRow is how many rows of indexes the triggers of a table delete or change for
-// one of its rows at most, to which that happens; -1: there is no telling.
+// indexRowsPerRow is how many index rows a table's triggers delete or change at most
+// for each of its rows to which that happens; -1 if not known.
 func (c *sqliteCounter) indexRowsPerRow(ctx context.Context, p *sqlitePlan, table string, on effect) (n int64, err error) {
 	for i := range p.schema.triggers[table] {
 		tr := &p.schema.triggers[table][i]
@@ -151,7 +152,7 @@ func (c *sqliteCounter) indexRowsPerRow(ctx context.Context, p *sqlitePlan, tabl
 				continue
 			}
 			if on == rowsAdded && p.direct&rowsChanged != 0 && !tr.after {
-				return -1, nil // it fires for rows that are not added, too
+				return -1, nil // it also fires for rows that are not added
 			}
 			most := a.maxRows
 			if a.rowKey != "" {
@@ -172,7 +173,7 @@ func (c *sqliteCounter) indexRowsPerRow(ctx context.Context, p *sqlitePlan, tabl
 	return n, nil
 }
 
-// rowKeyNames are the names of what tells the rows of an index apart.
+// rowKeyNames are the names of an index's row key.
 func (q *sqlite) rowKeyNames(ctx context.Context, sc *sqliteSchema, table string) ([]string, error) {
 	names, module, first := slices.Clone(rowidNames), sc.modules[table], true
 	err := q.conn.Query(ctx, "SELECT name, hidden FROM pragma_table_xinfo("+quoteString(sqlscan.SQLite, table)+", 'main') ORDER BY cid", func(v []any) error {
@@ -187,8 +188,8 @@ func (q *sqlite) rowKeyNames(ctx context.Context, sc *sqliteSchema, table string
 	return names, err
 }
 
-// rowKeyColumn is the column in a condition that is column = OLD.x or NEW.x; "", if it is
-// any other.
+// rowKeyColumn is the column in a condition column = OLD.x or NEW.x; "" for any
+// other.
 func rowKeyColumn(t *sqlscan.Text, x *target) (column string) {
 	var parts []string
 	for tok := range tokens(t, x.op.Where.Start, x.op.Where.End) {
@@ -204,9 +205,9 @@ func rowKeyColumn(t *sqlscan.Text, x *target) (column string) {
 	return parts[0]
 }
 
-// rows is how many rows there are behind the statement at most, given how many it
-// has written itself, how many of those were there or were replaced, and the sizes of
-// tables before and after.
+// rows is how many indirect rows there are at most, given how many the statement has
+// written itself, how many of those existed or were replaced, and the table sizes
+// before and after.
 func (b *indirectBound) rows(direct, old int64, before, after []int64) int64 {
 	if !b.known || b.perExisting < 0 && old > 0 {
 		return math.MaxInt64

@@ -7,23 +7,24 @@ import (
 	"strings"
 )
 
-// watermark is what is noted of a table before a statement, so that its new rows can
+// watermark is a value noted of a table before a statement, so that its new rows can
 // be told from its changed ones afterwards.
 //
-// Of a table that only rows come into it is the highest number of a row: what is
-// above it is new. SQLite counts those as changes, and they are none. New rows
-// below it are missed, which counts too much and never too little.
+// For a table that rows are only added to it is the highest rowid: rows above it are
+// new. SQLite counts those as changes, but they are none. New rows below it are
+// missed, so that the count may be too high and never too low.
 //
-// Of a table whose rows in conflict may be removed, which SQLite does not count,
-// it is the number of rows.
+// For a table whose conflicting rows may be removed, which SQLite does not count, it
+// is the number of rows.
 type watermark struct {
 	table   string // in lower case
-	schemas string // the schemas that have it, a NUL between them
-	rowid   string // the name of a row's number; "": the rows are counted
-	mayLose bool   // rows may go without being counted
+	schemas string // that have the table, separated by NUL
+	rowid   string // the name of its rowid; "" if the rows are counted
+	mayLose bool   // rows may be removed without being counted
 }
 
-// addWatermarks chooses the marks of all tables that rows are added to or replaced in.
+// addWatermarks chooses the watermarks of all tables in which rows are added or
+// replaced.
 func (c *sqliteCounter) addWatermarks(ctx context.Context, p *sqlitePlan) error {
 	all := map[string]effects{}
 	for name, e := range p.reach.tables {
@@ -59,8 +60,8 @@ func (c *sqliteCounter) addWatermarks(ctx context.Context, p *sqlitePlan) error 
 	return nil
 }
 
-// watermarkUpsert has the new rows of an upsert told from its changed ones, of which there
-// cannot be too many: where that takes no more than a look, or matters.
+// watermarkUpsert has the new rows of an upsert told from its changed ones, if that
+// is cheap or decides the verdict. There cannot be too many changed ones.
 func (c *sqliteCounter) watermarkUpsert(ctx context.Context, p *sqlitePlan) error {
 	if err := c.addWatermarks(ctx, p); err != nil {
 		return err
@@ -69,7 +70,7 @@ func (c *sqliteCounter) watermarkUpsert(ctx context.Context, p *sqlitePlan) erro
 	return nil
 }
 
-// beforeExpr is the number to note.
+// beforeExpr is the value to note beforehand.
 func (m watermark) beforeExpr(int) string {
 	if m.rowid != "" {
 		return fmt.Sprintf("(SELECT coalesce(max(%s), %d) FROM %s)", m.rowid, int64(-1<<63), m.qualified(m.schemas))
@@ -77,7 +78,7 @@ func (m watermark) beforeExpr(int) string {
 	return m.sizeExpr()
 }
 
-// afterExpr is the number to set against it.
+// afterExpr is the value to compare with it afterwards.
 func (m watermark) afterExpr(begin int64) string {
 	if m.rowid != "" {
 		return fmt.Sprintf("(SELECT count(*) FROM %s WHERE %s > %d)", m.qualified(m.schemas), m.rowid, begin)
@@ -95,8 +96,7 @@ func (m watermark) sizeExpr() string {
 
 func (m watermark) qualified(home string) string { return quoteName(home) + "." + quoteName(m.table) }
 
-// newRows is the number of changes that were new rows, less those that were
-// replaced.
+// newRows is the number of changes that were new rows, less those that were replaced.
 func (m watermark) newRows(begin, end int64) int64 {
 	switch {
 	case m.rowid != "":
@@ -107,7 +107,7 @@ func (m watermark) newRows(begin, end int64) int64 {
 	return max(end-begin, 0)
 }
 
-// joinColumns puts a column for each mark behind a list.
+// joinColumns appends a column for each watermark to a list.
 func joinColumns(marks []watermark, column func(m watermark, i int) string) string {
 	var b strings.Builder
 	for i, m := range marks {

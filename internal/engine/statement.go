@@ -9,63 +9,63 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// statement is a text as a session treats it. It holds no part of the reading
-// that it was made from: the next text overwrites that.
+// statement is a text as a session treats it. It keeps no part of the reading that it
+// was made from, which the next text overwrites.
 type statement struct {
 	op      dbguard.Op
-	targets []target // of op.Acts, one each
+	targets []target // one for each of op.Acts
 	kinds   []sqlscan.Kind
 	verb    string // the keyword of its first operation
 	control control
-	// commits says that the server ends an open transaction to run it, as
-	// MySQL does for structure: it must not run in one of ours.
+	// commits says that the server ends an open transaction to run it, as MySQL does
+	// for DDL: it must not run in one of the guard's.
 	commits bool
-	// noOp says that it is about structure, and none of it exists.
+	// noOp says that it is DDL, and none of its objects exists.
 	noOp bool
-	// routines and procs are the functions that may be stored ones and the
-	// procedures that a MySQL text calls.
+	// routines are the names that a MySQL text calls like stored functions, procs the
+	// procedures that it calls.
 	routines, procs [][]string
-	// block is what a MySQL text does that can be read like the body of a routine.
+	// block is what a MySQL text does that can be parsed like the body of a routine.
 	block *routineBody
-	// unreadableView says that it names a view which cannot be read, silent that the server
-	// does not count what it does.
+	// unreadableView says that it names a view whose definition cannot be read,
+	// serverUncounted that the server does not count what it does.
 	unreadableView, serverUncounted bool
-	// opaque says that code that is not in the text runs, or that the text
-	// could not be read: what it does to the transaction is not known.
+	// opaque says that it runs code that is not in the text, or could not be parsed:
+	// what it does to the transaction is not known.
 	opaque bool
 	// calls says that the text calls a function that may do anything.
 	calls bool
-	// changesSchema says that it is about structure besides: it locks what it is about, which
-	// has its name among the words.
+	// changesSchema says that it contains DDL besides, which locks the objects whose
+	// names are among words.
 	changesSchema bool
 	words         []string
-	// createsTableAs says that it has a CREATE TABLE … AS, which reads as an INSERT.
+	// createsTableAs says that it has a CREATE TABLE … AS, which parses as an INSERT.
 	createsTableAs bool
 	// onlyAdds says that its INSERTs are known to do nothing but add rows.
 	onlyAdds bool
-	// sets is what it may change of a session of MySQL's.
+	// sets is what it may change of the settings of a MySQL session.
 	sets mysqlSettings
-	// createsTrigger says that a text of INSERTs may make a trigger besides.
+	// createsTrigger says that a text of INSERTs may create a trigger besides.
 	createsTrigger bool
-	// insertsQuery says that the rows of an INSERT may come of a query, and so of a
-	// view, which calls whatever it likes.
+	// insertsQuery says that the rows of an INSERT may come from a query, and so from
+	// a view, which may call any function.
 	insertsQuery bool
 }
 
-// target is what one act is aimed at.
+// target is the object of one act.
 type target struct {
 	op       sqlscan.Op
-	name     []string // parts of the name as the server knows them
+	name     []string // its parts as the server knows them
 	raw      string   // the name as written
-	only     bool     // ONLY narrows it down
-	class    string   // what is dropped or altered: "TABLE", "MATERIALIZED VIEW"
-	part     string   // what of the object is dropped: the trigger in DROP TRIGGER a ON b
-	parts    []part   // what of a table ALTER drops if it exists
-	keyword  string   // keyword: "DELETE", "ATTACH"
-	replaces bool     // UPDATE OR REPLACE removes rows in conflict
+	only     bool     // with ONLY, which excludes child tables
+	class    string   // of what is dropped or altered: "TABLE", "MATERIALIZED VIEW"
+	part     string   // the dropped part of the object: the trigger in DROP TRIGGER a ON b
+	parts    []part   // of the table that an ALTER drops IF EXISTS
+	keyword  string   // "DELETE", "ATTACH"
+	replaces bool     // UPDATE OR REPLACE, which removes conflicting rows
 }
 
-// understand makes the statement of a text.
+// understand makes the statement of a parsed text.
 func (s *Session) understand(t *sqlscan.Text) *statement {
 	st := &statement{op: dbguard.Op{
 		System: s.backend.system(), Namespace: s.namespace, Statements: t.Statements,
@@ -79,7 +79,7 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 			st.verb = keyword(t, op)
 		}
 		verb, ok := s.verb(t, op, st)
-		if !ok || op.Flags&sqlscan.Temporary != 0 && keyword(t, op) != "PRAGMA" { // of temp.foreign_keys there is one for all
+		if !ok || op.Flags&sqlscan.Temporary != 0 && keyword(t, op) != "PRAGMA" { // temp.foreign_keys is not temp's only
 			continue
 		}
 		if op.Flags&sqlscan.UndoneByText != 0 && closed && !st.commits {
@@ -93,17 +93,18 @@ func (s *Session) understand(t *sqlscan.Text) *statement {
 	return st
 }
 
-// understanding is a backend that makes more of a text than its operations tell.
+// understanding is a backend that adds to the statement what its operations do not
+// tell.
 type understanding interface {
 	understand(s *Session, t *sqlscan.Text, st *statement)
 }
 
-// verb is what an operation means to the rules; not ok, if they do not ask.
+// verb is what an operation means to the rules; false if no rule applies.
 func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.Verb, bool) {
 	if s.dialect == sqlscan.MySQL && commitsImplicitly(t, op, s.backend.system() == "mariadb") {
 		st.commits = true
 	}
-	if op.Kind == sqlscan.Session && s.dialect == sqlscan.SQLite && !s.guard.Observing() { // which would not look what is lost
+	if op.Kind == sqlscan.Session && s.dialect == sqlscan.SQLite && !s.guard.Observing() { // an observer would not look what is lost
 		return dataLossVerb(t, op)
 	}
 	switch op.Kind {
@@ -132,7 +133,8 @@ func (s *Session) verb(t *sqlscan.Text, op *sqlscan.Op, st *statement) (dbguard.
 }
 
 // addCallAct gives a text that names nothing to delete or change an act: what its
-// functions do. Around transactions of its own that cannot be undone.
+// functions do. If the text has transaction control of its own, that cannot be
+// undone.
 func (s *Session) addCallAct(st *statement) {
 	t := &s.text.Text
 	st.noteStructure(t)
@@ -159,7 +161,7 @@ func (s *Session) addCallAct(st *statement) {
 	st.kinds = append(st.kinds, sqlscan.Opaque)
 }
 
-// verbs are those of the kinds that always have one.
+// verbs are the verbs of the kinds that always have one.
 var verbs = [...]dbguard.Verb{
 	sqlscan.Unreadable:     dbguard.Unread,
 	sqlscan.Upsert:         dbguard.Upsert,
@@ -173,16 +175,17 @@ var verbs = [...]dbguard.Verb{
 	sqlscan.DropDatabase:   dbguard.RemoveDatabase,
 	sqlscan.Alter:          dbguard.Reshape,
 	sqlscan.GuardOff:       dbguard.Unprotect,
-	sqlscan.RollbackTo:     dbguard.Unread, // the last: a kind without a verb stays unread
+	sqlscan.RollbackTo:     dbguard.Unread, // the last: a kind without a verb is Unread
 }
 
-// runsInServer reports that the keyword runs code inside the server, where
-// PostgreSQL counts. COPY … PROGRAM runs it outside.
+// runsInServer reports that the keyword runs code inside the server, where PostgreSQL
+// counts. COPY … PROGRAM runs it outside.
 func runsInServer(keyword string) bool {
 	return keyword == "DO" || keyword == "CALL" || keyword == "EXECUTE"
 }
 
-// commitsImplicitly reports that MySQL ends an open transaction to run this.
+// commitsImplicitly reports that MySQL commits an open transaction before it runs
+// this.
 func commitsImplicitly(t *sqlscan.Text, op *sqlscan.Op, mariadb bool) bool {
 	switch op.Kind {
 	case sqlscan.Insert: // CREATE TABLE … AS
@@ -201,8 +204,8 @@ func commitsImplicitly(t *sqlscan.Text, op *sqlscan.Op, mariadb bool) bool {
 	return false
 }
 
-// add gives the statement an act of the reading under way, and its target. The first
-// names it.
+// add adds an act of the current reading to the statement, and its target. The first
+// one names the statement.
 func (s *Session) add(st *statement, op *sqlscan.Op, verb dbguard.Verb) {
 	t := &s.text.Text
 	if len(st.op.Acts) == 0 {
@@ -223,9 +226,8 @@ func (s *Session) add(st *statement, op *sqlscan.Op, verb dbguard.Verb) {
 	st.targets = append(st.targets, newTarget(t, op, st.targets))
 }
 
-// filter says which rows are addressed. A constant LIMIT is a bound that the
-// text itself sets: such a statement does not mean every row. Nor does one whose
-// join has a condition.
+// filter says which rows are addressed. A statement with a constant LIMIT bounds
+// itself and so does not address every row, nor does one whose join has a condition.
 func filter(op *sqlscan.Op) dbguard.Filter {
 	limited := op.Flags&sqlscan.HasLimit != 0 && op.Limit >= 0
 	joined := op.Flags&sqlscan.Joined != 0 && op.Filter == sqlscan.NoFilter
@@ -252,7 +254,7 @@ func (st *statement) changesRows() bool {
 	return slices.ContainsFunc(st.op.Acts, func(a dbguard.Act) bool { return changesRows(a.Verb) })
 }
 
-// simple is the target of a text that is one DELETE or UPDATE of one table.
+// simple is the target of a text that is a single DELETE or UPDATE of one table.
 func (st *statement) simple() *target {
 	if st.op.Statements != 1 || len(st.targets) != 1 || st.targets[0].op.Path != sqlscan.Top {
 		return nil
@@ -264,9 +266,8 @@ func (st *statement) simple() *target {
 	return nil
 }
 
-// newTarget cuts an operation's object out of its text. before are the targets
-// of the operations before it: the words of a list, DROP TABLE a, b, stand in
-// front of its first name.
+// newTarget extracts an operation's object from its text. before are the targets of
+// earlier operations: in DROP TABLE a, b the keywords precede the first name only.
 func newTarget(t *sqlscan.Text, op *sqlscan.Op, before []target) target {
 	x := target{op: *op, raw: t.Source[op.Object.Start:op.Object.End], keyword: keyword(t, op)}
 	x.name = nameParts(t, op.Object)
@@ -292,8 +293,8 @@ func newTarget(t *sqlscan.Text, op *sqlscan.Op, before []target) target {
 	return x
 }
 
-// classify finds out, from the words in front of the object, of what class it
-// is and which part of it is meant.
+// classify finds out, from the words before the object, its class and which part of
+// it is meant.
 func (x *target) classify(t *sqlscan.Text) {
 	var class, part []string
 	for tok := range tokens(t, x.op.At.End, x.op.Object.Start) {
@@ -316,12 +317,12 @@ func (x *target) classify(t *sqlscan.Text) {
 	}
 }
 
-// keyword is what makes an operation what it is, in capitals: "DELETE".
+// keyword is the first keyword of an operation, in capitals: "DELETE".
 func keyword(t *sqlscan.Text, op *sqlscan.Op) string {
 	return strings.ToUpper(t.Source[op.At.Start:op.At.End])
 }
 
-// allActs reports that all that a text does is of one verb.
+// allActs reports that all acts of a text have this verb.
 func allActs(st *statement, verb dbguard.Verb) bool {
 	return !slices.ContainsFunc(st.op.Acts, func(a dbguard.Act) bool { return a.Verb != verb })
 }

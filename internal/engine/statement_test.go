@@ -97,7 +97,7 @@ func TestUnderstandInsideTransaction(t *testing.T) {
 	assert.Equal(t, dbguard.EndTransaction, st.op.Acts[2].Verb)
 }
 
-// What is asked about the objects of a statement about structure, one by one.
+// The queries for the objects of a DDL statement, one by one.
 func TestTargets(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -132,7 +132,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// What is missing is nothing to lose, of whatever class it is.
+// A missing object is nothing to lose, of whatever class.
 func TestMissing(t *testing.T) {
 	tests := []struct {
 		d        sqlscan.Dialect
@@ -172,7 +172,7 @@ func TestMissing(t *testing.T) {
 	require.ErrorIs(t, err, dbguard.Drop, "nobody knows how to ask")
 }
 
-// The verdict of whole texts, as a caller sees it.
+// The verdict on whole texts, as a caller sees it.
 func TestVerdicts(t *testing.T) {
 	tests := []struct {
 		name string

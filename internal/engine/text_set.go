@@ -2,17 +2,17 @@ package engine
 
 import "hash/maphash"
 
-// textSet holds texts of which something is known. It is direct-mapped: a hash names
-// the slot, equality decides. It copies, since a text may live in a buffer that its
-// owner writes to again, and holds at most a quarter of a megabyte.
+// textSet is a set of texts. It is direct-mapped: the hash selects the slot, equality
+// decides. It copies, since a text may live in a buffer that its owner reuses, and
+// holds at most a quarter of a megabyte.
 type textSet struct {
 	slots [textSlots][]byte
 }
 
-// textSlots is how many texts of a kind are kept.
+// textSlots is how many texts are cached at most.
 const textSlots = 64
 
-// maxKept is the longest text that is kept.
+// maxKept is the longest text that is cached.
 const maxKept = 4 << 10
 
 var textSeed = maphash.MakeSeed()

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// asInt is a number as any driver returns it.
+// asInt is a number, whichever type the driver returns.
 func asInt(v any) (int64, error) {
 	switch v := v.(type) {
 	case int64:
@@ -31,7 +31,7 @@ func asInt(v any) (int64, error) {
 	return 0, fmt.Errorf("dbguard: the server answered %T where a number was expected", v)
 }
 
-// asText is a text as any driver returns it; NULL is empty.
+// asText is a text, whichever type the driver returns; NULL is empty.
 func asText(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -44,7 +44,7 @@ func asText(v any) string {
 	return fmt.Sprint(v)
 }
 
-// asBool is a truth value as any driver returns it.
+// asBool is a boolean, whichever type the driver returns.
 func asBool(v any) bool {
 	switch v := v.(type) {
 	case bool:
@@ -58,7 +58,7 @@ func asBool(v any) bool {
 	return s == "t" || s == "true" || s == "1"
 }
 
-// errNoRow is told where a question of ours had no answer.
+// errNoRow is returned where a query of the session's returned no row.
 var errNoRow = errors.New("dbguard: the server did not answer")
 
 // askText is the first value of the first row.
@@ -76,7 +76,7 @@ func askText(ctx context.Context, conn Conn, text string) (string, error) {
 	return answer, err
 }
 
-// askInts are the numbers of the first row.
+// askInts are the numbers in the first row.
 func askInts(ctx context.Context, conn Conn, text string) ([]int64, error) {
 	var numbers []int64
 	err := conn.Query(ctx, text, func(values []any) error {

@@ -9,9 +9,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// endWatched ends a statement that ran as it is. Its effect is what the
-// server said, and unknown if the answer was lost.
-func (f *Flight) endWatched(ctx context.Context, affected int64, err error) error {
+// endAsIs ends a statement that ran as it is. Its effect is what the server said,
+// and unknown if the reply was lost.
+func (f *Flight) endAsIs(ctx context.Context, affected int64, err error) error {
 	s := f.s
 	s.noteTxOutcome(ctx, f.st, err)
 	switch {
@@ -19,7 +19,7 @@ func (f *Flight) endWatched(ctx context.Context, affected int64, err error) erro
 		return f.endObserved(affected, err)
 	case err == nil:
 		if f.st.simple() != nil && affected >= 0 && !f.uncounted {
-			f.op.Settle(dbguard.Count{Rows: affected}) // nothing bounds it: it is only told
+			f.op.Settle(dbguard.Count{Rows: affected}) // nothing bounds it: only for the trace
 		}
 		return f.op.End(dbguard.EffectApplied, nil)
 	case s.connectionLost(err):
@@ -29,8 +29,8 @@ func (f *Flight) endWatched(ctx context.Context, affected int64, err error) erro
 	return f.op.End(dbguard.EffectNone, err)
 }
 
-// endObserved changes nothing of what the caller would see without a guard,
-// driver.ErrBadConn included: database/sql then sends the statement again.
+// endObserved returns exactly what the caller would see without a guard, including
+// driver.ErrBadConn, on which database/sql retries.
 func (f *Flight) endObserved(affected int64, err error) error {
 	if errors.Is(err, driver.ErrBadConn) {
 		f.op.Abandon()
@@ -47,8 +47,8 @@ func (f *Flight) endObserved(affected int64, err error) error {
 	return nil
 }
 
-// endFailed ends a statement that the driver or the server rejected: what it
-// had done is undone, where the server has not done so itself.
+// endFailed ends a statement that the driver or the server rejected: what it did is
+// undone, unless the server has done so itself.
 func (f *Flight) endFailed(ctx context.Context, err error) error {
 	if b, ok := f.s.backend.(readListener); ok {
 		b.noteFailure()
@@ -68,18 +68,20 @@ func (f *Flight) endFailed(ctx context.Context, err error) error {
 		f.s.noteStatementError(ctx)
 	}
 	if commits && undo == nil {
-		// A procedure that commits cannot be counted or undone, which is why it
-		// was run where it could not: say so, not "invalid termination".
+		// A procedure that commits cannot be counted or undone, which is why it was
+		// run where it may not commit: say so, rather than "invalid transaction
+		// termination".
 		f.op.Uncountable("it ends the transaction that it is called in")
 	}
 	return f.op.End(dbguard.EffectUndone, hideBadConn(err))
 }
 
-// partialKeeper is a counter of an engine where a statement that fails may leave what it
-// did until then, as SQLite's OR FAIL does.
+// partialKeeper is a counter of an engine where a failed statement may keep what it
+// has done so far, as SQLite's OR FAIL does.
 type partialKeeper interface{ mayKeepPart(cause error) bool }
 
-// endPartial ends such a statement: what it has left stands, unless that is too much.
+// endPartial ends such a statement: what it has done stays, unless that exceeds the
+// bound.
 func (f *Flight) endPartial(ctx context.Context, cause error) (done bool, _ error) {
 	c, ok := f.counter.(partialKeeper)
 	if !ok || f.strategy < ownTx || f.op.AtLeast() > 0 || f.op.Shares() || !c.mayKeepPart(cause) {
@@ -98,7 +100,7 @@ func (f *Flight) endPartial(ctx context.Context, cause error) (done bool, _ erro
 	return true, f.op.End(dbguard.EffectApplied, hideBadConn(cause))
 }
 
-// undoStatement undoes a statement that its count refused.
+// undoStatement undoes a statement whose count was refused.
 func (f *Flight) undoStatement(ctx context.Context, cause error) error {
 	effect := dbguard.EffectUndone
 	if err := f.closeFrame(ctx, f.frame.undo); err != nil {
@@ -110,8 +112,8 @@ func (f *Flight) undoStatement(ctx context.Context, cause error) error {
 	return f.op.End(effect, hideBadConn(cause))
 }
 
-// close counts, judges and keeps in one go, where the engine can and the number
-// of rows alone decides.
+// close counts, judges and commits in one text, if the engine can and the number of
+// rows alone decides.
 func (f *Flight) close(ctx context.Context, affected int64) (can bool, _ error) {
 	c, ok := f.counter.(closing)
 	if !ok || !f.op.Plain() {
@@ -134,7 +136,7 @@ func (f *Flight) close(ctx context.Context, affected int64) (can bool, _ error) 
 	return true, f.endFailed(ctx, err)
 }
 
-// keep lets a statement stand.
+// keep lets a statement take effect.
 func (f *Flight) keep(ctx context.Context) error {
 	s := f.s
 	err := s.exec(ctx, f.frame.keep)
@@ -143,7 +145,7 @@ func (f *Flight) keep(ctx context.Context) error {
 	}
 	undo := f.closeFrame(ctx, f.frame.undo)
 	switch {
-	case f.strategy == inCallerTx: // the caller's transaction fails or is gone: the statement with it
+	case f.strategy == inCallerTx: // the caller's transaction fails or is gone, and the statement with it
 		return f.op.End(dbguard.EffectUndone, hideBadConn(err))
 	case s.connectionLost(err), undo != nil:
 		s.broken = true
@@ -152,7 +154,7 @@ func (f *Flight) keep(ctx context.Context) error {
 	return f.op.End(dbguard.EffectUndone, err)
 }
 
-// closeFrame closes the frame by these texts. Where that fails the connection is
+// closeFrame closes the frame by sending these texts. If that fails the connection is
 // given up: the server then rolls back what was open.
 func (f *Flight) closeFrame(ctx context.Context, texts []string) error {
 	ctx, cancel := outlive(ctx)
@@ -162,7 +164,7 @@ func (f *Flight) closeFrame(ctx context.Context, texts []string) error {
 	switch {
 	case err == nil:
 		return nil
-	case f.strategy == ownTx && s.backend.isNoTransaction(err): // the engine has rolled back on its own
+	case f.strategy == ownTx && s.backend.isNoTransaction(err): // the engine has rolled back by itself
 		return nil
 	case s.backend.isNoTransaction(err):
 		s.endLedger(ctx, dbguard.EffectUndone, nil)
@@ -174,9 +176,9 @@ func (f *Flight) closeFrame(ctx context.Context, texts []string) error {
 	return err
 }
 
-// trackTx returns the flight of a text that needs no verdict but may move the
-// transaction or, since nothing that it names exists, need not be sent. It
-// returns nil for any other.
+// trackTx returns a flight for a text that needs no verdict but may affect the
+// transaction or, since none of its objects exists, need not be sent. It returns nil
+// for any other.
 func (s *Session) trackTx(ctx context.Context, st *statement) *Flight {
 	_, listens := s.backend.(readListener)
 	if _, ok := s.backend.(txProber); ok {
@@ -192,8 +194,8 @@ func (s *Session) trackTx(ctx context.Context, st *statement) *Flight {
 	return f
 }
 
-// noteTxOutcome notes what a text that has run did to the transaction, and returns the
-// error that the caller must see.
+// noteTxOutcome notes what a text that has run did to the transaction, and returns
+// the error for the caller.
 func (s *Session) noteTxOutcome(ctx context.Context, st *statement, err error) error {
 	if st.opaque {
 		s.forgetModes()
@@ -214,9 +216,9 @@ func (s *Session) noteTxOutcome(ctx context.Context, st *statement, err error) e
 			s.TxBegan(false)
 		}
 	case st.control == controlBegin && s.tx == txCaller && s.dialect != sqlscan.MySQL:
-		// what is open stays open
+		// The open transaction stays open.
 	case st.control == controlSelfContained && err == nil:
-		if s.tx == txIdle { // else it was a savepoint within what is open
+		if s.tx == txIdle { // else it was a savepoint within the open transaction
 			s.noteTxEnd()
 		}
 	case st.control == controlRelease:

@@ -6,23 +6,23 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// Wire is what PostgreSQL's protocol tells a connection without being asked. A
-// Conn may have it: then the session never asks whether a transaction is open,
-// and is never mistaken about it, whatever is done past the session.
+// Wire is the state that PostgreSQL's protocol reports unasked. With a Conn that
+// implements it the session never has to query whether a transaction is open, and is
+// right about it even after texts that bypassed the session.
 type Wire interface {
-	// TxStatus is 'I' where no transaction is open, 'T' in one, 'E' in one that
+	// TxStatus is 'I' if no transaction is open, 'T' inside one, 'E' inside one that
 	// has failed.
 	TxStatus() byte
-	// ParameterStatus is the value of a setting that the server reports, "" of
-	// any other.
+	// ParameterStatus is the value of a setting that the server reports, "" for any
+	// other.
 	ParameterStatus(name string) string
 }
 
-// syncTxStatus takes over what the protocol says of the transaction.
+// syncTxStatus adopts the transaction state that the protocol reports.
 func (s *Session) syncTxStatus(ctx context.Context, status byte) {
 	switch open := status != 'I'; {
 	case !open && (s.tx == txCaller || s.ledger != nil):
-		s.endLedger(ctx, dbguard.EffectApplied, nil) // ended past the session, nobody knows how: nothing is given back
+		s.endLedger(ctx, dbguard.EffectApplied, nil) // ended without the session, outcome unknown: nothing is refunded
 		s.noteTxEnd()
 	case !open:
 		s.tx = txIdle

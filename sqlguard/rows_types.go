@@ -5,20 +5,20 @@ import (
 	"reflect"
 )
 
-// columnKind is what a driver tells of the type of a column.
-type columnKind struct {
+// columnType is what a driver reports about the type of a column.
+type columnType struct {
 	scan             reflect.Type
 	name             string
 	length           int64
 	precision, scale int64
-	sized, measured  bool // length, precision and scale are known
+	sized, measured  bool // length is known; precision and scale are
 	nullable, sure   bool // sure: whether it is nullable is known
 }
 
-// keepKinds asks for the types while the driver's rows are open. Those of SQLite look
-// into the statement, which is freed with them.
-func (r *rows) keepKinds() {
-	kinds := make([]columnKind, len(r.Columns()))
+// readColumnTypes gets the types while the driver's rows are open. SQLite's drivers
+// ask the statement, which is freed with them.
+func (r *rows) readColumnTypes() {
+	kinds := make([]columnType, len(r.Columns()))
 	for i := range kinds {
 		k := &kinds[i]
 		k.scan, k.name = r.ColumnTypeScanType(i), r.ColumnTypeDatabaseTypeName(i)
@@ -26,13 +26,13 @@ func (r *rows) keepKinds() {
 		k.nullable, k.sure = r.ColumnTypeNullable(i)
 		k.precision, k.scale, k.measured = r.ColumnTypePrecisionScale(i)
 	}
-	r.kinds = kinds
+	r.columnTypes = kinds
 }
 
-// ColumnTypeScanType is any where the driver does not say.
+// ColumnTypeScanType is any if the driver does not say.
 func (r *rows) ColumnTypeScanType(i int) reflect.Type {
-	if r.kinds != nil {
-		return r.kinds[i].scan
+	if r.columnTypes != nil {
+		return r.columnTypes[i].scan
 	}
 	if t, ok := r.Rows.(driver.RowsColumnTypeScanType); ok {
 		return t.ColumnTypeScanType(i)
@@ -40,10 +40,10 @@ func (r *rows) ColumnTypeScanType(i int) reflect.Type {
 	return reflect.TypeFor[any]()
 }
 
-// ColumnTypeDatabaseTypeName is empty where the driver does not say.
+// ColumnTypeDatabaseTypeName is empty if the driver does not say.
 func (r *rows) ColumnTypeDatabaseTypeName(i int) string {
-	if r.kinds != nil {
-		return r.kinds[i].name
+	if r.columnTypes != nil {
+		return r.columnTypes[i].name
 	}
 	if t, ok := r.Rows.(driver.RowsColumnTypeDatabaseTypeName); ok {
 		return t.ColumnTypeDatabaseTypeName(i)
@@ -51,10 +51,10 @@ func (r *rows) ColumnTypeDatabaseTypeName(i int) string {
 	return ""
 }
 
-// ColumnTypeLength is not known where the driver does not say.
+// ColumnTypeLength is not known if the driver does not say.
 func (r *rows) ColumnTypeLength(i int) (int64, bool) {
-	if r.kinds != nil {
-		return r.kinds[i].length, r.kinds[i].sized
+	if r.columnTypes != nil {
+		return r.columnTypes[i].length, r.columnTypes[i].sized
 	}
 	if t, ok := r.Rows.(driver.RowsColumnTypeLength); ok {
 		return t.ColumnTypeLength(i)
@@ -62,10 +62,10 @@ func (r *rows) ColumnTypeLength(i int) (int64, bool) {
 	return 0, false
 }
 
-// ColumnTypeNullable is not known where the driver does not say.
+// ColumnTypeNullable is not known if the driver does not say.
 func (r *rows) ColumnTypeNullable(i int) (nullable, ok bool) {
-	if r.kinds != nil {
-		return r.kinds[i].nullable, r.kinds[i].sure
+	if r.columnTypes != nil {
+		return r.columnTypes[i].nullable, r.columnTypes[i].sure
 	}
 	if t, ok := r.Rows.(driver.RowsColumnTypeNullable); ok {
 		return t.ColumnTypeNullable(i)
@@ -73,10 +73,10 @@ func (r *rows) ColumnTypeNullable(i int) (nullable, ok bool) {
 	return false, false
 }
 
-// ColumnTypePrecisionScale is not known where the driver does not say.
+// ColumnTypePrecisionScale is not known if the driver does not say.
 func (r *rows) ColumnTypePrecisionScale(i int) (precision, scale int64, ok bool) {
-	if r.kinds != nil {
-		return r.kinds[i].precision, r.kinds[i].scale, r.kinds[i].measured
+	if r.columnTypes != nil {
+		return r.columnTypes[i].precision, r.columnTypes[i].scale, r.columnTypes[i].measured
 	}
 	if t, ok := r.Rows.(driver.RowsColumnTypePrecisionScale); ok {
 		return t.ColumnTypePrecisionScale(i)

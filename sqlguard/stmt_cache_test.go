@@ -47,7 +47,7 @@ func (s *counted) Exec([]driver.Value) (driver.Result, error) {
 func TestKept(t *testing.T) {
 	c := &preparing{}
 	b := newBare(c)
-	var k kept
+	var k stmtCache
 	run := func(text string, args ...driver.NamedValue) error {
 		_, err := k.exec(t.Context(), b, text, args)
 		return err
@@ -63,10 +63,10 @@ func TestKept(t *testing.T) {
 	assert.Equal(t, 1, c.prepared, "and would be held on to")
 	require.Error(t, run("fail"))
 	assert.Equal(t, 1, c.open, "what has failed is not kept")
-	for i := range 3 * keep {
+	for i := range 3 * maxCachedStmts {
 		require.NoError(t, run("tx"+strconv.Itoa(10+i)))
 	}
-	assert.Equal(t, keep, c.open)
+	assert.Equal(t, maxCachedStmts, c.open)
 	before := c.prepared
 	require.NoError(t, run("text"))
 	assert.Equal(t, before+1, c.prepared, "it had made room")

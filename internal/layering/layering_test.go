@@ -1,5 +1,5 @@
-// Package arrows holds the module to its layering: who may know of whom.
-package arrows
+// Package layering tests which packages may import which.
+package layering
 
 import (
 	"encoding/json"
@@ -22,32 +22,32 @@ const (
 	root   = "../.."
 )
 
-// never says what a package, and everything in folders under it, may not
-// reach through any number of imports, and why. A name stands for the folders
-// under it too, where it ends in "/...".
-var never = map[string]map[string]string{
+// forbidden says what a package, and everything in folders under it, may not import
+// directly or indirectly, and why. A name that ends in "/..." includes the folders
+// under it.
+var forbidden = map[string]map[string]string{
 	"dbguard": {
 		"database/sql":                  "judgement knows no database",
 		"database/sql/driver":           "judgement knows no database",
 		"github.com/go-kivik/kivik/...": "judgement knows no database",
-		module + "/sqlguard/...":        "doors depend on judgement, not the reverse",
-		module + "/couch/...":           "doors depend on judgement, not the reverse",
+		module + "/sqlguard/...":        "adapters depend on judgement, not the reverse",
+		module + "/couch/...":           "adapters depend on judgement, not the reverse",
 		module + "/internal/engine":     "engines depend on judgement, not the reverse",
 		module + "/internal/sqlscan":    "judgement is about operations, not about text",
 	},
 	"sqlguard": {
-		module + "/couch/...":           "a user of one door does not pay for the other",
-		"github.com/go-kivik/kivik/...": "a user of one door does not pay for the other",
+		module + "/couch/...":           "a user of one adapter does not pay for the other",
+		"github.com/go-kivik/kivik/...": "a user of one adapter does not pay for the other",
 	},
 	"couch": {
-		module + "/sqlguard/...":    "a user of one door does not pay for the other",
-		module + "/internal/engine": "a user of one door does not pay for the other",
-		"database/sql":              "a user of one door does not pay for the other",
+		module + "/sqlguard/...":    "a user of one adapter does not pay for the other",
+		module + "/internal/engine": "a user of one adapter does not pay for the other",
+		"database/sql":              "a user of one adapter does not pay for the other",
 	},
 	"internal/engine": {
-		"database/sql":           "engines are shared with doors that are not database/sql; its driver package is fine",
-		module + "/sqlguard/...": "doors depend on engines, not the reverse",
-		module + "/couch/...":    "doors depend on engines, not the reverse",
+		"database/sql":           "engines are shared with adapters that are not database/sql; its driver package is fine",
+		module + "/sqlguard/...": "adapters depend on engines, not the reverse",
+		module + "/couch/...":    "adapters depend on engines, not the reverse",
 	},
 	"internal/sqlscan": {
 		module + "/dbguard":         "the lexer knows dialects and no rules",
@@ -56,7 +56,7 @@ var never = map[string]map[string]string{
 	},
 }
 
-// fromNone is what no package of the module may reach outside its tests.
+// fromNone is what no package of the module may import outside its tests.
 var fromNone = map[string]string{
 	"testing":                         "it registers flags in users' programs",
 	"github.com/stretchr/testify/...": "tests' libraries stay out of users' programs",
@@ -65,7 +65,8 @@ var fromNone = map[string]string{
 // exempt packages are made for users' tests.
 var exempt = []string{"dbguard/dbguardtest"}
 
-// drivers may not be reached even by the module's tests: a user's go.sum would list them.
+// drivers may not be imported even by the module's tests: a user's go.sum would list
+// them.
 var drivers = []string{
 	"github.com/jackc/pgx/...", "github.com/lib/pq/...", "github.com/go-sql-driver/...",
 	"github.com/mattn/go-sqlite3/...", "modernc.org/sqlite/...", "github.com/ncruces/go-sqlite3/...",
@@ -86,7 +87,7 @@ var required = map[string]string{
 	"go.opentelemetry.io/otel/log":        "part of the OpenTelemetry API",
 }
 
-func TestArrows(t *testing.T) {
+func TestLayering(t *testing.T) {
 	imports := list(t)
 	ours := 0
 	for from := range imports {
@@ -96,7 +97,7 @@ func TestArrows(t *testing.T) {
 		}
 		ours++
 		reached := reach(imports, from)
-		for owner, rules := range never {
+		for owner, rules := range forbidden {
 			if within(folder, owner) {
 				check(t, reached, from, rules)
 			}
@@ -132,22 +133,22 @@ func TestEveryRequirementHasAReason(t *testing.T) {
 	}
 }
 
-func TestReachFindsTheWay(t *testing.T) {
+func TestReachFindsTheChain(t *testing.T) {
 	reached := reach(map[string][]string{"a": {"b", "c"}, "b": {"d"}, "c": {"a"}, "x": {"y"}}, "a")
-	assert.Equal(t, "a → b → d", way(reached, "d"))
+	assert.Equal(t, "a → b → d", importChain(reached, "d"))
 	assert.NotContains(t, reached, "y")
 	assert.True(t, matches("m/couch/x", "m/couch/..."))
 	assert.False(t, matches("m/couchx", "m/couch/..."))
 	assert.False(t, matches("database/sql/driver", "database/sql"))
 }
 
-// check reports the way to what a package may not reach.
+// check reports the chain of imports to what a package may not import.
 func check(t *testing.T, reached map[string]string, from string, rules map[string]string) {
 	t.Helper()
 	for path := range reached {
 		for forbidden, why := range rules {
 			if path != from && matches(path, forbidden) {
-				t.Errorf("%s: %s", way(reached, path), why)
+				t.Errorf("%s: %s", importChain(reached, path), why)
 			}
 		}
 	}
@@ -165,7 +166,8 @@ func matches(path, pattern string) bool {
 	return path == pattern
 }
 
-// reach maps every package that from imports, directly or not, to one that imports it.
+// reach maps every package that from imports, directly or not, to one that imports
+// it.
 func reach(imports map[string][]string, from string) map[string]string {
 	by := map[string]string{from: ""}
 	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
@@ -179,8 +181,8 @@ func reach(imports map[string][]string, from string) map[string]string {
 	return by
 }
 
-// way spells a chain of imports.
-func way(reached map[string]string, path string) string {
+// importChain formats a chain of imports.
+func importChain(reached map[string]string, path string) string {
 	text := path
 	for by := reached[path]; by != ""; by = reached[by] {
 		text = by + " → " + text
@@ -208,9 +210,10 @@ func list(t *testing.T, flags ...string) map[string][]string {
 	}
 }
 
-// see looks at every folder and source: go test keeps a result until a file
-// changes that the test itself has seen, and does not know what the go command sees.
-func see(t *testing.T) {
+// statSources stats every folder and source file: go test caches a result until a
+// file changes that the test itself has opened or statted, and does not know what the
+// go command reads.
+func statSources(t *testing.T) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -229,7 +232,7 @@ func see(t *testing.T) {
 // run runs the go command in the root module.
 func run(t *testing.T, args ...string) []byte {
 	t.Helper()
-	see(t)
+	statSources(t)
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir = root
 	out, err := cmd.Output()

@@ -10,16 +10,17 @@ import (
 	"github.com/dbguard/dbguard-go/internal/engine"
 )
 
-// helper runs the guard's own statements on the connection that it guards.
-type helper struct{ *bare }
+// sessionConn runs the session's own statements on the connection that it guards.
+type sessionConn struct{ *bare }
 
-var _ engine.Conn = helper{}
+var _ engine.Conn = sessionConn{}
 
 // noArgs is what database/sql passes for a call without arguments.
 var noArgs = []driver.NamedValue{}
 
-// Exec runs a text without arguments; affected is -1 if the driver cannot say.
-func (h helper) Exec(ctx context.Context, text string) (int64, error) {
+// Exec runs a text without arguments; affected is -1 if the driver does not report
+// it.
+func (h sessionConn) Exec(ctx context.Context, text string) (int64, error) {
 	res, err := h.execOrPrepare(ctx, text, noArgs)
 	if err != nil {
 		return -1, err
@@ -27,7 +28,7 @@ func (h helper) Exec(ctx context.Context, text string) (int64, error) {
 	return affected(res), nil
 }
 
-func (h helper) execOrPrepare(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
+func (h sessionConn) execOrPrepare(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
 	if h.canExec() {
 		res, err := h.exec(ctx, text, args)
 		if err != driver.ErrSkip {
@@ -43,8 +44,8 @@ func (h helper) execOrPrepare(ctx context.Context, text string, args []driver.Na
 	return stmt.exec(ctx, args)
 }
 
-// Query runs a text without arguments and shows its rows one by one.
-func (h helper) Query(ctx context.Context, text string, row func(values []any) error) (err error) {
+// Query runs a text without arguments and calls row for each row.
+func (h sessionConn) Query(ctx context.Context, text string, row func(values []any) error) (err error) {
 	rows, err := h.queryOrPrepare(ctx, text, noArgs)
 	if err != nil {
 		return err
@@ -73,7 +74,7 @@ func (h helper) Query(ctx context.Context, text string, row func(values []any) e
 	}
 }
 
-func (h helper) queryOrPrepare(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+func (h sessionConn) queryOrPrepare(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
 	if h.canQuery() {
 		rows, err := h.query(ctx, text, args)
 		if err != driver.ErrSkip {
@@ -90,20 +91,20 @@ func (h helper) queryOrPrepare(ctx context.Context, text string, args []driver.N
 		_ = s.Close() // err says why
 		return nil, err
 	}
-	return closing{rows, s}, nil
+	return rowsWithStmt{rows, s}, nil
 }
 
-// closing closes the statement with its rows.
-type closing struct {
+// rowsWithStmt closes the statement with its rows.
+type rowsWithStmt struct {
 	driver.Rows
 	stmt driver.Stmt
 }
 
-func (r closing) Close() error { return errors.Join(r.Rows.Close(), r.stmt.Close()) }
+func (r rowsWithStmt) Close() error { return errors.Join(r.Rows.Close(), r.stmt.Close()) }
 
-// ask is the single text that a query answers.
+// ask is the single text that a query returns.
 func (b *bare) ask(ctx context.Context, question string) (answer string, err error) {
-	err = helper{b}.Query(ctx, question, func(values []any) error {
+	err = sessionConn{b}.Query(ctx, question, func(values []any) error {
 		if len(values) > 0 {
 			answer = text(values[0])
 		}
@@ -112,7 +113,7 @@ func (b *bare) ask(ctx context.Context, question string) (answer string, err err
 	return answer, err
 }
 
-// text is a value as a driver returns it; NULL is empty.
+// text is a value as a text; NULL is empty.
 func text(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -125,7 +126,7 @@ func text(v any) string {
 	return fmt.Sprint(v)
 }
 
-// affected is the number of rows that a result reports, -1 if it does not.
+// affected is the number of rows that a result reports, -1 if it reports none.
 func affected(res driver.Result) int64 {
 	if res == nil {
 		return -1
