@@ -45,7 +45,7 @@
 // # PostgreSQL
 //
 // The more a statement can verify by itself, the fewer round trips and counts it needs.
-// There are five wordings, tried in this order. Each but the first falls back to the next
+// There are five kinds of rewrite, tried in this order. Each but the first falls back to the next
 // where the server shows that it does not fit:
 //
 //	keyed    in the caller's transaction: one row at most, by a unique key (postgres_key.go)
@@ -58,7 +58,7 @@
 // (postgres_insert.go), or counted like the others. What is counted are the server's
 // per-transaction counters (postgres_count.go) and, if these exceed the bound, the rows
 // themselves (postgres_distinct.go). The guard's own transaction is counted and committed
-// in one text (postgres_commit.go); in the caller's, a door that can pipeline has the
+// in one text (postgres_commit.go); in the caller's, an adapter that can pipeline has the
 // server compare with a baseline (postgres_pipeline.go). Deferred triggers are counted
 // before the caller's COMMIT (postgres_deferred.go). Code that a text runs without naming
 // it is found in the catalogue (postgres_hidden.go).

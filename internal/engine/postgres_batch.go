@@ -7,7 +7,7 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// rewriteForBatch is the wording with which the statement can be sent in a batch.
+// rewriteForBatch is the rewrite with which the statement can be sent in a batch.
 func (p *postgres) rewriteForBatch(ctx context.Context, f *Flight) rewrite {
 	x := &f.st.targets[0]
 	switch {
@@ -25,7 +25,7 @@ func (p *postgres) rewriteForBatch(ctx context.Context, f *Flight) rewrite {
 				seal = "true" // an earlier statement of the batch or transaction checks the table
 			}
 			p.markVerified(x, false)
-			return rewrite{text: p.boundText(f, checks{seal: seal, ofTable: true}), sealed: true, ambiguousError: p.terse(f), tagged: f.usesCommandTag(f.op.Limit())}
+			return rewrite{text: p.boundText(f, checks{seal: seal, ofTable: true}), sealed: true, ambiguousError: p.mayRaiseAmbiguously(f), tagged: f.usesCommandTag(f.op.Limit())}
 		}
 	}
 	return rewrite{}

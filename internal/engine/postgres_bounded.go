@@ -71,16 +71,16 @@ func raised(err error) (word, value string) {
 func (p *postgres) rewriteFor(ctx context.Context, f *Flight) rewrite {
 	switch {
 	case len(f.st.targets) == 1 && f.st.op.Acts[0].Verb == dbguard.Insert:
-		return p.wordInsert(ctx, f)
+		return p.rewriteInsert(ctx, f)
 	case !p.boundable(f):
 		return rewrite{}
 	}
-	if w, ok := p.wordKey(f); ok {
+	if w, ok := p.rewriteByKey(f); ok {
 		return w
 	}
 	if f.strategy == inCallerTx && p.gateable(f) {
 		if known, ok := p.lookUpPlain(ctx, f); ok {
-			return p.gate(f, known)
+			return p.rewriteGated(f, known)
 		}
 	}
 	if f.op.Limit() >= minBulk && f.form != Rows && isBulk(f) {
@@ -89,7 +89,7 @@ func (p *postgres) rewriteFor(ctx context.Context, f *Flight) rewrite {
 	j := p.seal(ctx, f)
 	return rewrite{
 		text: p.boundText(f, j), sealed: j.seal != "", holdsChecks: j.ofTable, checksKeys: j.ofTable, detectsRules: j.showsRules,
-		ambiguousError: p.terse(f), tagged: f.usesCommandTag(f.op.Limit()),
+		ambiguousError: p.mayRaiseAmbiguously(f), tagged: f.usesCommandTag(f.op.Limit()),
 	}
 }
 
@@ -113,7 +113,7 @@ func (p *postgres) seal(ctx context.Context, f *Flight) checks {
 }
 
 // boundable reports that the statement can be rewritten to bound itself, in the form that
-// the door supports.
+// the adapter supports.
 func (p *postgres) boundable(f *Flight) bool {
 	st, limit := f.st, f.op.Limit()
 	switch x := st.simple(); {
@@ -125,10 +125,10 @@ func (p *postgres) boundable(f *Flight) bool {
 	return !p.unrewritable.has(st.op.Text)
 }
 
-// terse reports that the shortest way to raise will do. That error may also be one of the
+// mayRaiseAmbiguously reports that the shortest way to raise will do. That error may also be one of the
 // caller's own, or be about a temporary table, so the statement is then sent once more with
 // the longer way; a text refused once gets that at once.
-func (p *postgres) terse(f *Flight) bool { return !p.refused.has(f.st.op.Text) }
+func (p *postgres) mayRaiseAmbiguously(f *Flight) bool { return !p.refused.has(f.st.op.Text) }
 
 // readOnlySeal is a condition that makes the transaction read-only, and is true unless the
 // server would not refuse some write: with foreign tables, and before version 16 with large
@@ -148,7 +148,7 @@ func (p *postgres) boundText(f *Flight, j checks) string {
 	x, limit := &f.st.targets[0], f.op.Limit()
 	over := negative
 	switch {
-	case p.terse(f):
+	case p.mayRaiseAmbiguously(f):
 	case isRegclassName(x): // the file path shows a temporary table, whose rows do not count
 		over = raiseWith(raisedOver, "pg_catalog.pg_relation_filepath("+regclass(x)+"), pg_catalog.random()")
 	default:

@@ -13,8 +13,8 @@ import (
 // The guard ends its own transaction with one text without arguments, which every driver
 // sends as one message: it fires deferred triggers, counts, raises if the count is refused,
 // commits, and returns the count. The count is in the command tag of the last statement, as
-// the difference to the statement's own rows, because every row that a tag counts is sent. A
-// door that can pipeline reads the count where it is made. The counters must have been
+// the difference to the statement's own rows, because every row that a tag counts is sent. An
+// adapter that can pipeline reads the count where it is made. The counters must have been
 // empty when the transaction began.
 
 // close requires that the counters were flushed before, and has them flushed after.

@@ -45,7 +45,7 @@ func nothingDeferred(x *target, w strategy) string {
 }
 
 // BeforeCommit fires and counts the deferred triggers of the caller's transaction. On an
-// error the door rolls back instead, as the server would, and returns the error. Triggers
+// error the adapter rolls back instead, as the server would, and returns the error. Triggers
 // that these defer in turn make the COMMIT fail if they write.
 func (s *Session) BeforeCommit(ctx context.Context) error {
 	fired, err := s.runDeferred(ctx)

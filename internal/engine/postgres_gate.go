@@ -195,9 +195,9 @@ const maySelect = `
 const mayHoldDomain = `t.oid >= 16384 AND (t.typtype NOT IN ('b', 'e') OR t.typelem <> 0
   AND EXISTS (SELECT FROM pg_catalog.pg_type m WHERE m.oid = t.typelem AND m.typtype NOT IN ('b', 'e')))`
 
-// gate is the wording of a gated statement. What the transaction has verified under a lock that
+// rewriteGated is the gated rewrite of a statement. What the transaction has verified under a lock that
 // it still holds is not checked again.
-func (p *postgres) gate(f *Flight, known plainTable) rewrite {
+func (p *postgres) rewriteGated(f *Flight, known plainTable) rewrite {
 	x := &f.st.targets[0]
 	still, keyed := "", known.hasKey(equalityColumns(f, x))
 	if keys, seen := p.verified[x.cacheKey()]; !seen || keyed && !keys {

@@ -212,8 +212,8 @@ func (p *postgres) keepsSnapshot() bool {
 // forgetIsolation notes that another level may have been chosen.
 func (p *postgres) forgetIsolation() { p.isolation, p.isolationLocal = "", true }
 
-// wordInsert is the wording of an INSERT that can verify that nothing else changes.
-func (p *postgres) wordInsert(ctx context.Context, f *Flight) (w rewrite) {
+// rewriteInsert is the rewrite of an INSERT that can verify that nothing else changes.
+func (p *postgres) rewriteInsert(ctx context.Context, f *Flight) (w rewrite) {
 	x := &f.st.targets[0]
 	if !p.insertable(f, x) {
 		return w
@@ -249,7 +249,7 @@ func (known insertTable) unchangedCond(x *target, way strategy) string {
 	return `pg_catalog.current_setting('transaction_isolation') = 'read committed' AND ` + same
 }
 
-// insertable reports one INSERT that can be a CTE, and be answered in the form that the door
+// insertable reports one INSERT that can be a CTE, and be answered in the form that the adapter
 // supports.
 func (p *postgres) insertable(f *Flight, x *target) bool {
 	st := f.st

@@ -13,7 +13,7 @@ import (
 
 const insertOne = "INSERT INTO t (id) VALUES (1)"
 
-// An INSERT whose door can send only the caller's text is counted.
+// An INSERT whose adapter can send only the caller's text is counted.
 func TestInsertCounted(t *testing.T) {
 	r := newRig(t, pg)
 	r.conn.on("count", changedRow(16400, 0, "u")...)

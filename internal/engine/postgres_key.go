@@ -18,9 +18,9 @@ const uniqueKeys = `COALESCE((SELECT pg_catalog.string_agg(k.names, E'\n' ORDER 
  FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
   AND pg_catalog.array_upper(i.indoption, 1) + 1 = i.indnatts) k), '')`
 
-// wordKey is the wording of a statement that selects its row by a key. ONLY excludes children
+// rewriteByKey is the rewrite of a statement that selects its row by a key. ONLY excludes children
 // that the table may be given meanwhile; when verified it had none.
-func (p *postgres) wordKey(f *Flight) (w rewrite, ok bool) {
+func (p *postgres) rewriteByKey(f *Flight) (w rewrite, ok bool) {
 	x := f.st.simple()
 	if f.strategy != inCallerTx || f.op.Limit() < 1 || f.op.AtLeast() > 1 || !p.verified[x.cacheKey()] || !f.isStable(x) {
 		return rewrite{}, false

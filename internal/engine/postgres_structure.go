@@ -80,7 +80,7 @@ func unnamedText(st *statement) string {
 	for _, word := range st.words {
 		words = append(words, quoteString(sqlscan.PostgreSQL, word))
 	}
-	for _, act := range st.op.Acts { // found by along
+	for _, act := range st.op.Acts { // found by impliedActs
 		if act.Verb.LosesStructure() {
 			words = append(words, quoteString(sqlscan.PostgreSQL, act.Object[strings.LastIndexByte(act.Object, '.')+1:]))
 		}

@@ -122,8 +122,8 @@ func (g *connGuard) sendReworded(ctx context.Context, f *engine.Flight, r reques
 	for again := true; again; {
 		text := f.Text()
 		own := text == ""
-		escorted := g.escorts(f, r, text) && (!own || s.ownTextToo && !r.byName)
-		if !escorted {
+		pipelined := g.canPipeline(f, r, text) && (!own || s.ownTextToo && !r.byName)
+		if !pipelined {
 			if err = f.SendHeld(ctx); err != nil {
 				break
 			}
@@ -135,7 +135,7 @@ func (g *connGuard) sendReworded(ctx context.Context, f *engine.Flight, r reques
 		if traceCtx == nil {
 			traceCtx = g.userTracer.queryStart(f.Context(), g.conn, pgx.TraceQueryStartData{SQL: r.sql, Args: r.args})
 		}
-		g.asInternal(func() { tag, err = g.send(traceCtx, f, r, text, escorted, s) })
+		g.asInternal(func() { tag, err = g.send(traceCtx, f, r, text, pipelined, s) })
 		if own {
 			again, err = false, f.End(ctx, affected(tag, err), err)
 		} else {
@@ -153,15 +153,15 @@ func (g *connGuard) sendReworded(ctx context.Context, f *engine.Flight, r reques
 }
 
 // send sends a text, the caller's if it is empty. The tag that it returns has the number of rows.
-func (g *connGuard) send(ctx context.Context, f *engine.Flight, r request, text string, escorted bool, s sendPlan) (tag pgconn.CommandTag, err error) {
+func (g *connGuard) send(ctx context.Context, f *engine.Flight, r request, text string, pipelined bool, s sendPlan) (tag pgconn.CommandTag, err error) {
 	counts := text != "" && f.AnswerForm() == engine.Counted
 	inBatch, args := s.inBatch, r.rewrittenArgs(g)
 	if counts {
 		inBatch = func(results pgx.BatchResults) (pgconn.CommandTag, error) { return countTag(g.buffer(results.Query())) }
 	}
 	switch {
-	case escorted:
-		return g.escort(ctx, f, cmp.Or(text, r.text), r.values, inBatch)
+	case pipelined:
+		return g.sendPipelined(ctx, f, cmp.Or(text, r.text), r.values, inBatch)
 	case counts && len(args) == 0:
 		tag, err = countTag(g.buffer(s.on.Query(ctx, text, pgx.QueryExecModeSimpleProtocol))) // as Exec does it
 	case counts:

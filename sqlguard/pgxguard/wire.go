@@ -19,7 +19,7 @@ var (
 	_ engine.Pipeline = wire{}
 )
 
-// Pipelined says that what precedes and follows a statement is sent with it: see escort.
+// Pipelined says that what precedes and follows a statement is sent with it: see sendPipelined.
 func (wire) Pipelined() {}
 
 // Exec runs a text without arguments.

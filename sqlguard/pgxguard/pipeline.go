@@ -26,9 +26,9 @@ func (g *connGuard) noteSent(text string) {
 	g.sentBefore[text] = true
 }
 
-// escorts reports that the flight has an escort that can be sent with the text, the caller's if
+// canPipeline reports that the flight has texts that can be sent with this one, the caller's if
 // empty.
-func (g *connGuard) escorts(f *engine.Flight, r request, text string) bool {
+func (g *connGuard) canPipeline(f *engine.Flight, r request, text string) bool {
 	if text == "" {
 		text = r.text
 	}
@@ -36,9 +36,9 @@ func (g *connGuard) escorts(f *engine.Flight, r request, text string) bool {
 	return len(before) > 0 && g.sentBefore[text] && r.batchable(g)
 }
 
-// escort sends a text with what precedes and follows it, and reads the text's own result by
+// sendPipelined sends a text with what precedes and follows it, and reads the text's own result by
 // inBatch.
-func (g *connGuard) escort(ctx context.Context, f *engine.Flight, text string, values []any,
+func (g *connGuard) sendPipelined(ctx context.Context, f *engine.Flight, text string, values []any,
 	inBatch func(pgx.BatchResults) (pgconn.CommandTag, error),
 ) (tag pgconn.CommandTag, err error) {
 	before, after := f.PipelinedTexts()
