@@ -144,7 +144,8 @@ func (c *sqliteCounter) bound(ctx context.Context, x *target, p *litePlan) error
 			}
 			p.most *= keys
 		}
-		settled = p.most >= 0 && p.most <= c.f.op.Limit()
+		// As many as may be are none too many, but not what Exactly, a Budget and observers are told.
+		settled = p.most >= 0 && p.most <= c.f.op.Limit() && (p.own&rowsReplaced == 0 || c.f.op.Plain())
 	}
 	switch {
 	case !settled || !p.reach.onlyAdds():
