@@ -102,7 +102,11 @@ func (e *express) ask(f *Flight, c compound) (r reply, err error) {
 	}
 	text := "EXECUTE " + p.name() + using
 	if fresh {
-		text = "BEGIN NOT ATOMIC " + e.prepare(c, p) + text + "; END"
+		opens := openings[c.opening] // or where this fails, what is gone back to is the savepoint of the statement before
+		if c.opening == outside {
+			opens = ""
+		}
+		text = "BEGIN NOT ATOMIC " + opens + e.prepare(c, p) + text + "; END"
 	}
 	switch r, err = e.replied(f.ctx, text); {
 	case err == nil:

@@ -300,6 +300,9 @@ func (e *express) failed(f *Flight, err error) (_ Done, done bool, _ error) {
 		e.m.noDictionary, e.m.compounds = true, nil
 	case mysqlError(err, "1295"), mysqlError(err, "1461"), mysqlError(err, "1193"): // it prepares no compounds, or nothing more, or lacks a variable
 		e.m.noExpress = true
+	case tooLong(err): // the ordinary way's is shorter
+		f.op.Abandon()
+		return Done{}, false, nil
 	case mysqlError(err, disproved):
 	case mysqlError(err, "1064"), mysqlError(err, "1142"): // its own, or the server cannot read ours, or the account may not read the table
 		e.m.hold(e.x, false)
@@ -315,4 +318,9 @@ func (e *express) failed(f *Flight, err error) (_ Done, done bool, _ error) {
 		return Done{}, true, hide(undo)
 	}
 	return Done{}, false, nil
+}
+
+// tooLong reports a text that go-sql-driver/mysql does not send: nothing is to be undone.
+func tooLong(err error) bool {
+	return strings.HasPrefix(err.Error(), "packet for query is too large")
 }
