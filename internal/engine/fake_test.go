@@ -54,7 +54,7 @@ func label(text string) string {
 		return "rowid"
 	case strings.HasPrefix(text, "EXECUTE dbguard_"):
 		return "execute " + strings.TrimPrefix(text, "EXECUTE dbguard_")[:1] + says(text)
-	case strings.HasPrefix(text, "BEGIN NOT ATOMIC PREPARE dbguard_"):
+	case strings.HasPrefix(text, "BEGIN NOT ATOMIC ") && strings.Contains(text, "PREPARE dbguard_"):
 		return "prepare" + opens(text)
 	case strings.HasPrefix(text, "SELECT ROUTINE_SCHEMA, ROUTINE_BODY"):
 		return "routine"

@@ -299,6 +299,9 @@ func (e *fastPath) failed(f *Flight, err error) (_ ExecResult, done bool, _ erro
 		e.m.noDictionary, e.m.wrappers = true, nil
 	case mysqlError(err, "1295"), mysqlError(err, "1461"), mysqlError(err, "1193"): // no compound statements in PREPARE, too many prepared, or an unknown variable
 		e.m.noFastPath = true
+	case isPacketTooLarge(err): // the ordinary way's text is shorter
+		f.op.Abandon()
+		return ExecResult{}, false, nil
 	case mysqlError(err, definitionChanged):
 	case mysqlError(err, "1064"), mysqlError(err, "1142"): // a syntax error of the caller's or the wrapper's, or no SELECT privilege
 		e.m.backOff(e.target, false)
@@ -314,4 +317,9 @@ func (e *fastPath) failed(f *Flight, err error) (_ ExecResult, done bool, _ erro
 		return ExecResult{}, true, hideBadConn(undo)
 	}
 	return ExecResult{}, false, nil
+}
+
+// isPacketTooLarge reports a text that go-sql-driver/mysql did not send.
+func isPacketTooLarge(err error) bool {
+	return strings.HasPrefix(err.Error(), "packet for query is too large")
 }

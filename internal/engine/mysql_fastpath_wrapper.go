@@ -101,7 +101,11 @@ func (e *fastPath) execute(f *Flight, key wrapperKey) (r reply, err error) {
 	}
 	text := "EXECUTE " + w.name() + using
 	if fresh {
-		text = "BEGIN NOT ATOMIC " + e.prepareText(key, w) + text + "; END"
+		opens := openingTexts[key.opening] // before PREPARE, or a failure would roll back to the previous statement's savepoint
+		if key.opening == beginsTransaction {
+			opens = ""
+		}
+		text = "BEGIN NOT ATOMIC " + opens + e.prepareText(key, w) + text + "; END"
 	}
 	switch r, err = e.queryReply(f.ctx, text); {
 	case err == nil:

@@ -74,12 +74,16 @@ func (c *mysqlCounter) onlyInnoDB(ctx context.Context, these events) (bool, erro
 	if c.uncatalogued {
 		return false, nil
 	}
+	show := "SHOW CREATE TABLE "
+	if c.m.system() == "mariadb" {
+		show = "SET STATEMENT sql_mode = '' FOR " + show // ANSI and similar modes omit the engine
+	}
 	for t, ev := range c.reach.tables {
 		if ev&these == 0 {
 			continue
 		}
 		var made string
-		err := c.m.conn.Query(ctx, "SHOW CREATE TABLE "+t.quoted(), func(v []any) error {
+		err := c.m.conn.Query(ctx, show+t.quoted(), func(v []any) error {
 			made = strings.Clone(asText(v[len(v)-1]))
 			return nil
 		})

@@ -129,3 +129,19 @@ func TestASessionWhoseTransactionsAreChained(t *testing.T) {
 		}
 	})
 }
+
+// In some modes SHOW CREATE TABLE leaves the engine out.
+func TestRowsThatAReplaceAddsUnderAnsi(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, g *ground) {
+		g.others(t, "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON DELETE CASCADE", "UPDATE child SET r = id")
+		c := g.conn(t)
+		for i, mode := range []string{"ANSI", "ORACLE", "NO_TABLE_OPTIONS"} {
+			exec(t, c, "SET sql_mode = '"+mode+"'")
+			text := fmt.Sprintf("REPLACE INTO t VALUES (%d, 7), (%d, 7)", i+1, i+20)
+			_, err := c.ExecContext(dbguard.AtMost(t.Context(), 1), text)
+			require.ErrorIs(t, err, dbguard.OverLimit, mode)
+			_, err = c.ExecContext(dbguard.AtMost(t.Context(), 2), text)
+			require.NoError(t, err, mode)
+		}
+	})
+}

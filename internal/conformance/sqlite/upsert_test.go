@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/dbguard/dbguardtest"
 	"github.com/dbguard/dbguard-go/internal/conformance/stage"
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
@@ -41,4 +42,29 @@ func TestUpsertsOfNewRows(t *testing.T) {
 			}, target.SQLite)
 		})
 	}
+}
+
+// A REPLACE changes the rows that it replaces, and not all that its row might be in
+// conflict with.
+func TestRowsThatAReplaceReplaces(t *testing.T) {
+	stage.Each(t, func(t *testing.T, s *stage.Stage) {
+		s.Exec(t, "CREATE TABLE k (k TEXT PRIMARY KEY, n INT UNIQUE); INSERT INTO k VALUES ('a', 1), ('b', 2), ('c', 3)")
+		const text = "REPLACE INTO k VALUES (?, ?)"
+		_, err := s.DB.ExecContext(dbguard.Exactly(t.Context(), 2), text, "a", 1)
+		require.ErrorIs(t, err, dbguard.UnderLimit)
+		_, err = s.DB.ExecContext(dbguard.Exactly(t.Context(), 1), "REPLACE INTO item VALUES (?, 1)", 1000)
+		require.ErrorIs(t, err, dbguard.UnderLimit, "it is new")
+
+		budget := dbguard.Budget(t.Context(), 4)
+		for i, key := range []string{"x", "a", "b"} {
+			_, err := s.DB.ExecContext(budget, text, key, 10+i)
+			require.NoError(t, err, key)
+		}
+		dbguardtest.AssertChanged(t, s.Rec, "k", 2)
+		_, err = s.DB.ExecContext(budget, text, "c", 10)
+		require.NoError(t, err)
+		dbguardtest.AssertChanged(t, s.Rec, "k", 4) // ('x', 10), too
+		_, err = s.DB.ExecContext(budget, text, "c", 4)
+		require.ErrorIs(t, err, dbguard.OverBudget)
+	}, target.SQLite)
 }
