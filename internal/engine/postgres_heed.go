@@ -30,11 +30,12 @@ func (p *postgres) heed(_ context.Context, t *sqlscan.Text, _ Form) error {
 	if all || containsFold(t.Source, "isolation") {
 		p.isolated()
 	}
-	if all || containsFold(t.Source, "search_path") || containsFold(t.Source, "schema") {
-		p.tables, p.adding, p.seen = nil, nil, nil
-	}
-	if all || containsFold(t.Source, "role") || containsFold(t.Source, "authorization") {
+	becomes := all || containsFold(t.Source, "role") || containsFold(t.Source, "authorization")
+	if becomes {
 		p.wary = true // who may not read a table cannot count its rows
+	}
+	if becomes || containsFold(t.Source, "search_path") || containsFold(t.Source, "schema") { // whose path may begin with "$user"
+		p.tables, p.adding, p.seen = nil, nil, nil
 	}
 	return nil
 }
