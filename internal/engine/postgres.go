@@ -92,6 +92,9 @@ func (p *postgres) touched(st *statement, outside bool) {
 		// What it undid stays in the counters of relations that are no longer
 		// locked: look at all of them again.
 		p.stale, p.pending = true, nil
+	case st.control == controlTurns, st.control == controlMay:
+		// Where another transaction is open at once nothing has been flushed between them.
+		p.stale, p.pending, p.flushing = true, nil, false
 	}
 }
 
