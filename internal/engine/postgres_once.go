@@ -89,10 +89,9 @@ var noneUndoes = changesOf("1255") + ` = 0 AND NOT EXISTS (SELECT FROM pg_catalo
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = f.oid AND d.deptype = 'e'
    AND pg_catalog.age(d.xmin) > pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid)))`
 
-// begins notes that the counters are empty where a transaction of ours begins. One DELETE
-// or UPDATE adds nothing: of that fresh is not asked.
+// begins notes that the counters are empty where a transaction of ours begins.
 func (c *postgresCounter) begins() {
-	if c.clean = c.p.canFlush(); !c.clean || c.f.way != own || c.f.st.simple() != nil {
+	if c.clean = c.p.canFlush(); !c.clean || c.f.way != own {
 		return
 	}
 	if c.fresh = nothingUndoneByCode; mayUndo(c.f.callers) {
@@ -103,7 +102,7 @@ func (c *postgresCounter) begins() {
 // once corrects a total that is beyond the limit.
 func (c *postgresCounter) once(ctx context.Context, t *postgresTotal) error {
 	limit := c.f.op.Limit()
-	often := c.fresh != "" || slices.ContainsFunc(t.changed, func(r relation) bool { return r.rows > 1 })
+	often := c.fresh != "" && (c.f.st.simple() == nil || len(t.changed) > 1) || slices.ContainsFunc(t.changed, func(r relation) bool { return r.rows > 1 })
 	if limit < 0 || t.Rows <= limit || t.blind || t.Structure || !often {
 		return nil
 	}
