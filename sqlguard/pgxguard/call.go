@@ -164,7 +164,7 @@ func (l *link) send(ctx context.Context, f *engine.Flight, r request, text strin
 	case escorted:
 		return l.escort(ctx, f, cmp.Or(text, r.text), r.values, among)
 	case counts && len(args) == 0:
-		tag, err = numbered(l.hold(s.on.Query(ctx, text, pgx.QueryExecModeSimpleProtocol))) // as Exec does it
+		tag, err = numbered(l.hold(s.on.Query(ctx, text, l.plainMode())))
 	case counts:
 		tag, err = numbered(l.hold(s.on.Query(ctx, text, args...)))
 	default:
@@ -174,6 +174,16 @@ func (l *link) send(ctx context.Context, f *engine.Flight, r request, text strin
 		l.meet(text)
 	}
 	return tag, err
+}
+
+// plainMode is how a text without arguments is queried: as Exec does it, but where pgx
+// refuses to query so, which has no quoting then.
+func (l *link) plainMode() pgx.QueryExecMode {
+	pg := l.conn.PgConn()
+	if pg.ParameterStatus("standard_conforming_strings") == "on" && pg.ParameterStatus("client_encoding") == "UTF8" {
+		return pgx.QueryExecModeSimpleProtocol
+	}
+	return pgx.QueryExecModeDescribeExec
 }
 
 // affected is the number of rows that the server has told, -1 for an error.
