@@ -118,8 +118,9 @@ func (t *tracer) TraceAcquireEnd(ctx context.Context, p *pgxpool.Pool, data pgxp
 	}
 }
 
-// TraceRelease is the follower's.
+// TraceRelease learns who gives the connection back. The rest is the follower's.
 func (t *tracer) TraceRelease(p *pgxpool.Pool, data pgxpool.TraceReleaseData) {
+	linkOf(data.Conn, t.settings).returned()
 	if t.next.release != nil {
 		t.next.release.TraceRelease(p, data)
 	}

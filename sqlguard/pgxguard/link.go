@@ -28,6 +28,7 @@ type link struct {
 	// shared says that the caller holds the *pgx.Conn and may do to it, below
 	// every tracer, what nobody sees.
 	shared bool
+	rested bool  // a guarded handle is about to give the connection back to its pool
 	aside  error // what the tracer could not tell whoever sent the last text
 }
 
@@ -120,6 +121,18 @@ func (l *link) rest() {
 		l.session.Closed()
 	}
 	l.session.Reset()
+	if l.shared {
+		l.session.RawTouched()
+	}
 	l.check()
-	l.shared, l.aside, l.told = false, nil, nil
+	l.shared, l.rested, l.aside, l.told = false, true, nil, nil
+}
+
+// returned notes that the connection goes back to its pool. Whoever had it from
+// [Pool.Unwrap] may have done to it what nobody saw.
+func (l *link) returned() {
+	if !l.rested {
+		l.session.RawTouched()
+	}
+	l.rested = false
 }
