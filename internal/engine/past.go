@@ -68,13 +68,25 @@ func shifts(t *sqlscan.Text) bool {
 	if t.Dialect != sqlscan.PostgreSQL || !t.Calls && !structural(t) && !slices.ContainsFunc(t.Ops, steers) {
 		return false
 	}
+	last := [2]string{}
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
-		switch strings.ToLower(strings.Trim(t.Source[tok.Pos:tok.End], `'"`)) {
+		word := strings.ToLower(strings.Trim(t.Source[tok.Pos:tok.End], `'"`))
+		switch word {
 		case "trigger", "rule", "search_path", "schema", "rename", "inherit", "attach":
 			return true
+		case "role", "authorization", "all": // many columns have such a name
+			switch last[1] {
+			case "set", "local", "session", "reset", "discard":
+				return true
+			case "(":
+				if last[0] == "set_config" {
+					return true
+				}
+			}
 		}
+		last = [2]string{last[1], word}
 	}
-	return false
+	return containsFold(t.Source, "set_config") && setsSome(t)
 }
 
 // blank reports that there is nothing in the text to judge.

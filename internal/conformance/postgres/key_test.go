@@ -154,7 +154,12 @@ func TestKeysOfAnotherAccount(t *testing.T) {
 				require.ErrorIs(t, err, dbguard.OverLimit, "%s; %s", turn, last)
 				require.NoError(t, tx.Rollback())
 			}
+			_, err := w.db.ExecContext(atMost(t, 1), "BEGIN; "+turn+"; INSERT INTO t VALUES (102, 1); COMMIT")
+			require.ErrorIs(t, err, dbguard.Uncountable, turn)
 		}
+		_, err := w.db.Exec("BEGIN; CREATE TABLE member (id INT, role TEXT); INSERT INTO member (id, role) VALUES (1, 'role'); INSERT INTO t VALUES (102, 1); COMMIT")
+		require.NoError(t, err)
+		assert.Equal(t, 5, w.count(role+".t"))
 	})
 }
 
