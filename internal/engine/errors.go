@@ -29,8 +29,8 @@ func loses(err error) bool {
 		return false
 	}
 	switch state := sqlState(err); {
-	case state == "08P01" && strings.Contains(err.Error(), "bind message"):
-		return false // not as many arguments as parameters; poolers use the same code for connections
+	case state == "08P01" && slices.ContainsFunc(badMessages, func(words string) bool { return strings.Contains(err.Error(), words) }):
+		return false
 	case strings.HasPrefix(state, "08"), strings.HasPrefix(state, "57P"): // connection, shutdown
 		return true
 	case state != "":
@@ -43,6 +43,10 @@ func loses(err error) bool {
 		err.Error() == "invalid connection" || // go-sql-driver/mysql's ErrInvalidConn
 		err.Error() == "conn closed" // pgx's ErrConnClosed, its answer to a COMMIT whose reply was lost too
 }
+
+// badMessages are what PostgreSQL says of arguments: not as many as parameters, or in a form
+// that it cannot read. The connection lives on; poolers use the same code for those that do not.
+var badMessages = []string{"bind message", "invalid message format", "left in message", "invalid string in message"}
 
 // sqlState is the SQLSTATE that a PostgreSQL driver's error carries.
 func sqlState(err error) string {
