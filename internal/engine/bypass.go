@@ -66,16 +66,28 @@ func (s *Session) SchemaChangePending(is bool) { s.schemaChangePending = is }
 // mayRedirectNames reports a text that may make a table's name refer to another
 // table, or change what an INSERT into it runs: that cannot be looked up beforehand.
 func mayRedirectNames(t *sqlscan.Text) bool {
-	if t.Dialect != sqlscan.PostgreSQL || !t.Calls && !hasDDL(t) && !slices.ContainsFunc(t.Ops, mayChangeCharset) {
+	if t.Dialect != sqlscan.PostgreSQL || !t.Calls && !hasDDL(t) && !slices.ContainsFunc(t.Ops, mayChangeSettings) {
 		return false
 	}
+	last := [2]string{}
 	for tok := range tokens(t, 0, int32(len(t.Source))) {
-		switch strings.ToLower(strings.Trim(t.Source[tok.Pos:tok.End], `'"`)) {
+		word := strings.ToLower(strings.Trim(t.Source[tok.Pos:tok.End], `'"`))
+		switch word {
 		case "trigger", "rule", "search_path", "schema", "rename", "inherit", "attach":
 			return true
+		case "role", "authorization", "all": // also names of columns
+			switch last[1] {
+			case "set", "local", "session", "reset", "discard":
+				return true
+			case "(":
+				if last[0] == "set_config" {
+					return true
+				}
+			}
 		}
+		last = [2]string{last[1], word}
 	}
-	return false
+	return containsFold(t.Source, "set_config") && setsUnknown(t)
 }
 
 // nothingToJudge reports a text that only reads or is empty.

@@ -31,8 +31,8 @@ func isConnectionLost(err error) bool {
 		return false
 	}
 	switch state := sqlState(err); {
-	case state == "08P01" && strings.Contains(err.Error(), "bind message"):
-		return false // wrong number of arguments; poolers use the same code for lost connections
+	case state == "08P01" && slices.ContainsFunc(badMessages, func(words string) bool { return strings.Contains(err.Error(), words) }):
+		return false
 	case strings.HasPrefix(state, "08"), strings.HasPrefix(state, "57P"): // connection, shutdown
 		return true
 	case state != "":
@@ -45,6 +45,10 @@ func isConnectionLost(err error) bool {
 		err.Error() == "invalid connection" || // go-sql-driver/mysql's ErrInvalidConn
 		err.Error() == "conn closed" // pgx's ErrConnClosed, also returned for a COMMIT whose reply was lost
 }
+
+// badMessages are what PostgreSQL reports of arguments: a wrong number of them, or a format that
+// it cannot read. The connection survives; poolers use the same code for lost connections.
+var badMessages = []string{"bind message", "invalid message format", "left in message", "invalid string in message"}
 
 // sqlState is the SQLSTATE that a PostgreSQL driver's error carries.
 func sqlState(err error) string {

@@ -95,6 +95,9 @@ func (p *postgres) noteChanges(st *statement, outside bool) {
 		// The counters keep what was undone, also of relations that are no longer
 		// locked: read all of them again.
 		p.stale, p.pending = true, nil
+	case st.control == controlRollbackAndChain, st.control == controlUnknown:
+		// AND CHAIN opens another transaction at once, and the server flushes nothing in between.
+		p.stale, p.pending, p.flushing = true, nil, false
 	}
 }
 

@@ -90,10 +90,9 @@ var noCodeRollsBack = changesOf("1255") + ` = 0 AND NOT EXISTS (SELECT FROM pg_c
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = f.oid AND d.deptype = 'e'
    AND pg_catalog.age(d.xmin) > pg_catalog.age(pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.xid)))`
 
-// startEmpty notes that the counters are empty when a transaction of the guard's begins. A
-// single DELETE or UPDATE inserts nothing, so it needs no noUndo.
+// startEmpty notes that the counters are empty when a transaction of the guard's begins.
 func (c *postgresCounter) startEmpty() {
-	if c.startedEmpty = c.p.canFlush(); !c.startedEmpty || c.f.strategy != ownTx || c.f.st.simple() != nil {
+	if c.startedEmpty = c.p.canFlush(); !c.startedEmpty || c.f.strategy != ownTx {
 		return
 	}
 	if c.noUndo = noAbortedPartOfCode; mayRollBackPart(c.f.callerText) {
@@ -104,7 +103,7 @@ func (c *postgresCounter) startEmpty() {
 // countDistinct corrects a total that exceeds the limit.
 func (c *postgresCounter) countDistinct(ctx context.Context, t *postgresTotal) error {
 	limit := c.f.op.Limit()
-	mayRepeat := c.noUndo != "" || slices.ContainsFunc(t.changed, func(r relation) bool { return r.rows > 1 })
+	mayRepeat := c.noUndo != "" && (c.f.st.simple() == nil || len(t.changed) > 1) || slices.ContainsFunc(t.changed, func(r relation) bool { return r.rows > 1 })
 	if limit < 0 || t.Rows <= limit || t.uncountable || t.Structure || !mayRepeat {
 		return nil
 	}

@@ -6,23 +6,24 @@ import "strings"
 // is no trigger's, or a rule that calls a built-in one. It takes a quarter of the time of
 // hiddenText. It also asks whether a function turns the counters off while it runs, whether
 // an operator takes the place of a built-in one (search_path may put its schema first), and
-// whether a function's text names large objects, or cursors WITH HOLD.
+// whether a function's text names large objects, or cursors WITH HOLD. A \ reads the
+// same by any standard_conforming_strings where an E is before the quote.
 const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prorettype <> 2279 AND (` + mayWrite + `))
  OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_action::pg_catalog.text ~ (
   ` + builtinCalls + `(` + mayWrite + `)))
  OR CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) THEN EXISTS (` + largeObjectUsers + `) ELSE false END,
  EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prolang NOT IN (12, 13)
-  AND (p.proconfig::pg_catalog.text ~ 'track_counts=' OR p.prosrc ~* '(set_config|\mset)\M[^;]*\mtrack_counts|\mheap_force_kill\M')
+  AND (p.proconfig::pg_catalog.text ~ 'track_counts=' OR p.prosrc ~* E'(set_config|\\mset)\\M[^;]*\\mtrack_counts|\\mheap_force_kill\\M')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 1255 AND d.objid = p.oid AND d.deptype = 'e')),
  EXISTS (SELECT FROM pg_catalog.pg_operator o WHERE o.oid >= 16384
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 2617 AND d.objid = o.oid AND d.deptype = 'e') AND (o.oprleft = 26 AND o.oprright = 23
   OR EXISTS (SELECT FROM pg_catalog.pg_operator s WHERE s.oid < 16384 AND s.oprname = o.oprname AND s.oprleft <> 25 AND s.oprleft = o.oprleft AND s.oprright = o.oprright))),
- EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND (p.proname ~ '^lo_' OR p.prosrc ~* '\mlo(_|read|write)')),
- EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prolang NOT IN (12, 13) AND p.prosrc ~* '\mhold\M')`
+ EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND (p.proname ~ '^lo_' OR p.prosrc ~* E'\\mlo(_|read|write)')),
+ EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prolang NOT IN (12, 13) AND p.prosrc ~* E'\\mhold\\M')`
 
 // builtinCalls is an expression that finds calls of built-in functions in the tree of an
 // expression or rule: pg_depend has no entries for those. A condition on p, a pg_proc, follows.
-const builtinCalls = `SELECT ':funcid (' || pg_catalog.string_agg(p.oid::pg_catalog.text, '|') || ')\M' FROM pg_catalog.pg_proc p WHERE p.oid < 16384 AND `
+const builtinCalls = `SELECT ':funcid (' || pg_catalog.string_agg(p.oid::pg_catalog.text, '|') || E')\\M' FROM pg_catalog.pg_proc p WHERE p.oid < 16384 AND `
 
 // largeObjectUsers selects the tables and domains of which a check, a default or the condition
 // of a trigger or policy calls a large object function.
@@ -46,7 +47,7 @@ var hiddenText = catalogOIDs.Replace(`WITH RECURSIVE f AS MATERIALIZED (
  SELECT p.oid, p.proname, p.pronargs, p.pronargdefaults, p.provariadic, p.prorettype, p.proargtypes FROM pg_catalog.pg_proc p WHERE (` + mayWrite + `)::pg_catalog.int4 = 1
 ), r AS MATERIALIZED (
  SELECT r.oid FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384
-  AND r.ev_action::pg_catalog.text ~ (SELECT ':funcid (' || pg_catalog.string_agg(f.oid::pg_catalog.text, '|') || ')\M' FROM f WHERE f.oid < 16384)
+  AND r.ev_action::pg_catalog.text ~ (SELECT ':funcid (' || pg_catalog.string_agg(f.oid::pg_catalog.text, '|') || E')\\M' FROM f WHERE f.oid < 16384)
 ), h (class, id) AS (
  SELECT 0::pg_catalog.oid, 0::pg_catalog.oid
  UNION

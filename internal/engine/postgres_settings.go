@@ -30,11 +30,12 @@ func (p *postgres) refineReading(_ context.Context, t *sqlscan.Text, _ Form) err
 	if all || containsFold(t.Source, "isolation") {
 		p.forgetIsolation()
 	}
-	if all || containsFold(t.Source, "search_path") || containsFold(t.Source, "schema") {
-		p.tables, p.insertTables, p.verified = nil, nil, nil
-	}
-	if all || containsFold(t.Source, "role") || containsFold(t.Source, "authorization") {
+	changesRole := all || containsFold(t.Source, "role") || containsFold(t.Source, "authorization")
+	if changesRole {
 		p.tablesInDoubt = true // counting rows needs the privilege to read them
+	}
+	if changesRole || containsFold(t.Source, "search_path") || containsFold(t.Source, "schema") { // a path may begin with "$user"
+		p.tables, p.insertTables, p.verified = nil, nil, nil
 	}
 	return nil
 }

@@ -102,11 +102,11 @@ func (m *modes) matters(t *sqlscan.Text) bool { return t.ModeMatters && !m.known
 // time that it runs.
 func changesMode(t *sqlscan.Text) bool {
 	names := func(word string) bool { return containsFold(t.Source, word) }
-	return slices.ContainsFunc(modeWords, names) || slices.ContainsFunc(t.Ops, mayChangeCharset) && slices.ContainsFunc(charsetWords, names)
+	return slices.ContainsFunc(modeWords, names) || slices.ContainsFunc(t.Ops, mayChangeSettings) && slices.ContainsFunc(charsetWords, names)
 }
 
-// mayChangeCharset reports an operation that may set a character set.
-func mayChangeCharset(op sqlscan.Op) bool {
+// mayChangeSettings reports an operation that may change a setting of the session.
+func mayChangeSettings(op sqlscan.Op) bool {
 	return op.Kind == sqlscan.Session || op.Kind == sqlscan.Opaque || op.Kind == sqlscan.Unreadable
 }
 

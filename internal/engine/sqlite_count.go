@@ -145,8 +145,8 @@ func (c *sqliteCounter) boundRows(ctx context.Context, x *target, p *sqlitePlan)
 			}
 			p.maxRows *= keys
 		}
-		// As many as may be are none too many, but not what Exactly, a Budget and observers are told.
-		settled = p.maxRows >= 0 && p.maxRows <= c.f.op.Limit() && (p.own&rowsReplaced == 0 || c.f.op.Plain())
+		// The maximum is within the bound, but Exactly, a Budget and observers need the true number.
+		settled = p.maxRows >= 0 && p.maxRows <= c.f.op.Limit() && (p.direct&rowsReplaced == 0 || c.f.op.Plain())
 	}
 	switch {
 	case !settled || !p.reach.onlyAdds():

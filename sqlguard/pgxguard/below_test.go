@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/sqlguard/pgxguard"
 )
 
 // The pool's hooks are given bare connections, and new ones are made of its
@@ -125,4 +127,44 @@ func TestBelowPgx(t *testing.T) {
 	_, err = raw.Exec(ctx, "ROLLBACK").ReadAll()
 	require.NoError(t, err)
 	assert.Equal(t, 3, r.count("users"), "the transaction was the caller's to end")
+}
+
+// holders are who may have had the connection in between.
+var holders = map[string]func(ctx context.Context, p *pgxguard.Pool, do func(*pgconn.PgConn) error) error{
+	"Acquire": func(ctx context.Context, p *pgxguard.Pool, do func(*pgconn.PgConn) error) error {
+		return p.AcquireFunc(ctx, func(c *pgxguard.Conn) error { return do(c.Conn().PgConn()) })
+	},
+	"Tx": func(ctx context.Context, p *pgxguard.Pool, do func(*pgconn.PgConn) error) error {
+		return pgx.BeginFunc(ctx, p, func(tx pgx.Tx) error { return do(tx.Conn().PgConn()) })
+	},
+	"Unwrap": func(ctx context.Context, p *pgxguard.Pool, do func(*pgconn.PgConn) error) error {
+		return p.Unwrap().AcquireFunc(ctx, func(c *pgxpool.Conn) error { return do(c.Conn().PgConn()) })
+	},
+	"all that are idle": func(ctx context.Context, p *pgxguard.Pool, do func(*pgconn.PgConn) error) error {
+		c := p.Unwrap().AcquireAllIdle(ctx)[0]
+		defer c.Release()
+		return do(c.Conn().PgConn())
+	},
+}
+
+// Rows that were added below pgx, which the server still counts, do not stand for those
+// that the next one changes.
+func TestBelowPgxByTheHolderBefore(t *testing.T) {
+	for name, hold := range holders {
+		r := newRig(t, func(_ *pgxpool.Config, p *dbguard.Policy) { p.Observers = nil })
+		_, err := r.bare.Exec(t.Context(), `CREATE FUNCTION renames() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE users SET name = name || 1; RETURN NULL; END';
+			CREATE TRIGGER renames AFTER INSERT ON posts FOR EACH ROW EXECUTE FUNCTION renames()`)
+		require.NoError(t, err)
+		const post = "INSERT INTO posts VALUES ($1, 2)"
+		_, err = r.Exec(atMost(t, 5), post, 8)
+		require.NoError(t, err)
+		require.NoError(t, hold(t.Context(), r.Pool, func(c *pgconn.PgConn) error {
+			_, err := c.CopyFrom(t.Context(), strings.NewReader("6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n"), "COPY users (id) FROM STDIN")
+			return err
+		}))
+		_, err = r.Exec(atMost(t, 14), post, 9)
+		require.ErrorIs(t, err, dbguard.OverLimit, name)
+		_, err = r.Exec(atMost(t, 15), post, 9)
+		require.NoError(t, err, name)
+	}
 }

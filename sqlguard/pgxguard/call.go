@@ -163,7 +163,7 @@ func (g *connGuard) send(ctx context.Context, f *engine.Flight, r request, text 
 	case pipelined:
 		return g.sendPipelined(ctx, f, cmp.Or(text, r.text), r.values, inBatch)
 	case counts && len(args) == 0:
-		tag, err = countTag(g.buffer(s.on.Query(ctx, text, pgx.QueryExecModeSimpleProtocol))) // as Exec does it
+		tag, err = countTag(g.buffer(s.on.Query(ctx, text, g.noArgsMode())))
 	case counts:
 		tag, err = countTag(g.buffer(s.on.Query(ctx, text, args...)))
 	default:
@@ -173,6 +173,16 @@ func (g *connGuard) send(ctx context.Context, f *engine.Flight, r request, text 
 		g.noteSent(text)
 	}
 	return tag, err
+}
+
+// noArgsMode is the mode of a query without arguments: that of Exec, unless pgx refuses the
+// simple protocol because it could not quote arguments.
+func (g *connGuard) noArgsMode() pgx.QueryExecMode {
+	pg := g.conn.PgConn()
+	if pg.ParameterStatus("standard_conforming_strings") == "on" && pg.ParameterStatus("client_encoding") == "UTF8" {
+		return pgx.QueryExecModeSimpleProtocol
+	}
+	return pgx.QueryExecModeDescribeExec
 }
 
 // affected is the number of rows that the server reported, -1 for an error.

@@ -28,6 +28,7 @@ type connGuard struct {
 	// connExposed says that the caller holds the *pgx.Conn, and may use the connection
 	// below every tracer.
 	connExposed bool
+	wasReset    bool  // a guarded handle has reset it, and gives the connection back to its pool
 	tracerErr   error // of the last text, which the tracer could not return to its sender
 }
 
@@ -120,6 +121,18 @@ func (g *connGuard) reset() {
 		g.session.Closed()
 	}
 	g.session.Reset()
+	if g.connExposed {
+		g.session.RawTouched()
+	}
 	g.closeIfBroken()
-	g.connExposed, g.tracerErr, g.tracedCtx = false, nil, nil
+	g.connExposed, g.wasReset, g.tracerErr, g.tracedCtx = false, true, nil, nil
+}
+
+// released is called when the connection goes back to its pool. If no guarded handle returns
+// it, it was used through [Pool.Unwrap], and nobody saw how.
+func (g *connGuard) released() {
+	if !g.wasReset {
+		g.session.RawTouched()
+	}
+	g.wasReset = false
 }

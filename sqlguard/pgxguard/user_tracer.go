@@ -118,8 +118,9 @@ func (t *tracer) TraceAcquireEnd(ctx context.Context, p *pgxpool.Pool, data pgxp
 	}
 }
 
-// TraceRelease calls the user's tracer.
+// TraceRelease tells the guard that the connection goes back to its pool, and calls the user's tracer.
 func (t *tracer) TraceRelease(p *pgxpool.Pool, data pgxpool.TraceReleaseData) {
+	guardOf(data.Conn, t.settings).released()
 	if t.user.release != nil {
 		t.user.release.TraceRelease(p, data)
 	}

@@ -23,6 +23,13 @@ var shop = []string{
 		INSERT INTO ord VALUES (o); INSERT INTO line VALUES (o, o), (o + 1, o), (o + 2, o); UPDATE line SET n = 2 WHERE ord = o; END $$`,
 	"CREATE TABLE seen (day INT PRIMARY KEY, n INT DEFAULT 1)",
 	"INSERT INTO seen VALUES (0)",
+	"CREATE TABLE tag (id INT PRIMARY KEY, n INT DEFAULT 0)",
+	"INSERT INTO tag SELECT generate_series(1, 9)",
+	"CREATE TABLE log (tag INT, sum INT)",
+	"INSERT INTO log VALUES (1, 0)",
+	`CREATE FUNCTION logs() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		INSERT INTO log VALUES (OLD.id); UPDATE log SET sum = 1 WHERE tag = OLD.id AND sum IS NULL; RETURN NULL; END $$`,
+	"CREATE TRIGGER logs AFTER UPDATE OR DELETE ON tag FOR EACH ROW EXECUTE FUNCTION logs()",
 }
 
 // addedToo are statements that change rows which they have added, and the rows that were
@@ -37,6 +44,8 @@ var addedToo = []struct {
 	{"DO $$ BEGIN INSERT INTO ord SELECT generate_series(20, 29); UPDATE ord SET id = id + 100 WHERE id >= 20; DELETE FROM ord WHERE id > 124; UPDATE ord SET total = 7 WHERE id IN (3, 121); END $$", 1},
 	{"DO $$ BEGIN INSERT INTO seen SELECT i % 3 FROM generate_series(0, 20) i WHERE i < 3; INSERT INTO seen SELECT i FROM generate_series(1, 5) i ON CONFLICT (day) DO UPDATE SET n = 2; EXCEPTION WHEN unique_violation THEN UPDATE seen SET n = 3; END $$", 1},
 	{"INSERT INTO line VALUES (50, 1), (51, 1), (52, 2)", 2},
+	{"UPDATE tag SET n = 1 WHERE id IN (1, 2)", 2},
+	{"DELETE FROM tag WHERE id = 3", 1},
 }
 
 // undoneToo are the same with a part that is undone: what that has added does not stand
@@ -201,6 +210,6 @@ func (w *world) changes(text string, rows int64, run func(context.Context) error
 // stock is what the shop holds.
 func (w *world) stock() (all string) {
 	w.t.Helper()
-	require.NoError(w.t, w.bare.QueryRow("SELECT concat((SELECT json_agg(o ORDER BY id) FROM ord o), (SELECT json_agg(l ORDER BY id) FROM line l), (SELECT json_agg(s ORDER BY day) FROM seen s))").Scan(&all))
+	require.NoError(w.t, w.bare.QueryRow("SELECT concat((SELECT json_agg(o ORDER BY id) FROM ord o), (SELECT json_agg(l ORDER BY id) FROM line l), (SELECT json_agg(s ORDER BY day) FROM seen s), (SELECT json_agg(g ORDER BY id) FROM tag g))").Scan(&all))
 	return all
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/sqlguard/pgxguard"
 )
 
 // pruner is what deletes more rows than anybody asks for here.
@@ -141,4 +142,40 @@ func TestDblink(t *testing.T) {
 		require.NoError(t, w.db.QueryRow(reads, here).Scan(&n), "without a bound")
 		assert.Equal(t, 20, n)
 	})
+}
+
+// chained are texts that end a transaction and begin the next one at once.
+var chained = []string{"COMMIT AND CHAIN", "ROLLBACK AND CHAIN"}
+
+// What the one before it has changed is not charged to a statement of the next one.
+func TestCountsOfTheOneBefore(t *testing.T) {
+	const adds = "INSERT INTO child SELECT 100 + id, 2 FROM kept"
+	for _, chain := range chained {
+		onBoth(t, func(t *testing.T, w *world) {
+			tx, err := w.db.Begin()
+			require.NoError(t, err)
+			defer tx.Rollback()
+			for _, text := range []string{"DELETE FROM parent WHERE id = 1", chain} {
+				_, err = tx.ExecContext(atMost(t, 4), text)
+				require.NoError(t, err, text)
+			}
+			_, err = tx.Exec(adds)
+			require.NoError(t, err, chain)
+		})
+		onNative(t, dbguard.Policy{}, func(t *testing.T, _ *world, pool *pgxguard.Pool) {
+			tx, err := pool.Begin(t.Context())
+			require.NoError(t, err)
+			defer tx.Rollback(context.WithoutCancel(t.Context()))
+			for range 3 { // the first is how the connection meets them
+				for _, text := range []string{adds, "DELETE FROM child WHERE parent IN (SELECT 2)"} {
+					_, err = tx.Exec(atMost(t, 100), text)
+					require.NoError(t, err, text)
+				}
+			}
+			_, err = tx.Exec(t.Context(), chain)
+			require.NoError(t, err)
+			_, err = tx.Exec(t.Context(), adds)
+			require.NoError(t, err, chain)
+		})
+	}
 }

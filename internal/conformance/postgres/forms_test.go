@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
 // What the caller sees of an error is what it would see without a guard.
@@ -43,6 +44,28 @@ func TestErrors(t *testing.T) {
 		_, err := w.db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id < 10")
 		require.ErrorAs(t, err, &v)
 		assert.NoError(t, v.Err, "the error by which the server stopped is not the caller's business")
+	})
+}
+
+// An argument that the server cannot read costs the statement, and not the connection.
+func TestUnreadableArguments(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		param, arg := "default_query_exec_mode=simple_protocol", any("1\x00")
+		if w.driver == "libpq" {
+			param, arg = "binary_parameters=yes", []byte("1")
+		}
+		g, err := dbguard.New(dbguard.Policy{})
+		require.NoError(t, err)
+		db, err := sqlguard.Open(w.opens, w.dsn+"&"+param, g)
+		require.NoError(t, err)
+		defer db.Close()
+		tx, err := db.Begin()
+		require.NoError(t, err)
+		_, err = tx.ExecContext(atMost(t, 1), "UPDATE t SET v = $1 WHERE id = $2", arg, 2)
+		require.ErrorContains(t, err, "08P01")
+		_, err = tx.Exec("SELECT 1")
+		require.ErrorContains(t, err, "25P02", "the transaction is aborted, and the server says so")
+		require.NoError(t, tx.Rollback())
 	})
 }
 

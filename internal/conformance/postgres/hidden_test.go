@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
 // harmless is what a database has that hides nothing.
@@ -128,4 +129,20 @@ func read(t *testing.T, on interface {
 	}
 	require.NoError(t, rows.Err(), text)
 	require.NoError(t, rows.Close())
+}
+
+// What is asked about hidden code reads the same where a \ escapes in every literal.
+func TestHiddenCodeWhereBackslashesEscape(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change(`CREATE TABLE file (id INT PRIMARY KEY, data OID); INSERT INTO file SELECT i, lo_from_bytea(0, 'x') FROM generate_series(1, 5) i;
+			CREATE FUNCTION unlinks() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM lo_unlink(data) FROM file; RETURN NULL; END';
+			CREATE TRIGGER unlinks AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION unlinks()`)
+		g, err := dbguard.New(dbguard.Policy{})
+		require.NoError(t, err)
+		db, err := sqlguard.Open(w.opens, w.dsn+"&standard_conforming_strings=off", g)
+		require.NoError(t, err)
+		defer db.Close()
+		_, err = db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = 1")
+		require.ErrorIs(t, err, dbguard.OverLimit)
+	})
 }

@@ -133,6 +133,36 @@ func TestKeysOfAnotherTable(t *testing.T) {
 	})
 }
 
+// So it may where the account becomes another one, whose name is in the search_path.
+func TestKeysOfAnotherAccount(t *testing.T) {
+	const role = "dbguard_test_account"
+	onBoth(t, func(t *testing.T, w *world) {
+		w.change("DROP ROLE IF EXISTS " + role + "; CREATE ROLE " + role + "; CREATE SCHEMA AUTHORIZATION " + role)
+		defer w.change("DROP OWNED BY " + role + "; DROP ROLE " + role)
+		w.change("CREATE TABLE " + role + ".t AS SELECT i AS id, i AS v FROM generate_series(1, 5) i; ALTER TABLE " + role + ".t OWNER TO " + role + `;
+			CREATE FUNCTION empties() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM t WHERE id > 3; RETURN NULL; END';
+			CREATE TRIGGER empties AFTER INSERT OR DELETE ON ` + role + ".t FOR EACH ROW WHEN (pg_trigger_depth() < 1) EXECUTE FUNCTION empties()")
+		for _, turn := range []string{"SET LOCAL ROLE " + role, "SELECT set_config('role', '" + role + "', true)", "SET LOCAL SESSION AUTHORIZATION " + role} {
+			for _, last := range []string{"DELETE FROM t WHERE id = 3", "INSERT INTO t VALUES (102, 1)"} {
+				tx, err := w.db.Begin()
+				require.NoError(t, err)
+				for _, text := range []string{"DELETE FROM t WHERE id = 1", "DELETE FROM t WHERE id = 2", "INSERT INTO t VALUES (101, 1)", turn} {
+					_, err = tx.ExecContext(atMost(t, 1), text)
+					require.NoError(t, err, text)
+				}
+				_, err = tx.ExecContext(atMost(t, 1), last)
+				require.ErrorIs(t, err, dbguard.OverLimit, "%s; %s", turn, last)
+				require.NoError(t, tx.Rollback())
+			}
+			_, err := w.db.ExecContext(atMost(t, 1), "BEGIN; "+turn+"; INSERT INTO t VALUES (102, 1); COMMIT")
+			require.ErrorIs(t, err, dbguard.Uncountable, turn)
+		}
+		_, err := w.db.Exec("BEGIN; CREATE TABLE member (id INT, role TEXT); INSERT INTO member (id, role) VALUES (1, 'role'); INSERT INTO t VALUES (102, 1); COMMIT")
+		require.NoError(t, err)
+		assert.Equal(t, 5, w.count(role+".t"))
+	})
+}
+
 // A table may be given children while the transaction holds its lock. They have keys
 // of their own, and triggers.
 func TestChildrenOfASeenTable(t *testing.T) {

@@ -281,3 +281,20 @@ func TestNativeSchemaChanges(t *testing.T) {
 		}
 	}
 }
+
+// pgx does not quote arguments for a server of another encoding, or one that reads a \ as
+// an escape. Where there are none nothing has to be quoted.
+func TestNativeWhereNothingCanBeQuoted(t *testing.T) {
+	for _, setting := range []string{"client_encoding=SQL_ASCII", "standard_conforming_strings=off"} {
+		onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, _ *pgxguard.Pool) {
+			pool := w.native(dbguard.Policy{}, w.dsn+"&"+setting)
+			for range 2 {
+				tag, err := pool.Exec(atMost(t, 500), "UPDATE t SET v = 0 WHERE id > 5")
+				require.NoError(t, err)
+				assert.Equal(t, "UPDATE 15", tag.String())
+			}
+			_, err := pool.Exec(t.Context(), "INSERT INTO keeper SELECT id FROM kept")
+			require.NoError(t, err)
+		})
+	}
+}
