@@ -15,17 +15,17 @@ import (
 	"github.com/dbguard/dbguard-go/internal/couchmatrix"
 )
 
-// World is what the requests of the matrix find: always the same databases
-// with the same documents. It is made and looked at without the door.
-type World struct {
+// Fixture is what the requests of the matrix find: always the same databases with the same
+// documents. It is created and read without the guard.
+type Fixture struct {
 	*Server
 	http.Client
 	rev, designRev string
 }
 
-// NewWorld makes the databases anew.
-func NewWorld(ctx context.Context, s *Server) (*World, error) {
-	w := &World{Server: s}
+// NewFixture drops and creates the databases.
+func NewFixture(ctx context.Context, s *Server) (*Fixture, error) {
+	w := &Fixture{Server: s}
 	names, err := w.databases(ctx)
 	if err != nil {
 		return nil, err
@@ -47,13 +47,13 @@ func NewWorld(ctx context.Context, s *Server) (*World, error) {
 	return w, w.fill(ctx)
 }
 
-func (w *World) drop(ctx context.Context, name string) error {
+func (w *Fixture) drop(ctx context.Context, name string) error {
 	return w.do(ctx, http.MethodDelete, "/"+url.PathEscape(name), nil, nil)
 }
 
 // empty removes the documents of a system database, but for its design
 // documents. A replication may be writing to its own: then it is tried again.
-func (w *World) empty(ctx context.Context, name string) (err error) {
+func (w *Fixture) empty(ctx context.Context, name string) (err error) {
 	for range 50 {
 		var left int
 		if left, err = w.removeAll(ctx, name); left == 0 {
@@ -64,7 +64,7 @@ func (w *World) empty(ctx context.Context, name string) (err error) {
 	return err
 }
 
-func (w *World) removeAll(ctx context.Context, name string) (left int, err error) {
+func (w *Fixture) removeAll(ctx context.Context, name string) (left int, err error) {
 	var all struct {
 		Rows []struct {
 			ID    string
@@ -85,7 +85,7 @@ func (w *World) removeAll(ctx context.Context, name string) (left int, err error
 	return left, err
 }
 
-func (w *World) fill(ctx context.Context) error {
+func (w *Fixture) fill(ctx context.Context) error {
 	type docs map[string]any
 	type stored struct{ ID, Rev string }
 	var revs []stored
@@ -98,7 +98,7 @@ func (w *World) fill(ctx context.Context) error {
 	if err := w.do(ctx, http.MethodPost, "/"+couchmatrix.DB+"/_bulk_docs", bulk, &revs); err != nil {
 		return err
 	}
-	for _, doc := range revs { // PouchDB answers in an order of its own
+	for _, doc := range revs { // PouchDB answers in another order
 		switch doc.ID {
 		case "x":
 			w.rev = doc.Rev
@@ -118,23 +118,23 @@ func (w *World) fill(ctx context.Context) error {
 }
 
 // Replace puts real revisions into a request of the matrix.
-func (w *World) Replace(s string) string {
+func (w *Fixture) Replace(s string) string {
 	return strings.NewReplacer(couchmatrix.Rev, w.rev, couchmatrix.DesignRev, w.designRev).Replace(s)
 }
 
-func (w *World) databases(ctx context.Context) (names []string, err error) {
+func (w *Fixture) databases(ctx context.Context) (names []string, err error) {
 	return names, w.do(ctx, http.MethodGet, "/_all_dbs", nil, &names)
 }
 
-// made are ids that a server made up, times and counters: they differ from run
-// to run. Revisions are digests of contents, and stay.
-var made = regexp.MustCompile(`\d+-[0-9a-f]{32}|` +
+// volatile matches IDs that a server made up, times and counters: they differ from run to
+// run. Revisions are digests of contents, and stay.
+var volatile = regexp.MustCompile(`\d+-[0-9a-f]{32}|` +
 	`[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}|` +
 	`"(instance_start_time|update_seq|last_seq|seq)":"?[^,"}]*"?`)
 
 // Masked is a text without what differs from run to run.
 func Masked(s string) string {
-	return made.ReplaceAllStringFunc(s, func(m string) string {
+	return volatile.ReplaceAllStringFunc(s, func(m string) string {
 		switch dash := strings.IndexByte(m, '-'); {
 		case m[0] == '"':
 			return m[:strings.IndexByte(m, ':')] + ":0"
@@ -147,7 +147,7 @@ func Masked(s string) string {
 
 // Contents are all documents of all databases, deleted ones too, with their
 // revisions, their attachments and who may use them.
-func (w *World) Contents(ctx context.Context) (string, error) {
+func (w *Fixture) Contents(ctx context.Context) (string, error) {
 	names, err := w.databases(ctx)
 	if err != nil {
 		return "", err
@@ -159,7 +159,7 @@ func (w *World) Contents(ctx context.Context) (string, error) {
 		} {
 			var body json.RawMessage
 			if name[0] == '_' && path[1:5] != "_all" {
-				continue // tombstones stay there from one world to the next
+				continue // tombstones stay there from one fixture to the next
 			}
 			if err := w.do(ctx, http.MethodGet, "/"+url.PathEscape(name)+path, nil, &body); err != nil {
 				body = json.RawMessage(err.Error())
@@ -171,7 +171,7 @@ func (w *World) Contents(ctx context.Context) (string, error) {
 }
 
 // do sends a request and reads its answer.
-func (w *World) do(ctx context.Context, method, path string, body, into any) error {
+func (w *Fixture) do(ctx context.Context, method, path string, body, into any) error {
 	var r io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)

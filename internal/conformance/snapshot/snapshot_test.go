@@ -12,7 +12,7 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-func TestMain(m *testing.M) { servers.Alone(m) }
+func TestMain(m *testing.M) { servers.PrivateMain(m) }
 
 // setup is understood by all engines.
 const setup = `
@@ -22,8 +22,8 @@ CREATE TABLE u (id INT PRIMARY KEY, t_id INT REFERENCES t (id) ON DELETE CASCADE
 CREATE INDEX i ON t (v);
 CREATE VIEW w AS SELECT v FROM t`
 
-// change is a statement and all that it does; diff is "" where no snapshot
-// shows it, and stands for the name of the database.
+// A change is a statement and all that it does; diff is "" where no snapshot shows it, and
+// stands for the name of the database.
 type change struct{ statement, diff string }
 
 var changes = map[target.Engine][]change{
@@ -80,13 +80,13 @@ func TestChangesShow(t *testing.T) {
 	for _, tg := range target.All() {
 		t.Run(tg.String(), func(t *testing.T) {
 			for _, c := range changes[tg.Engine] {
-				t.Run(c.statement, func(t *testing.T) { showsChange(t, tg, c) })
+				t.Run(c.statement, func(t *testing.T) { assertChange(t, tg, c) })
 			}
 		})
 	}
 }
 
-func showsChange(t *testing.T, tg target.Target, c change) {
+func assertChange(t *testing.T, tg target.Target, c change) {
 	d := tg.Database(t)
 	if tg.Engine == target.SQLite {
 		t.Chdir(d.Dir())

@@ -7,7 +7,7 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// An ALTER TABLE that drops what is not there loses nothing.
+// An ALTER TABLE that drops something missing loses nothing.
 func TestDroppingNothingNeedsNoGrant(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		if s.Engine == target.SQLite {

@@ -11,13 +11,13 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-func TestMain(m *testing.M) { servers.Alone(m) }
+func TestMain(m *testing.M) { servers.PrivateMain(m) }
 
-// files are the entries: those that were collected, and those that were written
-// to find what the first do not.
-var files = []string{"../testdata/statements.jsonl", "../testdata/" + more}
+// files are the entries: those that were collected, and those that were written to find
+// what the first do not.
+var files = []string{"../testdata/statements.jsonl", "../testdata/" + moreFile}
 
-const more = "more.jsonl"
+const moreFile = "more.jsonl"
 
 // load reads every entry. An id means one entry, whatever its file.
 func load(t *testing.T) (all []Entry) {
@@ -37,21 +37,21 @@ func load(t *testing.T) (all []Entry) {
 
 func bare(tb testing.TB, d *target.Database) *sql.DB { return d.Bare(tb) }
 
-// TestBare proves the ground: run without a guard, every entry hits exactly the
-// rows it is said to hit, and exactly the dangerous ones are seen to escape.
+// TestBare checks the corpus itself: without a guard, every entry hits exactly the rows that
+// it is said to hit, and exactly the dangerous ones escape.
 func TestBare(t *testing.T) {
 	entries := load(t)
 	for _, tg := range target.All() {
 		t.Run(tg.String(), func(t *testing.T) {
-			g := newGround(t, tg)
+			f := newFixture(t, tg)
 			for _, e := range For(entries, tg.Engine) {
 				t.Run(e.ID, func(t *testing.T) {
 					mode := Modes[0]
 					if onlyInTx[e.ID] != "" {
 						mode = Modes[len(Modes)-1]
 					}
-					g.turn(t, e)
-					o := g.Run(t, mode, bare)
+					f.use(t, e)
+					o := f.Run(t, mode, bare)
 					require.NotNil(t, e.RowsHit)
 					assert.Equal(t, *e.RowsHit, o.Diff.RowsHit(), "%s: %v: %v", e.Statement, o.Diff, o.Err)
 					assert.Equal(t, !e.BoundedOK, o.Diff.Escape(1) != "", "%s: %v: %v", e.Statement, o.Diff, o.Err)

@@ -15,8 +15,8 @@ import (
 
 const megabyte = 1 << 20
 
-// list is IN (…) with n elements, of which those up to hits exist.
-func list(n, hits int) string {
+// inList is IN (…) with n elements, of which the first hits exist.
+func inList(n, hits int) string {
 	var b strings.Builder
 	fmt.Fprint(&b, "IN (", 1)
 	for i := 2; i <= n; i++ {
@@ -29,15 +29,15 @@ func list(n, hits int) string {
 	return b.String() + ")"
 }
 
-// What is large is read like what is small.
+// Large texts are read like small ones.
 func TestLargeTexts(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		for _, row := range []struct {
 			name, text string
 			over       bool
 		}{
-			{"a list that hits one row", "UPDATE item SET v = 1 WHERE id " + list(100_000, 1), false},
-			{"a list that hits two", "DELETE FROM item WHERE id " + list(100_000, 2), true},
+			{"a list that hits one row", "UPDATE item SET v = 1 WHERE id " + inList(100_000, 1), false},
+			{"a list that hits two", "DELETE FROM item WHERE id " + inList(100_000, 2), true},
 			{"a string of 10 MB", "UPDATE item SET v = v + 1 WHERE id = 1 AND '" + strings.Repeat("it''s; ", 10*megabyte/7) + "' <> ''", false},
 			{"a comment of 10 MB", "DELETE FROM item /*" + strings.Repeat(" WHERE", 10*megabyte/6) + " */ WHERE id > 1", true},
 			{"white space of 10 MB", "DELETE FROM item" + strings.Repeat(" \n", 5*megabyte) + "WHERE id > 1", true},
@@ -52,14 +52,14 @@ func TestLargeTexts(t *testing.T) {
 			}
 			assert.Less(t, time.Since(start), 30*time.Second, row.name)
 		}
-		s.Works(t)
+		s.AssertWorks(t)
 		var n int
 		require.NoError(t, s.Bare.QueryRow("SELECT count(*) FROM item").Scan(&n))
 		assert.Equal(t, stage.Rows, n)
 	})
 }
 
-// What cannot be read is refused, or the server's to refuse: nothing happens.
+// What cannot be read is refused by the guard or by the server: nothing happens.
 func TestBrokenTexts(t *testing.T) {
 	texts := map[string]string{
 		"a NUL between statements": "SELECT 1;\x00 DELETE FROM item",
@@ -98,6 +98,6 @@ func TestBrokenTexts(t *testing.T) {
 			assert.Error(t, err, name)
 			require.Equal(t, stage.Untouched, s.Item(t), name)
 		}
-		s.Works(t)
+		s.AssertWorks(t)
 	})
 }

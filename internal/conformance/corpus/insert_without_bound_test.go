@@ -11,48 +11,48 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// inserting is a text that only an INSERT begins, and no upsert or REPLACE is.
+// inserting matches a text that begins with INSERT; upserting matches an upsert, a REPLACE
+// or a text of several statements.
 var (
 	inserting = regexp.MustCompile(`(?i)^INSERT\s`)
 	upserting = regexp.MustCompile(`(?i)DUPLICATE KEY|DO UPDATE|OR REPLACE|;.*\S`)
 )
 
-// countsMore are INSERTs that change no row that was there, and are counted as if
-// they did: what cannot tell a new row from an old one errs on that side.
-var countsMore = map[string]string{
+// overcounted are INSERTs that change no existing row and are counted as if they did: what
+// cannot tell a new row from an old one errs on that side.
+var overcounted = map[string]string{
 	"my-524": "a trigger inserts into a table that cannot be rolled back",
 	"my-535": "a trigger sets rows to what they were",
 }
 
-// countsMoreInTx are those that do so in the caller's transaction alone.
-var countsMoreInTx = map[string]string{
+// overcountedInTx are overcounted only in the caller's transaction.
+var overcountedInTx = map[string]string{
 	"pg-529":  "a trigger updates the row that was added",
 	"pgl-001": "a trigger updates the rows that were added",
 }
 
-// TestInsertWithoutABound: who says nothing is not bothered by an INSERT that only
-// adds rows, whatever triggers it sets off; one that changes a row that is there
-// is refused, and has changed nothing.
+// TestInsertWithoutABound: an INSERT that only adds rows needs no bound, whatever triggers
+// it fires; one that changes an existing row is refused, and has changed nothing.
 func TestInsertWithoutABound(t *testing.T) {
 	for _, tg := range target.All() {
 		t.Run(tg.String(), func(t *testing.T) {
-			g := newGround(t, tg)
-			g.unbounded = true
+			f := newFixture(t, tg)
+			f.unbounded = true
 			for _, e := range For(load(t), tg.Engine) {
 				if inserting.MatchString(e.Statement) && !upserting.MatchString(e.Statement) {
-					t.Run(e.ID, func(t *testing.T) { insertWithoutABound(t, g, e) })
+					t.Run(e.ID, func(t *testing.T) { insertWithoutABound(t, f, e) })
 				}
 			}
 		})
 	}
 }
 
-func insertWithoutABound(t *testing.T, g *ground, e Entry) {
-	g.turn(t, e)
+func insertWithoutABound(t *testing.T, f *fixture, e Entry) {
+	f.use(t, e)
 	for _, m := range []Mode{Modes[0], Modes[len(Modes)-1]} {
-		o := g.Run(t, m, guard)
+		o := f.Run(t, m, guard)
 		refused := errors.Is(o.Err, dbguard.ErrRefused)
-		if countsMore[e.ID] != "" || m.inTx && countsMoreInTx[e.ID] != "" {
+		if overcounted[e.ID] != "" || m.inTx && overcountedInTx[e.ID] != "" {
 			assert.True(t, refused, "%s: %s is counted rightly: take it off the list", m.Name, e.Statement)
 			continue
 		}

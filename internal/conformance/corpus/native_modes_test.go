@@ -105,8 +105,8 @@ func nativeOneRow(ctx context.Context, s nativeSession, text string) (a answer, 
 	return a, rows.Err()
 }
 
-// nativeBatch has a harmless statement before and after. pgx prepares a batch before
-// it sends it, and puts words before the error of that; they are not compared.
+// nativeBatch has a harmless statement before and after. pgx prepares a batch before it
+// sends it, and prefixes the error of that; the prefix is not compared.
 func nativeBatch(ctx context.Context, s nativeSession, text string) (a answer, err error) {
 	defer func() {
 		if server := new(pgconn.PgError); errors.As(err, &server) && !errors.Is(err, dbguard.ErrRefused) {
@@ -141,12 +141,12 @@ func nativeNested(ctx context.Context, s nativeSession, text string) (a answer, 
 }
 
 // runNative is Run without database/sql.
-func (g *ground) runNative(t *testing.T, m nativeMode, open func(*target.Database) nativePool) Outcome {
+func (f *fixture) runNative(t *testing.T, m nativeMode, open func(*target.Database) nativePool) Outcome {
 	t.Helper()
-	return g.try(t, func(ctx context.Context) Outcome {
-		pool := open(g.db)
+	return f.try(t, func(ctx context.Context) Outcome {
+		pool := open(f.db)
 		defer pool.Close()
-		return runNativeOn(ctx, pool, m, g.entry.Statement)
+		return runNativeOn(ctx, pool, m, f.entry.Statement)
 	})
 }
 

@@ -32,10 +32,10 @@ type Outcome struct {
 	// Alive is the error of a read on the same connection, or inside the same
 	// transaction, after the statement.
 	Alive error
-	// Replaced reports that the read came over another connection: the pool
-	// hides that from its user, who loses what the session held.
+	// Replaced reports that the read came over another connection: the pool hides that
+	// from its user, who loses the session's state.
 	Replaced bool
-	// Leak tells of goroutines that outlived the database handle.
+	// Leak lists goroutines that outlived the database handle.
 	Leak error
 }
 
@@ -45,9 +45,9 @@ const marker = "dbguard_marker"
 // statementTimeout ends a run that hangs.
 const statementTimeout = 20 * time.Second
 
-// A ground is a database on which an entry has been set up. It serves several
-// runs, and several entries one after the other.
-type ground struct {
+// A fixture is a database on which an entry has been set up. It serves several runs, and
+// several entries one after the other.
+type fixture struct {
 	target.Target
 	entry Entry
 	t     *testing.T // the databases last as long as this test
@@ -60,135 +60,135 @@ type ground struct {
 	before *snapshot.Snapshot // before the statement
 }
 
-func newGround(t *testing.T, tg target.Target) *ground { return &ground{Target: tg, t: t} }
+func newFixture(t *testing.T, tg target.Target) *fixture { return &fixture{Target: tg, t: t} }
 
-// turn readies the ground for an entry.
-func (g *ground) turn(t *testing.T, e Entry) {
+// use readies the fixture for an entry.
+func (f *fixture) use(t *testing.T, e Entry) {
 	t.Helper()
-	g.entry = e
-	if g.Engine != target.Postgres {
-		g.t = t // or the server would hold a database of every entry to the end
+	f.entry = e
+	if f.Engine != target.Postgres {
+		f.t = t // or the server would hold a database of every entry to the end
 	}
-	if g.db != nil {
-		g.renew(t)
+	if f.db != nil {
+		f.reset(t)
 	}
 }
 
-// lay makes a fresh database and sets the entry up.
-func (g *ground) lay(t *testing.T) {
+// create makes a fresh database and sets the entry up.
+func (f *fixture) create(t *testing.T) {
 	t.Helper()
-	g.db = g.Target.Database(g.t, g.entry.options()...)
-	g.bare = g.db.Bare(t)
-	g.t.Cleanup(g.clear) // runs before the database is dropped
-	g.start = snap(t, g.db, g.bare)
-	g.furnish(t)
+	f.db = f.Target.Database(f.t, f.entry.options()...)
+	f.bare = f.db.Bare(t)
+	f.t.Cleanup(f.clear) // runs before the database is dropped
+	f.start = snap(t, f.db, f.bare)
+	f.setUp(t)
 }
 
-// furnish sets the entry up in an empty database.
-func (g *ground) furnish(t *testing.T) {
+// setUp sets the entry up in an empty database.
+func (f *fixture) setUp(t *testing.T) {
 	t.Helper()
-	g.exec(t, "CREATE TABLE "+marker+" (id INT PRIMARY KEY)")
-	if g.entry.Setup != "" {
-		g.exec(t, g.entry.Setup)
+	f.exec(t, "CREATE TABLE "+marker+" (id INT PRIMARY KEY)")
+	if f.entry.Setup != "" {
+		f.exec(t, f.entry.Setup)
 	}
-	g.before = snap(t, g.db, g.bare)
+	f.before = snap(t, f.db, f.bare)
 }
 
-// renew makes the ground as it was. A new database costs PostgreSQL ten times as
-// much as a new schema does, which is as good where nothing else was made.
-func (g *ground) renew(t *testing.T) {
+// reset restores the state after the setup. A new database costs PostgreSQL ten times as
+// much as a new schema, which is as good where nothing else was created.
+func (f *fixture) reset(t *testing.T) {
 	t.Helper()
-	if g.Engine == target.Postgres {
+	if f.Engine == target.Postgres {
 		const empty = "SET lock_timeout = '2s'; DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC; RESET lock_timeout"
-		if _, err := g.bare.ExecContext(t.Context(), empty); err == nil {
-			left := snapshot.Between(g.start, snap(t, g.db, g.bare))
+		if _, err := f.bare.ExecContext(t.Context(), empty); err == nil {
+			left := snapshot.Between(f.start, snap(t, f.db, f.bare))
 			if left.String() == "dropped schema public, created schema public" {
-				g.furnish(t)
+				f.setUp(t)
 				return
 			}
 		}
 	}
-	g.clear()
+	f.clear()
 }
 
-// clear takes away what the entry has left on a server beside its database.
-func (g *ground) clear() {
-	if g.db == nil {
+// clear drops the databases that the entry has created beside its own, and leaves that.
+func (f *fixture) clear() {
+	if f.db == nil {
 		return
 	}
-	ctx := context.WithoutCancel(g.t.Context())
-	if s, err := g.db.Snapshot(ctx, g.bare); err != nil {
-		g.t.Error(err)
+	ctx := context.WithoutCancel(f.t.Context())
+	if s, err := f.db.Snapshot(ctx, f.bare); err != nil {
+		f.t.Error(err)
 	} else {
-		for _, name := range snapshot.Between(g.start, s).Created {
+		for _, name := range snapshot.Between(f.start, s).Created {
 			if name, ok := strings.CutPrefix(name, "database "); ok {
-				_, err := g.bare.ExecContext(ctx, "DROP DATABASE "+name)
-				assert.NoError(g.t, err)
+				_, err := f.bare.ExecContext(ctx, "DROP DATABASE "+name)
+				assert.NoError(f.t, err)
 			}
 		}
 	}
-	assert.NoError(g.t, g.bare.Close())
-	g.db = nil
+	assert.NoError(f.t, f.bare.Close())
+	f.db = nil
 }
 
-func (g *ground) exec(t *testing.T, text string) {
+func (f *fixture) exec(t *testing.T, text string) {
 	t.Helper()
-	_, err := g.bare.ExecContext(t.Context(), text)
-	require.NoError(t, err, g.entry.ID)
+	_, err := f.bare.ExecContext(t.Context(), text)
+	require.NoError(t, err, f.entry.ID)
 }
 
 // Run runs the statement in the mode, with a bound of one row, over a handle
 // from open, on a database that is as the setup left it.
-func (g *ground) Run(t *testing.T, m Mode, open Opener) (o Outcome) {
+func (f *fixture) Run(t *testing.T, m Mode, open Opener) (o Outcome) {
 	t.Helper()
-	return g.try(t, func(ctx context.Context) Outcome {
-		db := open(t, g.db)
-		o := runOn(ctx, g.Engine, db, m, g.entry.Statement)
+	return f.try(t, func(ctx context.Context) Outcome {
+		db := open(t, f.db)
+		o := runOn(ctx, f.Engine, db, m, f.entry.Statement)
 		require.NoError(t, db.Close())
 		return o
 	})
 }
 
 // try is Run for any way of running the statement.
-func (g *ground) try(t *testing.T, run func(context.Context) Outcome) (o Outcome) {
+func (f *fixture) try(t *testing.T, run func(context.Context) Outcome) (o Outcome) {
 	t.Helper()
-	if g.db == nil {
-		g.lay(t)
+	if f.db == nil {
+		f.create(t)
 	}
-	if g.Engine == target.SQLite {
-		t.Chdir(g.db.Dir()) // for the files that the statement names
+	if f.Engine == target.SQLite {
+		t.Chdir(f.db.Dir()) // for the files that the statement names
 	}
-	g.alone(t)
+	f.awaitSessionsEnd(t)
 	ctx := t.Context()
-	if !g.unbounded {
+	if !f.unbounded {
 		ctx = dbguard.AtMost(ctx, 1)
 	}
 	settled := goleak.IgnoreCurrent()
 	o = run(ctx)
 	o.Leak = goleak.Find(settled)
 
-	after := snap(t, g.db, g.bare)
-	o.Diff = snapshot.Between(g.before, after)
+	after := snap(t, f.db, f.bare)
+	o.Diff = snapshot.Between(f.before, after)
 	if o.Marker = takeMarker(&o.Diff); o.Marker {
-		g.exec(t, "DELETE FROM "+marker)
+		f.exec(t, "DELETE FROM "+marker)
 	}
 	if !o.Diff.Empty() {
-		g.renew(t)
+		f.reset(t)
 	}
 	return o
 }
 
-// alone waits until PostgreSQL has ended the sessions of runs before, which hold
+// awaitSessionsEnd waits until PostgreSQL has ended the sessions of earlier runs, which hold
 // advisory locks a moment longer than their client.
-func (g *ground) alone(t *testing.T) {
+func (f *fixture) awaitSessionsEnd(t *testing.T) {
 	t.Helper()
-	if g.Engine != target.Postgres {
+	if f.Engine != target.Postgres {
 		return
 	}
 	const others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 	for range 1000 {
 		var n int
-		if err := g.bare.QueryRowContext(t.Context(), others).Scan(&n); err != nil || n == 0 {
+		if err := f.bare.QueryRowContext(t.Context(), others).Scan(&n); err != nil || n == 0 {
 			require.NoError(t, err)
 			return
 		}
@@ -257,7 +257,7 @@ func runInTx(ctx context.Context, db *sql.DB, m Mode, text string) (o Outcome) {
 	var one int
 	o.Alive = tx.QueryRowContext(ctx, "SELECT 1").Scan(&one)
 	if err := tx.Commit(); err != nil {
-		// Not the statement's error, but the caller's business all the same.
+		// Not the statement's error, but the caller sees it, too.
 		o.Err = errors.Join(o.Err, fmt.Errorf("commit: %w", err), rollback(tx))
 	}
 	return o
