@@ -13,10 +13,10 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// An account of an application sees less of the catalogue than the owner does:
-// no trigger without the privilege TRIGGER, InnoDB's dictionary only with
-// PROCESS. What it cannot see must not escape it.
-func TestAnAccountThatSeesLittle(t *testing.T) {
+// An application's account sees less of the catalogue than the owner does: triggers
+// only with the TRIGGER privilege, InnoDB's dictionary only with PROCESS. What it
+// cannot see must count all the same.
+func TestAccountWithoutCataloguePrivileges(t *testing.T) {
 	const rows = "SELECT, INSERT, UPDATE, DELETE ON *"
 	accounts := []struct {
 		name   string
@@ -42,20 +42,20 @@ func TestAnAccountThatSeesLittle(t *testing.T) {
 		}},
 		{"trigger", "DELETE FROM t WHERE id = 1", []string{"CREATE TRIGGER trg AFTER DELETE ON t FOR EACH ROW DELETE FROM child WHERE r = OLD.id"}},
 	}
-	each(t, onMariaDB, func(t *testing.T, g *ground) {
+	each(t, onMariaDB, func(t *testing.T, f *fixture) {
 		for _, a := range accounts {
 			for _, h := range hidden {
 				t.Run(a.name+"/"+h.name, func(t *testing.T) {
-					g := newGround(t, g.Target)
-					g.others(t, h.setup...)
-					db := g.guardedAt(t, g.account(t, a.rights...))
-					for range 2 { // at first sight, and with what was learnt
+					f := newFixture(t, f.Target)
+					f.execBare(t, h.setup...)
+					db := f.openGuarded(t, f.createUser(t, a.rights...))
+					for range 2 { // cold, then with what is cached
 						_, err := db.ExecContext(dbguard.AtMost(t.Context(), 1), h.text)
 						assert.ErrorIs(t, err, dbguard.ErrRefused)
-						assert.Equal(t, 9, g.rows(t, "t"))
-						assert.Equal(t, 5, g.rows(t, "child WHERE r = 1"))
+						assert.Equal(t, 9, f.count(t, "t"))
+						assert.Equal(t, 5, f.count(t, "child WHERE r = 1"))
 					}
-					// Six rows; InnoDB's log, where it has to serve, counts a key that changes twice.
+					// Six rows. Where the undo log has to serve, a key that changes counts twice.
 					_, err := db.ExecContext(dbguard.AtMost(t.Context(), 7), h.text)
 					if !errors.Is(err, dbguard.Uncountable) {
 						assert.NoError(t, err)
@@ -66,67 +66,68 @@ func TestAnAccountThatSeesLittle(t *testing.T) {
 	})
 }
 
-// unseen are accounts that see no foreign key of a table elsewhere; the last one does.
-var unseen = []struct {
+// limitedAccounts see no foreign keys of tables in other databases; the last one does.
+var limitedAccounts = []struct {
 	name   string
 	rights []string
 }{
 	{"all of the database", []string{"ALL PRIVILEGES ON *"}},
-	{"rows", []string{ofRows + "*"}},
-	{"rows and triggers", []string{ofRows + "*", "TRIGGER ON *"}},
-	{"tables", []string{ofRows + "t", ofRows + "lone", ofRows + "parent", ofRows + "child", "TRIGGER ON *"}},
-	{"the dictionary", []string{ofRows + "t", ofRows + "lone", ofRows + "parent", ofRows + "child", "PROCESS ON *.*"}},
+	{"rows", []string{dmlOn + "*"}},
+	{"rows and triggers", []string{dmlOn + "*", "TRIGGER ON *"}},
+	{"tables", []string{dmlOn + "t", dmlOn + "lone", dmlOn + "parent", dmlOn + "child", "TRIGGER ON *"}},
+	{"the dictionary", []string{dmlOn + "t", dmlOn + "lone", dmlOn + "parent", dmlOn + "child", "PROCESS ON *.*"}},
 }
 
-const ofRows = "SELECT, INSERT, UPDATE, DELETE ON "
+const dmlOn = "SELECT, INSERT, UPDATE, DELETE ON "
 
-// Foreign keys of tables on which an account has no privilege are shown to it nowhere,
-// and followed all the same.
-func TestAnAccountThatDoesNotSeeTheKeys(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, g *ground) {
-		far := g.farChild(t)
-		g.others(t, "CREATE TABLE lone (id INT PRIMARY KEY, n INT NOT NULL)", "INSERT INTO lone SELECT * FROM t",
+// The server shows an account no foreign keys of tables on which it has no privilege,
+// and enforces them all the same.
+func TestAccountThatCannotSeeForeignKeys(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+		far := f.childInOtherDatabase(t)
+		f.execBare(t, "CREATE TABLE lone (id INT PRIMARY KEY, n INT NOT NULL)", "INSERT INTO lone SELECT * FROM t",
 			"CREATE TABLE parent (id INT PRIMARY KEY, n INT NOT NULL)", "INSERT INTO parent SELECT * FROM t",
 			"ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES parent (id) ON DELETE CASCADE ON UPDATE CASCADE")
-		for _, a := range unseen {
+		for _, a := range limitedAccounts {
 			t.Run(a.name, func(t *testing.T) {
-				db := g.guardedAt(t, g.account(t, a.rights...))
-				for range 3 { // at first sight, and with what was learnt
-					followsUnseen(t, alone(t, db))
-					followsUnseen(t, within(t, db))
-					g.others(t, "INSERT IGNORE INTO parent VALUES (2, 0)")
+				db := f.openGuarded(t, f.createUser(t, a.rights...))
+				for range 3 { // cold, then with what is cached
+					assertUnseenKeysCount(t, inAutocommit(t, db))
+					assertUnseenKeysCount(t, inRolledBackTx(t, db))
+					f.execBare(t, "INSERT IGNORE INTO parent VALUES (2, 0)")
 				}
-				assert.Equal(t, 3, g.rows(t, far+" WHERE r = 1"))
-				assert.Equal(t, 5, g.rows(t, "child WHERE r = 1"))
+				assert.Equal(t, 3, f.count(t, far+" WHERE r = 1"))
+				assert.Equal(t, 5, f.count(t, "child WHERE r = 1"))
 			})
 		}
 	})
 }
 
-// farChild makes a table in another database, whose three rows belong to t's row 1.
-func (g *ground) farChild(t *testing.T) (name string) {
+// childInOtherDatabase creates a table in another database, whose three rows refer to
+// row 1 of t.
+func (f *fixture) childInOtherDatabase(t *testing.T) (name string) {
 	t.Helper()
 	var here string
-	require.NoError(t, g.bare.QueryRow("SELECT DATABASE()").Scan(&here))
+	require.NoError(t, f.bare.QueryRow("SELECT DATABASE()").Scan(&here))
 	far := here + "_far"
-	t.Cleanup(func() { _, _ = g.bare.Exec("DROP DATABASE " + far) })
+	t.Cleanup(func() { _, _ = f.bare.Exec("DROP DATABASE " + far) })
 	name = far + ".hidden"
-	g.others(t, "CREATE DATABASE "+far, "CREATE TABLE "+name+" (r INT, FOREIGN KEY (r) REFERENCES "+here+".t (id) ON DELETE CASCADE ON UPDATE CASCADE)",
+	f.execBare(t, "CREATE DATABASE "+far, "CREATE TABLE "+name+" (r INT, FOREIGN KEY (r) REFERENCES "+here+".t (id) ON DELETE CASCADE ON UPDATE CASCADE)",
 		"INSERT INTO "+name+" VALUES (1), (1), (1)")
 	return name
 }
 
-type sending func(text string, args ...any) error
+type sendFunc func(text string, args ...any) error
 
-func alone(t *testing.T, db *sql.DB) sending {
+func inAutocommit(t *testing.T, db *sql.DB) sendFunc {
 	return func(text string, args ...any) error {
 		_, err := db.ExecContext(dbguard.AtMost(t.Context(), 1), text, args...)
 		return err
 	}
 }
 
-// within sends in a transaction that is rolled back.
-func within(t *testing.T, db *sql.DB) sending {
+// inRolledBackTx sends in a transaction that is rolled back.
+func inRolledBackTx(t *testing.T, db *sql.DB) sendFunc {
 	return func(text string, args ...any) error {
 		tx, err := db.BeginTx(t.Context(), nil)
 		require.NoError(t, err)
@@ -136,7 +137,7 @@ func within(t *testing.T, db *sql.DB) sending {
 	}
 }
 
-func followsUnseen(t *testing.T, send sending) {
+func assertUnseenKeysCount(t *testing.T, send sendFunc) {
 	t.Helper()
 	require.ErrorIs(t, send("DELETE FROM t WHERE id = 1"), dbguard.ErrRefused)
 	require.ErrorIs(t, send("DELETE FROM t WHERE id = ?", 1), dbguard.ErrRefused)
@@ -152,9 +153,9 @@ func followsUnseen(t *testing.T, send sending) {
 	require.NoError(t, send("DELETE FROM parent WHERE id = 2 AND id IN (SELECT id FROM lone)"))
 }
 
-// What an account may not do is for the server to say, and what it may do needs no
-// right but those of the statement.
-func TestAnAccountThatMayDoLittle(t *testing.T) {
+// The server decides what an account may not do, and the guard needs no privilege
+// beyond those of the statement.
+func TestAccountWithFewPrivileges(t *testing.T) {
 	statements := []string{
 		"INSERT INTO t VALUES (20, 0)", "INSERT INTO t (id) SELECT 1", "DELETE FROM t WHERE id = 2", "UPDATE t SET n = 3 WHERE id = 3",
 		"UPDATE t SET n = n + 1 WHERE id = 3", "INSERT INTO child VALUES (20, 0)",
@@ -163,23 +164,23 @@ func TestAnAccountThatMayDoLittle(t *testing.T) {
 		"INSERT", "INSERT, DELETE", "UPDATE, DELETE", "SELECT (id), DELETE, UPDATE (n)",
 		"SELECT (n), UPDATE, DELETE, INSERT (id, n)", "SELECT, INSERT, UPDATE, DELETE",
 	}
-	each(t, onServers, func(t *testing.T, g *ground) {
+	each(t, onServers, func(t *testing.T, f *fixture) {
 		for _, granted := range rights {
 			for _, sees := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s, triggers %t", granted, sees), func(t *testing.T) {
-					g := newGround(t, g.Target)
+					f := newFixture(t, f.Target)
 					all := []string{granted + " ON t"}
 					if sees {
-						all = append(all, "TRIGGER ON "+map[target.Engine]string{target.Postgres: "t", target.MariaDB: "*"}[g.Engine])
+						all = append(all, "TRIGGER ON "+map[target.Engine]string{target.Postgres: "t", target.MariaDB: "*"}[f.Engine])
 					}
-					dsn := g.account(t, all...)
-					bare, err := sql.Open(g.Driver, dsn)
+					dsn := f.createUser(t, all...)
+					bare, err := sql.Open(f.Driver, dsn)
 					require.NoError(t, err)
 					defer bare.Close()
-					db := g.guardedAt(t, dsn)
+					db := f.openGuarded(t, dsn)
 					for _, text := range statements {
-						want := g.tried(t, bare, text)
-						assert.Equal(t, want, g.tried(t, db, text), text)
+						want := f.runEveryWay(t, bare, text)
+						assert.Equal(t, want, f.runEveryWay(t, db, text), text)
 					}
 				})
 			}
@@ -187,9 +188,9 @@ func TestAnAccountThatMayDoLittle(t *testing.T) {
 	})
 }
 
-// tried is what becomes of a text in a transaction, at first sight and with what was
-// learnt, and by itself; it is put right again.
-func (g *ground) tried(t *testing.T, db *sql.DB, text string) (outcome string) {
+// runEveryWay reports how a text ends in a transaction, cold and cached, and in
+// autocommit. It restores the rows.
+func (f *fixture) runEveryWay(t *testing.T, db *sql.DB, text string) (outcome string) {
 	t.Helper()
 	ctx := dbguard.AtMost(t.Context(), 1)
 	for range 2 {
@@ -200,7 +201,7 @@ func (g *ground) tried(t *testing.T, db *sql.DB, text string) (outcome string) {
 		require.NoError(t, tx.Rollback())
 	}
 	_, err := db.ExecContext(ctx, text)
-	outcome += fmt.Sprintf("by itself: %v, %d rows, %d of them as they were", err, g.rows(t, "t"), g.rows(t, "t WHERE n = 0"))
-	g.others(t, "DELETE FROM t", made[1])
+	outcome += fmt.Sprintf("by itself: %v, %d rows, %d of them as they were", err, f.count(t, "t"), f.count(t, "t WHERE n = 0"))
+	f.execBare(t, "DELETE FROM t", baseSchema[1])
 	return outcome
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// What is undone, by whatever words, is given back to the budget, and nothing else is.
-func TestWhatGivesBackToABudget(t *testing.T) {
+// Whatever is rolled back, in whatever way, is refunded to the budget, and nothing else is.
+func TestRollbackRefundsBudget(t *testing.T) {
 	const begin, del = "BEGIN", "DELETE FROM t WHERE id < 4"
 	both, maria := onServers, onMariaDB
 	for _, tt := range []struct {
@@ -34,11 +34,11 @@ func TestWhatGivesBackToABudget(t *testing.T) {
 		{"ANALYZE TABLE", maria, []string{begin, "", "ANALYZE TABLE t", "ROLLBACK"}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			each(t, tt.on, func(t *testing.T, g *ground) {
-				if g.Engine == target.MariaDB {
-					g.others(t, "CREATE TABLE isam (id INT PRIMARY KEY) ENGINE=MyISAM")
+			each(t, tt.on, func(t *testing.T, f *fixture) {
+				if f.Engine == target.MariaDB {
+					f.execBare(t, "CREATE TABLE isam (id INT PRIMARY KEY) ENGINE=MyISAM")
 				}
-				ctx, c := dbguard.Budget(t.Context(), 3), g.conn(t)
+				ctx, c := dbguard.Budget(t.Context(), 3), f.conn(t)
 				for _, text := range tt.texts {
 					switch {
 					case text == "":
@@ -52,29 +52,29 @@ func TestWhatGivesBackToABudget(t *testing.T) {
 						require.NoError(t, err, text)
 					}
 				}
-				require.Equal(t, tt.back, g.rows(t, "t") == 9, "what the server did")
+				require.Equal(t, tt.back, f.count(t, "t") == 9, "what the server did")
 				_, err := c.ExecContext(ctx, "DELETE FROM t WHERE id > 6")
 				if !tt.back {
 					require.ErrorIs(t, err, dbguard.OverBudget)
 					return
 				}
 				require.NoError(t, err)
-				assert.Equal(t, 6, g.rows(t, "t"))
+				assert.Equal(t, 6, f.count(t, "t"))
 			})
 		})
 	}
 }
 
 // ROLLBACK RELEASE ends the connection, too.
-func TestABudgetAndRollbackRelease(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, g *ground) {
-		ctx, c := dbguard.Budget(t.Context(), 3), g.conn(t)
+func TestRollbackReleaseRefundsBudget(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+		ctx, c := dbguard.Budget(t.Context(), 3), f.conn(t)
 		for _, text := range []string{"BEGIN", "DELETE FROM t WHERE id < 4", "ROLLBACK RELEASE"} {
 			_, err := c.ExecContext(ctx, text)
 			require.NoError(t, err)
 		}
 		_ = c.Close()
-		_, err := g.db.ExecContext(ctx, "DELETE FROM t WHERE id > 6")
+		_, err := f.db.ExecContext(ctx, "DELETE FROM t WHERE id > 6")
 		require.NoError(t, err)
 	})
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
-// What the server counts in its own way is not held against the caller.
-func TestWhatChangesNothingIsNotCounted(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, g *ground) {
-		g.others(t,
+// Rows that the server counts although they did not change are not held against the caller.
+func TestUnchangedRowsAreNotCounted(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+		f.execBare(t,
 			"CREATE TABLE log (id INT AUTO_INCREMENT PRIMARY KEY)",
 			"CREATE TABLE logged (id INT PRIMARY KEY, n INT)", "INSERT INTO logged SELECT * FROM t",
 			"CREATE TRIGGER logs AFTER UPDATE ON logged FOR EACH ROW INSERT INTO log VALUES ()",
@@ -25,36 +25,36 @@ func TestWhatChangesNothingIsNotCounted(t *testing.T) {
 			"CREATE FUNCTION destroys() RETURNS INT MODIFIES SQL DATA BEGIN DELETE FROM child; RETURN 1; END",
 		)
 		for _, table := range []string{"t", "logged", "parts", "loggedparts"} {
-			g.others(t, "UPDATE "+table+" SET n = 1", "UPDATE "+table+" SET n = 0 WHERE id = 3")
+			f.execBare(t, "UPDATE "+table+" SET n = 1", "UPDATE "+table+" SET n = 0 WHERE id = 3")
 			text := "UPDATE " + table + " SET n = ? WHERE id < 9"
-			_, err := g.db.ExecContext(dbguard.AtMost(t.Context(), 0), text, 1)
+			_, err := f.db.ExecContext(dbguard.AtMost(t.Context(), 0), text, 1)
 			require.ErrorIs(t, err, dbguard.OverLimit, table)
-			res, err := g.db.ExecContext(dbguard.AtMost(t.Context(), 1), text, 1)
+			res, err := f.db.ExecContext(dbguard.AtMost(t.Context(), 1), text, 1)
 			require.NoError(t, err, "of eight rows only one had another value in %s", table)
 			n, err := res.RowsAffected()
 			require.NoError(t, err)
 			assert.EqualValues(t, 1, n)
-			_, err = g.db.ExecContext(dbguard.AtMost(t.Context(), 1), text, 2)
+			_, err = f.db.ExecContext(dbguard.AtMost(t.Context(), 1), text, 2)
 			require.ErrorIs(t, err, dbguard.OverLimit, table)
-			assert.Zero(t, g.rows(t, table+" WHERE n = 2"))
+			assert.Zero(t, f.count(t, table+" WHERE n = 2"))
 		}
 		for _, text := range []string{"DO pure(1)", "SET @a = pure(1)", "CREATE TABLE made AS SELECT pure(1) AS n"} {
-			_, err := g.db.ExecContext(t.Context(), text)
+			_, err := f.db.ExecContext(t.Context(), text)
 			require.NoError(t, err, text)
 		}
 		for _, text := range []string{"DO destroys()", "SET @a = destroys()", "CREATE TABLE ruined AS SELECT destroys() AS n"} {
-			_, err := g.db.ExecContext(dbguard.AtMost(t.Context(), 4), text)
+			_, err := f.db.ExecContext(dbguard.AtMost(t.Context(), 4), text)
 			require.ErrorIs(t, err, dbguard.ErrRefused, text)
-			assert.Equal(t, 5, g.rows(t, "child"), text)
+			assert.Equal(t, 5, f.count(t, "child"), text)
 		}
 	})
 }
 
-// The guard's prepared compounds run in the database that they were prepared in.
-func TestAnotherDatabase(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, g *ground) {
-		other := newGround(t, g.Target)
-		c := g.conn(t)
+// The guard's prepared compound statements run in the database they were prepared in.
+func TestPreparedCompoundsAndUse(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+		other := newFixture(t, f.Target)
+		c := f.conn(t)
 		var here, there string
 		require.NoError(t, c.QueryRowContext(t.Context(), "SELECT DATABASE()").Scan(&here))
 		require.NoError(t, other.bare.QueryRowContext(t.Context(), "SELECT DATABASE()").Scan(&there))
@@ -76,9 +76,9 @@ func TestAnotherDatabase(t *testing.T) {
 			return err
 		}))
 		send(3)
-		assert.Equal(t, 2, g.rows(t, "t WHERE id IN (101, 103)"))
-		assert.Equal(t, 7, g.rows(t, "t WHERE id < 100"))
-		assert.Equal(t, 1, other.rows(t, "t WHERE id = 102"))
-		assert.Equal(t, 8, other.rows(t, "t WHERE id < 100"))
+		assert.Equal(t, 2, f.count(t, "t WHERE id IN (101, 103)"))
+		assert.Equal(t, 7, f.count(t, "t WHERE id < 100"))
+		assert.Equal(t, 1, other.count(t, "t WHERE id = 102"))
+		assert.Equal(t, 8, other.count(t, "t WHERE id < 100"))
 	})
 }

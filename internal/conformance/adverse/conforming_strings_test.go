@@ -10,9 +10,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// A setting by which a text reads differently goes back with the transaction or the
-// savepoint that it was made in, and is made by functions, too.
-func TestModeGoesBack(t *testing.T) {
+// A setting that changes how texts are read is reverted with the transaction or savepoint
+// in which it was set, and functions may change it, too.
+func TestStandardConformingStringsReverted(t *testing.T) {
 	const off, asked = "SET LOCAL standard_conforming_strings = off", `SELECT 'it\'s'`
 	const read, opened = `SELECT 'C:\'; DELETE FROM t WHERE id > 1; --'`, `SELECT 'a\''; DELETE FROM t WHERE id > 1; --'`
 	for name, texts := range map[string][]string{
@@ -22,14 +22,14 @@ func TestModeGoesBack(t *testing.T) {
 		"function":  {`SELECT 'C:\'`, "SELECT sloppy()", opened},
 	} {
 		t.Run(name, func(t *testing.T) {
-			each(t, []target.Engine{target.Postgres}, func(t *testing.T, g *ground) {
-				g.others(t, `CREATE FUNCTION sloppy() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('standard_conforming_strings', 'off', false); END $$`)
-				c := g.conn(t)
+			each(t, []target.Engine{target.Postgres}, func(t *testing.T, f *fixture) {
+				f.execBare(t, `CREATE FUNCTION sloppy() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('standard_conforming_strings', 'off', false); END $$`)
+				c := f.conn(t)
 				last := len(texts) - 1
 				exec(t, c, texts[:last]...)
 				_, err := c.ExecContext(dbguard.AtMost(t.Context(), 1), texts[last])
 				require.ErrorIs(t, err, dbguard.ErrRefused)
-				assert.Equal(t, 9, g.rows(t, "t"))
+				assert.Equal(t, 9, f.count(t, "t"))
 			})
 		})
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// Who may empty or drop one table was not given those that go along.
-func TestAGrantNamesItsObjectAlone(t *testing.T) {
+// A grant for one table does not cover the tables that go with it.
+func TestGrantCoversOnlyItsObject(t *testing.T) {
 	refers := []string{"CREATE TABLE r (id INT REFERENCES t)", "INSERT INTO r VALUES (1)"}
 	inherits := []string{"CREATE TABLE r () INHERITS (t)", "INSERT INTO r VALUES (100, 1)"}
 	typed := []string{"CREATE TYPE mood AS ENUM ('good')", "CREATE TABLE r (id INT, m mood)", "INSERT INTO r VALUES (1, 'good')"}
@@ -20,7 +20,7 @@ func TestAGrantNamesItsObjectAlone(t *testing.T) {
 		name, text string
 		setup      []string
 		grant      dbguard.Grant
-		along      dbguard.Grant // that it takes as well
+		also       dbguard.Grant // needed as well
 		rule       error
 	}{
 		{"truncate, referred to", "TRUNCATE t CASCADE", refers, dbguard.Truncate("t"), dbguard.Truncate("r"), dbguard.RuleTruncate},
@@ -32,25 +32,25 @@ func TestAGrantNamesItsObjectAlone(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			each(t, []target.Engine{target.Postgres}, func(t *testing.T, g *ground) {
-				g.others(t, tt.setup...)
-				before := g.rows(t, "r")
+			each(t, []target.Engine{target.Postgres}, func(t *testing.T, f *fixture) {
+				f.execBare(t, tt.setup...)
+				before := f.count(t, "r")
 				ctx := dbguard.Allow(t.Context(), "it goes", tt.grant)
-				_, err := g.db.ExecContext(ctx, tt.text)
+				_, err := f.db.ExecContext(ctx, tt.text)
 				require.ErrorIs(t, err, tt.rule)
-				assert.Equal(t, before, g.rows(t, "r"))
-				assert.Positive(t, g.rows(t, "t"))
-				_, err = g.db.ExecContext(dbguard.Allow(ctx, "and what goes along", tt.along), tt.text)
+				assert.Equal(t, before, f.count(t, "r"))
+				assert.Positive(t, f.count(t, "t"))
+				_, err = f.db.ExecContext(dbguard.Allow(ctx, "and what goes along", tt.also), tt.text)
 				require.NoError(t, err)
 			})
 		})
 	}
 }
 
-// What belongs to the object that is named needs no grant of its own.
-func TestAGrantCoversItsParts(t *testing.T) {
-	each(t, []target.Engine{target.Postgres}, func(t *testing.T, g *ground) {
-		g.others(t,
+// Parts of the named object need no grant of their own.
+func TestGrantCoversPartsOfItsObject(t *testing.T) {
+	each(t, []target.Engine{target.Postgres}, func(t *testing.T, f *fixture) {
+		f.execBare(t,
 			"CREATE TABLE p (id SERIAL PRIMARY KEY) PARTITION BY RANGE (id)", "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (10)",
 			"CREATE VIEW seen AS SELECT * FROM p", "CREATE MATERIALIZED VIEW kept AS SELECT * FROM p", "CREATE TABLE q (p INT REFERENCES p)",
 			"CREATE SCHEMA away", "CREATE TABLE away.a (id INT PRIMARY KEY)", "CREATE TABLE away.b (a INT REFERENCES away.a)", "CREATE EXTENSION hstore", "CREATE TABLE c (id INT, d INT)")
@@ -59,12 +59,12 @@ func TestAGrantCoversItsParts(t *testing.T) {
 			grants []dbguard.Grant
 		}{
 			{"TRUNCATE p, q", []dbguard.Grant{dbguard.Truncate("p"), dbguard.Truncate("q")}},
-			{"DROP TABLE p CASCADE", []dbguard.Grant{dbguard.DropTable("p")}}, // and the key of q
+			{"DROP TABLE p CASCADE", []dbguard.Grant{dbguard.DropTable("p")}}, // drops the foreign key of q, too
 			{"DROP SCHEMA away CASCADE", []dbguard.Grant{dbguard.DropDatabase("away")}},
 			{"DROP EXTENSION hstore CASCADE", []dbguard.Grant{dbguard.DropTable("hstore")}},
 			{"DROP TABLE IF EXISTS c CASCADE", []dbguard.Grant{dbguard.DropTable("c")}},
 		} {
-			_, err := g.db.ExecContext(dbguard.Allow(t.Context(), "it goes", tt.grants...), tt.text)
+			_, err := f.db.ExecContext(dbguard.Allow(t.Context(), "it goes", tt.grants...), tt.text)
 			require.NoError(t, err, tt.text)
 		}
 	})

@@ -10,9 +10,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// A temporary table may stand in front of another of the same name: once a text has
-// removed it, what comes then is about the other.
-func TestWhatATemporaryTableHides(t *testing.T) {
+// A temporary table may shadow another of the same name: once a text has dropped it,
+// the name means the other table.
+func TestDropOfShadowedTable(t *testing.T) {
 	engines := []target.Engine{target.Postgres, target.SQLite, target.MariaDB}
 	for text, front := range map[string]string{
 		"DROP TABLE t; DROP TABLE t":                                   "CREATE TEMPORARY TABLE t (id INT)",
@@ -22,20 +22,20 @@ func TestWhatATemporaryTableHides(t *testing.T) {
 		"CREATE TEMPORARY TABLE t (a INT); DROP TABLE t; DROP TABLE t": "",
 	} {
 		t.Run(text, func(t *testing.T) {
-			each(t, engines, func(t *testing.T, g *ground) {
-				c := g.conn(t)
+			each(t, engines, func(t *testing.T, f *fixture) {
+				c := f.conn(t)
 				if front != "" {
 					_, err := c.ExecContext(t.Context(), front)
 					require.NoError(t, err)
 				}
 				_, err := c.ExecContext(t.Context(), text)
 				require.ErrorIs(t, err, dbguard.ErrRefused)
-				assert.Equal(t, 9, g.rows(t, "t"))
+				assert.Equal(t, 9, f.count(t, "t"))
 			})
 		})
 	}
-	each(t, engines, func(t *testing.T, g *ground) {
-		c := g.conn(t)
+	each(t, engines, func(t *testing.T, f *fixture) {
+		c := f.conn(t)
 		for _, text := range []string{
 			"CREATE TEMPORARY TABLE t (id INT)", "DROP TABLE t", "CREATE TEMPORARY TABLE front (id INT)",
 			"DROP TABLE front; CREATE TEMPORARY TABLE front (id INT); DROP TABLE front",
@@ -43,6 +43,6 @@ func TestWhatATemporaryTableHides(t *testing.T) {
 			_, err := c.ExecContext(t.Context(), text)
 			require.NoError(t, err, text)
 		}
-		assert.Equal(t, 9, g.rows(t, "t"))
+		assert.Equal(t, 9, f.count(t, "t"))
 	})
 }

@@ -14,38 +14,37 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
-// ahead is a connection on which others come first: before is told each text that
-// queries.
-type ahead struct {
+// An interceptor calls beforeQuery with each text that a connection queries.
+type interceptor struct {
 	driver.Connector
-	before func(text string)
+	beforeQuery func(text string)
 }
 
-type aheadConn struct {
+type interceptorConn struct {
 	driver.Conn
-	before func(text string)
+	beforeQuery func(text string)
 }
 
-func (a *ahead) Connect(ctx context.Context) (driver.Conn, error) {
+func (a *interceptor) Connect(ctx context.Context) (driver.Conn, error) {
 	c, err := a.Connector.Connect(ctx)
-	return &aheadConn{c, a.before}, err
+	return &interceptorConn{c, a.beforeQuery}, err
 }
 
-func (c *aheadConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
+func (c *interceptorConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
 	return c.Conn.(driver.ExecerContext).ExecContext(ctx, text, args)
 }
 
-func (c *aheadConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	c.before(text)
+func (c *interceptorConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+	c.beforeQuery(text)
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, text, args)
 }
 
-func (c *aheadConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+func (c *interceptorConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, opts)
 }
 
-// A table that is missing when it is looked up may be there when the statement runs.
-func TestATableThatAppears(t *testing.T) {
+// A table that is missing when it is looked up may exist when the statement runs.
+func TestTableCreatedAfterLookup(t *testing.T) {
 	for name, appears := range map[string][]string{
 		"a table with a trigger":        {"CREATE TRIGGER trg AFTER DELETE ON y FOR EACH ROW DELETE FROM child WHERE r = 1", "RENAME TABLE y TO x"},
 		"a view of one with a trigger":  {"CREATE TRIGGER trg AFTER DELETE ON y FOR EACH ROW DELETE FROM child WHERE r = 1", "CREATE VIEW x AS SELECT * FROM y"},
@@ -54,20 +53,20 @@ func TestATableThatAppears(t *testing.T) {
 		"a table of which all would go": {"RENAME TABLE y TO x"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			each(t, onMariaDB, func(t *testing.T, g *ground) {
-				g.others(t, "CREATE TABLE y LIKE t", "INSERT INTO y SELECT * FROM t")
+			each(t, onMariaDB, func(t *testing.T, f *fixture) {
+				f.execBare(t, "CREATE TABLE y LIKE t", "INSERT INTO y SELECT * FROM t")
 				text := "DELETE FROM x WHERE id = 1"
 				if len(appears) < 2 {
 					text = "DELETE FROM x WHERE id > 0"
 				}
-				base, err := g.bare.Driver().(driver.DriverContext).OpenConnector(g.DSN)
+				base, err := f.bare.Driver().(driver.DriverContext).OpenConnector(f.DSN)
 				require.NoError(t, err)
 				guard, err := dbguard.New(dbguard.Policy{})
 				require.NoError(t, err)
 				others := appears
-				db := sql.OpenDB(sqlguard.WrapConnector(&ahead{base, func(sent string) {
+				db := sql.OpenDB(sqlguard.WrapConnector(&interceptor{base, func(sent string) {
 					if strings.HasPrefix(sent, "DELETE FROM x") {
-						g.others(t, others...)
+						f.execBare(t, others...)
 						others = nil
 					}
 				}}, guard, sqlguard.WithDialect(sqlguard.MySQL)))
@@ -79,29 +78,30 @@ func TestATableThatAppears(t *testing.T) {
 					_ = rows.Close()
 				}
 				require.Error(t, err)
-				assert.Equal(t, 5, g.rows(t, "child"))
+				assert.Equal(t, 5, f.count(t, "child"))
 				if others == nil {
-					assert.Equal(t, 9, g.rows(t, "x"))
+					assert.Equal(t, 9, f.count(t, "x"))
 				}
 			})
 		})
 	}
 }
 
-// A table that a trigger changes is held fast, too: it stays what can be undone.
-func TestATableThatATriggerReachesStays(t *testing.T) {
+// A table that a trigger changes is locked, too, so that it stays one that can be rolled
+// back.
+func TestTableOfTriggerIsLocked(t *testing.T) {
 	for name, change := range map[string]string{"engine": "ALTER TABLE child ENGINE = Aria", "another": "RENAME TABLE child TO old, other TO child"} {
 		t.Run(name, func(t *testing.T) {
-			each(t, onMariaDB, func(t *testing.T, g *ground) {
-				g.others(t, "CREATE TRIGGER trg AFTER DELETE ON t FOR EACH ROW DELETE FROM child WHERE r = 1",
+			each(t, onMariaDB, func(t *testing.T, f *fixture) {
+				f.execBare(t, "CREATE TRIGGER trg AFTER DELETE ON t FOR EACH ROW DELETE FROM child WHERE r = 1",
 					"CREATE TABLE other LIKE child", "INSERT INTO other SELECT * FROM child", "ALTER TABLE other ENGINE = Aria", "SET lock_wait_timeout = 1")
-				base, err := g.bare.Driver().(driver.DriverContext).OpenConnector(g.DSN)
+				base, err := f.bare.Driver().(driver.DriverContext).OpenConnector(f.DSN)
 				require.NoError(t, err)
 				guard, err := dbguard.New(dbguard.Policy{})
 				require.NoError(t, err)
-				db := sql.OpenDB(sqlguard.WrapConnector(&ahead{base, func(sent string) {
+				db := sql.OpenDB(sqlguard.WrapConnector(&interceptor{base, func(sent string) {
 					if strings.HasPrefix(sent, "DELETE FROM t") {
-						_, _ = g.bare.ExecContext(t.Context(), change) // which waits in vain
+						_, _ = f.bare.ExecContext(t.Context(), change) // times out waiting for the lock
 					}
 				}}, guard, sqlguard.WithDialect(sqlguard.MySQL)))
 				defer db.Close()
@@ -112,7 +112,7 @@ func TestATableThatATriggerReachesStays(t *testing.T) {
 					_ = rows.Close()
 				}
 				require.ErrorIs(t, err, dbguard.OverLimit)
-				assert.Equal(t, 14, g.rows(t, "t")+g.rows(t, "child"))
+				assert.Equal(t, 14, f.count(t, "t")+f.count(t, "child"))
 			})
 		})
 	}

@@ -13,15 +13,15 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// A move changes the schema so that a DELETE of one row of t takes five rows
-// of child with it, or cannot be undone.
-type move struct {
-	name  string
-	texts map[target.Engine][]string
-	open  []target.Engine // where the guard is known to miss it
+// A schemaChange is one after which a DELETE of one row of t deletes five rows of child,
+// too, or cannot be rolled back.
+type schemaChange struct {
+	name      string
+	texts     map[target.Engine][]string
+	knownMiss []target.Engine // where the guard is known to miss it
 }
 
-var moves = []move{
+var schemaChanges = []schemaChange{
 	{
 		name: "a cascade is added",
 		texts: map[target.Engine][]string{
@@ -84,22 +84,22 @@ var moves = []move{
 	},
 }
 
-// A sender sends the same text again and again, in a manner that may remember
-// something of the first time.
+// A sender sends the same text again and again, in a way that may cache something the
+// first time.
 type sender struct {
 	name string
-	open func(t *testing.T, g *ground, text string) func(ctx context.Context, id int) error
+	open func(t *testing.T, f *fixture, text string) func(ctx context.Context, id int) error
 }
 
 var senders = []sender{
-	{"by text", func(_ *testing.T, g *ground, text string) func(context.Context, int) error {
+	{"by text", func(_ *testing.T, f *fixture, text string) func(context.Context, int) error {
 		return func(ctx context.Context, id int) error {
-			_, err := g.db.ExecContext(ctx, text, id)
+			_, err := f.db.ExecContext(ctx, text, id)
 			return err
 		}
 	}},
-	{"prepared", func(t *testing.T, g *ground, text string) func(context.Context, int) error {
-		stmt, err := g.db.PrepareContext(t.Context(), text)
+	{"prepared", func(t *testing.T, f *fixture, text string) func(context.Context, int) error {
+		stmt, err := f.db.PrepareContext(t.Context(), text)
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = stmt.Close() })
 		return func(ctx context.Context, id int) error {
@@ -107,9 +107,9 @@ var senders = []sender{
 			return err
 		}
 	}},
-	{"in a transaction", func(_ *testing.T, g *ground, text string) func(context.Context, int) error {
+	{"in a transaction", func(_ *testing.T, f *fixture, text string) func(context.Context, int) error {
 		return func(ctx context.Context, id int) error {
-			tx, err := g.db.BeginTx(ctx, nil)
+			tx, err := f.db.BeginTx(ctx, nil)
 			if err != nil {
 				return err
 			}
@@ -122,44 +122,44 @@ var senders = []sender{
 	}},
 }
 
-func TestTheSchemaChangesBetweenStatements(t *testing.T) {
-	for _, m := range moves {
+func TestSchemaChangesBetweenStatements(t *testing.T) {
+	for _, m := range schemaChanges {
 		for _, s := range senders {
 			t.Run(m.name+", "+s.name, func(t *testing.T) {
 				var engines []target.Engine
 				for e := range m.texts {
 					engines = append(engines, e)
 				}
-				each(t, engines, func(t *testing.T, g *ground) { g.move(t, m, s) })
+				each(t, engines, func(t *testing.T, f *fixture) { f.changeSchemaBetween(t, m, s) })
 			})
 		}
 	}
 }
 
-func (g *ground) move(t *testing.T, m move, s sender) {
+func (f *fixture) changeSchemaBetween(t *testing.T, m schemaChange, s sender) {
 	text := "DELETE FROM t WHERE id = ?"
-	if g.Engine == target.Postgres {
+	if f.Engine == target.Postgres {
 		text = "DELETE FROM t WHERE id = $1"
 	}
-	send := s.open(t, g, text)
-	for id := 4; id < 8; id++ { // whatever is remembered, is remembered now
+	send := s.open(t, f, text)
+	for id := 4; id < 8; id++ { // fills any cache
 		require.NoError(t, send(dbguard.AtMost(t.Context(), 1), id))
 	}
-	g.others(t, m.texts[g.Engine]...)
-	before := g.rows(t, "t") + g.rows(t, "child")
+	f.execBare(t, m.texts[f.Engine]...)
+	before := f.count(t, "t") + f.count(t, "child")
 	err := send(dbguard.AtMost(t.Context(), 1), 1)
-	lost := before - g.rows(t, "t") - g.rows(t, "child")
-	if slices.Contains(m.open, g.Engine) {
+	lost := before - f.count(t, "t") - f.count(t, "child")
+	if slices.Contains(m.knownMiss, f.Engine) {
 		assert.Equal(t, 6, lost, "closed: take it off the list")
 		return
 	}
 	assert.ErrorIs(t, err, dbguard.ErrRefused)
 	assert.Zero(t, lost)
 
-	// What is within the bound still goes, where it can be undone.
+	// What is within the bound still passes, where it can be rolled back.
 	if err := send(dbguard.AtMost(t.Context(), 1), 2); !errors.Is(err, dbguard.Uncountable) {
 		require.NoError(t, err)
-		assert.Equal(t, before-1, g.rows(t, "t")+g.rows(t, "child"))
+		assert.Equal(t, before-1, f.count(t, "t")+f.count(t, "child"))
 	}
-	assert.LessOrEqual(t, g.db.Stats().OpenConnections, 1)
+	assert.LessOrEqual(t, f.db.Stats().OpenConnections, 1)
 }

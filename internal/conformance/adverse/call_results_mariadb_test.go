@@ -9,13 +9,13 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// The rows of a CALL end with the verdict, for who does not look at Close.
-func TestTheRowsOfACallTellTheVerdict(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, g *ground) {
-		g.others(t, "CREATE PROCEDURE one() BEGIN DELETE FROM child WHERE r = 1; SELECT id FROM t WHERE id < 3; END",
+// The rows of a CALL end with the verdict, for callers that do not check Close.
+func TestRowsOfCallEndWithVerdict(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+		f.execBare(t, "CREATE PROCEDURE one() BEGIN DELETE FROM child WHERE r = 1; SELECT id FROM t WHERE id < 3; END",
 			"CREATE PROCEDURE two() BEGIN SELECT id FROM t WHERE id < 3; DELETE FROM child WHERE r = 1; SELECT 7 AS a, 8 AS b; END")
 		read := func(text string, limit int64) (cols [][]string, n int, err error) {
-			rows, err := g.db.QueryContext(dbguard.AtMost(t.Context(), limit), text)
+			rows, err := f.db.QueryContext(dbguard.AtMost(t.Context(), limit), text)
 			require.NoError(t, err)
 			defer func() { _ = rows.Close() }()
 			for {
@@ -38,15 +38,15 @@ func TestTheRowsOfACallTellTheVerdict(t *testing.T) {
 			_, n, err := read(text, 4)
 			require.ErrorIs(t, err, dbguard.OverLimit)
 			assert.Equal(t, sets+1, n)
-			assert.Equal(t, 5, g.rows(t, "child"))
+			assert.Equal(t, 5, f.count(t, "child"))
 		}
-		rows, err := g.db.QueryContext(dbguard.AtMost(t.Context(), 4), "CALL one()")
+		rows, err := f.db.QueryContext(dbguard.AtMost(t.Context(), 4), "CALL one()")
 		require.NoError(t, err)
 		for rows.Next() {
 		}
 		require.ErrorIs(t, rows.Err(), dbguard.OverLimit)
 		_ = rows.Close()
-		rows, err = g.db.QueryContext(dbguard.AtMost(t.Context(), 4), "CALL two()")
+		rows, err = f.db.QueryContext(dbguard.AtMost(t.Context(), 4), "CALL two()")
 		require.NoError(t, err)
 		for rows.Next() {
 		}
@@ -56,7 +56,7 @@ func TestTheRowsOfACallTellTheVerdict(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 3, n)
 		assert.Equal(t, []string{"id"}, cols[0])
-		assert.Zero(t, g.rows(t, "child"))
-		g.works(t)
+		assert.Zero(t, f.count(t, "child"))
+		f.assertWorks(t)
 	})
 }
