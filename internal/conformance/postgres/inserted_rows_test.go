@@ -10,8 +10,9 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard/pgxguard"
 )
 
-// shop has orders whose lines write their sum, and what comes of a part that is undone.
-var shop = []string{
+// orderSchema has orders whose totals a trigger sums up from their lines, and a function that
+// inserts orders and lines and changes them.
+var orderSchema = []string{
 	"CREATE TABLE ord (id INT PRIMARY KEY, total INT DEFAULT 0)",
 	"CREATE TABLE line (id INT PRIMARY KEY, ord INT REFERENCES ord ON DELETE CASCADE, n INT DEFAULT 1)",
 	"INSERT INTO ord SELECT generate_series(1, 9)",
@@ -25,9 +26,9 @@ var shop = []string{
 	"INSERT INTO seen VALUES (0)",
 }
 
-// addedToo are statements that change rows which they have added, and the rows that were
-// there before of those that they change.
-var addedToo = []struct {
+// changesOwnRows are statements that change rows which they have inserted, and how many
+// existing rows they change.
+var changesOwnRows = []struct {
 	text string
 	rows int64
 }{
@@ -39,9 +40,9 @@ var addedToo = []struct {
 	{"INSERT INTO line VALUES (50, 1), (51, 1), (52, 2)", 2},
 }
 
-// undoneToo are the same with a part that is undone: what that has added does not stand
-// for rows that are deleted or changed.
-var undoneToo = []struct {
+// undoesOwnRows are the same with a part that is rolled back: the rows which that has
+// inserted must not offset rows that are deleted or changed.
+var undoesOwnRows = []struct {
 	text string
 	rows int64
 }{
@@ -52,8 +53,8 @@ var undoneToo = []struct {
 	{"SELECT hides_too()", 3},
 }
 
-// hiding are functions that undo a part in a text of their own.
-var hiding = []string{
+// hiddenHandlers are functions that roll a part back in a text that they build or escape.
+var hiddenHandlers = []string{
 	`CREATE FUNCTION hides() RETURNS void LANGUAGE plpgsql AS $f$ BEGIN
 		EXECUTE 'DO $$ BEGIN BEGIN PERFORM make(100); RAISE ''no''; EX' || 'CEPTION WHEN raise_ex' || 'ception THEN NULL; END; END $$';
 		DELETE FROM line WHERE id < 4; END $f$`,
@@ -62,24 +63,23 @@ var hiding = []string{
 		DELETE FROM line WHERE id < 4 $f$`,
 }
 
-// Rows that a statement has added itself are not among those that it changes, whoever
-// counts: the server at the end of a transaction of the guard's, or the guard because
-// somebody listens.
-func TestRowsOfItsOwn(t *testing.T) {
-	for name, policy := range map[string]dbguard.Policy{"": {}, "heard": {Observers: []dbguard.Observer{listener{}}}} {
+// Rows that a statement has inserted itself do not count when it changes them, whether the
+// server counts, at the end of a transaction of the guard's, or the guard, for an observer.
+func TestRowsInsertedByTheStatementNative(t *testing.T) {
+	for name, policy := range map[string]dbguard.Policy{"": {}, "heard": {Observers: []dbguard.Observer{observer{}}}} {
 		t.Run(name, func(t *testing.T) {
-			onNative(t, policy, func(t *testing.T, w *world, pool *pgxguard.Pool) {
-				for _, text := range shop {
-					w.change(text)
+			onNative(t, policy, func(t *testing.T, f *fixture, pool *pgxguard.Pool) {
+				for _, text := range orderSchema {
+					f.execBare(text)
 				}
-				for _, x := range addedToo {
-					w.changes(x.text, x.rows, func(ctx context.Context) error { _, err := pool.Exec(ctx, x.text); return err })
+				for _, x := range changesOwnRows {
+					f.assertRowCount(x.text, x.rows, func(ctx context.Context) error { _, err := pool.Exec(ctx, x.text); return err })
 				}
-				for _, text := range hiding {
-					w.change(text)
+				for _, text := range hiddenHandlers {
+					f.execBare(text)
 				}
-				for _, x := range undoneToo {
-					w.changes(x.text, x.rows, func(ctx context.Context) error { _, err := pool.Exec(ctx, x.text); return err })
+				for _, x := range undoesOwnRows {
+					f.assertRowCount(x.text, x.rows, func(ctx context.Context) error { _, err := pool.Exec(ctx, x.text); return err })
 				}
 			})
 		})
@@ -87,82 +87,82 @@ func TestRowsOfItsOwn(t *testing.T) {
 }
 
 // The same through database/sql.
-func TestRowsOfItsOwnStandard(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		for _, text := range shop {
-			w.change(text)
+func TestRowsInsertedByTheStatement(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		for _, text := range orderSchema {
+			f.execBare(text)
 		}
-		for _, x := range addedToo {
-			w.changes(x.text, x.rows, func(ctx context.Context) error { _, err := w.db.ExecContext(ctx, x.text); return err })
+		for _, x := range changesOwnRows {
+			f.assertRowCount(x.text, x.rows, func(ctx context.Context) error { _, err := f.db.ExecContext(ctx, x.text); return err })
 		}
-		for _, text := range hiding {
-			w.change(text)
+		for _, text := range hiddenHandlers {
+			f.execBare(text)
 		}
-		for _, x := range undoneToo {
-			w.changes(x.text, x.rows, func(ctx context.Context) error { _, err := w.db.ExecContext(ctx, x.text); return err })
+		for _, x := range undoesOwnRows {
+			f.assertRowCount(x.text, x.rows, func(ctx context.Context) error { _, err := f.db.ExecContext(ctx, x.text); return err })
 		}
 	})
 }
 
-// vanishing are functions that are gone, or are others, when their undone part is counted.
-var vanishing = map[string]string{
+// replacedFunctions are ways in which a function is gone, or is another one, when what it has
+// rolled back is counted.
+var replacedFunctions = map[string]string{
 	"dropped":  "DROP FUNCTION undoes()",
 	"replaced": "CREATE OR REPLACE FUNCTION undoes() RETURNS void LANGUAGE plpgsql AS 'BEGIN END'",
 	"trusted":  "ALTER EXTENSION citext ADD FUNCTION undoes()",
 }
 
-func TestRowsOfWhatIsGone(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		for _, text := range shop {
-			w.change(text)
+func TestRowsUndoneByReplacedFunction(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		for _, text := range orderSchema {
+			f.execBare(text)
 		}
-		for name, vanishes := range vanishing {
-			w.change(`DROP EXTENSION IF EXISTS citext; DROP FUNCTION IF EXISTS undoes(), gone(); CREATE EXTENSION citext;
+		for name, vanishes := range replacedFunctions {
+			f.execBare(`DROP EXTENSION IF EXISTS citext; DROP FUNCTION IF EXISTS undoes(), gone(); CREATE EXTENSION citext;
 				CREATE FUNCTION undoes() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM make(100); RAISE 'no'; EXCEPTION WHEN raise_exception THEN NULL; END $$;
 				CREATE FUNCTION gone() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM undoes(); DELETE FROM line WHERE id < 4; ` + vanishes + `; END $$`)
-			_, err := w.db.Exec("CREATE OR REPLACE VIEW looks AS SELECT 1") // and again at what there is
+			_, err := f.db.Exec("CREATE OR REPLACE VIEW looks AS SELECT 1") // makes the guard look functions up again
 			require.NoError(t, err)
-			w.changes("SELECT gone()", 3, func(ctx context.Context) error { _, err := w.db.ExecContext(ctx, "SELECT gone()"); return err })
+			f.assertRowCount("SELECT gone()", 3, func(ctx context.Context) error { _, err := f.db.ExecContext(ctx, "SELECT gone()"); return err })
 			t.Log(name)
 		}
 	})
 }
 
-// What is put off once more, when what was put off is done, is not counted: it has the
-// COMMIT fail.
-func TestPutOffOnceMore(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		w.change(`CREATE TABLE d1 (a INT); CREATE TABLE d2 (a INT);
+// What a deferred trigger defers once more is not counted: it makes the COMMIT fail.
+func TestDeferredTriggerThatDefersAgain(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		f.execBare(`CREATE TABLE d1 (a INT); CREATE TABLE d2 (a INT);
 			CREATE FUNCTION f1() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN SET CONSTRAINTS ALL DEFERRED; INSERT INTO d2 VALUES (1); RETURN NULL; END $$;
 			CREATE FUNCTION f2() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM t WHERE id < 5; RETURN NULL; END $$;
 			CREATE CONSTRAINT TRIGGER c1 AFTER INSERT ON d1 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f1();
 			CREATE CONSTRAINT TRIGGER c2 AFTER INSERT ON d2 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f2()`)
 		const text = "INSERT INTO d1 VALUES (1)"
-		_, err := w.db.ExecContext(atMost(t, 3), text)
+		_, err := f.db.ExecContext(atMost(t, 3), text)
 		require.ErrorContains(t, err, "read-only")
-		_, err = w.db.ExecContext(dbguard.Budget(t.Context(), 3), text)
+		_, err = f.db.ExecContext(dbguard.Budget(t.Context(), 3), text)
 		require.ErrorContains(t, err, "read-only")
-		tx, err := w.db.BeginTx(t.Context(), nil)
+		tx, err := f.db.BeginTx(t.Context(), nil)
 		require.NoError(t, err)
 		_, err = tx.ExecContext(atMost(t, 3), text)
 		require.NoError(t, err)
 		require.ErrorContains(t, tx.Commit(), "read-only")
-		require.Equal(t, 20, w.count("t"))
-		_, err = w.db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = 1") // and the connection goes on
+		require.Equal(t, 20, f.count("t"))
+		_, err = f.db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = 1") // and the connection goes on
 		require.NoError(t, err)
 	})
 }
 
-// What a statement has added that failed is undone, and stays in the counters: it does
-// not stand for rows that the next one changes.
-func TestRowsOfOneThatFailed(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		for _, text := range shop {
-			w.change(text)
+// What a failed statement has inserted is undone, and stays in the counters: it must not
+// offset rows that the next statement changes.
+func TestRowsInsertedByFailedStatement(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		for _, text := range orderSchema {
+			f.execBare(text)
 		}
-		pool := w.native(dbguard.Policy{}, w.dsn)
+		pool := f.native(dbguard.Policy{}, f.dsn)
 		for name, exec := range map[string]func(ctx context.Context, text string) error{
-			"database/sql": func(ctx context.Context, text string) error { _, err := w.db.ExecContext(ctx, text); return err },
+			"database/sql": func(ctx context.Context, text string) error { _, err := f.db.ExecContext(ctx, text); return err },
 			"pgx":          func(ctx context.Context, text string) error { _, err := pool.Exec(ctx, text); return err },
 		} {
 			for _, fails := range []string{
@@ -171,12 +171,12 @@ func TestRowsOfOneThatFailed(t *testing.T) {
 				"UPDATE ord SET id = id + 1 WHERE id < 4",
 			} {
 				const text = "INSERT INTO line VALUES (50, 1), (51, 1), (52, 2)"
-				w.changes(text, 2, func(ctx context.Context) error {
+				f.assertRowCount(text, 2, func(ctx context.Context) error {
 					require.Error(t, exec(t.Context(), "SELECT 1/0"))
 					require.NoError(t, exec(atMost(t, 5), "INSERT INTO line VALUES (60, 9)")) // whose counters are flushed
 					require.ErrorContains(t, exec(atMost(t, 5), fails), "duplicate key", name)
 					err := exec(ctx, text)
-					w.change("DELETE FROM line WHERE id = 60; UPDATE ord SET total = 1 WHERE id = 9")
+					f.execBare("DELETE FROM line WHERE id = 60; UPDATE ord SET total = 1 WHERE id = 9")
 					return err
 				})
 			}
@@ -184,23 +184,23 @@ func TestRowsOfOneThatFailed(t *testing.T) {
 	})
 }
 
-// changes asks for a statement to be refused with less than its rows for a bound, leaving
-// nothing, and to pass with them.
-func (w *world) changes(text string, rows int64, run func(context.Context) error) {
-	w.t.Helper()
-	w.change("TRUNCATE ord, line, seen; INSERT INTO ord SELECT generate_series(1, 9); INSERT INTO line SELECT i, i FROM generate_series(1, 9) i; INSERT INTO seen VALUES (0)")
-	before := w.stock()
+// assertRowCount checks that a statement is refused with a bound that is one less than its
+// rows, leaving nothing, and passes with a bound of its rows.
+func (f *fixture) assertRowCount(text string, rows int64, run func(context.Context) error) {
+	f.t.Helper()
+	f.execBare("TRUNCATE ord, line, seen; INSERT INTO ord SELECT generate_series(1, 9); INSERT INTO line SELECT i, i FROM generate_series(1, 9) i; INSERT INTO seen VALUES (0)")
+	before := f.orderContents()
 	if rows > 0 {
-		require.ErrorIs(w.t, run(atMost(w.t, rows-1)), dbguard.OverLimit, text)
-		require.Equal(w.t, before, w.stock(), text)
+		require.ErrorIs(f.t, run(atMost(f.t, rows-1)), dbguard.OverLimit, text)
+		require.Equal(f.t, before, f.orderContents(), text)
 	}
-	require.NoError(w.t, run(atMost(w.t, rows)), text)
-	require.NotEqual(w.t, before, w.stock(), text)
+	require.NoError(f.t, run(atMost(f.t, rows)), text)
+	require.NotEqual(f.t, before, f.orderContents(), text)
 }
 
-// stock is what the shop holds.
-func (w *world) stock() (all string) {
-	w.t.Helper()
-	require.NoError(w.t, w.bare.QueryRow("SELECT concat((SELECT json_agg(o ORDER BY id) FROM ord o), (SELECT json_agg(l ORDER BY id) FROM line l), (SELECT json_agg(s ORDER BY day) FROM seen s))").Scan(&all))
+// orderContents is what the tables hold.
+func (f *fixture) orderContents() (all string) {
+	f.t.Helper()
+	require.NoError(f.t, f.bare.QueryRow("SELECT concat((SELECT json_agg(o ORDER BY id) FROM ord o), (SELECT json_agg(l ORDER BY id) FROM line l), (SELECT json_agg(s ORDER BY day) FROM seen s))").Scan(&all))
 	return all
 }

@@ -14,32 +14,32 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard/pgxguard"
 )
 
-// between is what happens in a transaction between two statements with a cascade, of
-// which the second begins with what the first was counted by, if it may.
-var between = map[string]func(ctx context.Context, tx pgx.Tx) error{
+// interveningWork is what happens in a transaction between two statements with a cascade, of
+// which the second starts from the counts of the first, if it may.
+var interveningWork = map[string]func(ctx context.Context, tx pgx.Tx) error{
 	"nothing": func(context.Context, pgx.Tx) error { return nil },
-	"a read":  sending("SELECT count(*) FROM child"),
+	"a read":  execTexts("SELECT count(*) FROM child"),
 	"a change of the same rows": func(ctx context.Context, tx pgx.Tx) error {
-		return sending("UPDATE child SET id = id + 1000 WHERE parent > 10")(dbguard.AtMost(ctx, 100), tx)
+		return execTexts("UPDATE child SET id = id + 1000 WHERE parent > 10")(dbguard.AtMost(ctx, 100), tx)
 	},
-	"a change of others": sending("UPDATE t SET v = 0 WHERE id = 1"),
+	"a change of others": execTexts("UPDATE t SET v = 0 WHERE id = 1"),
 	"a change of all": func(ctx context.Context, tx pgx.Tx) error {
-		return sending("UPDATE kept SET id = id + 100")(everyRow(ctx), tx)
+		return execTexts("UPDATE kept SET id = id + 100")(everyRow(ctx), tx)
 	},
-	"rows that are added":  sending("INSERT INTO child VALUES (1000, 19), (1001, 19)"),
-	"rows that are copied": copying,
+	"rows that are added":  execTexts("INSERT INTO child VALUES (1000, 19), (1001, 19)"),
+	"rows that are copied": copyRows,
 	"a batch": func(ctx context.Context, tx pgx.Tx) error {
-		return batching("UPDATE t SET v = 0 WHERE id = $1", "SELECT $1::int")(ctx, tx, 1)
+		return sendBatch("UPDATE t SET v = 0 WHERE id = $1", "SELECT $1::int")(ctx, tx, 1)
 	},
-	"a savepoint":           sending("SAVEPOINT mine", "RELEASE SAVEPOINT mine"),
-	"back to a savepoint":   sending("SAVEPOINT mine", "UPDATE child SET id = 0 WHERE id = 58", "ROLLBACK TO SAVEPOINT mine"),
-	"a cascade, undone":     goingBack("DELETE FROM parent WHERE id = 20"),
-	"a table that is made":  sending("CREATE TABLE IF NOT EXISTS more (parent INT REFERENCES parent ON DELETE CASCADE)"),
-	"a table that is taken": sending("LOCK TABLE parent, child IN ACCESS EXCLUSIVE MODE"),
-	"constraints at once":   sending("SET CONSTRAINTS ALL IMMEDIATE"),
-	"the settings anew":     sending("SET LOCAL application_name = 'x'", "RESET application_name"),
+	"a savepoint":           execTexts("SAVEPOINT mine", "RELEASE SAVEPOINT mine"),
+	"back to a savepoint":   execTexts("SAVEPOINT mine", "UPDATE child SET id = 0 WHERE id = 58", "ROLLBACK TO SAVEPOINT mine"),
+	"a cascade, undone":     execAndRollBack("DELETE FROM parent WHERE id = 20"),
+	"a table that is made":  execTexts("CREATE TABLE IF NOT EXISTS more (parent INT REFERENCES parent ON DELETE CASCADE)"),
+	"a table that is taken": execTexts("LOCK TABLE parent, child IN ACCESS EXCLUSIVE MODE"),
+	"constraints at once":   execTexts("SET CONSTRAINTS ALL IMMEDIATE"),
+	"the settings anew":     execTexts("SET LOCAL application_name = 'x'", "RESET application_name"),
 	"a function that writes": func(ctx context.Context, tx pgx.Tx) error {
-		return sending("SELECT writes()")(dbguard.AtMost(ctx, 100), tx)
+		return execTexts("SELECT writes()")(dbguard.AtMost(ctx, 100), tx)
 	},
 	"one that is refused": func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(dbguard.AtMost(ctx, 0), "DELETE FROM parent WHERE id = 20")
@@ -50,7 +50,7 @@ var between = map[string]func(ctx context.Context, tx pgx.Tx) error{
 	},
 }
 
-func sending(texts ...string) func(context.Context, pgx.Tx) error {
+func execTexts(texts ...string) func(context.Context, pgx.Tx) error {
 	return func(ctx context.Context, tx pgx.Tx) error {
 		for _, text := range texts {
 			if _, err := tx.Exec(ctx, text); err != nil {
@@ -61,7 +61,7 @@ func sending(texts ...string) func(context.Context, pgx.Tx) error {
 	}
 }
 
-func goingBack(text string) func(context.Context, pgx.Tx) error {
+func execAndRollBack(text string) func(context.Context, pgx.Tx) error {
 	return func(ctx context.Context, tx pgx.Tx) error {
 		inner, err := tx.Begin(ctx)
 		if err != nil {
@@ -74,7 +74,7 @@ func goingBack(text string) func(context.Context, pgx.Tx) error {
 	}
 }
 
-func copying(ctx context.Context, tx pgx.Tx) error {
+func copyRows(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"child"}, []string{"id", "parent"}, pgx.CopyFromRows([][]any{{1000, 19}, {1001, 19}}))
 	return err
 }
@@ -83,32 +83,32 @@ func everyRow(ctx context.Context) context.Context {
 	return dbguard.Allow(dbguard.AtMost(ctx, 100), "a test", dbguard.AllRows("kept"))
 }
 
-// Whatever comes between them, each is counted by itself: four rows, of a parent and
-// its three children.
-func TestNestedCountsOneByOne(t *testing.T) {
-	for name, work := range between {
+// Whatever comes between them, each statement is counted by itself: four rows, of a parent
+// and its three children.
+func TestNestedCountsEachStatement(t *testing.T) {
+	for name, work := range interveningWork {
 		t.Run(name, func(t *testing.T) {
-			onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, pool *pgxguard.Pool) {
-				w.change("ALTER TABLE keeper DROP CONSTRAINT keeper_kept_fkey; CREATE FUNCTION writes() RETURNS int LANGUAGE sql AS 'UPDATE child SET id = id + 1000 WHERE parent > 10; SELECT 1'")
+			onNative(t, dbguard.Policy{}, func(t *testing.T, f *fixture, pool *pgxguard.Pool) {
+				f.execBare("ALTER TABLE keeper DROP CONSTRAINT keeper_kept_fkey; CREATE FUNCTION writes() RETURNS int LANGUAGE sql AS 'UPDATE child SET id = id + 1000 WHERE parent > 10; SELECT 1'")
 				for range 2 { // in a transaction that meets the tables, and one that has met them
 					tx, err := pool.Begin(t.Context())
 					require.NoError(t, err)
 					t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
 					one := atMost(t, 1)
-					oneByOne(t, tx, 1, 2)
+					deleteOneByOne(t, tx, 1, 2)
 					require.NoError(t, work(one, tx))
-					oneByOne(t, tx, 3, 4)
+					deleteOneByOne(t, tx, 3, 4)
 					require.NoError(t, work(one, tx))
-					oneByOne(t, tx, 5)
+					deleteOneByOne(t, tx, 5)
 					require.NoError(t, tx.Rollback(t.Context()))
 				}
-				assert.Equal(t, 20, w.count("parent"))
+				assert.Equal(t, 20, f.count("parent"))
 			})
 		})
 	}
 }
 
-func oneByOne(t *testing.T, tx pgx.Tx, ids ...int) {
+func deleteOneByOne(t *testing.T, tx pgx.Tx, ids ...int) {
 	t.Helper()
 	const drop = "DELETE FROM parent WHERE id = $1"
 	for _, id := range ids {
@@ -122,10 +122,10 @@ func oneByOne(t *testing.T, tx pgx.Tx, ids ...int) {
 	}
 }
 
-// The server is told what was locked, too, and what that was.
-func TestNestedLosesWhatIsLocked(t *testing.T) {
-	onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, pool *pgxguard.Pool) {
-		w.change(`CREATE TABLE w AS SELECT n FROM generate_series(1, 5) n; CREATE TABLE v AS SELECT n FROM generate_series(1, 5) n;
+// A TRUNCATE of a table that the transaction has locked before is noticed, too.
+func TestNestedTruncateOfLockedTable(t *testing.T) {
+	onNative(t, dbguard.Policy{}, func(t *testing.T, f *fixture, pool *pgxguard.Pool) {
+		f.execBare(`CREATE TABLE w AS SELECT n FROM generate_series(1, 5) n; CREATE TABLE v AS SELECT n FROM generate_series(1, 5) n;
 CREATE FUNCTION empties() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF OLD.n > 3 THEN TRUNCATE w; END IF; RETURN OLD; END';
 CREATE TRIGGER empties AFTER DELETE ON v FOR EACH ROW EXECUTE FUNCTION empties()`)
 		tx, err := pool.Begin(t.Context())
@@ -140,19 +140,19 @@ CREATE TRIGGER empties AFTER DELETE ON v FOR EACH ROW EXECUTE FUNCTION empties()
 		_, err = tx.Exec(atMost(t, 1), "DELETE FROM v WHERE n = 4")
 		require.ErrorIs(t, err, dbguard.RuleOpaque)
 		require.NoError(t, tx.Commit(t.Context()))
-		assert.Equal(t, 5, w.count("w"))
-		assert.Equal(t, 2, w.count("v"))
+		assert.Equal(t, 5, f.count("w"))
+		assert.Equal(t, 2, f.count("v"))
 	})
 }
 
-// Nor is a cursor WITH HOLD that a trigger opens, whose query runs at the COMMIT, left open.
-func TestNestedHoldsNoCursor(t *testing.T) {
-	onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, pool *pgxguard.Pool) {
-		w.change(`CREATE TABLE v AS SELECT n FROM generate_series(1, 5) n;
+// A cursor WITH HOLD, whose query runs at the COMMIT, is refused where a trigger opens it.
+func TestNestedCursorWithHold(t *testing.T) {
+	onNative(t, dbguard.Policy{}, func(t *testing.T, f *fixture, pool *pgxguard.Pool) {
+		f.execBare(`CREATE TABLE v AS SELECT n FROM generate_series(1, 5) n;
 CREATE FUNCTION clears() RETURNS int LANGUAGE sql AS 'DELETE FROM child; SELECT 1';
 CREATE FUNCTION opens() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF OLD.n > 3 THEN EXECUTE ''DECLARE c CURSOR WITH HOLD FOR SELECT clears()''; END IF; RETURN OLD; END';
 CREATE TRIGGER opens AFTER DELETE ON v FOR EACH ROW EXECUTE FUNCTION opens()`)
-		before := w.count("child")
+		before := f.count("child")
 		_, err := pool.Exec(atMost(t, 1), "DELETE FROM v WHERE n = 5")
 		require.ErrorIs(t, err, dbguard.ErrRefused)
 		tx, err := pool.Begin(t.Context())
@@ -167,20 +167,20 @@ CREATE TRIGGER opens AFTER DELETE ON v FOR EACH ROW EXECUTE FUNCTION opens()`)
 		_, err = tx.Exec(atMost(t, 1), "DELETE FROM v WHERE n = 4")
 		require.ErrorIs(t, err, dbguard.Uncountable)
 		require.NoError(t, tx.Commit(t.Context()))
-		assert.Equal(t, before, w.count("child"))
-		assert.Equal(t, 2, w.count("v"))
+		assert.Equal(t, before, f.count("child"))
+		assert.Equal(t, 2, f.count("v"))
 	})
 }
 
-// What was undone of a table that is younger than the snapshot stays in its counters.
-func TestNestedCountsWhatItDoesNotSee(t *testing.T) {
-	onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, pool *pgxguard.Pool) {
+// The counters of a table that is younger than the snapshot include what was undone.
+func TestNestedTableYoungerThanSnapshot(t *testing.T) {
+	onNative(t, dbguard.Policy{}, func(t *testing.T, f *fixture, pool *pgxguard.Pool) {
 		tx, err := pool.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
 		_, err = tx.Exec(atMost(t, 4), "DELETE FROM parent WHERE id = 1")
 		require.NoError(t, err)
-		w.change("BEGIN; CREATE TABLE young (id INT); COPY young FROM PROGRAM 'seq 1 5' WITH (FREEZE); COMMIT")
+		f.execBare("BEGIN; CREATE TABLE young (id INT); COPY young FROM PROGRAM 'seq 1 5' WITH (FREEZE); COMMIT")
 		for i := 1; i <= 3; i++ {
 			_, err = tx.Exec(atMost(t, 1), "DELETE FROM young WHERE id >= $1", i)
 			require.ErrorIs(t, err, dbguard.OverLimit)
@@ -188,6 +188,6 @@ func TestNestedCountsWhatItDoesNotSee(t *testing.T) {
 			require.NoError(t, err)
 		}
 		require.NoError(t, tx.Commit(t.Context()))
-		assert.Equal(t, 2, w.count("young"))
+		assert.Equal(t, 2, f.count("young"))
 	})
 }

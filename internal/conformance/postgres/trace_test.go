@@ -15,11 +15,11 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard/pgxguard"
 )
 
-// Where the server judges, it tells how many rows it let pass: as many as the
-// statement's own, more or fewer.
+// Where the server judges, it returns how many rows it let pass: as many as the statement's
+// own, more or fewer.
 func TestRowsInTheTrace(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		w.change(`CREATE VIEW quiet AS SELECT * FROM t;
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		f.execBare(`CREATE VIEW quiet AS SELECT * FROM t;
 			CREATE FUNCTION once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 				IF OLD.id = 1 THEN DELETE FROM t WHERE id = 1; END IF; RETURN OLD; END $$;
 			CREATE TRIGGER once INSTEAD OF DELETE ON quiet FOR EACH ROW EXECUTE FUNCTION once();
@@ -29,11 +29,11 @@ func TestRowsInTheTrace(t *testing.T) {
 		policy := dbguard.Policy{TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))}
 		g, err := dbguard.New(policy)
 		require.NoError(t, err)
-		db, err := sqlguard.Open(w.opens, w.dsn, g)
+		db, err := sqlguard.Open(f.driverName, f.dsn, g)
 		require.NoError(t, err)
 		defer db.Close()
 		db.SetMaxOpenConns(1)
-		pool := w.native(policy, w.dsn)
+		pool := f.native(policy, f.dsn)
 		for _, x := range []struct {
 			text       string
 			told, rows int64 // to the caller; in the trace
@@ -45,7 +45,9 @@ func TestRowsInTheTrace(t *testing.T) {
 			{"UPDATE t SET v = 0 WHERE id > 15", 5, 5},
 			{"DELETE FROM parent WHERE id = 99", 0, 0},
 		} {
-			undo := func() { w.change("TRUNCATE parent, child, t, keeper; " + setup[1] + "; " + setup[3] + "; " + setup[5]) }
+			undo := func() {
+				f.execBare("TRUNCATE parent, child, t, keeper; " + setup[1] + "; " + setup[3] + "; " + setup[5])
+			}
 			for way, run := range map[string]func(context.Context) int64{
 				"database/sql": func(ctx context.Context) int64 {
 					res, err := db.ExecContext(ctx, x.text)
@@ -56,7 +58,7 @@ func TestRowsInTheTrace(t *testing.T) {
 				},
 				"pgx": func(ctx context.Context) int64 { return exec(ctx, t, pool, x.text) },
 			} {
-				for range 2 { // the first is how a connection meets it
+				for range 2 { // the first is on a connection that has not met it yet
 					undo()
 					assert.Equal(t, x.told, run(atMost(t, 100)), "%s: %s", way, x.text)
 					ended := spans.Ended()

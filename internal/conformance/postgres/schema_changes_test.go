@@ -13,8 +13,8 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// Another connection changes what a statement sets off, between two of them.
-func TestSchemaChangesBetweenTwo(t *testing.T) {
+// Another connection changes what a statement fires, between two executions.
+func TestSchemaChangesBetweenStatements(t *testing.T) {
 	changes := map[string]string{
 		"cascade":  `CREATE TABLE late (t INT REFERENCES t ON DELETE CASCADE); INSERT INTO late SELECT 1 + i % 10 FROM generate_series(1, 100) i`,
 		"set null": `CREATE TABLE late (t INT REFERENCES t ON DELETE SET NULL); INSERT INTO late SELECT 1 + i % 10 FROM generate_series(1, 100) i`,
@@ -36,13 +36,13 @@ func TestSchemaChangesBetweenTwo(t *testing.T) {
 	}
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
-			onBoth(t, func(t *testing.T, w *world) {
+			onEachDriver(t, func(t *testing.T, f *fixture) {
 				text := "DELETE FROM t WHERE id = $1"
 				if name == "operator" {
-					w.change(change + "; CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = f)")
+					f.execBare(change + "; CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = f)")
 					text = "DELETE FROM t WHERE id === $1"
 				}
-				stmt, err := w.db.PrepareContext(t.Context(), text)
+				stmt, err := f.db.PrepareContext(t.Context(), text)
 				require.NoError(t, err)
 				defer stmt.Close()
 				if name != "operator" {
@@ -50,26 +50,26 @@ func TestSchemaChangesBetweenTwo(t *testing.T) {
 						_, err = stmt.ExecContext(atMost(t, 1), i)
 						require.NoError(t, err)
 					}
-					w.change(change)
+					f.execBare(change)
 				}
 				if name == "row security" {
-					defer w.change("DROP OWNED BY plain; DROP ROLE plain")
-					_, err := w.db.ExecContext(t.Context(), "SET ROLE plain")
+					defer f.execBare("DROP OWNED BY plain; DROP ROLE plain")
+					_, err := f.db.ExecContext(t.Context(), "SET ROLE plain")
 					require.NoError(t, err)
 				}
-				kept, late := w.count("kept"), 0
+				kept, late := f.count("kept"), 0
 				if name == "cascade" || name == "set null" {
-					late = w.count("late WHERE t IS NOT NULL")
+					late = f.count("late WHERE t IS NOT NULL")
 				}
 				for range 2 {
 					_, err = stmt.ExecContext(atMost(t, 1), 2)
 					assert.ErrorIs(t, err, dbguard.OverLimit)
-					_, err = w.db.ExecContext(atMost(t, 1), text, 2)
+					_, err = f.db.ExecContext(atMost(t, 1), text, 2)
 					assert.ErrorIs(t, err, dbguard.OverLimit)
 				}
-				assert.Equal(t, kept, w.count("kept"))
+				assert.Equal(t, kept, f.count("kept"))
 				if late > 0 {
-					assert.Equal(t, late, w.count("late WHERE t IS NOT NULL"))
+					assert.Equal(t, late, f.count("late WHERE t IS NOT NULL"))
 				}
 				_, err = stmt.ExecContext(atMost(t, 30), 2)
 				require.NoError(t, err, "within a bound that covers it")
@@ -78,7 +78,7 @@ func TestSchemaChangesBetweenTwo(t *testing.T) {
 	}
 }
 
-// Another connection changes what a statement in a transaction sets off.
+// Another connection changes what a statement in a transaction fires.
 func TestSchemaChangesBetweenTransactions(t *testing.T) {
 	changes := map[string]string{
 		"cascade": `CREATE TABLE late (t INT REFERENCES t ON DELETE CASCADE); INSERT INTO late SELECT 1 + i % 10 FROM generate_series(1, 100) i`,
@@ -93,27 +93,27 @@ func TestSchemaChangesBetweenTransactions(t *testing.T) {
 	}
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
-			onBoth(t, func(t *testing.T, w *world) {
+			onEachDriver(t, func(t *testing.T, f *fixture) {
 				const text = "DELETE FROM t WHERE id = $1"
-				tx, err := w.db.Begin()
+				tx, err := f.db.Begin()
 				require.NoError(t, err)
 				for i := 11; i < 14; i++ {
 					_, err = tx.ExecContext(atMost(t, 1), text, i)
 					require.NoError(t, err)
 				}
 				require.NoError(t, tx.Commit())
-				w.change(change)
-				kept, all := w.count("kept"), w.count("t")
+				f.execBare(change)
+				kept, all := f.count("kept"), f.count("t")
 				for range 3 {
-					tx, err := w.db.Begin()
+					tx, err := f.db.Begin()
 					require.NoError(t, err)
 					_, err = tx.ExecContext(atMost(t, 1), text, 1)
 					require.Error(t, err)
 					_ = tx.Commit() // refused, or rolled back
 				}
-				assert.Equal(t, kept, w.count("kept"))
-				assert.Equal(t, all, w.count("t"))
-				tx, err = w.db.Begin()
+				assert.Equal(t, kept, f.count("kept"))
+				assert.Equal(t, all, f.count("t"))
+				tx, err = f.db.Begin()
 				require.NoError(t, err)
 				_, err = tx.ExecContext(atMost(t, 1), text, 1)
 				assert.ErrorIs(t, err, dbguard.OverLimit, "once it is known")
@@ -125,9 +125,9 @@ func TestSchemaChangesBetweenTransactions(t *testing.T) {
 	}
 }
 
-// Another connection changes what a statement sets off while the statement
-// waits for it: the statement sees the change, as it reads the catalogue by a
-// snapshot that is taken once it has its lock.
+// Another connection changes what a statement fires while the statement waits for a lock: the
+// statement sees the change, as it reads the catalogue by a snapshot that is taken once it
+// has its lock.
 func TestSchemaChangesMeanwhile(t *testing.T) {
 	changes := map[string]string{
 		"cascade":           `CREATE TABLE late (t INT REFERENCES t ON DELETE CASCADE); INSERT INTO late SELECT 1 FROM generate_series(1, 9) i`,
@@ -136,15 +136,15 @@ func TestSchemaChangesMeanwhile(t *testing.T) {
 	}
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
-			onBoth(t, func(t *testing.T, w *world) {
-				w.change(`CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN OLD; END'`)
+			onEachDriver(t, func(t *testing.T, f *fixture) {
+				f.execBare(`CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 5; RETURN OLD; END'`)
 				for _, inTx := range []bool{true, false} {
 					run := func(id int) error {
 						if !inTx {
-							_, err := w.db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = $1", id)
+							_, err := f.db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = $1", id)
 							return err
 						}
-						tx, err := w.db.Begin()
+						tx, err := f.db.Begin()
 						require.NoError(t, err)
 						_, err = tx.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = $1", id)
 						if end := tx.Commit(); err == nil {
@@ -154,7 +154,7 @@ func TestSchemaChangesMeanwhile(t *testing.T) {
 					}
 					require.NoError(t, run(11))
 					require.NoError(t, run(12), "the session knows the table")
-					other, err := w.bare.Begin()
+					other, err := f.bare.Begin()
 					require.NoError(t, err)
 					_, err = other.Exec(change)
 					require.NoError(t, err)
@@ -163,22 +163,22 @@ func TestSchemaChangesMeanwhile(t *testing.T) {
 					time.Sleep(100 * time.Millisecond)
 					require.NoError(t, other.Commit())
 					require.Error(t, <-done)
-					assert.Equal(t, 20, w.count("kept"))
-					assert.Equal(t, 1, w.count("t WHERE id = 1"))
-					w.change("DROP TRIGGER IF EXISTS late ON t; DROP TABLE IF EXISTS late")
+					assert.Equal(t, 20, f.count("kept"))
+					assert.Equal(t, 1, f.count("t WHERE id = 1"))
+					f.execBare("DROP TRIGGER IF EXISTS late ON t; DROP TABLE IF EXISTS late")
 				}
 			})
 		})
 	}
 }
 
-// Another connection gives the table a trigger and takes it away again, over and
-// over, while rows are added to it: none that was there is ever lost.
+// Another connection gives the table a trigger and drops it, over and over, while rows are
+// inserted: no existing row is ever lost.
 func TestInsertsWhileTheSchemaMoves(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		w.change(`CREATE TABLE many (id SERIAL PRIMARY KEY);
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		f.execBare(`CREATE TABLE many (id SERIAL PRIMARY KEY);
 			CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM t WHERE id = 1 + NEW.id % 20; RETURN NEW; END'`)
-		w.db.SetMaxOpenConns(4)
+		f.db.SetMaxOpenConns(4)
 		stop := make(chan struct{})
 		var others sync.WaitGroup
 		others.Go(func() {
@@ -188,7 +188,7 @@ func TestInsertsWhileTheSchemaMoves(t *testing.T) {
 					return
 				case <-time.After(time.Duration(at%7) * time.Millisecond):
 				}
-				_, err := w.bare.Exec([]string{"CREATE TRIGGER late AFTER INSERT ON many FOR EACH ROW EXECUTE FUNCTION f()", "DROP TRIGGER IF EXISTS late ON many"}[at%2])
+				_, err := f.bare.Exec([]string{"CREATE TRIGGER late AFTER INSERT ON many FOR EACH ROW EXECUTE FUNCTION f()", "DROP TRIGGER IF EXISTS late ON many"}[at%2])
 				if !assert.NoError(t, err) {
 					return
 				}
@@ -200,7 +200,7 @@ func TestInsertsWhileTheSchemaMoves(t *testing.T) {
 			writers.Go(func() {
 				inTx := n%2 == 0
 				for range 40 {
-					switch insertInto(w.db, "INSERT INTO many DEFAULT VALUES", inTx) {
+					switch insertInto(f.db, "INSERT INTO many DEFAULT VALUES", inTx) {
 					case nil:
 						done.Add(1)
 						if inTx {
@@ -215,8 +215,8 @@ func TestInsertsWhileTheSchemaMoves(t *testing.T) {
 		writers.Wait()
 		close(stop)
 		others.Wait()
-		assert.Equal(t, 20, w.count("t"))
-		assert.EqualValues(t, done.Load(), w.count("many"))
+		assert.Equal(t, 20, f.count("t"))
+		assert.EqualValues(t, done.Load(), f.count("many"))
 		assert.Positive(t, done.Load(), "some passed")
 		assert.Positive(t, refused.Load(), "some met the trigger")
 	})

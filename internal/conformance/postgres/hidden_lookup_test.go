@@ -10,7 +10,7 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// harmless is what a database has that hides nothing.
+// harmless is a schema in which no code that writes is hidden.
 var harmless = []string{
 	"CREATE VIEW plain AS SELECT id, upper(v::text) AS v FROM t WHERE id > 0",
 	"CREATE VIEW over AS SELECT * FROM plain JOIN parent USING (id)",
@@ -26,92 +26,92 @@ var harmless = []string{
 	"CREATE RULE also AS ON UPDATE TO typed DO ALSO DELETE FROM keeper",
 }
 
-// extensions are of those that the server may have, and hide nothing either.
+// extensions are some that the server may have, and hide nothing either.
 var extensions = []string{"hstore", "citext", "pg_trgm", "ltree", "cube", "earthdistance", "intarray", "isn", "btree_gist", "pg_stat_statements", "pgcrypto"}
 
-func (w *world) extend(t *testing.T) {
+func (f *fixture) extend(t *testing.T) {
 	t.Helper()
 	var found []string
 	for _, name := range extensions {
 		var there bool
-		require.NoError(t, w.bare.QueryRow("SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = $1)", name).Scan(&there))
+		require.NoError(t, f.bare.QueryRow("SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = $1)", name).Scan(&there))
 		if there {
-			w.change("CREATE EXTENSION " + name)
+			f.execBare("CREATE EXTENSION " + name)
 			found = append(found, name)
 		}
 	}
 	t.Logf("with %v", found)
 }
 
-func TestReadsCostNoTripWhereNothingHides(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
+func TestReadsTakeNoExtraRoundTrip(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
 		for _, text := range harmless {
-			w.change(text)
+			f.execBare(text)
 		}
-		w.extend(t)
-		read(t, w.direct, "SELECT 1")
-		read(t, w.db, "SELECT 1") // what is asked once
+		f.extend(t)
+		read(t, f.direct, "SELECT 1")
+		read(t, f.db, "SELECT 1") // what is asked once
 		for _, text := range []string{
 			"SELECT * FROM over", "TABLE plain", "SELECT id + 1 FROM typed", "SELECT 1::positive", "SELECT * FROM kept_rows WHERE id IN (1, 2)",
 			"SELECT 'a' LIKE 'b', lower('A')", "EXPLAIN ANALYZE SELECT * FROM plain", "WITH x AS (SELECT * FROM plain) SELECT * FROM x",
 		} {
-			bare := w.trips(func() { read(t, w.direct, text) })
-			assert.Equal(t, bare, w.trips(func() { read(t, w.db, text) }), text)
+			bare := f.trips(func() { read(t, f.direct, text) })
+			assert.Equal(t, bare, f.trips(func() { read(t, f.db, text) }), text)
 		}
 	})
 }
 
-// A word under which code hides is looked up by whoever created it, and by new
+// Objects that hide code are looked up by the connection that has created them, and by new
 // connections.
 func TestHiddenCodeIsNoticed(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		w.change("CREATE FUNCTION wipe() RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM t; RETURN 1; END'")
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		f.execBare("CREATE FUNCTION wipe() RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM t; RETURN 1; END'")
 		look := func() error {
 			var n int
-			return w.db.QueryRowContext(atMost(t, 3), "SELECT a FROM w").Scan(&n)
+			return f.db.QueryRowContext(atMost(t, 3), "SELECT a FROM w").Scan(&n)
 		}
-		read(t, w.db, "SELECT 1 FROM t")
-		_, err := w.db.Exec("CREATE VIEW w AS SELECT wipe() AS a")
+		read(t, f.db, "SELECT 1 FROM t")
+		_, err := f.db.Exec("CREATE VIEW w AS SELECT wipe() AS a")
 		require.NoError(t, err)
 		require.ErrorIs(t, look(), dbguard.OverLimit)
-		assert.Equal(t, 20, w.count("t"))
+		assert.Equal(t, 20, f.count("t"))
 
-		tx, err := w.db.Begin()
+		tx, err := f.db.Begin()
 		require.NoError(t, err)
 		_, err = tx.Exec("CREATE OR REPLACE VIEW w AS SELECT 1 AS a")
 		require.NoError(t, err)
 		read(t, tx, "SELECT a FROM w")
 		require.NoError(t, tx.Rollback())
 		require.ErrorIs(t, look(), dbguard.OverLimit, "it is again what it was")
-		assert.Equal(t, 20, w.count("t"))
+		assert.Equal(t, 20, f.count("t"))
 
-		_, err = w.db.Exec("CREATE OR REPLACE FUNCTION wipe() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 2; END'")
+		_, err = f.db.Exec("CREATE OR REPLACE FUNCTION wipe() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 2; END'")
 		require.NoError(t, err)
 		require.NoError(t, look(), "it is counted, and changes nothing")
 	})
 }
 
-// Event triggers belong to the database: everything about structure is counted,
-// and what cannot run in a transaction runs as it is.
+// Event triggers belong to the database: all DDL is counted, and what cannot run in a
+// transaction runs unchanged.
 func TestEventTriggers(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		w.change("CREATE TABLE armed (id INT)")
-		w.change("CREATE FUNCTION logs() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM t WHERE EXISTS (SELECT FROM armed); END'")
-		w.change("CREATE EVENT TRIGGER logs ON ddl_command_end EXECUTE FUNCTION logs()")
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		f.execBare("CREATE TABLE armed (id INT)")
+		f.execBare("CREATE FUNCTION logs() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM t WHERE EXISTS (SELECT FROM armed); END'")
+		f.execBare("CREATE EVENT TRIGGER logs ON ddl_command_end EXECUTE FUNCTION logs()")
 		granted := dbguard.Allow(t.Context(), "test", dbguard.AlterTable("t"), dbguard.DropTable("z"))
 		for _, text := range []string{
 			"CREATE TABLE z (id INT)", "ALTER TABLE z ADD COLUMN n INT", "CREATE INDEX i ON t (v)", "CREATE INDEX CONCURRENTLY j ON t (v)",
 			"ALTER TABLE t ALTER COLUMN v TYPE int8", "DROP TABLE z", "CREATE MATERIALIZED VIEW m AS SELECT * FROM t", "REFRESH MATERIALIZED VIEW m",
 			"VACUUM t", "SELECT * INTO z FROM t",
 		} {
-			_, err := w.db.ExecContext(granted, text)
+			_, err := f.db.ExecContext(granted, text)
 			require.NoError(t, err, text)
 		}
-		w.change("INSERT INTO armed VALUES (1)")
+		f.execBare("INSERT INTO armed VALUES (1)")
 		for _, text := range []string{"CREATE TABLE y (id INT)", "DROP TABLE z"} {
-			_, err := w.db.ExecContext(dbguard.AtMost(granted, 3), text)
+			_, err := f.db.ExecContext(dbguard.AtMost(granted, 3), text)
 			assert.ErrorIs(t, err, dbguard.OverLimit, text)
-			assert.Equal(t, 20, w.count("t"))
+			assert.Equal(t, 20, f.count("t"))
 		}
 	})
 }

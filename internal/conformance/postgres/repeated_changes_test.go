@@ -13,8 +13,8 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard/pgxguard"
 )
 
-// blog has posts that keep the number of their comments.
-var blog = []string{
+// blogSchema has posts that keep the number of their comments.
+var blogSchema = []string{
 	"CREATE TABLE post (id INT PRIMARY KEY, comments INT DEFAULT 0)",
 	"INSERT INTO post SELECT generate_series(1, 20)",
 	"CREATE TABLE comment (id INT PRIMARY KEY, post INT REFERENCES post)",
@@ -25,8 +25,8 @@ var blog = []string{
 	"INSERT INTO comment SELECT i, 3 FROM generate_series(1, 5) i",
 }
 
-// changedOften are statements and the rows that they change, each of them several times.
-var changedOften = []struct {
+// repeatedChanges are statements that change rows several times each, and how many rows.
+var repeatedChanges = []struct {
 	text string
 	rows int64
 }{
@@ -38,38 +38,38 @@ var changedOften = []struct {
 	{"DO $$ BEGIN UPDATE post SET comments = 1 WHERE id = 8; BEGIN UPDATE post SET comments = 7; RAISE 'no'; EXCEPTION WHEN raise_exception THEN END; END $$", 1},
 }
 
-// A row that is changed several times is one row, whoever counts: the server at the
-// end of a transaction of the guard's, or the guard because somebody listens.
-func TestRowsThatChangeOften(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		for _, text := range blog {
-			w.change(text)
+// A row that is changed several times is one row, whether the server counts, at the end
+// of a transaction of the guard's, or the guard.
+func TestRepeatedChangesCountOnce(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		for _, text := range blogSchema {
+			f.execBare(text)
 		}
-		for _, x := range changedOften {
+		for _, x := range repeatedChanges {
 			for way, run := range map[string]func(ctx context.Context) error{
-				"alone": func(ctx context.Context) error { _, err := w.db.ExecContext(ctx, x.text); return err },
+				"alone": func(ctx context.Context) error { _, err := f.db.ExecContext(ctx, x.text); return err },
 				"in Tx": func(ctx context.Context) error {
-					return inTx(w.db, func(tx *sql.Tx) error { _, err := tx.ExecContext(ctx, x.text); return err })
+					return inTx(f.db, func(tx *sql.Tx) error { _, err := tx.ExecContext(ctx, x.text); return err })
 				},
 				"in Tx, with a budget": func(ctx context.Context) error {
-					return inTx(w.db, func(tx *sql.Tx) error { _, err := tx.ExecContext(dbguard.Budget(ctx, 100), x.text); return err })
+					return inTx(f.db, func(tx *sql.Tx) error { _, err := tx.ExecContext(dbguard.Budget(ctx, 100), x.text); return err })
 				},
 			} {
-				w.change("TRUNCATE comment; UPDATE post SET comments = 0; INSERT INTO comment SELECT i, 3 FROM generate_series(1, 5) i; INSERT INTO post VALUES (9) ON CONFLICT DO NOTHING")
-				before := w.digest()
+				f.execBare("TRUNCATE comment; UPDATE post SET comments = 0; INSERT INTO comment SELECT i, 3 FROM generate_series(1, 5) i; INSERT INTO post VALUES (9) ON CONFLICT DO NOTHING")
+				before := f.blogContents()
 				require.ErrorIs(t, run(atMost(t, x.rows-1)), dbguard.OverLimit, "%s: %s", way, x.text)
-				require.Equal(t, before, w.digest(), x.text)
+				require.Equal(t, before, f.blogContents(), x.text)
 				require.NoError(t, run(atMost(t, x.rows)), "%s: %s", way, x.text)
-				require.NotEqual(t, before, w.digest(), x.text)
+				require.NotEqual(t, before, f.blogContents(), x.text)
 			}
 		}
 	})
 }
 
-// digest is what the blog holds.
-func (w *world) digest() (all string) {
-	w.t.Helper()
-	require.NoError(w.t, w.bare.QueryRow("SELECT concat((SELECT json_agg(p ORDER BY id) FROM post p), (SELECT json_agg(c ORDER BY id) FROM comment c))").Scan(&all))
+// blogContents is what the tables hold.
+func (f *fixture) blogContents() (all string) {
+	f.t.Helper()
+	require.NoError(f.t, f.bare.QueryRow("SELECT concat((SELECT json_agg(p ORDER BY id) FROM post p), (SELECT json_agg(c ORDER BY id) FROM comment c))").Scan(&all))
 	return all
 }
 
@@ -85,23 +85,23 @@ func inTx(db *sql.DB, do func(*sql.Tx) error) error {
 	return tx.Commit()
 }
 
-// The same in one flight with the statement.
-func TestRowsThatChangeOftenNative(t *testing.T) {
-	for name, policy := range map[string]dbguard.Policy{"": {}, "heard": {Observers: []dbguard.Observer{listener{}}}} {
+// The same in one round trip with the statement.
+func TestRepeatedChangesCountOnceNative(t *testing.T) {
+	for name, policy := range map[string]dbguard.Policy{"": {}, "heard": {Observers: []dbguard.Observer{observer{}}}} {
 		t.Run(name, func(t *testing.T) {
-			onNative(t, policy, func(t *testing.T, w *world, pool *pgxguard.Pool) {
-				for _, text := range blog {
-					w.change(text)
+			onNative(t, policy, func(t *testing.T, f *fixture, pool *pgxguard.Pool) {
+				for _, text := range blogSchema {
+					f.execBare(text)
 				}
-				for _, x := range changedOften {
-					for range 2 { // the first is how the connection meets it
+				for _, x := range repeatedChanges {
+					for range 2 { // the first is on a connection that has not met it yet
 						_, err := pool.Exec(atMost(t, x.rows-1), x.text)
 						require.ErrorIs(t, err, dbguard.OverLimit, x.text)
-						w.inNativeTx(pool, func(tx pgx.Tx) {
+						f.inNativeTx(pool, func(tx pgx.Tx) {
 							_, err := tx.Exec(atMost(t, x.rows-1), x.text)
 							require.ErrorIs(t, err, dbguard.OverLimit, x.text)
 						})
-						w.inNativeTx(pool, func(tx pgx.Tx) {
+						f.inNativeTx(pool, func(tx pgx.Tx) {
 							_, err := tx.Exec(t.Context(), "INSERT INTO kept VALUES (99)")
 							require.NoError(t, err)
 							_, err = tx.Exec(atMost(t, x.rows), x.text)
@@ -115,24 +115,24 @@ func TestRowsThatChangeOftenNative(t *testing.T) {
 }
 
 // inNativeTx runs do in a transaction that is rolled back.
-func (w *world) inNativeTx(pool *pgxguard.Pool, do func(pgx.Tx)) {
-	tx, err := pool.Begin(w.t.Context())
-	require.NoError(w.t, err)
-	defer tx.Rollback(context.WithoutCancel(w.t.Context()))
+func (f *fixture) inNativeTx(pool *pgxguard.Pool, do func(pgx.Tx)) {
+	tx, err := pool.Begin(f.t.Context())
+	require.NoError(f.t, err)
+	defer tx.Rollback(context.WithoutCancel(f.t.Context()))
 	do(tx)
 }
 
-// Rows that the caller may not see are counted as often as they are changed.
-func TestRowsThatChangeUnseen(t *testing.T) {
+// Rows that the caller may not read count as often as they are changed.
+func TestRepeatedChangesOfUnreadableRows(t *testing.T) {
 	const role = "dbguard_test_unseen"
-	onBoth(t, func(t *testing.T, w *world) {
-		for _, text := range blog {
-			w.change(text)
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		for _, text := range blogSchema {
+			f.execBare(text)
 		}
-		w.change("DROP ROLE IF EXISTS " + role + "; CREATE ROLE " + role + "; GRANT ALL ON comment TO " + role)
-		defer w.change("DROP OWNED BY " + role + "; DROP ROLE " + role)
+		f.execBare("DROP ROLE IF EXISTS " + role + "; CREATE ROLE " + role + "; GRANT ALL ON comment TO " + role)
+		defer f.execBare("DROP OWNED BY " + role + "; DROP ROLE " + role)
 		insert := func(n int64) error {
-			return inTx(w.db, func(tx *sql.Tx) error {
+			return inTx(f.db, func(tx *sql.Tx) error {
 				if _, err := tx.Exec("SET LOCAL ROLE " + role); err != nil {
 					return err
 				}
@@ -142,10 +142,10 @@ func TestRowsThatChangeUnseen(t *testing.T) {
 		}
 		require.ErrorIs(t, insert(1), dbguard.OverLimit)
 		require.ErrorIs(t, insert(2), dbguard.OverLimit, "without the right to look at post")
-		w.change("GRANT SELECT ON post TO " + role)
+		f.execBare("GRANT SELECT ON post TO " + role)
 		require.NoError(t, insert(2))
-		w.change("DELETE FROM comment WHERE id >= 100; UPDATE post SET comments = 0; ALTER TABLE post ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON post USING (comments = 0)")
+		f.execBare("DELETE FROM comment WHERE id >= 100; UPDATE post SET comments = 0; ALTER TABLE post ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON post USING (comments = 0)")
 		require.ErrorIs(t, insert(1), dbguard.OverLimit, "what is changed is hidden")
-		assert.Equal(t, 5, w.count("comment"))
+		assert.Equal(t, 5, f.count("comment"))
 	})
 }
