@@ -11,9 +11,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// SQLite deletes a table's rows before it drops the table, and foreign keys take
-// others' with them: whoever may drop the table has not said that.
-func TestADropTakesOthersAlong(t *testing.T) {
+// SQLite deletes a table's rows before it drops the table, and foreign keys cascade to other
+// tables: a grant to drop the table does not cover that.
+func TestDropCascades(t *testing.T) {
 	tests := []struct {
 		name, key string
 		texts     []string
@@ -51,8 +51,8 @@ func TestADropTakesOthersAlong(t *testing.T) {
 	}
 }
 
-// A temporary table of a name stands in front of the one whose rows go.
-func TestADropTakesOthersAlongUnseen(t *testing.T) {
+// A temporary table shadows the one whose rows would be deleted.
+func TestDropCascadesToShadowedTable(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		s.Exec(t, "CREATE TABLE parent (id INTEGER PRIMARY KEY); CREATE TABLE kid (r INT REFERENCES parent ON DELETE CASCADE)")
 		s.Exec(t, "INSERT INTO parent VALUES (1); INSERT INTO kid VALUES (1), (1)")

@@ -13,9 +13,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// What an upsert or REPLACE adds is new, and so is its place in an index: one is
-// within any bound. What triggers delete besides is not.
-func TestUpsertsOfWhatAnIndexIsKeptOf(t *testing.T) {
+// A row that an upsert or REPLACE inserts is new, and so is its entry in a full-text index: it
+// is within any bound. What triggers delete besides is not.
+func TestUpsertWithFullTextTriggers(t *testing.T) {
 	const added, off = "INSERT INTO item VALUES (91, 5) ON CONFLICT (id) DO UPDATE SET v = 5", "CREATE TRIGGER z AFTER INSERT ON log BEGIN SELECT 1; END"
 	for _, tt := range []struct {
 		name, setup, text string
@@ -32,8 +32,8 @@ func TestUpsertsOfWhatAnIndexIsKeptOf(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			stage.Each(t, func(t *testing.T, s *stage.Stage) {
-				for _, text := range slices.Concat(common, keptByRow, []string{tt.setup}) {
-					s.Exec(t, strings.Replace(text, "USING fts", "USING "+fullText[s.Driver], 1))
+				for _, text := range slices.Concat(commonTables, ftsByRowid, []string{tt.setup}) {
+					s.Exec(t, strings.Replace(text, "USING fts", "USING "+ftsModule[s.Driver], 1))
 				}
 				_, err := s.DB.ExecContext(dbguard.AtMost(t.Context(), 1), tt.text)
 				require.ErrorIs(t, err, tt.rule)
@@ -45,13 +45,13 @@ func TestUpsertsOfWhatAnIndexIsKeptOf(t *testing.T) {
 	}
 }
 
-// Whether rows that REPLACE removes set triggers off is the session's to say.
-func TestReplaceWhereTriggersMaySetOffThemselves(t *testing.T) {
+// Whether rows that REPLACE removes fire triggers depends on a setting of the session.
+func TestReplaceWithRecursiveTriggers(t *testing.T) {
 	for setting, rule := range map[string]error{"OFF": nil, "ON": dbguard.OverLimit} {
 		t.Run(setting, func(t *testing.T) {
 			stage.Each(t, func(t *testing.T, s *stage.Stage) {
-				for _, text := range append(keptByRow[:2:2], "CREATE TRIGGER x AFTER DELETE ON item BEGIN DELETE FROM ft WHERE ft MATCH 'words'; END") {
-					s.Exec(t, strings.Replace(text, "USING fts", "USING "+fullText[s.Driver], 1))
+				for _, text := range append(ftsByRowid[:2:2], "CREATE TRIGGER x AFTER DELETE ON item BEGIN DELETE FROM ft WHERE ft MATCH 'words'; END") {
+					s.Exec(t, strings.Replace(text, "USING fts", "USING "+ftsModule[s.Driver], 1))
 				}
 				for _, was := range []string{"OFF", setting} {
 					_, err := s.DB.ExecContext(t.Context(), "PRAGMA recursive_triggers = "+was)
@@ -65,8 +65,9 @@ func TestReplaceWhereTriggersMaySetOffThemselves(t *testing.T) {
 	}
 }
 
-// A full-text index keeps its rows in tables that others may hang something on.
-func TestWhatHangsOnTheTablesOfAnIndex(t *testing.T) {
+// A full-text index keeps its rows in shadow tables, on which there may be triggers and
+// foreign keys.
+func TestTriggersOnShadowTables(t *testing.T) {
 	const kept, wipes = "DELETE FROM item WHERE id = 1", " BEGIN DELETE FROM victim; END"
 	keys := func(s *stage.Stage) string { return map[string]string{"sqlite": "id", "sqlite3": "docid"}[s.Driver] }
 	for _, tt := range []struct {
@@ -83,7 +84,7 @@ func TestWhatHangsOnTheTablesOfAnIndex(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			stage.Each(t, func(t *testing.T, s *stage.Stage) {
-				names := strings.NewReplacer("USING fts", "USING "+fullText[s.Driver], "(key)", "("+keys(s)+")", "ft_late", map[string]string{"sqlite": "ft_data", "sqlite3": "ft_segdir"}[s.Driver])
+				names := strings.NewReplacer("USING fts", "USING "+ftsModule[s.Driver], "(key)", "("+keys(s)+")", "ft_late", map[string]string{"sqlite": "ft_data", "sqlite3": "ft_segdir"}[s.Driver])
 				for _, text := range []string{
 					"CREATE TABLE victim AS SELECT id FROM item", "CREATE VIRTUAL TABLE ft USING fts (body)", "INSERT INTO ft (rowid, body) SELECT id, 'words' FROM item",
 					"CREATE TRIGGER ad AFTER DELETE ON item BEGIN DELETE FROM ft WHERE rowid = OLD.id; END",

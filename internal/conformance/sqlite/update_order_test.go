@@ -11,9 +11,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// Whether rows are in conflict may depend on the order in which they change, which is
-// that of the index by which the caller's text finds them.
-func TestOrderOfRowsThatMakeRoom(t *testing.T) {
+// Whether rows conflict may depend on the order in which they change, which is that of the
+// index by which the caller's text finds them.
+func TestUpdateOrderOfUniqueRows(t *testing.T) {
 	tests := []struct {
 		name, setup, text, sum string
 		want                   int

@@ -15,9 +15,9 @@ import (
 
 const deferredKey = "CREATE TABLE kid (r INT REFERENCES item DEFERRABLE INITIALLY DEFERRED)"
 
-// A budget gives back what was undone, by whatever, and nothing that stands. Each text
+// A budget is refunded for what was undone, in whatever way, and for nothing else. Each text
 // that begins with ! fails; left is what is left of 10 rows.
-func TestBudgetsOfWhatWasUndone(t *testing.T) {
+func TestBudgetRefunds(t *testing.T) {
 	const three = "DELETE FROM item WHERE id IN (SELECT id FROM item LIMIT 3)"
 	tests := []struct {
 		name  string
@@ -50,14 +50,14 @@ func TestBudgetsOfWhatWasUndone(t *testing.T) {
 					_, err := conn.ExecContext(ctx, text)
 					require.NoError(t, err, text)
 				}
-				assertLeft(ctx, t, conn, tt.left)
+				assertBudgetLeft(ctx, t, conn, tt.left)
 			}, target.SQLite)
 		})
 	}
 }
 
 // The same by the calls of database/sql.
-func TestBudgetsOfCommitsThatFail(t *testing.T) {
+func TestBudgetAfterFailedCommit(t *testing.T) {
 	for _, last := range []string{"INSERT OR ROLLBACK INTO item VALUES (50, 1)", "INSERT INTO kid VALUES (99)"} {
 		t.Run(last, func(t *testing.T) {
 			stage.Each(t, func(t *testing.T, s *stage.Stage) {
@@ -69,7 +69,7 @@ func TestBudgetsOfCommitsThatFail(t *testing.T) {
 				require.NoError(t, err)
 				_, _ = tx.ExecContext(ctx, last)
 				require.Error(t, tx.Commit())
-				assertLeft(ctx, t, conn, 10)
+				assertBudgetLeft(ctx, t, conn, 10)
 			}, target.SQLite)
 		})
 	}
@@ -85,8 +85,8 @@ func budgetConn(t *testing.T, s *stage.Stage) *sql.Conn {
 	return conn
 }
 
-// assertLeft finds out what is left of the context's budget.
-func assertLeft(ctx context.Context, t *testing.T, conn *sql.Conn, want int64) {
+// assertBudgetLeft finds out what is left of the context's budget.
+func assertBudgetLeft(ctx context.Context, t *testing.T, conn *sql.Conn, want int64) {
 	t.Helper()
 	var left int64
 	for ; left < 20; left++ {

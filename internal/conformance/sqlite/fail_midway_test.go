@@ -11,9 +11,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// failing are tables and triggers of which a step may fail when it has done a part:
-// SQLite then keeps the rows of that, and counts none of them.
-var failing = []string{
+// failingTriggers are tables and triggers of which a step may fail midway: SQLite then keeps
+// the rows that it has changed, and counts none of them.
+var failingTriggers = []string{
 	"CREATE TABLE place (n INT, u INT UNIQUE)", "INSERT INTO place VALUES (1, 10), (2, 20), (3, 30), (4, 40), (5, 55)",
 	"CREATE TABLE visit (id INTEGER PRIMARY KEY, v INT)", "INSERT INTO visit VALUES (1, 1), (2, 2)",
 	"CREATE TABLE ring (id INTEGER PRIMARY KEY, v INT)", "INSERT INTO ring VALUES (0, 0), (1, 0), (2, 0)",
@@ -24,17 +24,17 @@ var failing = []string{
 	"CREATE TRIGGER e AFTER UPDATE ON ring BEGIN UPDATE OR IGNORE ring SET v = v + 1 WHERE id = (NEW.id + 1) % 3; END",
 }
 
-func TestStepsThatFailMidway(t *testing.T) {
+func TestTriggerStepsThatFailMidway(t *testing.T) {
 	for _, text := range []string{
 		"INSERT INTO visit VALUES (5, 7)",
 		"INSERT OR FAIL INTO visit VALUES (5, 8)",
 		"UPDATE visit SET v = 9 WHERE id = 1",
 		"INSERT INTO visit VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET v = 9",
-		"UPDATE OR IGNORE ring SET v = 7 WHERE id = 1", // which sets off the other two, and itself
+		"UPDATE OR IGNORE ring SET v = 7 WHERE id = 1", // fires for the other two, and for itself
 	} {
 		t.Run(text, func(t *testing.T) {
 			stage.Each(t, func(t *testing.T, s *stage.Stage) {
-				for _, text := range failing {
+				for _, text := range failingTriggers {
 					s.Exec(t, text)
 				}
 				_, err := s.DB.ExecContext(t.Context(), "PRAGMA recursive_triggers = ON")

@@ -1,5 +1,5 @@
-// Package sqlite holds what only SQLite does: what its triggers, conflicts and
-// virtual tables change besides, and that every row of it is counted once.
+// Package sqlite tests what only SQLite does: what its triggers, conflict clauses and virtual
+// tables change in addition, and that every row of it is counted once.
 package sqlite
 
 import (
@@ -25,8 +25,8 @@ const (
 	children = "CREATE TABLE child (id INTEGER PRIMARY KEY, r INT REFERENCES child ON DELETE CASCADE, b INT UNIQUE)"
 )
 
-// notes are three rows, and stamped has triggers that touch the row that set them
-// off, as applications do to note the time.
+// notes are three rows; stamped has triggers that update the row that fired them, as
+// applications do to record the time.
 var (
 	notes   = []string{"CREATE TABLE note (id INTEGER PRIMARY KEY, v INT, at INT)", "INSERT INTO note VALUES (1, 0, 0), (2, 0, 0), (3, 0, 0)"}
 	stamped = []string{
@@ -36,10 +36,10 @@ var (
 	}
 )
 
-// counted are statements and the number of existing rows that each changes.
-var counted = []struct {
+// rowCounts are statements and the number of existing rows that each changes.
+var rowCounts = []struct {
 	name  string
-	setup []string // besides the tables that all have
+	setup []string // in addition to commonTables
 	text  string
 	rows  int64
 }{
@@ -191,16 +191,16 @@ var counted = []struct {
 		}, "INSERT INTO item VALUES (100, 1)", 0,
 	},
 	{"rows of a full-text table", []string{"CREATE VIRTUAL TABLE ft USING fts (body)", "INSERT INTO ft VALUES ('a'), ('b'), ('c')"}, "DELETE FROM ft WHERE rowid <= 2", 2},
-	{"a row and its place in a full-text table", keptByRow, "DELETE FROM item WHERE id = 1", 2},
-	{"rows and their places in a full-text table", keptByRow, "DELETE FROM item WHERE id <= 3", 6},
-	{"a row and its text", keptByRow, "UPDATE item SET v = 5 WHERE id = 1", 2},
-	{"rows and their texts", keptByRow, "UPDATE item SET v = 5 WHERE id <= 3", 6},
-	{"a place that is taken and given anew", keptAnew, "UPDATE item SET v = 5 WHERE id = 1", 2},
+	{"a row and its place in a full-text table", ftsByRowid, "DELETE FROM item WHERE id = 1", 2},
+	{"rows and their places in a full-text table", ftsByRowid, "DELETE FROM item WHERE id <= 3", 6},
+	{"a row and its text", ftsByRowid, "UPDATE item SET v = 5 WHERE id = 1", 2},
+	{"rows and their texts", ftsByRowid, "UPDATE item SET v = 5 WHERE id <= 3", 6},
+	{"a place that is taken and given anew", ftsReinserted, "UPDATE item SET v = 5 WHERE id = 1", 2},
 	{"a place that is replaced", []string{
-		keptByRow[0], keptByRow[1], "CREATE TRIGGER r AFTER UPDATE ON item BEGIN INSERT OR REPLACE INTO ft (rowid, body) VALUES (NEW.id, NEW.v); END",
+		ftsByRowid[0], ftsByRowid[1], "CREATE TRIGGER r AFTER UPDATE ON item BEGIN INSERT OR REPLACE INTO ft (rowid, body) VALUES (NEW.id, NEW.v); END",
 	}, "UPDATE item SET v = 5 WHERE id <= 2", 4},
 	{
-		"a cascade to rows that are in a full-text table", append(keptByRow[:2:2],
+		"a cascade to rows that are in a full-text table", append(ftsByRowid[:2:2],
 			"CREATE TABLE post (id INTEGER PRIMARY KEY, r INT REFERENCES item ON DELETE CASCADE)",
 			"INSERT INTO post SELECT id, (id + 9) / 10 FROM item",
 			"CREATE TRIGGER d AFTER DELETE ON post BEGIN DELETE FROM ft WHERE rowid = OLD.id; END",
@@ -213,41 +213,41 @@ var counted = []struct {
 			"CREATE TRIGGER u AFTER UPDATE ON item BEGIN UPDATE box SET a = NEW.v, b = NEW.v WHERE id = NEW.id; END",
 		}, "UPDATE item SET v = 5 WHERE id <= 3", 6,
 	},
-	{"a row and its text, by an upsert", keptByRow, "INSERT INTO item (id, v) VALUES (1, 5) ON CONFLICT (id) DO UPDATE SET v = excluded.v", 2},
-	{"rows, of which some are new, by an upsert", keptByRow, "INSERT INTO item (id, v) VALUES (1, 5), (2, 5), (91, 5) ON CONFLICT (id) DO UPDATE SET v = 5", 4},
-	{"a row that is replaced, and its text with it", keptByRow, "REPLACE INTO item (id, v) VALUES (1, 5)", 2},
+	{"a row and its text, by an upsert", ftsByRowid, "INSERT INTO item (id, v) VALUES (1, 5) ON CONFLICT (id) DO UPDATE SET v = excluded.v", 2},
+	{"rows, of which some are new, by an upsert", ftsByRowid, "INSERT INTO item (id, v) VALUES (1, 5), (2, 5), (91, 5) ON CONFLICT (id) DO UPDATE SET v = 5", 4},
+	{"a row that is replaced, and its text with it", ftsByRowid, "REPLACE INTO item (id, v) VALUES (1, 5)", 2},
 }
 
-// keptByRow and keptAnew are full-text tables that triggers keep, as SQLite's manual
-// has them.
+// ftsByRowid and ftsReinserted are full-text tables that triggers maintain, as in SQLite's
+// manual.
 var (
-	keptByRow = []string{
+	ftsByRowid = []string{
 		"CREATE VIRTUAL TABLE ft USING fts (body)", "INSERT INTO ft (rowid, body) SELECT id, 'some words of ' || id FROM item",
 		"CREATE TRIGGER d BEFORE DELETE ON item BEGIN DELETE FROM ft WHERE rowid = OLD.id; END",
 		"CREATE TRIGGER u AFTER UPDATE ON item BEGIN UPDATE ft SET body = NEW.v WHERE rowid = OLD.rowid; END",
 		"CREATE TRIGGER i AFTER INSERT ON item BEGIN INSERT INTO ft (rowid, body) VALUES (NEW.id, NEW.v); END",
 	}
-	keptAnew = []string{
-		keptByRow[0], keptByRow[1],
+	ftsReinserted = []string{
+		ftsByRowid[0], ftsByRowid[1],
 		"CREATE TRIGGER b BEFORE UPDATE ON item BEGIN DELETE FROM ft WHERE rowid = OLD.id; END",
 		"CREATE TRIGGER u AFTER UPDATE ON item BEGIN INSERT INTO ft (rowid, body) VALUES (NEW.id, NEW.v); END",
 	}
 )
 
-// fullText is the module for it that each driver is built with.
-var fullText = map[string]string{"sqlite": "fts5", "sqlite3": "fts4"}
+// ftsModule is the module for full text that each driver is built with.
+var ftsModule = map[string]string{"sqlite": "fts5", "sqlite3": "fts4"}
 
-// common are the tables that triggers reach.
-var common = []string{
+// commonTables are the tables that triggers reach.
+var commonTables = []string{
 	"CREATE TABLE log (what TEXT, n INT)", "CREATE TABLE tally (n INT)", "INSERT INTO tally VALUES (0)",
 	"CREATE TABLE counts (k INT PRIMARY KEY, n INT)", "INSERT INTO counts VALUES (5, 1), (6, 1)",
 	"CREATE TABLE latest (k INT PRIMARY KEY, id INT)", "INSERT INTO latest VALUES (1, 50)",
 }
 
-// Each passes within a bound of its number of rows, whether or not a bound is
-// said where that is none; not with one less, and then nothing has happened.
+// Each passes with a bound of its number of rows; where that is none, an INSERT passes without
+// a bound. With one less it is refused, and nothing has changed.
 func TestCount(t *testing.T) {
-	for _, tt := range counted {
+	for _, tt := range rowCounts {
 		for _, inTx := range []bool{false, true} {
 			name := tt.name
 			if inTx {
@@ -255,15 +255,15 @@ func TestCount(t *testing.T) {
 			}
 			t.Run(name, func(t *testing.T) {
 				stage.Each(t, func(t *testing.T, s *stage.Stage) {
-					for _, text := range append(common, tt.setup...) {
-						s.Exec(t, strings.Replace(text, "USING fts", "USING "+fullText[s.Driver], 1))
+					for _, text := range append(commonTables, tt.setup...) {
+						s.Exec(t, strings.Replace(text, "USING fts", "USING "+ftsModule[s.Driver], 1))
 					}
-					for range 2 { // cold, and with what is remembered
-						before := state(t, s)
+					for range 2 { // cold, then with what is cached
+						before := checksum(t, s)
 						if tt.rows > 0 {
 							require.ErrorIs(t, send(dbguard.AtMost(t.Context(), tt.rows-1), s, inTx, tt.text), dbguard.OverLimit)
 							require.ErrorIs(t, send(t.Context(), s, inTx, tt.text), dbguard.Unbounded)
-							require.Equal(t, before, state(t, s))
+							require.Equal(t, before, checksum(t, s))
 						}
 					}
 					ctx := t.Context()
@@ -277,9 +277,9 @@ func TestCount(t *testing.T) {
 	}
 }
 
-// What is behind a statement is bounded by what triggers name one by one, and by
-// nothing else: these change more rows than it seems.
-func TestIndexesOfWhichMoreGoes(t *testing.T) {
+// What is behind a statement is bounded only by rows that triggers name one by one: these
+// change more rows than it seems.
+func TestFullTextTriggersThatDeleteMore(t *testing.T) {
 	for name, setup := range map[string][]string{
 		"what matches":     {"CREATE TRIGGER x AFTER DELETE ON item BEGIN DELETE FROM ft WHERE ft MATCH 'words'; END"},
 		"rows below one":   {"CREATE TRIGGER x AFTER DELETE ON item BEGIN DELETE FROM ft WHERE rowid > OLD.id; END"},
@@ -296,8 +296,8 @@ func TestIndexesOfWhichMoreGoes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			stage.Each(t, func(t *testing.T, s *stage.Stage) {
-				for _, text := range slices.Concat(common, []string{"CREATE VIRTUAL TABLE ft USING fts (body, other)", "INSERT INTO ft (rowid, body, other) SELECT id, 'words', 0 FROM item"}, setup) {
-					s.Exec(t, strings.Replace(text, "USING fts", "USING "+fullText[s.Driver], 1))
+				for _, text := range slices.Concat(commonTables, []string{"CREATE VIRTUAL TABLE ft USING fts (body, other)", "INSERT INTO ft (rowid, body, other) SELECT id, 'words', 0 FROM item"}, setup) {
+					s.Exec(t, strings.Replace(text, "USING fts", "USING "+ftsModule[s.Driver], 1))
 				}
 				before := s.Int(t, "SELECT count(*) FROM ft")
 				require.ErrorIs(t, send(dbguard.AtMost(t.Context(), 2), s, false, "DELETE FROM item WHERE id <= 1"), dbguard.OverLimit)
@@ -307,8 +307,8 @@ func TestIndexesOfWhichMoreGoes(t *testing.T) {
 	}
 }
 
-// state is a number that any change of a row shows in.
-func state(t *testing.T, s *stage.Stage) (n int) {
+// checksum is a number in which any change of a row shows.
+func checksum(t *testing.T, s *stage.Stage) (n int) {
 	for _, table := range []string{"item", "log", "tally", "counts", "latest"} {
 		n = n*31 + s.Int(t, "SELECT count(*) FROM "+table)
 	}
@@ -335,14 +335,14 @@ func send(ctx context.Context, s *stage.Stage, inTx bool, text string) error {
 	return tx.Commit()
 }
 
-// longText is longer than what is told of a text.
+// longText is longer than what is reported of a text.
 var longText = strings.Repeat("INSERT INTO item (v) VALUES (1); ", 100) +
 	"CREATE TRIGGER o AFTER INSERT ON item BEGIN DELETE FROM latest; END; INSERT INTO item (v) VALUES (1)"
 
-// The same where the transaction has seen that INSERTs do nothing but add rows.
+// A long text in a transaction that has seen that INSERTs do nothing but add rows.
 func TestLongTextsInATransaction(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
-		for _, text := range common {
+		for _, text := range commonTables {
 			s.Exec(t, text)
 		}
 		require.ErrorIs(t, send(t.Context(), s, true, longText), dbguard.ErrRefused)
@@ -350,8 +350,8 @@ func TestLongTextsInATransaction(t *testing.T) {
 	}, target.SQLite)
 }
 
-// A text may make the trigger that it sets off, and the table that it fills.
-func TestTextsThatMakeTheirOwn(t *testing.T) {
+// A text may create the trigger that it fires, and the table that it fills.
+func TestTextsThatCreateTheirTrigger(t *testing.T) {
 	for name, tt := range map[string]struct {
 		text, table string
 		rows        int // of it afterwards
@@ -369,7 +369,7 @@ func TestTextsThatMakeTheirOwn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			stage.Each(t, func(t *testing.T, s *stage.Stage) {
-				for _, text := range common {
+				for _, text := range commonTables {
 					s.Exec(t, text)
 				}
 				_, err := s.DB.ExecContext(dbguard.AtMost(t.Context(), 0), tt.text)

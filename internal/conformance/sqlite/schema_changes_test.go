@@ -25,12 +25,12 @@ const (
 	trap   = "TRIGGER trap AFTER INSERT ON item BEGIN DELETE FROM item WHERE id <= 10; END"
 )
 
-// seen are texts after which an INSERT meets a trigger. Those beginning with > are
-// somebody else's.
-var seen = []struct {
+// triggerAppears are texts after which an INSERT meets a trigger. Those beginning with > are
+// another session's.
+var triggerAppears = []struct {
 	name  string
 	texts []string
-	fails int // one of the texts does, as it should
+	fails int // index of the text that fails, as it should; -1 for none
 }{
 	{"a trigger of its own", []string{"BEGIN", insert, insert, "CREATE " + trap}, -1},
 	{"a trigger of temp", []string{"BEGIN", insert, insert, "CREATE TEMP " + trap}, -1},
@@ -51,8 +51,8 @@ var seen = []struct {
 
 // What a transaction has seen of the schema under its lock holds until it ends,
 // the schema changes, or the transaction turns out to be gone.
-func TestWhatATransactionHasSeen(t *testing.T) {
-	for _, tt := range seen {
+func TestSchemaSeenByTransaction(t *testing.T) {
+	for _, tt := range triggerAppears {
 		t.Run(tt.name, func(t *testing.T) {
 			stage.Each(t, func(t *testing.T, s *stage.Stage) {
 				conn := s.Conn(t)
@@ -77,9 +77,8 @@ func TestWhatATransactionHasSeen(t *testing.T) {
 	}
 }
 
-// A row that is named by its key goes in the statement's own words until somebody
-// gives it company.
-func TestAKeyThatIsNoneAnyMore(t *testing.T) {
+// A statement on a row that is named by its key is sent unchanged until the schema changes.
+func TestKeyedStatementAfterSchemaChange(t *testing.T) {
 	for _, change := range [][]string{
 		{"CREATE TRIGGER g AFTER DELETE ON item BEGIN DELETE FROM item WHERE id > 10; END"},
 		{"CREATE TABLE child (r INT REFERENCES item ON DELETE CASCADE)", "INSERT INTO child SELECT 5 FROM item"},
@@ -118,11 +117,11 @@ func TestAKeyThatIsNoneAnyMore(t *testing.T) {
 	}
 }
 
-// A transaction that waits for another's lock goes on to wait, as it would
-// without a guard: nothing of the guard's reads before the statement writes.
+// A transaction that waits for another's lock goes on waiting, as it would without a guard: the
+// guard reads nothing before the statement writes.
 func TestATransactionWaitsForTheLock(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
-		for range 2 { // cold, and with what is remembered
+		for range 2 { // cold, then with what is cached
 			other, err := s.Bare.BeginTx(t.Context(), nil)
 			require.NoError(t, err)
 			_, err = other.ExecContext(t.Context(), "UPDATE item SET v = v + 1 WHERE id = 9")
@@ -155,9 +154,9 @@ func inTransaction(t *testing.T, db *sql.DB, texts ...string) error {
 	return tx.Commit()
 }
 
-// ATTACH of a file that is there creates none, wherever its name stands; the rows of
-// the schema are no rows like others, whatever LIKE takes for the same letter.
-func TestWhatASettingOpens(t *testing.T) {
+// ATTACH of an existing file creates none, wherever its name stands. The rows of the schema
+// table are not like others, whatever LIKE takes for the same letter.
+func TestAttachAndPragma(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		s.Exec(t, "CREATE TABLE child (p INT REFERENCES item ON DELETE CASCADE)")
 		s.Exec(t, "INSERT INTO child VALUES (1), (1)")

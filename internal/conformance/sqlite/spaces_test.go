@@ -9,9 +9,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// What is put into a text does not run together with its words, where a parenthesis
-// or a quote has kept them apart without a blank.
-func TestTextsWithoutBlanks(t *testing.T) {
+// What is added to a text does not run together with its words, where only a parenthesis or a
+// quote separates them.
+func TestTextsWithoutSpaces(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		for _, text := range []string{
 			`CREATE TABLE w (a, b, PRIMARY KEY (a, b)) WITHOUT ROWID`, `INSERT INTO w VALUES (1, 1), (2, 2)`,
@@ -27,7 +27,7 @@ func TestTextsWithoutBlanks(t *testing.T) {
 			`INSERT INTO"p"("id")VALUES(1)ON CONFLICT(id)DO UPDATE SET"b"=(7)RETURNING*`, `REPLACE INTO"p"VALUES(1,'x',1)RETURNING*`,
 		} {
 			want := columnTypes(t, s.Bare, text, false, false)
-			for range 3 { // cold, and with what is remembered
+			for range 3 { // cold, then with what is cached
 				assert.Equal(t, want, columnTypes(t, s.DB, text, false, false), text)
 			}
 		}

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	inMemory = "ATTACH ':memory:' AS m"
-	made     = "CREATE TABLE m.t AS SELECT 1 AS a"
-	madeTemp = "CREATE TEMP TABLE t AS SELECT 1 AS a"
+	attachMemory   = "ATTACH ':memory:' AS m"
+	createInMemory = "CREATE TABLE m.t AS SELECT 1 AS a"
+	createTemp     = "CREATE TEMP TABLE t AS SELECT 1 AS a"
 )
 
-// What is in no file is lost by texts that read like settings.
-func TestWhatEndsWithASetting(t *testing.T) {
+// Tables that are in no file are lost by texts that look like settings.
+func TestDetachAndTempStore(t *testing.T) {
 	tests := []struct {
 		name  string
 		setup []string
@@ -27,22 +27,22 @@ func TestWhatEndsWithASetting(t *testing.T) {
 		rule  error // nil: it passes
 		grant dbguard.Grant
 	}{
-		{"DETACH of a database in memory", []string{inMemory, made}, "DETACH m", nil, dbguard.Drop, dbguard.DropDatabase("m")},
-		{"in quotes, by another case", []string{inMemory, made}, `DETACH DATABASE 'M'`, nil, dbguard.Drop, dbguard.DropDatabase("M")},
-		{"by an argument", []string{inMemory, made}, "DETACH ?", []any{"m"}, dbguard.Drop, dbguard.DropDatabase("?")},
-		{"of a temporary file", []string{"ATTACH '' AS m", made}, "DETACH m", nil, dbguard.Drop, dbguard.DropDatabase("m")},
-		{"of a URI in memory", []string{"ATTACH 'file:x?mode=memory' AS m", made}, "DETACH m", nil, dbguard.Drop, dbguard.DropDatabase("m")},
+		{"DETACH of a database in memory", []string{attachMemory, createInMemory}, "DETACH m", nil, dbguard.Drop, dbguard.DropDatabase("m")},
+		{"in quotes, by another case", []string{attachMemory, createInMemory}, `DETACH DATABASE 'M'`, nil, dbguard.Drop, dbguard.DropDatabase("M")},
+		{"by an argument", []string{attachMemory, createInMemory}, "DETACH ?", []any{"m"}, dbguard.Drop, dbguard.DropDatabase("?")},
+		{"of a temporary file", []string{"ATTACH '' AS m", createInMemory}, "DETACH m", nil, dbguard.Drop, dbguard.DropDatabase("m")},
+		{"of a URI in memory", []string{"ATTACH 'file:x?mode=memory' AS m", createInMemory}, "DETACH m", nil, dbguard.Drop, dbguard.DropDatabase("m")},
 		{"ATTACH of a file system in memory", nil, "ATTACH 'file:/x?vfs=memdb' AS m", nil, nil, dbguard.Grant{}},
-		{"of one that is empty", []string{inMemory}, "DETACH m", nil, nil, dbguard.Grant{}},
-		{"of another", []string{inMemory, made, "ATTACH ':memory:' AS n"}, "DETACH n", nil, nil, dbguard.Grant{}},
-		{"of another, by an argument", []string{inMemory, made, "ATTACH ':memory:' AS n"}, "DETACH ?", []any{"n"}, nil, dbguard.Grant{}},
-		{"of one that the text makes", nil, inMemory + "; " + made + "; DETACH m", nil, nil, dbguard.Grant{}},
-		{"temp_store", []string{madeTemp}, "PRAGMA temp_store = MEMORY", nil, dbguard.GuardOff, dbguard.Opaque()},
-		{"temp_store of temp, called", []string{madeTemp}, "PRAGMA temp.temp_store(1)", nil, dbguard.GuardOff, dbguard.Opaque()},
-		{"temp_store, twice the same", []string{"PRAGMA temp_store = 2", madeTemp}, "PRAGMA temp_store = 'memory'", nil, nil, dbguard.Grant{}},
+		{"of one that is empty", []string{attachMemory}, "DETACH m", nil, nil, dbguard.Grant{}},
+		{"of another", []string{attachMemory, createInMemory, "ATTACH ':memory:' AS n"}, "DETACH n", nil, nil, dbguard.Grant{}},
+		{"of another, by an argument", []string{attachMemory, createInMemory, "ATTACH ':memory:' AS n"}, "DETACH ?", []any{"n"}, nil, dbguard.Grant{}},
+		{"of one that the text makes", nil, attachMemory + "; " + createInMemory + "; DETACH m", nil, nil, dbguard.Grant{}},
+		{"temp_store", []string{createTemp}, "PRAGMA temp_store = MEMORY", nil, dbguard.GuardOff, dbguard.Opaque()},
+		{"temp_store of temp, called", []string{createTemp}, "PRAGMA temp.temp_store(1)", nil, dbguard.GuardOff, dbguard.Opaque()},
+		{"temp_store, twice the same", []string{"PRAGMA temp_store = 2", createTemp}, "PRAGMA temp_store = 'memory'", nil, nil, dbguard.Grant{}},
 		{"temp_store without tables", nil, "PRAGMA temp_store = MEMORY", nil, nil, dbguard.Grant{}},
 		{"temp_store in a transaction", []string{"BEGIN"}, "PRAGMA temp_store = MEMORY", nil, nil, dbguard.Grant{}},
-		{"temp_store, asked for", []string{madeTemp}, "PRAGMA temp_store", nil, nil, dbguard.Grant{}},
+		{"temp_store, asked for", []string{createTemp}, "PRAGMA temp_store", nil, nil, dbguard.Grant{}},
 		{"a guard of temp", nil, "PRAGMA temp.foreign_keys = OFF", nil, dbguard.GuardOff, dbguard.Opaque()},
 	}
 	for _, tt := range tests {
@@ -72,10 +72,10 @@ func TestWhatEndsWithASetting(t *testing.T) {
 }
 
 // SQLite runs a PRAGMA while it compiles it.
-func TestSettingsThatArePrepared(t *testing.T) {
+func TestPreparedPragma(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		conn := s.Conn(t)
-		for _, text := range []string{"PRAGMA foreign_keys = ON", madeTemp} {
+		for _, text := range []string{"PRAGMA foreign_keys = ON", createTemp} {
 			_, err := conn.ExecContext(t.Context(), text)
 			require.NoError(t, err)
 		}

@@ -14,9 +14,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// The types of the columns of RETURNING are those that the driver tells, also where
-// its rows have been read to their end for the caller. modernc looks for them in
-// memory that it has freed with the rows.
+// The column types of RETURNING are those that the driver reports, also where its rows have
+// been read to their end for the caller. modernc looks for them in memory that it has freed
+// with the rows.
 func TestColumnTypes(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		s.Exec(t, "CREATE TABLE kinds (id INTEGER PRIMARY KEY, t VARCHAR(9) NOT NULL, d DATETIME, b BOOLEAN, x BLOB, n NUMERIC(9, 2))")
@@ -29,7 +29,7 @@ func TestColumnTypes(t *testing.T) {
 			for _, prepared := range []bool{false, true} {
 				for _, between := range []bool{false, true} {
 					want := columnTypes(t, s.Bare, text, prepared, between)
-					for range 2 { // cold, and with what is remembered
+					for range 2 { // cold, then with what is cached
 						assert.Equal(t, want, columnTypes(t, s.DB, text, prepared, between), "%s, prepared %t, another between %t", text, prepared, between)
 					}
 				}
@@ -38,8 +38,8 @@ func TestColumnTypes(t *testing.T) {
 	}, target.SQLite)
 }
 
-// columnTypes are what a query says of its columns, and with it its first row, in a
-// transaction that is rolled back. Another query may come before they are asked for.
+// columnTypes are the column types of a query and its number of rows, in a transaction that is
+// rolled back. With between, another query runs before they are read.
 func columnTypes(t *testing.T, db *sql.DB, text string, prepared, between bool) (told []string) {
 	ctx := dbguard.AtMost(context.Background(), 1)
 	tx, err := db.BeginTx(ctx, nil)
