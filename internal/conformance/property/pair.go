@@ -17,38 +17,37 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
-// An arena is a pair of databases: cases are run bare on one and guarded on
-// the other. Its connections serve many cases, as those of a pool do: what the
-// guard remembers of one schema must not mislead it about the next.
-type arena struct {
+// A pair is two databases: cases are run bare on one and guarded on the other. Its connections
+// serve many cases, as those of a pool do: what the guard caches of one schema must not
+// mislead it about the next.
+type pair struct {
 	bare, guarded *side
-	since         []uint64 // the seeds that the guarded connection has seen
+	seeds         []uint64 // the seeds that the guarded connection has seen
 }
 
-// A side is one database of an arena.
+// A side is one database of a pair.
 type side struct {
 	target.Target
-	guarded bool
-	dsn     string
-	file    string
-	guard   *dbguard.Guard
-	admin   *sql.DB // makes the schema, and sees what is committed
-	db      *sql.DB // plays the case
-	reading string  // asks for all rows
+	guarded   bool
+	dsn       string
+	file      string
+	guard     *dbguard.Guard
+	admin     *sql.DB // makes the schema, and sees what is committed
+	db        *sql.DB // runs the case
+	readQuery string  // returns all rows
 }
 
-// lifetime is how many cases a connection serves, where a file is not made anew
-// for each.
-const lifetime = 25
+// casesPerConnection is how many cases a connection serves; SQLite has a new file for each.
+const casesPerConnection = 25
 
-func newArena(tb testing.TB, tg target.Target) *arena {
+func newPair(tb testing.TB, tg target.Target) *pair {
 	tb.Helper()
 	g, err := dbguard.New(dbguard.Policy{})
 	require.NoError(tb, err)
-	a := &arena{bare: newSide(tb, tg), guarded: newSide(tb, tg)}
-	a.guarded.guarded, a.guarded.guard = true, g
-	tb.Cleanup(func() { require.NoError(tb, errors.Join(a.bare.close(), a.guarded.close())) })
-	return a
+	p := &pair{bare: newSide(tb, tg), guarded: newSide(tb, tg)}
+	p.guarded.guarded, p.guarded.guard = true, g
+	tb.Cleanup(func() { require.NoError(tb, errors.Join(p.bare.close(), p.guarded.close())) })
+	return p
 }
 
 func newSide(tb testing.TB, tg target.Target) *side {
@@ -71,27 +70,27 @@ func (s *side) close() error {
 	return errors.Join(errs...)
 }
 
-// fresh gives the arena new connections.
-func (a *arena) fresh() error {
-	a.since = nil
-	return errors.Join(a.bare.close(), a.guarded.close())
+// fresh gives the pair new connections.
+func (p *pair) fresh() error {
+	p.seeds = nil
+	return errors.Join(p.bare.close(), p.guarded.close())
 }
 
 // prepare empties both databases and makes the schema of the case.
-func (a *arena) prepare(ctx context.Context, c *testcase) error {
-	if len(a.since) >= lifetime {
-		if err := errors.Join(a.bare.tidy(ctx), a.guarded.tidy(ctx), a.fresh()); err != nil {
+func (p *pair) prepare(ctx context.Context, c *testcase) error {
+	if len(p.seeds) >= casesPerConnection {
+		if err := errors.Join(p.bare.tidy(ctx), p.guarded.tidy(ctx), p.fresh()); err != nil {
 			return err
 		}
 	}
-	a.since = append(a.since, c.Seed)
+	p.seeds = append(p.seeds, c.Seed)
 	var bare, guarded error
-	both(func() { bare = a.bare.prepare(ctx, c.Setup) }, func() { guarded = a.guarded.prepare(ctx, c.Setup) })
+	both(func() { bare = p.bare.prepare(ctx, c.Setup) }, func() { guarded = p.guarded.prepare(ctx, c.Setup) })
 	return errors.Join(bare, guarded)
 }
 
-// tidy cleans up what dropped schemas leave in PostgreSQL's catalogue, which
-// nobody vacuums: everything becomes slower and slower.
+// tidy vacuums what dropped schemas leave in PostgreSQL's catalogue, as autovacuum is off:
+// otherwise everything becomes slower and slower.
 func (s *side) tidy(ctx context.Context) error {
 	if s.Engine != target.Postgres || s.admin == nil {
 		return nil
@@ -103,7 +102,7 @@ func (s *side) tidy(ctx context.Context) error {
 
 func (s *side) prepare(ctx context.Context, setup []string) error {
 	if s.Engine == target.SQLite {
-		if err := s.close(); err != nil { // a database is a file, made anew
+		if err := s.close(); err != nil { // a database is a file, and made again
 			return err
 		}
 	}
@@ -124,17 +123,17 @@ func (s *side) prepare(ctx context.Context, setup []string) error {
 	if _, err := s.admin.ExecContext(ctx, reset[0]+strings.Join(setup, ";\n")+reset[1]); err != nil {
 		return errors.Join(err, s.close())
 	}
-	s.reading, err = s.readingText(ctx)
+	s.readQuery, err = s.buildReadQuery(ctx)
 	if err != nil || s.db != nil {
 		return err
 	}
-	if s.db, err = s.openPlayer(); err == nil {
+	if s.db, err = s.openRunner(); err == nil {
 		s.db.SetMaxOpenConns(1)
 	}
 	return err
 }
 
-// open connects the side that sets up and looks. An SQLite file is made anew.
+// open connects the admin handle. An SQLite file is made again.
 func (s *side) open() (err error) {
 	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
 		if s.file != "" {
@@ -150,15 +149,15 @@ func (s *side) open() (err error) {
 	return err
 }
 
-func (s *side) openPlayer() (*sql.DB, error) {
+func (s *side) openRunner() (*sql.DB, error) {
 	if s.guarded {
 		return sqlguard.Open(s.Driver, s.dsn, s.guard)
 	}
 	return sql.Open(s.Driver, s.dsn)
 }
 
-// dropAll empties a MariaDB database: DROP DATABASE takes three times as long,
-// and takes the connection's choice of it away.
+// dropAll returns statements that empty a MariaDB database: DROP DATABASE takes three times
+// as long, and the connection then has no current database.
 func (s *side) dropAll(ctx context.Context) (text string, err error) {
 	if s.Engine != target.MariaDB {
 		return "", nil
@@ -189,10 +188,10 @@ func (s *side) connectionID(ctx context.Context, conn *sql.Conn) (id string, err
 	return id, err
 }
 
-// look reads all rows as h sees them.
-func (s *side) look(ctx context.Context, h handle, failed *error) *snapshot.Snapshot {
+// readRows reads all rows as h sees them.
+func (s *side) readRows(ctx context.Context, h handle, failed *error) *snapshot.Snapshot {
 	snap := &snapshot.Snapshot{Tables: map[string]snapshot.Table{}}
-	rows, err := h.QueryContext(ctx, s.reading)
+	rows, err := h.QueryContext(ctx, s.readQuery)
 	if err != nil {
 		*failed = errors.Join(*failed, err)
 		return snap
@@ -211,8 +210,8 @@ func (s *side) look(ctx context.Context, h handle, failed *error) *snapshot.Snap
 	return snap
 }
 
-// readingText is one query for all rows of all tables, each as a text.
-func (s *side) readingText(ctx context.Context) (text string, err error) {
+// buildReadQuery returns one query for all rows of all tables, each as a text.
+func (s *side) buildReadQuery(ctx context.Context) (text string, err error) {
 	ask := map[target.Engine]string{
 		target.SQLite: `SELECT group_concat(t, ' UNION ALL ') FROM (SELECT format('SELECT %Q, %s FROM "%w"', s.name,
 (SELECT group_concat(format('quote("%w")', c.name), '||'',''||') FROM pragma_table_xinfo(s.name) c), s.name) AS t

@@ -14,15 +14,15 @@ func (s *schema) inCTE() *statement {
 	where := s.where(r)
 	chosen := fmt.Sprintf("WITH c AS (SELECT id FROM %s WHERE %s) ", r.name, where)
 	if s.is(target.SQLite) {
-		if s.in(50) {
+		if s.percent(50) {
 			return s.returning(&statement{Text: chosen + "DELETE FROM " + r.name + " WHERE id IN (SELECT id FROM c)"}, r, false)
 		}
 		return &statement{Text: chosen + "UPDATE " + r.name + " SET a = 9 WHERE id IN (SELECT id FROM c)"}
 	}
-	u := pick(s.dice, s.tables)
+	u := pick(s.random, s.tables)
 	gone := fmt.Sprintf("WITH d AS (DELETE FROM %s WHERE %s RETURNING id) ", r.name, where)
 	changed := fmt.Sprintf("WITH d AS (UPDATE %s SET a = a + 1 WHERE %s RETURNING id) ", r.name, where)
-	return pick(s.dice, []*statement{
+	return pick(s.random, []*statement{
 		{Text: gone + "SELECT count(*) FROM d", Rows: true},
 		{Text: gone + "INSERT INTO log SELECT 'moved', id FROM d"},
 		{Text: gone + "UPDATE log SET n = n + 1 WHERE n IN (SELECT id FROM d)"},
@@ -34,19 +34,19 @@ func (s *schema) inCTE() *statement {
 
 func (s *schema) merge() *statement {
 	t, u := s.two()
-	matched := pick(s.dice, []string{"DELETE", "UPDATE SET a = 9", "DO NOTHING"})
+	matched := pick(s.random, []string{"DELETE", "UPDATE SET a = 9", "DO NOTHING"})
 	text := fmt.Sprintf("MERGE INTO %s x USING (SELECT id, a FROM %s WHERE a < %s) y ON x.id = y.id", t.name, u.name, arg(s.between(0, 6)))
-	if s.in(50) {
-		text += " WHEN MATCHED AND x.a > " + arg(s.between(0, 4)) + " THEN " + pick(s.dice, []string{"DELETE", "UPDATE SET s = 'm'"})
+	if s.percent(50) {
+		text += " WHEN MATCHED AND x.a > " + arg(s.between(0, 4)) + " THEN " + pick(s.random, []string{"DELETE", "UPDATE SET s = 'm'"})
 	}
 	text += " WHEN MATCHED THEN " + matched
-	if s.in(50) {
+	if s.percent(50) {
 		text += " WHEN NOT MATCHED THEN INSERT (id, a, s) VALUES (y.id, y.a, 'new')"
 	}
 	return &statement{Text: text}
 }
 
-// values draws rows to insert, some of them there already.
+// values draws rows to insert, some of which exist already.
 func (s *schema) values(t *table) string {
 	var rows []string
 	for range s.between(1, 4) {
@@ -56,29 +56,29 @@ func (s *schema) values(t *table) string {
 }
 
 func (s *schema) upsert() *statement {
-	t := pick(s.dice, s.tables)
+	t := pick(s.random, s.tables)
 	text := fmt.Sprintf("INSERT INTO %s (id, a, s) VALUES %s ", t.name, s.values(t))
-	if s.in(20) {
-		text = fmt.Sprintf("INSERT INTO %s (id, a, s) SELECT id, a, 'q' FROM %s WHERE id < %s ", t.name, pick(s.dice, s.tables).name, arg(6))
+	if s.percent(20) {
+		text = fmt.Sprintf("INSERT INTO %s (id, a, s) SELECT id, a, 'q' FROM %s WHERE id < %s ", t.name, pick(s.random, s.tables).name, arg(6))
 	}
 	if s.is(target.MariaDB) {
 		return s.returning(&statement{Text: text + "ON DUPLICATE KEY UPDATE s = 'dup'"}, relation{t: t}, true)
 	}
 	where := ""
-	if s.in(30) {
+	if s.percent(30) {
 		where = " WHERE " + t.name + ".a > 1"
 	}
-	do := pick(s.dice, []string{"UPDATE SET s = 'dup'" + where, "UPDATE SET s = excluded.s" + where, "NOTHING"})
-	return s.returning(&statement{Text: fmt.Sprintf("%sON CONFLICT (%s) DO %s", text, t.keyed, do)}, relation{t: t}, true)
+	do := pick(s.random, []string{"UPDATE SET s = 'dup'" + where, "UPDATE SET s = excluded.s" + where, "NOTHING"})
+	return s.returning(&statement{Text: fmt.Sprintf("%sON CONFLICT (%s) DO %s", text, t.primaryKey, do)}, relation{t: t}, true)
 }
 
 func (s *schema) replace() *statement {
-	t := pick(s.dice, s.tables)
+	t := pick(s.random, s.tables)
 	verb := "REPLACE"
 	if s.is(target.SQLite) {
-		verb = pick(s.dice, []string{"REPLACE", "INSERT OR REPLACE"})
+		verb = pick(s.random, []string{"REPLACE", "INSERT OR REPLACE"})
 	}
-	if t.b && s.in(50) { // one row in conflict with two
+	if t.uniqueB && s.percent(50) { // one row in conflict with two
 		return &statement{Text: fmt.Sprintf("%s INTO %s (id, a, s, b) VALUES (%s, 1, 'r', %s)", verb, t.name, arg(s.between(1, t.rows+2)), arg(10*s.between(1, t.rows+2)))}
 	}
 	return s.returning(&statement{Text: fmt.Sprintf("%s INTO %s (id, a, s) VALUES %s", verb, t.name, s.values(t))}, relation{t: t}, true)
@@ -111,7 +111,7 @@ func (s *schema) call() *statement {
 func (s *schema) plain() string {
 	r := s.relation()
 	text := "DELETE FROM " + r.name + " WHERE " + s.where(r)
-	if s.in(50) {
+	if s.percent(50) {
 		text = "UPDATE " + r.name + " SET " + s.set(r) + " WHERE " + s.where(r)
 	}
 	return literal(text)
@@ -119,7 +119,7 @@ func (s *schema) plain() string {
 
 func (s *schema) block() *statement {
 	text := s.plain()
-	if s.in(30) {
+	if s.percent(30) {
 		text = "EXECUTE $q$" + text + "$q$"
 	}
 	return &statement{Text: "DO $$ BEGIN " + text + "; END $$", Fixed: true, May: opaque}
@@ -141,5 +141,5 @@ func (s *schema) explain() *statement {
 	if s.is(target.MariaDB) {
 		return &statement{Text: "ANALYZE " + text, Fixed: true}
 	}
-	return &statement{Text: pick(s.dice, []string{"EXPLAIN ANALYZE ", "EXPLAIN (ANALYZE, COSTS OFF) ", "EXPLAIN (COSTS OFF) "}) + text, Fixed: true}
+	return &statement{Text: pick(s.random, []string{"EXPLAIN ANALYZE ", "EXPLAIN (ANALYZE, COSTS OFF) ", "EXPLAIN (COSTS OFF) "}) + text, Fixed: true}
 }

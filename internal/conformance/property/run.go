@@ -12,8 +12,8 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/snapshot"
 )
 
-// What else happens in the caller's transaction: a counted change before the
-// statement, and a row after it that shows that the transaction still works.
+// Other statements in the caller's transaction: a counted change before the statement, and a
+// row after it that shows that the transaction still works.
 const (
 	inside = "UPDATE log SET n = n + 10 WHERE n = 2"
 	after  = "INSERT INTO log VALUES ('after', 0)"
@@ -25,13 +25,13 @@ type outcome struct {
 	prelude error  // of what comes before it
 	answer  string // what the caller saw of a success
 	alive   error  // of what comes after it in the transaction
-	end     error  // of COMMIT or ROLLBACK
+	end     error  // of what comes after it in the transaction
 	next    error  // of a read afterwards
 	other   bool   // the pool has changed the connection
 
-	// before and then are the rows around the statement, as its transaction
+	// before and afterwards are the rows around the statement, as its transaction
 	// sees them; final is what has been committed.
-	before, then, final *snapshot.Snapshot
+	before, afterwards, final *snapshot.Snapshot
 }
 
 // handle is what *sql.Conn and *sql.Tx have in common.
@@ -41,7 +41,7 @@ type handle interface {
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
-// run plays the case on a side.
+// run runs the case on a side.
 func (s *side) run(ctx context.Context, c *testcase) (o outcome) {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *side) run(ctx context.Context, c *testcase) (o outcome) {
 			return outcome{prelude: err}
 		}
 	}
-	if c.Wrap == alone {
+	if c.Wrap == autocommit {
 		o.statement(ctx, s, conn, c)
 	} else {
 		o.transaction(ctx, s, conn, c)
@@ -72,14 +72,14 @@ func (s *side) run(ctx context.Context, c *testcase) (o outcome) {
 	return o
 }
 
-// statement sends the statement; a bare side looks at the rows around it.
+// statement sends the statement; the bare side reads the rows before and after it.
 func (o *outcome) statement(ctx context.Context, s *side, h handle, c *testcase) {
 	if !s.guarded {
-		o.before = s.look(ctx, h, &o.prelude)
+		o.before = s.readRows(ctx, h, &o.prelude)
 	}
 	o.answer, o.err = c.send(c.context(ctx), h)
 	if !s.guarded && o.err == nil {
-		o.then = s.look(ctx, h, &o.prelude)
+		o.afterwards = s.readRows(ctx, h, &o.prelude)
 	}
 }
 
@@ -136,7 +136,7 @@ func (c *testcase) begin(ctx context.Context, conn *sql.Conn) (h handle, end fun
 	}, err
 }
 
-// send sends the statement in the case's manner.
+// send sends the statement by the method of the case.
 func (c *testcase) send(ctx context.Context, h handle) (string, error) {
 	switch c.Method {
 	case execArgs:
@@ -194,12 +194,12 @@ func (c *testcase) rows(rows *sql.Rows) (string, error) {
 	}
 	slices.Sort(lines)
 	if c.Method == queryOne || c.Class == "explain analyze" {
-		lines = nil // which row comes first is nobody's business, nor how long a plan took
+		lines = nil // the order of rows and the time that a plan took do not matter
 	}
 	return fmt.Sprint(columns, strings.Join(lines, " ")), nil
 }
 
-// unjoin is the first of several errors: Err and Close tell the same one.
+// unjoin is the first of several errors: Err and Close return the same one.
 func unjoin(err error) error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()[0]
