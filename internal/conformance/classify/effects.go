@@ -7,16 +7,15 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// opinion is what somebody thinks that a text does, in words that both sides
-// can be brought to.
-type opinion struct {
+// effects are what a classifier or parser takes a text to do, in terms common to both.
+type effects struct {
 	modifies bool     // it does more than read and set up its session
 	rows     []string // what it does to rows: "DELETE a.b WHERE"
 	rejected []string // the same, where the server rejects it after parsing
 	control  []string // transaction control, in order: "BEGIN"
 }
 
-func (o *opinion) row(verb, table string, where bool) {
+func (o *effects) row(verb, table string, where bool) {
 	s := verb + " " + table
 	if where {
 		s += " WHERE"
@@ -36,9 +35,9 @@ var controls = map[sqlscan.Kind]string{
 	sqlscan.Savepoint: "SAVEPOINT", sqlscan.Release: "RELEASE", sqlscan.RollbackTo: "ROLLBACK TO",
 }
 
-// ours is our own opinion of a text.
-func ours(t *sqlscan.Text) opinion {
-	var o opinion
+// ourEffects is how we classify a text.
+func ourEffects(t *sqlscan.Text) effects {
+	var o effects
 	for _, op := range t.Ops {
 		if verb, ok := verbs[op.Kind]; ok {
 			o.row(verb, t.Name(op.Object), op.Filter != sqlscan.NoFilter && (op.Kind == sqlscan.Update || op.Kind == sqlscan.Delete))
@@ -66,12 +65,12 @@ const (
 	overcareful outcome = "overcareful" // ours modifies, theirs does not
 )
 
-// compare tells how our reading stands beside their opinion.
-func compare(t *sqlscan.Text, theirs opinion) outcome {
+// compare compares how we classify a text with their effects.
+func compare(t *sqlscan.Text, theirs effects) outcome {
 	if slices.ContainsFunc(t.Ops, func(op sqlscan.Op) bool { return op.Kind == sqlscan.Unreadable }) {
 		return unreadable
 	}
-	mine := ours(t)
+	mine := ourEffects(t)
 	switch {
 	case theirs.modifies && !mine.modifies:
 		return missed
@@ -83,9 +82,9 @@ func compare(t *sqlscan.Text, theirs opinion) outcome {
 	return agree
 }
 
-// sameRows reports that both say the same of rows. What the server would
-// reject may be missing or not, and a table "*" is one table or more.
-func sameRows(mine []string, theirs opinion) bool {
+// sameRows reports that both do the same to rows. What the server would reject may be
+// missing or not, and a table "*" is one table or more.
+func sameRows(mine []string, theirs effects) bool {
 	rest := slices.Clone(mine)
 	var open []string
 	for _, r := range theirs.rows {
@@ -114,7 +113,7 @@ func sameRows(mine []string, theirs opinion) bool {
 	return len(rest) >= len(open)
 }
 
-// exception is a class of texts on which we know better, or care more.
+// An exception is a class of texts on which we are right, or stricter.
 type exception struct {
 	why     string
 	outcome outcome

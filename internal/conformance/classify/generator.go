@@ -65,7 +65,7 @@ func (g *generator) statement() string {
 	return s
 }
 
-// wrapped is a statement inside another one.
+// wrapped is a statement nested in another one.
 func (g *generator) wrapped() string {
 	if g.deep++; g.deep > 3 {
 		g.deep = 0
@@ -106,8 +106,8 @@ func (g *generator) mysqlStatement() string {
 	return g.pick("SELECT a, 'DELETE FROM t' FROM u"+g.where(), "TRUNCATE t", "WITH c AS (SELECT 1) DELETE FROM t"+g.where(), "/*! DELETE FROM t */", "TRUNCATE TABLE s.t")
 }
 
-// mutate changes a text at one to three of its tokens, and keeps it likely to
-// be accepted: most changes are to what stands between tokens.
+// mutate changes one to three tokens of a text, mostly what is between them, so that it is
+// likely to be accepted.
 func (g *generator) mutate(text, other string) string {
 	for range 1 + g.rng.IntN(3) {
 		tokens := tokensOf(text, g.dialect)
@@ -160,7 +160,7 @@ func tokensOf(text string, d sqlscan.Dialect) []sqlscan.Token {
 	return tokens
 }
 
-// flipCase changes the case of a word, not of what stands in quotes.
+// flipCase changes the case of a word, but not of what is quoted.
 func flipCase(s string, rng *rand.Rand) string {
 	if strings.ContainsAny(s, "'\"`$\\") {
 		return s

@@ -10,14 +10,14 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// claims is how many random conditions are put to a server; always the same.
-const claims = 20_000
+// conditionCount is how many random conditions are sent to a server; always the same ones.
+const conditionCount = 20_000
 
 func TestMain(m *testing.M) { servers.Main(m) }
 
-// TestTruth puts conditions that are claimed to be always true to the engines
-// themselves, through one driver each: a claim must hold for every row.
-func TestTruth(t *testing.T) {
+// TestAlwaysTrue sends random conditions to the engines themselves, through one driver
+// each: one that we claim to be always true must hold for every row.
+func TestAlwaysTrue(t *testing.T) {
 	dialects := map[string]sqlscan.Dialect{"sqlite": sqlscan.SQLite, "pgx": sqlscan.PostgreSQL, "mysql": sqlscan.MySQL}
 	for _, tg := range target.All() {
 		dialect, ok := dialects[tg.Driver]
@@ -32,12 +32,12 @@ func TestTruth(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			checkTruth(t, conn, dialect)
+			checkAlwaysTrue(t, conn, dialect)
 		})
 	}
 }
 
-func checkTruth(t *testing.T, conn *sql.Conn, d sqlscan.Dialect) {
+func checkAlwaysTrue(t *testing.T, conn *sql.Conn, d sqlscan.Dialect) {
 	ctx := context.Background()
 	for _, q := range []string{
 		"CREATE TEMPORARY TABLE dbguard_truth (n integer, s varchar(10))",
@@ -51,7 +51,7 @@ func checkTruth(t *testing.T, conn *sql.Conn, d sqlscan.Dialect) {
 	g := newGenerator(d, 7)
 	var text sqlscan.Text
 	claimed, truths, refused := 0, 0, 0
-	for range claims {
+	for range conditionCount {
 		where := g.condition(g.rng.IntN(4))
 		sqlscan.Classify(&text, "DELETE FROM dbguard_truth WHERE "+where, d, d.DefaultMode())
 		claim := len(text.Ops) == 1 && text.Ops[0].Filter == sqlscan.AlwaysTrue
@@ -70,7 +70,7 @@ func checkTruth(t *testing.T, conn *sql.Conn, d sqlscan.Dialect) {
 		}
 	}
 	t.Logf("%d conditions, %d rejected by the server, %d true for all rows, %d claimed (%.1f %%)",
-		claims, refused, truths, claimed, 100*float64(claimed)/float64(truths))
+		conditionCount, refused, truths, claimed, 100*float64(claimed)/float64(truths))
 	if claimed*2 < truths {
 		t.Errorf("only %d of %d are claimed: the generator or the prover is not what it was", claimed, truths)
 	}
