@@ -1,6 +1,6 @@
-// Package couchmatrix is the table of requests by which the CouchDB door is
-// judged: what is asked, which rule refuses it, and what lets it pass. The
-// door's own tests read it, and so do those on real servers.
+// Package couchmatrix is the table of requests by which the CouchDB door is tested: the request,
+// the rule that refuses it, and what lets it pass. The door's own tests use it, and so do those
+// on real servers.
 package couchmatrix
 
 import (
@@ -25,14 +25,14 @@ const (
 	Other   = "audit"
 )
 
-// Rev stands in paths, headers and bodies for the revision of document x, and
+// Rev is a placeholder in paths, headers and bodies for the revision of document x, and
 // DesignRev for that of the design document.
 const (
 	Rev       = "1-0000000000000000000000000000cafe"
 	DesignRev = "1-0000000000000000000000000000beef"
 )
 
-// Pass is what a caller says to be let through.
+// A Pass adds to the context what lets the caller pass.
 type Pass func(context.Context) context.Context
 
 // Case is one request.
@@ -44,7 +44,7 @@ type Case struct {
 	Body   string
 	// Form says how the body is sent.
 	Form Form
-	// Rule refuses the request of a caller who said nothing; "" lets it pass.
+	// Rule refuses the request if the caller gives no bound or grant; "" lets it pass.
 	Rule dbguard.RuleID
 	// Rows are the documents that it deletes or changes, for the event.
 	Rows int64
@@ -79,7 +79,7 @@ func Cases() []Case {
 	return all
 }
 
-// forms are the case as it is, and its body in other forms.
+// forms are the case itself, and the same with its body in other forms.
 func (c Case) forms() []Case {
 	if c.Form != Plain || c.Body == "" || !strings.ContainsAny(c.Body[:1], "{[") {
 		return []Case{c}
@@ -169,6 +169,6 @@ func allowed(grants ...dbguard.Grant) Pass {
 	}
 }
 
-func both(a, b Pass) Pass {
+func combine(a, b Pass) Pass {
 	return func(ctx context.Context) context.Context { return a(b(ctx)) }
 }
