@@ -1,18 +1,18 @@
 # make test        all tests, on PostgreSQL and MariaDB too where they are installed or may be
-# make test-short  the root module alone: no server, no driver, seconds
+# make test-short  only the root module: no server, no driver, seconds
 # make lint        gofumpt, vet, staticcheck
 # make tidy        go.mod and go.sum are what `go mod tidy` would write
 # make fuzz        every fuzz target for FUZZTIME
 # make bench       every benchmark; what the guard costs goes to internal/conformance/BENCH.md
-# make soak        the property test for SOAK on each driver, with cases of its own
-# make generate    what is generated from tables in the code
-# make results     run the statement corpus and write its table anew
+# make soak        the property test for SOAK on each driver, with new random cases
+# make generate    write the files that are generated from tables in the code
+# make results     run the statement corpus and write its table
 
 SHELL := bash -euo pipefail
 FUZZTIME ?= 10s
 BENCH ?= .
 SOAK ?= 10m
-# Folders with a go.mod whose tests count; internal/tools holds programs alone.
+# Folders with a go.mod that are tested; internal/tools only holds programs.
 MODULES := $(sort $(shell find . -name go.mod -not -path './internal/tools/*' -printf '%h\n'))
 RACE ?= -race
 
@@ -28,7 +28,7 @@ test-short:
 servers:
 	.ci/servers
 
-# Needed to see whether it is out of date: the go command itself.
+# Always run: only the go command knows whether it is out of date.
 .PHONY: bin/withservers
 bin/withservers:
 	go build -o $@ ./internal/conformance/cmd/withservers
@@ -36,8 +36,8 @@ bin/withservers:
 bin/staticcheck bin/gofumpt &: internal/tools/go.mod internal/tools/go.sum
 	GOWORK=off GOBIN=$(CURDIR)/bin go -C internal/tools install tool
 
-# Each module by itself, as its users get it, and not in the workspace. ST1003
-# does not like names that follow SQL keywords.
+# Each module outside of the workspace, as its users get it. ST1003 rejects names
+# that follow SQL keywords.
 lint: bin/staticcheck bin/gofumpt
 	@unformatted=$$(bin/gofumpt -extra -l .); if [ -n "$$unformatted" ]; then echo "gofumpt -extra -w $$unformatted"; exit 1; fi
 	for m in $(MODULES); do (cd $$m && export GOWORK=off && go vet ./... && $(CURDIR)/bin/staticcheck -checks all,-ST1003 ./...); done
@@ -48,7 +48,7 @@ tidy:
 fuzz:
 	FUZZTIME=$(FUZZTIME) .ci/fuzz $(MODULES)
 
-# Pairs take turns in one loop: a number of turns says more than a time.
+# Direct and guarded take turns in one loop: set the number of turns, not a time.
 bench: servers bin/withservers
 	for m in $(filter-out ./internal/conformance,$(MODULES)); do go test -C $$m -run "^$$" -bench "$(BENCH)" -benchmem ./...; done
 	bin/withservers bash -euo pipefail -c 'run() { go test -C internal/conformance -run "^$$" -timeout 60m -benchmem "$$@" ./bench; }; \

@@ -1,5 +1,5 @@
-// Package examples holds runnable programs; what is here itself keeps the
-// README of the repository true to them.
+// Package examples holds runnable programs. Its own tests check that the README of
+// the repository matches them.
 //
 //	quickstart   the program of the README
 //	unittest     how to test code that deletes and updates

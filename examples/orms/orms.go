@@ -1,5 +1,5 @@
-// Package orms opens libraries over a guarded database. What each needs is to
-// be given a handle, and not a DSN with which it would open one of its own.
+// Package orms opens ORMs over a guarded database. Give each of them a handle: from
+// a DSN it would open an unguarded one of its own.
 package orms
 
 import (
@@ -21,8 +21,7 @@ func GORM(dsn string, guard *dbguard.Guard) (*gorm.DB, error) {
 	return gorm.Open(sqlite.New(sqlite.Config{Conn: db}), &gorm.Config{})
 }
 
-// SQLX has an opener of its own, which tells sqlx which placeholders the driver
-// takes.
+// SQLX uses sqlguard.OpenX, which tells sqlx which placeholders the driver takes.
 func SQLX(dsn string, guard *dbguard.Guard) (*sqlx.DB, error) {
 	return sqlguard.OpenX("sqlite", dsn, guard)
 }
@@ -30,8 +29,8 @@ func SQLX(dsn string, guard *dbguard.Guard) (*sqlx.DB, error) {
 // GuardedDriver is the name under which RegisterDriver makes a driver known.
 const GuardedDriver = "sqlite-guarded"
 
-// RegisterDriver is for libraries that take nothing but a driver's name, and
-// call sql.Open themselves.
+// RegisterDriver is for libraries that take only the name of a driver and call
+// sql.Open themselves.
 func RegisterDriver(guard *dbguard.Guard) error {
 	return sqlguard.Register(GuardedDriver, &modernc.Driver{}, guard)
 }

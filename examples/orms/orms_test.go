@@ -38,7 +38,7 @@ func guard(t *testing.T) *dbguard.Guard {
 	return g
 }
 
-// check deletes one user, which passes, and all the others, which does not.
+// check deletes one user, which must pass, and all the others, which must not.
 func check(t *testing.T, bare *sql.DB, one, others func(context.Context) error) {
 	t.Helper()
 	ctx := dbguard.AtMost(t.Context(), 1)
@@ -76,7 +76,7 @@ func TestSQLX(t *testing.T) {
 	check(t, bare, named("DELETE FROM users WHERE id = :id"), named("DELETE FROM users WHERE id > :id"))
 }
 
-// A name can be registered once in a process, and tests may run twice.
+// A name can be registered only once per process, and tests may run twice.
 var registered = sync.OnceValue(func() error {
 	g, err := dbguard.New(dbguard.Policy{})
 	return errors.Join(err, RegisterDriver(g))

@@ -28,13 +28,13 @@ func balenaRollback() *replay {
 		unit:     "pinned devices",
 		tables:   []string{"device"},
 		fill:     fillDevices,
-		lead:     pinToCurrent,
+		prelude:  pinToCurrent,
 		run:      unpin,
 	}
 }
 
-// pinToCurrent is the migration: it pins every device that is not pinned to the
-// release that it runs. Each batch is bounded, and so are all together.
+// pinToCurrent is the migration: it pins each unpinned device to the release that it
+// runs. Each batch has a bound, and a budget bounds all of them together.
 func pinToCurrent(ctx context.Context, e *engine, db *sql.DB) error {
 	ctx = dbguard.Budget(ctx, devices-pinnedBefore)
 	ctx = dbguard.AtMost(ctx, batchSize)

@@ -17,8 +17,8 @@ import (
 	"github.com/dbguard/dbguard-go/internal/couchmodel"
 )
 
-// Incident 1. CouchDB, and so no replay of the other kind: there is no SQL in
-// it, and what is lost is lost when two nodes compare what they know.
+// Incident 1 is CouchDB, so its replay differs from the others: there is no SQL, and
+// data is lost when two nodes merge what they know.
 
 func budibase() *replay {
 	return &replay{
@@ -45,14 +45,14 @@ type nodes struct {
 	version     string
 	first, last string
 	options     []kivik.Option
-	// join brings the last node into the cluster, synchronise waits until it
-	// has what the others have.
+	// join adds the last node to the cluster; synchronise waits until it has
+	// caught up.
 	join        func()
 	synchronise func(context.Context) error
 }
 
-// modelled is a cluster in this process: three nodes, and a fourth that joins.
-func modelled() nodes {
+// modelCluster is a cluster in this process: three nodes, and a fourth that joins.
+func modelCluster() nodes {
 	c := couchmodel.New(3)
 	return nodes{
 		version: "a model of CouchDB with 3 nodes and one more",
@@ -63,9 +63,9 @@ func modelled() nodes {
 	}
 }
 
-// real are servers by their URLs; one that has joined and has not synchronised
-// is for whoever calls this to prepare. Synchronising takes them a while.
-func real(urls string) (nodes, error) {
+// realServers are the servers at these URLs. The caller must provide one that has
+// joined and not synchronised. Synchronising takes them a while.
+func realServers(urls string) (nodes, error) {
 	list := strings.Split(urls, ",")
 	for _, s := range list {
 		if u, err := url.Parse(s); err != nil || u.Host == "" {
@@ -97,7 +97,7 @@ func playCouch(ctx context.Context, open func() (nodes, error), policy dbguard.P
 	}
 	r := budibase()
 	res := &result{Incident: r.incident, Replay: r.name, Company: r.company, System: "couchdb", Engine: n.version, replay: r}
-	if res.Bare, _, err = n.half(ctx, nil); err != nil {
+	if res.Bare, _, err = n.runOnce(ctx, nil); err != nil {
 		return nil, fmt.Errorf("%s, bare: %w", r.name, err)
 	}
 	var spans recorder
@@ -110,7 +110,7 @@ func playCouch(ctx context.Context, open func() (nodes, error), policy dbguard.P
 		return nil, err
 	}
 	var v *dbguard.Violation
-	if res.Guarded.half, v, err = n.half(ctx, g); err != nil {
+	if res.Guarded.runResult, v, err = n.runOnce(ctx, g); err != nil {
 		return nil, fmt.Errorf("%s, guarded: %w", r.name, err)
 	}
 	if v != nil {
@@ -121,10 +121,9 @@ func playCouch(ctx context.Context, open func() (nodes, error), policy dbguard.P
 	return res, nil
 }
 
-// half fills the databases through the first node, lets the application go
-// through the last one, and counts on the first what is left once both know
-// the same.
-func (n nodes) half(ctx context.Context, g *dbguard.Guard) (h half, v *dbguard.Violation, err error) {
+// runOnce fills the databases through the first node, lets the application use the
+// last one, and counts on the first what is left after they have synchronised.
+func (n nodes) runOnce(ctx context.Context, g *dbguard.Guard) (h runResult, v *dbguard.Violation, err error) {
 	operator, err := kivik.New("couch", n.first, n.options...)
 	if err != nil {
 		return h, nil, err
@@ -162,8 +161,8 @@ func (n nodes) client(g *dbguard.Guard) (*kivik.Client, error) {
 	return couch.New(n.last, g, n.options...)
 }
 
-// serveTenant is the application: it makes sure that the tenant's database is
-// there, and looks up who logs in.
+// serveTenant is the application: it creates the tenant's database if it does not
+// exist, and looks up the login.
 func serveTenant(ctx context.Context, client *kivik.Client, name string) error {
 	exists, err := client.DBExists(ctx, name)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 func TestBudibase(t *testing.T) {
-	res, err := playCouch(t.Context(), func() (nodes, error) { return modelled(), nil }, dbguard.Policy{})
+	res, err := playCouch(t.Context(), func() (nodes, error) { return modelCluster(), nil }, dbguard.Policy{})
 	require.NoError(t, err)
 	require.Equal(t, tenantCount*perTenant, res.Bare.RowsBefore)
 	lost := res.Bare.lost()
@@ -27,11 +27,11 @@ func TestBudibase(t *testing.T) {
 	require.Len(t, res.spans, tenantCount, "each refusal is in the trace")
 }
 
-// What the application's users see: bare, a login that fails because it finds
-// nothing; guarded, one that fails because the database is not there to be
-// found. An application that goes by it neither creates nor remembers anything.
+// Users see a failed login either way: bare because the login document is missing,
+// guarded because the database is. An application that tells the two apart neither
+// creates the database nor remembers that it is empty.
 func TestBudibaseLogin(t *testing.T) {
-	n := modelled()
+	n := modelCluster()
 	operator, err := kivik.New("couch", n.first, n.options...)
 	require.NoError(t, err)
 	require.NoError(t, fillTenants(t.Context(), operator))
@@ -52,9 +52,9 @@ func TestBudibaseLogin(t *testing.T) {
 	assert.NotErrorIs(t, err, couch.ErrDatabaseMissing)
 }
 
-// Somebody who has the grant is refused all the same: the node is not ready.
+// A grant does not help: the node is not ready.
 func TestBudibaseWithAGrant(t *testing.T) {
-	n := modelled()
+	n := modelCluster()
 	operator, err := kivik.New("couch", n.first, n.options...)
 	require.NoError(t, err)
 	require.NoError(t, fillTenants(t.Context(), operator))

@@ -17,8 +17,8 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
-// An engine is a database that the replays fill and empty as they like, and
-// what they need to know of its SQL.
+// An engine is a database that the replays fill and empty, with the details of its
+// SQL dialect.
 type engine struct {
 	system  string // db.system.name of the OpenTelemetry conventions
 	version string // "SQLite 3.51.2"
@@ -40,8 +40,8 @@ var errDSN = errors.New("the DSN cannot be read")
 // poolSize is enough for programs that use one connection at a time.
 const poolSize = 4
 
-// openSQLite makes a database in a temporary folder: no server, no cgo. A file
-// and not memory, so that a second handle sees what is really there.
+// openSQLite makes a database file in a temporary folder: no server, no cgo. A file
+// and not memory, so that the bare and the guarded handle see the same database.
 func openSQLite(ctx context.Context) (*engine, error) {
 	dir, err := os.MkdirTemp("", "dbguard-postmortems-")
 	if err != nil {
@@ -67,7 +67,7 @@ func openSQLite(ctx context.Context) (*engine, error) {
 	}, nil
 }
 
-// orm is GORM over a handle: it does not know whether there is a guard below.
+// orm opens GORM over a handle, bare or guarded.
 func (e *engine) orm(db *sql.DB) (*gorm.DB, error) {
 	return gorm.Open(e.dialector(db), &gorm.Config{Logger: logger.Discard})
 }
@@ -85,8 +85,8 @@ func (e *engine) handle(g *dbguard.Guard) (db *sql.DB, done func() error, err er
 	return db, db.Close, nil
 }
 
-// execAll runs statements on the bare handle: replays build their tables past
-// the guard, as a migration tool of its own would.
+// execAll runs statements on the bare handle: replays create their tables without the
+// guard, as a separate migration tool would.
 func (e *engine) execAll(ctx context.Context, statements ...string) error {
 	for _, s := range statements {
 		if _, err := e.bare.ExecContext(ctx, s); err != nil {

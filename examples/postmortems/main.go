@@ -151,7 +151,7 @@ func playOn(ctx context.Context, open opener, out report, policy dbguard.Policy)
 // An opener makes an engine ready.
 type opener func(context.Context) (*engine, error)
 
-// engines are the servers that were named, or the embedded one.
+// engines are the servers named on the command line, or the embedded SQLite.
 func (o options) engines() (list []opener) {
 	if o.postgres != "" {
 		list = append(list, func(ctx context.Context) (*engine, error) { return openPostgres(ctx, o.postgres) })
@@ -165,14 +165,14 @@ func (o options) engines() (list []opener) {
 	return list
 }
 
-// nodes are the CouchDB servers that were named, or the model of some where no
-// server of any kind was.
+// nodes are the CouchDB servers named on the command line, or the model if no server
+// of any kind was named.
 func (o options) nodes() func() (nodes, error) {
 	switch {
 	case o.couchdb != "":
-		return func() (nodes, error) { return real(o.couchdb) }
+		return func() (nodes, error) { return realServers(o.couchdb) }
 	case o.postgres == "" && o.mysql == "":
-		return func() (nodes, error) { return modelled(), nil }
+		return func() (nodes, error) { return modelCluster(), nil }
 	}
 	return nil
 }

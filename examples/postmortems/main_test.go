@@ -70,7 +70,7 @@ func TestBrokenGuardExitsWithOne(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(stdout), &results))
 	require.Len(t, results, len(replays())+1)
 	for _, res := range results {
-		assert.Equal(t, res.Bare, res.Guarded.half, "observing changes nothing")
+		assert.Equal(t, res.Bare, res.Guarded.runResult, "observing changes nothing")
 		assert.Empty(t, res.Guarded.Rule)
 	}
 	_, stdout, _ = execute(t, dbguard.Policy{Mode: dbguard.Observe})

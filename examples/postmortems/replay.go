@@ -13,8 +13,8 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// A replay is an incident as a program: a database in the state that it was
-// in, and the code that lost data.
+// A replay is an incident as a program: the state of the database, and the code that
+// lost data.
 type replay struct {
 	incident int    // its number in the list of incidents that this library is built from
 	name     string // for machines
@@ -30,8 +30,8 @@ type replay struct {
 
 	// fill makes and fills the tables, past the guard.
 	fill func(context.Context, *engine) error
-	// lead, if set, runs on the handle before the rows are counted.
-	lead func(context.Context, *engine, *sql.DB) error
+	// prelude, if set, runs on the handle before the rows are counted.
+	prelude func(context.Context, *engine, *sql.DB) error
 	// run is the code that lost data, bounds included: on a bare handle they
 	// mean nothing.
 	run func(context.Context, *engine, *sql.DB) error
@@ -42,17 +42,17 @@ func replays() []*replay {
 	return []*replay{stackerORM(), stackerLoop(), balenaRollback()}
 }
 
-// A half is what one run of a replay left of the data.
-type half struct {
+// A runResult is how many rows one run of a replay left.
+type runResult struct {
 	RowsBefore int `json:"rows_before"`
 	// RowsAfter is how many of the rows before are still there with every value
 	// that they had: a row that was changed counts as lost, like one deleted.
 	RowsAfter int `json:"rows_after"`
 }
 
-func (h half) lost() int { return h.RowsBefore - h.RowsAfter }
+func (h runResult) lost() int { return h.RowsBefore - h.RowsAfter }
 
-// A refusal is what the guarded half was told.
+// A refusal is the error of the guarded run.
 type refusal struct {
 	Rule    string `json:"rule"`    // "DG204"; empty if nothing was refused
 	Message string `json:"message"` // the violation's line
@@ -61,14 +61,14 @@ type refusal struct {
 
 // A result is one replay on one engine.
 type result struct {
-	Incident int    `json:"incident"`
-	Replay   string `json:"replay"`
-	Company  string `json:"company"`
-	System   string `json:"system"`
-	Engine   string `json:"engine"`
-	Bare     half   `json:"bare"`
+	Incident int       `json:"incident"`
+	Replay   string    `json:"replay"`
+	Company  string    `json:"company"`
+	System   string    `json:"system"`
+	Engine   string    `json:"engine"`
+	Bare     runResult `json:"bare"`
 	Guarded  struct {
-		half
+		runResult
 		refusal
 	} `json:"guarded"`
 
@@ -84,7 +84,7 @@ func play(ctx context.Context, e *engine, r *replay, policy dbguard.Policy) (*re
 		System: e.system, Engine: e.version, replay: r,
 	}
 	var err error
-	if res.Bare, _, err = r.half(ctx, e, nil); err != nil {
+	if res.Bare, _, err = r.runOnce(ctx, e, nil); err != nil {
 		return nil, fmt.Errorf("%s, bare: %w", r.name, err)
 	}
 	var spans recorder
@@ -94,7 +94,7 @@ func play(ctx context.Context, e *engine, r *replay, policy dbguard.Policy) (*re
 		return nil, err
 	}
 	var v *dbguard.Violation
-	if res.Guarded.half, v, err = r.half(ctx, e, g); err != nil {
+	if res.Guarded.runResult, v, err = r.runOnce(ctx, e, g); err != nil {
 		return nil, fmt.Errorf("%s, guarded: %w", r.name, err)
 	}
 	if v != nil {
@@ -105,10 +105,9 @@ func play(ctx context.Context, e *engine, r *replay, policy dbguard.Policy) (*re
 	return res, nil
 }
 
-// half runs the replay once on fresh data, behind g if it is not nil, and
-// returns what is left and what refused it. The rows are counted on the bare
-// handle in both halves.
-func (r *replay) half(ctx context.Context, e *engine, g *dbguard.Guard) (h half, v *dbguard.Violation, err error) {
+// runOnce runs the replay on fresh data, behind g if it is not nil, and returns what is
+// left and the refusal. Rows are always counted on the bare handle.
+func (r *replay) runOnce(ctx context.Context, e *engine, g *dbguard.Guard) (h runResult, v *dbguard.Violation, err error) {
 	if err := e.dropTables(ctx, slices.Concat(r.others, r.tables)...); err != nil {
 		return h, nil, err
 	}
@@ -121,8 +120,8 @@ func (r *replay) half(ctx context.Context, e *engine, g *dbguard.Guard) (h half,
 	}
 	defer func() { err = errors.Join(err, done()) }()
 
-	if r.lead != nil {
-		if err := r.lead(ctx, e, db); err != nil {
+	if r.prelude != nil {
+		if err := r.prelude(ctx, e, db); err != nil {
 			return h, nil, fmt.Errorf("what led to it: %w", err)
 		}
 	}
@@ -137,11 +136,11 @@ func (r *replay) half(ctx context.Context, e *engine, g *dbguard.Guard) (h half,
 	if err != nil {
 		return h, nil, err
 	}
-	return half{len(before), before.still(after)}, v, nil
+	return runResult{len(before), before.unchanged(after)}, v, nil
 }
 
-// isRefusal tells a refusal from an error of the database, and from a lost
-// reply, after which nobody knows what happened.
+// isRefusal distinguishes a refusal from a database error and from a lost reply, after
+// which the outcome is unknown.
 func isRefusal(err error, v **dbguard.Violation) bool {
 	return errors.Is(err, dbguard.ErrRefused) && errors.As(err, v)
 }
@@ -184,8 +183,8 @@ func (s snapshot) read(ctx context.Context, db *sql.DB, table string) error {
 	return rows.Err()
 }
 
-// still counts the rows that are in after with the values they have in s.
-func (s snapshot) still(after snapshot) int {
+// unchanged counts the rows of s that are in after with the same values.
+func (s snapshot) unchanged(after snapshot) int {
 	n := 0
 	for key, row := range s {
 		if have, ok := after[key]; ok && have == row {

@@ -24,12 +24,12 @@ const (
 
 // onEngines runs a test on every engine that there is.
 func onEngines(t *testing.T, test func(*testing.T, *engine)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, opened(t, openSQLite)) })
-	t.Run("postgres", func(t *testing.T) { test(t, opened(t, postgresOpener(t))) })
-	t.Run("mysql", func(t *testing.T) { test(t, opened(t, mysqlOpener(t))) })
+	t.Run("sqlite", func(t *testing.T) { test(t, openForTest(t, openSQLite)) })
+	t.Run("postgres", func(t *testing.T) { test(t, openForTest(t, postgresOpener(t))) })
+	t.Run("mysql", func(t *testing.T) { test(t, openForTest(t, mysqlOpener(t))) })
 }
 
-func opened(t *testing.T, open opener) *engine {
+func openForTest(t *testing.T, open opener) *engine {
 	t.Helper()
 	e, err := open(t.Context())
 	require.NoError(t, err)
@@ -79,8 +79,8 @@ func TestReplays(t *testing.T) {
 				res, err := play(t.Context(), e, r, dbguard.Policy{})
 				require.NoError(t, err)
 				assert.Equal(t, e.system, res.System)
-				assert.Equal(t, half{want.rows, 0}, res.Bare, "bare, everything is lost")
-				assert.Equal(t, half{want.rows, want.rows}, res.Guarded.half, "guarded, nothing is")
+				assert.Equal(t, runResult{want.rows, 0}, res.Bare, "bare, everything is lost")
+				assert.Equal(t, runResult{want.rows, want.rows}, res.Guarded.runResult, "guarded, nothing is")
 				assert.Equal(t, string(want.rule), res.Guarded.Rule)
 				assert.Contains(t, res.Guarded.Message, want.says)
 				assert.Contains(t, res.Guarded.Message, "nothing was changed")
@@ -115,9 +115,9 @@ func TestScriptsDoTheirWork(t *testing.T) {
 				}
 				res, err := play(t.Context(), e, r, dbguard.Policy{})
 				require.NoError(t, err)
-				want := half{240, 240 - unused*(1+itemsEach)}
+				want := runResult{240, 240 - unused*(1+itemsEach)}
 				assert.Equal(t, want, res.Bare)
-				assert.Equal(t, want, res.Guarded.half)
+				assert.Equal(t, want, res.Guarded.runResult)
 				assert.Equal(t, refusal{}, res.Guarded.refusal)
 			})
 		}
@@ -128,11 +128,11 @@ func TestScriptsDoTheirWork(t *testing.T) {
 func TestMigrationPasses(t *testing.T) {
 	onEngines(t, func(t *testing.T, e *engine) {
 		r := balenaRollback()
-		r.run, r.lead = r.lead, nil
+		r.run, r.prelude = r.prelude, nil
 		res, err := play(t.Context(), e, r, dbguard.Policy{})
 		require.NoError(t, err)
 		assert.Empty(t, res.Guarded.Rule)
-		assert.Equal(t, half{devices, pinnedBefore}, res.Guarded.half, "what was pinned before stays as it was")
+		assert.Equal(t, runResult{devices, pinnedBefore}, res.Guarded.runResult, "what was pinned before stays as it was")
 		var pinned int
 		require.NoError(t, e.bare.QueryRowContext(t.Context(), "SELECT count(*) FROM device WHERE release_id IS NOT NULL").Scan(&pinned))
 		assert.Equal(t, devices, pinned)
@@ -140,10 +140,10 @@ func TestMigrationPasses(t *testing.T) {
 	})
 }
 
-// A replay whose guard keeps a row but changes it has lost it.
-func TestSnapshotStill(t *testing.T) {
+// A row that was kept but changed counts as lost.
+func TestSnapshotUnchanged(t *testing.T) {
 	before := snapshot{"t 1": "a", "t 2": "b", "t 3": "c"}
-	assert.Equal(t, 3, before.still(before))
-	assert.Equal(t, 1, before.still(snapshot{"t 1": "a", "t 2": "changed", "t 4": "c"}))
-	assert.Equal(t, 0, before.still(snapshot{}))
+	assert.Equal(t, 3, before.unchanged(before))
+	assert.Equal(t, 1, before.unchanged(snapshot{"t 1": "a", "t 2": "changed", "t 4": "c"}))
+	assert.Equal(t, 0, before.unchanged(snapshot{}))
 }

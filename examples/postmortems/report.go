@@ -30,7 +30,7 @@ func (r jsonReport) result(res *result) {
 
 func (r jsonReport) end(all []*result) error {
 	enc := json.NewEncoder(r.out)
-	enc.SetEscapeHTML(false) // for people who look at it all the same
+	enc.SetEscapeHTML(false) // people read it, too
 	enc.SetIndent("", "  ")
 	return enc.Encode(all)
 }
@@ -55,8 +55,8 @@ func (r textReport) result(res *result) {
 	if res.statement != "" && res.statement != p.code {
 		r.line("     %s", res.statement)
 	}
-	r.half("bare", res.Bare, p.unit)
-	r.half("guarded", res.Guarded.half, p.unit)
+	r.printRun("bare", res.Bare, p.unit)
+	r.printRun("guarded", res.Guarded.runResult, p.unit)
 	if res.Guarded.Message != "" {
 		r.line("     %s", r.paint.bold(res.Guarded.Message))
 	} else {
@@ -70,7 +70,7 @@ func (r textReport) result(res *result) {
 	r.line("")
 }
 
-func (r textReport) half(name string, h half, unit string) {
+func (r textReport) printRun(name string, h runResult, unit string) {
 	verdict := r.paint.green("none lost")
 	if h.lost() > 0 {
 		verdict = r.paint.red(fmt.Sprintf("%d lost", h.lost()))
@@ -91,7 +91,7 @@ func (r textReport) end(all []*result) error {
 
 func (r textReport) line(format string, args ...any) { fmt.Fprintf(r.out, format+"\n", args...) }
 
-// A palette colours text, or leaves it as it is.
+// A palette colours text, or leaves it unchanged.
 type palette bool
 
 func (p palette) red(s string) string   { return p.wrap("31", s) }

@@ -13,18 +13,18 @@ import (
 // this name, which they make and remove. Nothing else there is touched.
 const scratchName = "dbguard_postmortems"
 
-// markerTable is in every scratch of ours: one that a killed run left behind is
-// known by it.
+// markerTable is in every scratch that this program makes: it identifies one that a
+// killed run left behind.
 const markerTable = "made_by_dbguard_postmortems"
 
-// A scratch is the schema or database while it is ours.
+// A scratch is the schema or database that this run has claimed.
 type scratch struct {
 	sql  scratchSQL
 	conn *sql.Conn // holds the lock
 }
 
-// scratchSQL is how a server says what a scratch needs. The texts are constant;
-// none of them drops what it does not name.
+// scratchSQL holds a server's statements for a scratch. The texts are constant; none
+// drops anything that it does not name.
 type scratchSQL struct {
 	noun   string // "schema"
 	lock   string // answers 1 if this session got the lock, without waiting
@@ -89,7 +89,7 @@ func (s *scratch) removeLeftover(ctx context.Context) error {
 	return s.drop(ctx)
 }
 
-// drop removes the scratch, unless somebody has put something of theirs in it.
+// drop removes the scratch, unless it holds tables that this program did not make.
 func (s *scratch) drop(ctx context.Context) error {
 	for _, r := range replays() {
 		for _, t := range slices.Concat(r.others, r.tables) {

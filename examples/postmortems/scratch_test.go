@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// onServers runs a test with a bare handle on each server and the means to
-// make the engine there.
+// onServers runs a test on each server, with a bare handle, the server's statements and
+// an opener.
 func onServers(t *testing.T, test func(*testing.T, *sql.DB, scratchSQL, opener)) {
 	t.Run("postgres", func(t *testing.T) {
 		open := postgresOpener(t)

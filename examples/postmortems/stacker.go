@@ -11,7 +11,7 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// Incident 3. Stacker has told that the ORM behaved unexpectedly, not how. The
+// Incident 3. Stacker reported that the ORM behaved unexpectedly, not how. The
 // bug here is one that GORM users have met: a condition over an empty slice.
 
 // Navigation is an entry of an app's menu. Its items go with it:

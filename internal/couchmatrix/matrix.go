@@ -1,6 +1,7 @@
-// Package couchmatrix is the table of requests with which the CouchDB adapter is
-// tested: the request, which rule refuses it, and what permits it. The adapter's own
-// tests use it, and so do those on real servers.
+// Package couchmatrix is the table of requests with which the CouchDB adapter is tested: the request,
+// the rule that refuses it, and what permits it. The adapter's own
+// tests use it, and so do those
+// on real servers.
 package couchmatrix
 
 import (
@@ -25,14 +26,14 @@ const (
 	Other   = "audit"
 )
 
-// Rev stands in paths, headers and bodies for the revision of document x, and
+// Rev is a placeholder in paths, headers and bodies for the revision of document x, and
 // DesignRev for that of the design document.
 const (
 	Rev       = "1-0000000000000000000000000000cafe"
 	DesignRev = "1-0000000000000000000000000000beef"
 )
 
-// Pass is what a caller adds to the context to have a request permitted.
+// Pass adds to the context what permits a request.
 type Pass func(context.Context) context.Context
 
 // Case is one request.
@@ -44,7 +45,7 @@ type Case struct {
 	Body   string
 	// Form is how the body is sent.
 	Form Form
-	// Rule refuses the request of a caller who said nothing; "" lets it pass.
+	// Rule refuses the request if the caller gives no bound or grant; "" lets it pass.
 	Rule dbguard.RuleID
 	// Rows are the documents that it deletes or changes, for the event.
 	Rows int64
@@ -79,7 +80,7 @@ func Cases() []Case {
 	return all
 }
 
-// forms are the case as it is, and its body in other forms.
+// forms are the case itself, and the same with its body in other forms.
 func (c Case) forms() []Case {
 	if c.Form != Plain || c.Body == "" || !strings.ContainsAny(c.Body[:1], "{[") {
 		return []Case{c}
@@ -169,6 +170,6 @@ func allowed(grants ...dbguard.Grant) Pass {
 	}
 }
 
-func both(a, b Pass) Pass {
+func combine(a, b Pass) Pass {
 	return func(ctx context.Context) context.Context { return a(b(ctx)) }
 }

@@ -1,6 +1,5 @@
-// Package couchmodel is a CouchDB cluster in one process: as much of it as it
-// takes for a node that has joined and not yet synchronised to empty the
-// databases of all others, and for tests to look on.
+// Package couchmodel is a CouchDB cluster in one process, with as much of CouchDB as it takes
+// for a node that has joined and not yet synchronised to empty the databases of all others.
 //
 // What is modelled was seen on CouchDB 3.5: a database is a document of _dbs,
 // its shard map, which names the files where its documents are. Each node has
@@ -37,9 +36,9 @@ type Node struct {
 
 // shardMap is a document of _dbs.
 type shardMap struct {
-	rev  string
-	file string
-	born string // instance_start_time
+	rev     string
+	file    string
+	created string // instance_start_time
 }
 
 // file is where the documents of a database are.
@@ -125,9 +124,9 @@ func (n *Node) create(name string) bool {
 	c := n.cluster
 	c.clock++
 	m := shardMap{
-		rev:  "1-" + digest(name, c.clock),
-		file: fmt.Sprintf("%s.%d", name, 1700000000+c.clock),
-		born: fmt.Sprint(1700000000 + c.clock),
+		rev:     "1-" + digest(name, c.clock),
+		file:    fmt.Sprintf("%s.%d", name, 1700000000+c.clock),
+		created: fmt.Sprint(1700000000 + c.clock),
 	}
 	c.files[m.file] = &file{docs: map[string]*doc{}}
 	n.maps[name] = m

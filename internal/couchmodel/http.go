@@ -140,6 +140,6 @@ func (n *Node) database(method, name string, body map[string]any) answer {
 		return n.cluster.files[m.file].store(id, body)
 	}
 	return answer{status: http.StatusOK, body: map[string]any{
-		"db_name": name, "doc_count": len(n.cluster.files[m.file].ids()), "instance_start_time": m.born,
+		"db_name": name, "doc_count": len(n.cluster.files[m.file].ids()), "instance_start_time": m.created,
 	}}
 }

@@ -10,7 +10,7 @@ import (
 // RoundTrip sends a request to the node that its URL's host names, without a
 // network: "node1" is the first. It makes the cluster an http.RoundTripper.
 func (c *Cluster) RoundTrip(req *http.Request) (*http.Response, error) {
-	node, err := c.named(req.URL.Hostname())
+	node, err := c.nodeByHost(req.URL.Hostname())
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func (c *Cluster) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, in.Body.Close()
 }
 
-func (c *Cluster) named(host string) (*Node, error) {
+func (c *Cluster) nodeByHost(host string) (*Node, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, n := range c.nodes {

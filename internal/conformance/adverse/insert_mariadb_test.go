@@ -15,9 +15,8 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/network"
 )
 
-// additions are INSERTs whose outcome is what it is without a guard, each with
-// the reason why it may not be.
-var additions = []struct {
+// plainInserts must end as they do without a guard; why says what could differ.
+var plainInserts = []struct {
 	why  string
 	text string
 	args []any
@@ -62,7 +61,7 @@ var additions = []struct {
 
 var moment = time.Date(2020, 2, 3, 4, 5, 6, 123456780, time.UTC)
 
-var additionTables = []string{
+var insertTables = []string{
 	"CREATE TABLE made (id INT AUTO_INCREMENT PRIMARY KEY, k VARCHAR(20) UNIQUE) CHARACTER SET utf8mb4",
 	"CREATE TABLE plain (id INT) ENGINE = MyISAM",
 	"CREATE VIEW seen AS SELECT * FROM made",
@@ -74,14 +73,14 @@ var additionTables = []string{
 	"CREATE TRIGGER guards BEFORE DELETE ON guarded FOR EACH ROW DELETE FROM t",
 }
 
-var databases = regexp.MustCompile(`dbguard_test_\d+_\d+`)
+var databaseName = regexp.MustCompile(`dbguard_test_\d+_\d+`)
 
-// outcome is what a caller sees of an INSERT, and the session afterwards.
-func outcome(ctx context.Context, t *testing.T, db execQuerier, text string, args []any) string {
+// insertOutcome is what a caller sees of an INSERT, and of the session afterwards.
+func insertOutcome(ctx context.Context, t *testing.T, db execQuerier, text string, args []any) string {
 	t.Helper()
 	said := ""
 	if res, err := db.ExecContext(ctx, text, args...); err != nil {
-		said = databases.ReplaceAllString(err.Error(), "here")
+		said = databaseName.ReplaceAllString(err.Error(), "here")
 	} else {
 		id, err := res.LastInsertId()
 		require.NoError(t, err)
@@ -94,8 +93,8 @@ func outcome(ctx context.Context, t *testing.T, db execQuerier, text string, arg
 	return fmt.Sprintf("%s; last id %d, %d made", said, last, rows)
 }
 
-// content is what the tables hold.
-func content(t *testing.T, db execQuerier) (made, kinds sql.NullString) {
+// tableContents is what the tables hold.
+func tableContents(t *testing.T, db execQuerier) (made, kinds sql.NullString) {
 	t.Helper()
 	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT (SELECT GROUP_CONCAT(id, HEX(k) ORDER BY id) FROM made),"+
 		" (SELECT GROUP_CONCAT(CONCAT_WS(' ', u, d, f, HEX(s), HEX(b), at)) FROM kinds)").Scan(&made, &kinds))
@@ -107,14 +106,14 @@ type execQuerier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-func TestInsertsAreAsBare(t *testing.T) {
+func TestInsertsBehaveAsBare(t *testing.T) {
 	for _, way := range []string{"autocommit", "in a transaction"} {
 		t.Run(way, func(t *testing.T) {
-			each(t, onMariaDB, func(t *testing.T, g *ground) {
-				bare := newGround(t, g.Target)
-				bare.others(t, additionTables...)
-				g.others(t, additionTables...)
-				conns := []*sql.Conn{g.conn(t), (&ground{db: bare.bare}).conn(t)}
+			each(t, onMariaDB, func(t *testing.T, f *fixture) {
+				bare := newFixture(t, f.Target)
+				bare.execBare(t, insertTables...)
+				f.execBare(t, insertTables...)
+				conns := []*sql.Conn{f.conn(t), (&fixture{db: bare.bare}).conn(t)}
 				ends := []execQuerier{conns[0], conns[1]}
 				if way != "autocommit" {
 					for i, c := range conns {
@@ -124,12 +123,12 @@ func TestInsertsAreAsBare(t *testing.T) {
 						ends[i] = tx
 					}
 				}
-				for round := range 2 { // whatever is remembered, is remembered now
-					for _, a := range additions {
-						want := outcome(t.Context(), t, ends[1], a.text, a.args)
-						assert.Equal(t, want, outcome(t.Context(), t, ends[0], a.text, a.args), "%s, round %d: %s", a.why, round, a.text)
-						wantMade, wantKinds := content(t, ends[1])
-						made, kinds := content(t, ends[0])
+				for round := range 2 { // the second with what is cached
+					for _, a := range plainInserts {
+						want := insertOutcome(t.Context(), t, ends[1], a.text, a.args)
+						assert.Equal(t, want, insertOutcome(t.Context(), t, ends[0], a.text, a.args), "%s, round %d: %s", a.why, round, a.text)
+						wantMade, wantKinds := tableContents(t, ends[1])
+						made, kinds := tableContents(t, ends[0])
 						assert.Equal(t, wantMade.String+wantKinds.String, made.String+kinds.String, a.why)
 					}
 				}
@@ -152,38 +151,38 @@ func TestInsertsThatChangeRows(t *testing.T) {
 	}
 	for _, tt := range texts {
 		t.Run(tt.name, func(t *testing.T) {
-			each(t, onMariaDB, func(t *testing.T, g *ground) {
-				g.others(t, "CREATE TABLE item (id INT, n INT)",
+			each(t, onMariaDB, func(t *testing.T, f *fixture) {
+				f.execBare(t, "CREATE TABLE item (id INT, n INT)",
 					"CREATE FUNCTION f() RETURNS INT MODIFIES SQL DATA BEGIN DELETE FROM child WHERE r = 1; RETURN 0; END",
 					"CREATE VIEW view_of_f AS SELECT f() AS f", "CREATE VIEW view_of_t AS SELECT * FROM t",
 					"CREATE TRIGGER trg AFTER INSERT ON t FOR EACH ROW DELETE FROM child WHERE r = 1")
-				_, err := g.db.ExecContext(t.Context(), tt.text, tt.args...)
+				_, err := f.db.ExecContext(t.Context(), tt.text, tt.args...)
 				require.ErrorIs(t, err, dbguard.Unbounded)
-				_, err = g.db.ExecContext(dbguard.AtMost(t.Context(), 4), tt.text, tt.args...)
+				_, err = f.db.ExecContext(dbguard.AtMost(t.Context(), 4), tt.text, tt.args...)
 				require.ErrorIs(t, err, dbguard.OverLimit)
-				tx, err := g.db.BeginTx(t.Context(), nil)
+				tx, err := f.db.BeginTx(t.Context(), nil)
 				require.NoError(t, err)
 				_, err = tx.ExecContext(dbguard.AtMost(t.Context(), 4), tt.text, tt.args...)
 				require.ErrorIs(t, err, dbguard.OverLimit)
 				_, err = tx.ExecContext(t.Context(), "INSERT INTO child VALUES (9, 9)")
 				require.NoError(t, err, "the transaction is of use")
 				require.NoError(t, tx.Commit())
-				assert.Equal(t, 6, g.rows(t, "child"))
-				assert.Zero(t, g.rows(t, "t WHERE id = 20"))
-				_, err = g.db.ExecContext(dbguard.AtMost(t.Context(), 5), tt.text, tt.args...)
+				assert.Equal(t, 6, f.count(t, "child"))
+				assert.Zero(t, f.count(t, "t WHERE id = 20"))
+				_, err = f.db.ExecContext(dbguard.AtMost(t.Context(), 5), tt.text, tt.args...)
 				require.NoError(t, err)
-				assert.Equal(t, 1, g.rows(t, "child"))
+				assert.Equal(t, 1, f.count(t, "child"))
 			})
 		})
 	}
 }
 
-// A plain INSERT takes the one round trip that it takes without a guard.
-func TestPlainInsertsTakeOneTrip(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, g *ground) {
-		g.others(t, additionTables...)
-		p, dsn := network.Through(t, g.DSN+"&interpolateParams=true", time.Millisecond)
-		db := g.guardedAt(t, dsn)
+// A plain INSERT takes one round trip, as it does without a guard.
+func TestPlainInsertsTakeOneRoundTrip(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+		f.execBare(t, insertTables...)
+		p, dsn := network.Through(t, f.DSN+"&interpolateParams=true", time.Millisecond)
+		db := f.openGuarded(t, dsn)
 		trips := func(on execQuerier, texts ...string) int64 {
 			_, err := on.ExecContext(t.Context(), "INSERT INTO t VALUES (?, 0)", 1000+p.Trips()) // what is asked once
 			require.NoError(t, err)

@@ -24,20 +24,20 @@ func TestRowsOfPartitionedTablesCountOnce(t *testing.T) {
 		{"behind an INSERT, in front of a plain one", parts, "", "INSERT INTO a VALUES (5, 5)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			each(t, onMariaDB, func(t *testing.T, g *ground) {
+			each(t, onMariaDB, func(t *testing.T, f *fixture) {
 				event, hits := strings.Fields(tt.text)[0], int64(4)
 				if event == "INSERT" {
 					hits = 3
 				}
-				g.others(t, "CREATE TABLE a (id INT PRIMARY KEY, n INT)"+tt.own, "INSERT INTO a VALUES (1, 0), (2, 1)",
+				f.execBare(t, "CREATE TABLE a (id INT PRIMARY KEY, n INT)"+tt.own, "INSERT INTO a VALUES (1, 0), (2, 1)",
 					"CREATE TABLE l (id INT PRIMARY KEY, n INT)"+tt.behind, "INSERT INTO l VALUES (1, 0), (2, 0), (3, 0)",
 					"CREATE TRIGGER trg AFTER "+event+" ON a FOR EACH ROW UPDATE l SET n = n + 1")
-				_, err := g.db.ExecContext(dbguard.AtMost(t.Context(), hits-1), tt.text)
+				_, err := f.db.ExecContext(dbguard.AtMost(t.Context(), hits-1), tt.text)
 				require.ErrorIs(t, err, dbguard.OverLimit)
-				assert.Equal(t, 3, g.rows(t, "l WHERE n = 0"))
-				_, err = g.db.ExecContext(dbguard.AtMost(t.Context(), hits), tt.text)
+				assert.Equal(t, 3, f.count(t, "l WHERE n = 0"))
+				_, err = f.db.ExecContext(dbguard.AtMost(t.Context(), hits), tt.text)
 				require.NoError(t, err)
-				assert.Equal(t, 3, g.rows(t, "l WHERE n = 1"))
+				assert.Equal(t, 3, f.count(t, "l WHERE n = 1"))
 			})
 		})
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// sql_select_limit cuts what the guard is told, too.
-func TestASessionThatIsToldLittle(t *testing.T) {
+// sql_select_limit truncates the results of the guard's own queries, too.
+func TestSQLSelectLimit(t *testing.T) {
 	const cascade = "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON DELETE CASCADE"
 	for name, setup := range map[string][]string{
 		"the second key": {"CREATE TABLE a (id INT PRIMARY KEY, r INT, FOREIGN KEY (r) REFERENCES t (id))", cascade},
@@ -27,15 +27,15 @@ func TestASessionThatIsToldLittle(t *testing.T) {
 	} {
 		for _, set := range []string{"SET sql_select_limit = 1", "SET sql_select_limit = 3", "SET sql_select_limit = 5"} {
 			t.Run(name+", "+set, func(t *testing.T) {
-				each(t, onMariaDB, func(t *testing.T, g *ground) {
-					g.others(t, setup...)
-					c, ctx := g.conn(t), dbguard.AtMost(t.Context(), 1)
+				each(t, onMariaDB, func(t *testing.T, f *fixture) {
+					f.execBare(t, setup...)
+					c, ctx := f.conn(t), dbguard.AtMost(t.Context(), 1)
 					exec(t, c, set)
 					for _, text := range []string{"DELETE FROM t WHERE id = 1", "DELETE IGNORE FROM t WHERE id = 1"} {
 						_, err := c.ExecContext(ctx, text)
 						require.Error(t, err)
-						assert.Equal(t, 9, g.rows(t, "t"))
-						assert.Equal(t, 5, g.rows(t, "child WHERE r = 1"))
+						assert.Equal(t, 9, f.count(t, "t"))
+						assert.Equal(t, 5, f.count(t, "child WHERE r = 1"))
 					}
 				})
 			})
@@ -44,9 +44,9 @@ func TestASessionThatIsToldLittle(t *testing.T) {
 }
 
 // Under sql_mode ORACLE, BEGIN opens a block.
-func TestASessionThatSpeaksOracle(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, g *ground) {
-		c, ctx := g.conn(t), dbguard.AtMost(t.Context(), 1)
+func TestOracleMode(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+		c, ctx := f.conn(t), dbguard.AtMost(t.Context(), 1)
 		exec(t, c, "SET sql_mode = ORACLE")
 		for _, text := range []string{
 			"DELETE FROM t WHERE id = 3", "DELETE IGNORE FROM t WHERE id = 4", "UPDATE t SET n = 4 WHERE id = 7", "INSERT INTO t VALUES (20, 0)",
@@ -56,15 +56,15 @@ func TestASessionThatSpeaksOracle(t *testing.T) {
 		}
 		_, err := c.ExecContext(ctx, "DELETE FROM t WHERE id > 0")
 		require.ErrorIs(t, err, dbguard.ErrRefused)
-		assert.Equal(t, 8, g.rows(t, "t"))
+		assert.Equal(t, 8, f.count(t, "t"))
 	})
 }
 
-// Where a backslash escapes nothing, a string ends before what it would hide.
-func TestAKeyBehindABackslash(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, g *ground) {
-		g.others(t, "ALTER TABLE t ADD s VARCHAR(9)", "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON UPDATE CASCADE")
-		c, ctx := g.conn(t), dbguard.AtMost(t.Context(), 1)
+// Under NO_BACKSLASH_ESCAPES a string ends before what a backslash would hide.
+func TestNoBackslashEscapes(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+		f.execBare(t, "ALTER TABLE t ADD s VARCHAR(9)", "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON UPDATE CASCADE")
+		c, ctx := f.conn(t), dbguard.AtMost(t.Context(), 1)
 		exec(t, c, "SET sql_mode = NO_BACKSLASH_ESCAPES")
 		for _, text := range []string{
 			`UPDATE t SET s = '\', id = 100 WHERE id = 1 -- '`,
@@ -73,17 +73,17 @@ func TestAKeyBehindABackslash(t *testing.T) {
 		} {
 			_, err := c.ExecContext(ctx, text)
 			require.ErrorIs(t, err, dbguard.ErrRefused, text)
-			assert.Equal(t, 5, g.rows(t, "child WHERE r = 1"))
+			assert.Equal(t, 5, f.count(t, "child WHERE r = 1"))
 		}
 	})
 }
 
-// A column may be called like a clause, behind a dot even without quotes.
-func TestAColumnThatIsCalledLikeAClause(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, g *ground) {
-		g.withNumbers(t)
-		g.others(t, "ALTER TABLE t ADD `order` INT, ADD `limit` INT", keyed, follows)
-		c, ctx := g.conn(t), dbguard.AtMost(t.Context(), 1)
+// A column may be named like a clause, behind a dot even without quotes.
+func TestColumnNamedLikeClause(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+		f.linkChildToN(t)
+		f.execBare(t, "ALTER TABLE t ADD `order` INT, ADD `limit` INT", addIndex, addForeignKey)
+		c, ctx := f.conn(t), dbguard.AtMost(t.Context(), 1)
 		const text = "UPDATE t SET t.order = ?, t.n = t.n + 100 WHERE id = ?"
 		for range 3 {
 			_, err := c.ExecContext(ctx, text, 1, -1)
@@ -92,15 +92,15 @@ func TestAColumnThatIsCalledLikeAClause(t *testing.T) {
 		}
 		_, err := c.ExecContext(ctx, text, 2, 1)
 		require.ErrorIs(t, err, dbguard.ErrRefused)
-		assert.Equal(t, 5, g.rows(t, "child WHERE r = 1"))
+		assert.Equal(t, 5, f.count(t, "child WHERE r = 1"))
 	})
 }
 
-// In character sets of two and four bytes the server's literals are other bytes.
-func TestAConnectionOfWideLetters(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, g *ground) {
-		g.others(t, "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON DELETE CASCADE ON UPDATE CASCADE")
-		c := g.conn(t)
+// In connection character sets of two and four bytes the server's literals are other bytes.
+func TestWideConnectionCharset(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+		f.execBare(t, "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON DELETE CASCADE ON UPDATE CASCADE")
+		c := f.conn(t)
 		for _, set := range []string{"ucs2", "utf16", "utf16le", "utf32"} {
 			exec(t, c, "SET character_set_connection = "+set)
 			for _, text := range []string{"DELETE FROM t WHERE id = 1", "UPDATE t SET id = 100 WHERE id = 1"} {
@@ -112,10 +112,10 @@ func TestAConnectionOfWideLetters(t *testing.T) {
 	})
 }
 
-// What a session has every COMMIT and ROLLBACK do besides is not for the guard's own.
-func TestASessionWhoseTransactionsAreChained(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, g *ground) {
-		c := g.conn(t)
+// completion_type is not meant for the guard's own COMMIT and ROLLBACK.
+func TestCompletionType(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+		c := f.conn(t)
 		for i, set := range []string{"CHAIN", "RELEASE"} {
 			exec(t, c, "SET completion_type = '"+set+"'", "UPDATE t SET n = n + 1 WHERE id = 1", "DELETE FROM t WHERE id = -1")
 			_, err := c.ExecContext(dbguard.AtMost(t.Context(), 1), "UPDATE t SET n = n + 1 WHERE id > 0")
@@ -125,16 +125,16 @@ func TestASessionWhoseTransactionsAreChained(t *testing.T) {
 			var open bool
 			require.NoError(t, c.QueryRowContext(t.Context(), "SELECT @@in_transaction").Scan(&open))
 			assert.False(t, open)
-			assert.Equal(t, 1, g.rows(t, fmt.Sprintf("t WHERE n = %d", i+1)))
+			assert.Equal(t, 1, f.count(t, fmt.Sprintf("t WHERE n = %d", i+1)))
 		}
 	})
 }
 
 // In some modes SHOW CREATE TABLE leaves the engine out.
 func TestRowsThatAReplaceAddsUnderAnsi(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, g *ground) {
-		g.others(t, "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON DELETE CASCADE", "UPDATE child SET r = id")
-		c := g.conn(t)
+	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+		f.execBare(t, "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON DELETE CASCADE", "UPDATE child SET r = id")
+		c := f.conn(t)
 		for i, mode := range []string{"ANSI", "ORACLE", "NO_TABLE_OPTIONS"} {
 			exec(t, c, "SET sql_mode = '"+mode+"'")
 			text := fmt.Sprintf("REPLACE INTO t VALUES (%d, 7), (%d, 7)", i+1, i+20)

@@ -1,6 +1,5 @@
-// Package bench compares what a guarded call costs over a bare one with what
-// the well-known wrappers of database/sql cost, in one process, on a driver
-// that does nothing.
+// Package bench compares the cost of a guarded call with a bare one: on real engines, and
+// on a driver that does nothing, beside well-known wrappers of database/sql.
 package bench
 
 import (
@@ -48,7 +47,7 @@ func (null) QueryContext(_ context.Context, text string, _ []driver.NamedValue) 
 	return &answer{value: false}, nil // nothing hides
 }
 
-// answer is the one row that a guard gets for what it asks once a connection.
+// answer is the one row that answers what a guard asks once per connection.
 type answer struct{ value driver.Value }
 
 func (*answer) Columns() []string { return []string{"answer"} }
@@ -64,30 +63,30 @@ func (a *answer) Next(row []driver.Value) error {
 
 func (null) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) { return null{}, nil }
 
-// sides are the ways to the null driver, in the order of the table.
-func sides(b *testing.B) []side {
+// wrappers are the ways to the null driver, in the order of the table.
+func wrappers(b *testing.B) []wrapper {
 	g, err := dbguard.New(dbguard.Policy{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	return []side{
+	return []wrapper{
 		{"direct", null{}},
 		{"guarded", sqlguard.WrapConnector(null{}, g, sqlguard.WithDialect(sqlguard.PostgreSQL))},
-		{"otelsql", opened{otelsql.WrapDriver(null{})}},
-		{"sqlmw", opened{sqlmw.Driver(null{}, sqlmw.NullInterceptor{})}},
+		{"otelsql", dsnConnector{otelsql.WrapDriver(null{})}},
+		{"sqlmw", dsnConnector{sqlmw.Driver(null{}, sqlmw.NullInterceptor{})}},
 	}
 }
 
-type side struct {
+type wrapper struct {
 	name      string
 	connector driver.Connector
 }
 
-// opened is a wrapped driver that opens by DSN.
-type opened struct{ driver driver.Driver }
+// dsnConnector is a wrapped driver that opens by DSN.
+type dsnConnector struct{ driver driver.Driver }
 
-func (o opened) Connect(context.Context) (driver.Conn, error) { return o.driver.Open("") }
-func (o opened) Driver() driver.Driver                        { return o.driver }
+func (o dsnConnector) Connect(context.Context) (driver.Conn, error) { return o.driver.Open("") }
+func (o dsnConnector) Driver() driver.Driver                        { return o.driver }
 
 const (
 	short = "SELECT id, name FROM users WHERE id = $1"
@@ -102,7 +101,7 @@ ORDER BY total DESC LIMIT 50`
 func BenchmarkRead(b *testing.B) {
 	ctx := context.Background()
 	for _, text := range []struct{ name, sql string }{{"short", short}, {"long", long}} {
-		for _, s := range sides(b) {
+		for _, s := range wrappers(b) {
 			b.Run(text.name+"/"+s.name, func(b *testing.B) {
 				db := sql.OpenDB(s.connector)
 				defer db.Close()
@@ -121,7 +120,7 @@ func BenchmarkRead(b *testing.B) {
 
 func BenchmarkPreparedRead(b *testing.B) {
 	ctx := context.Background()
-	for _, s := range sides(b) {
+	for _, s := range wrappers(b) {
 		b.Run(s.name, func(b *testing.B) {
 			db := sql.OpenDB(s.connector)
 			defer db.Close()

@@ -17,53 +17,51 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
-// A pair is a bare and a guarded handle, each on a database of its own with
-// the same rows. Work is done on them in turns, in one loop: whatever else the
-// machine does, it does to both.
+// A pair is a bare and a guarded handle, each on a database of its own with the same
+// rows. They take turns in one loop, so that other load on the machine affects both.
 type pair struct {
-	direct, guarded *end
+	direct, guarded *handle
 }
 
-// An end is one handle of a pair.
-type end struct {
+// A handle is one side of a pair.
+type handle struct {
 	*sql.DB
 	d *target.Database
 	p *network.Proxy // nil without
 }
 
-// far is where the server is.
-type far struct {
+// A place is where the server is.
+type place struct {
 	name string
 	trip time.Duration // 0: no proxy
 }
 
 var (
-	loopback = far{"loopback", 0}
-	oneMilli = far{"1 ms", time.Millisecond}
-	durable  = far{"durable", 0}
-	fast     = far{"not durable", 0}
+	loopback = place{"loopback", 0}
+	oneMilli = place{"1 ms", time.Millisecond}
+	durable  = place{"durable", 0}
+	fast     = place{"not durable", 0}
 )
 
-// places are those where a target can be. SQLite has no way to its server, but
-// a disk.
-func places(tg target.Target) []far {
+// places are where a target is measured. SQLite has no network, but a disk.
+func places(tg target.Target) []place {
 	if tg.Engine == target.SQLite {
-		return []far{durable, fast}
+		return []place{durable, fast}
 	}
-	return []far{loopback, oneMilli}
+	return []place{loopback, oneMilli}
 }
 
-func newPair(b *testing.B, tg target.Target, at far) pair {
+func newPair(b *testing.B, tg target.Target, at place) pair {
 	b.Helper()
 	g, err := dbguard.New(dbguard.Policy{})
 	require.NoError(b, err)
-	return pair{newEnd(b, tg, at, nil), newEnd(b, tg, at, g)}
+	return pair{newHandle(b, tg, at, nil), newHandle(b, tg, at, g)}
 }
 
-func newEnd(b *testing.B, tg target.Target, at far, g *dbguard.Guard) *end {
+func newHandle(b *testing.B, tg target.Target, at place, g *dbguard.Guard) *handle {
 	b.Helper()
-	e := &end{d: tg.Database(b)}
-	dsn := e.d.DSN
+	h := &handle{d: tg.Database(b)}
+	dsn := h.d.DSN
 	switch {
 	case tg.Engine == target.MariaDB:
 		dsn += "&interpolateParams=true" // one trip bare, and not prepare, execute, close
@@ -71,21 +69,21 @@ func newEnd(b *testing.B, tg target.Target, at far, g *dbguard.Guard) *end {
 		dsn = strings.NewReplacer("synchronous(0)", "synchronous(2)", "_synchronous=0", "_synchronous=2").Replace(dsn)
 	}
 	if at.trip > 0 {
-		e.p, dsn = network.Through(b, dsn, at.trip)
+		h.p, dsn = network.Through(b, dsn, at.trip)
 	}
 	var err error
-	bare := e.d.Bare(b)
+	bare := h.d.Bare(b)
 	defer bare.Close()
 	require.NoError(b, bare.PingContext(b.Context())) // makes an SQLite file
 	if g == nil {
-		e.DB, err = sql.Open(tg.Driver, dsn)
+		h.DB, err = sql.Open(tg.Driver, dsn)
 	} else {
-		e.DB, err = sqlguard.Open(tg.Driver, dsn, g)
+		h.DB, err = sqlguard.Open(tg.Driver, dsn, g)
 	}
 	require.NoError(b, err)
-	e.SetMaxOpenConns(1)
-	b.Cleanup(func() { require.NoError(b, e.Close()) })
-	return e
+	h.SetMaxOpenConns(1)
+	b.Cleanup(func() { require.NoError(b, h.Close()) })
+	return h
 }
 
 // setUp runs the texts bare, on both databases.
@@ -95,9 +93,9 @@ func (p pair) setUp(b *testing.B, texts ...string) {
 	p.guarded.setUp(b, texts...)
 }
 
-func (e *end) setUp(b *testing.B, texts ...string) {
+func (h *handle) setUp(b *testing.B, texts ...string) {
 	b.Helper()
-	bare := e.d.Bare(b)
+	bare := h.d.Bare(b)
 	defer bare.Close()
 	for _, text := range texts {
 		_, err := bare.ExecContext(b.Context(), text)
@@ -105,7 +103,7 @@ func (e *end) setUp(b *testing.B, texts ...string) {
 	}
 }
 
-// fill makes a table of n rows: two columns and a bit of text.
+// fill creates a table of n rows: two numbers and a short text.
 func fill(e target.Engine, table string, n int) []string {
 	numbers := map[target.Engine]string{
 		target.SQLite:   "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < %d) SELECT i, 0, 'some text that a row has' FROM s",
@@ -122,14 +120,14 @@ func fill(e target.Engine, table string, n int) []string {
 	}
 }
 
-// A side's times and trips.
-type tally struct {
+// timings are the times and round trips of one side.
+type timings struct {
 	times []time.Duration
 	trips int64
 }
 
 // measure times one piece of work.
-func (t *tally) measure(p *network.Proxy, work func() error) error {
+func (t *timings) measure(p *network.Proxy, work func() error) error {
 	before := int64(0)
 	if p != nil {
 		before = p.Trips()
@@ -143,27 +141,27 @@ func (t *tally) measure(p *network.Proxy, work func() error) error {
 	return err
 }
 
-// median is less than a mean is at the mercy of what else the machine does.
-func (t *tally) median() time.Duration {
+// median is less sensitive than a mean to other load on the machine.
+func (t *timings) median() time.Duration {
 	slices.Sort(t.times)
 	return t.times[len(t.times)/2]
 }
 
-// turns does the work on both ends, one after the other, and reports medians.
-func (p pair) turns(b *testing.B, work func(ctx context.Context, e *end, i int) error) {
+// alternate does the work on both handles, one after the other, and reports medians.
+func (p pair) alternate(b *testing.B, work func(ctx context.Context, h *handle, i int) error) {
 	b.Helper()
-	turns(b, p.direct, p.guarded, work)
+	alternate(b, p.direct, p.guarded, work)
 }
 
-func (e *end) proxy() *network.Proxy { return e.p }
+func (h *handle) proxy() *network.Proxy { return h.p }
 
-// warmUp is the age of a connection that has learnt and prepared what it needs once.
+// warmUp is how long a connection takes to cache and prepare what it needs once.
 const warmUp = 250 * time.Millisecond
 
-func turns[E interface{ proxy() *network.Proxy }](b *testing.B, direct, guarded E, work func(ctx context.Context, e E, i int) error) {
+func alternate[E interface{ proxy() *network.Proxy }](b *testing.B, direct, guarded E, work func(ctx context.Context, e E, i int) error) {
 	b.Helper()
 	ctx := dbguard.AtMost(b.Context(), 1)
-	var bare, judged tally
+	var bare, judged timings
 	i := 0
 	for begin := time.Now(); i < 10 || i < 2000 && time.Since(begin) < warmUp; i++ {
 		require.NoError(b, work(ctx, direct, i))
@@ -181,8 +179,8 @@ func turns[E interface{ proxy() *network.Proxy }](b *testing.B, direct, guarded 
 	}
 }
 
-func report(b *testing.B, direct, guarded *tally) {
-	b.ReportMetric(0, "ns/op") // of both together: says nothing
+func report(b *testing.B, direct, guarded *timings) {
+	b.ReportMetric(0, "ns/op") // of both together, which says nothing
 	b.ReportMetric(float64(direct.median().Nanoseconds()), "direct-ns/op")
 	b.ReportMetric(float64(guarded.median().Nanoseconds()), "guarded-ns/op")
 	b.ReportMetric(float64(guarded.median())/float64(direct.median()), "ratio")

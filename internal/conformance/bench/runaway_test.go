@@ -13,10 +13,10 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// BenchmarkRunaway is a delete that finds a million rows where a hundred were
-// meant, until its error: once run, counted and rolled back, which is all that
-// can be done without a guard, and once guarded. Beside the time: what it wrote
-// to the server's log, and the rows that it locked or marked.
+// BenchmarkRunaway is a delete that finds a million rows where a hundred were meant: bare,
+// run and rolled back, which is all that can be done without a guard, and guarded, until
+// the refusal. It also reports what was written to the server's log, and the rows that
+// were locked or marked.
 func BenchmarkRunaway(b *testing.B) {
 	for _, tg := range target.All() {
 		for _, st := range []struct{ name, text string }{
@@ -30,7 +30,7 @@ func BenchmarkRunaway(b *testing.B) {
 				p.setUp(b, append(texts, "CREATE INDEX by_n ON t (n)")...)
 				direct, guarded := costs{log: -1, rows: -1}, costs{log: -1, rows: -1}
 				for b.Loop() {
-					p.guarded.runaway(b, refusals, &guarded, func(ctx context.Context, tx *sql.Tx) {
+					p.guarded.runaway(b, refusalsPerRun, &guarded, func(ctx context.Context, tx *sql.Tx) {
 						ctx = dbguard.Allow(dbguard.AtMost(ctx, 100), "measured", dbguard.AllRows("t"))
 						_, err := tx.ExecContext(ctx, st.text)
 						require.ErrorIs(b, err, dbguard.OverLimit)
@@ -44,7 +44,7 @@ func BenchmarkRunaway(b *testing.B) {
 						require.NoError(b, err)
 					})
 				}
-				report(b, &direct.tally, &guarded.tally)
+				report(b, &direct.timings, &guarded.timings)
 				reportCosts(b, "direct", direct)
 				reportCosts(b, "guarded", guarded)
 			})
@@ -52,10 +52,10 @@ func BenchmarkRunaway(b *testing.B) {
 	}
 }
 
-// costs are what runaway statements took: each its time, and the most of the log and of
-// rows; -1 where it is not known.
+// costs are the times of runaway statements, and the most log bytes and rows locked; -1
+// if that is not known.
 type costs struct {
-	tally
+	timings
 	log  int64
 	rows int64
 }
@@ -68,32 +68,32 @@ func reportCosts(b *testing.B, who string, c costs) {
 	}
 }
 
-// refusals is how many are measured at a time: one is over so soon that alone it tells
-// of how long the machine takes to wake up.
-const refusals = 9
+// refusalsPerRun refusals are measured in a row: a single one is so short that it would
+// measure how long the machine takes to wake up.
+const refusalsPerRun = 9
 
-// runaway runs the work a few times, each in a transaction, looks at what they hold, and
-// adds to the costs.
-func (e *end) runaway(b *testing.B, times int64, c *costs, work func(ctx context.Context, tx *sql.Tx)) {
+// runaway runs the work a few times, each in a transaction, and adds what it took to the
+// costs.
+func (h *handle) runaway(b *testing.B, times int64, c *costs, work func(ctx context.Context, tx *sql.Tx)) {
 	b.Helper()
 	ctx := b.Context()
-	look := e.d.Bare(b)
+	look := h.d.Bare(b)
 	defer look.Close()
-	before := e.written(b, look)
-	locked := e.watch(b)
+	before := h.logBytes(b, look)
+	locked := h.watchLocks(b)
 	for i := range times {
-		tx, err := e.BeginTx(ctx, nil)
+		tx, err := h.BeginTx(ctx, nil)
 		require.NoError(b, err)
 		require.NoError(b, c.measure(nil, func() error { work(ctx, tx); return nil }))
 		require.NoError(b, tx.Rollback())
-		if i == 0 && e.d.Engine != target.SQLite { // it writes pages that the next ones find written
-			c.log = max(c.log, e.written(b, look)-before)
+		if i == 0 && h.d.Engine != target.SQLite { // the next ones find pages written that the first has written
+			c.log = max(c.log, h.logBytes(b, look)-before)
 		}
 	}
 	c.rows = max(c.rows, locked())
-	if e.d.Engine == target.Postgres {
-		// No list is kept: the transaction writes its number into a row, where
-		// it stays until somebody cleans up.
+	if h.d.Engine == target.Postgres {
+		// PostgreSQL keeps no list of row locks: the transaction writes its ID into the
+		// row (xmax), where it stays until somebody cleans up.
 		var marked int64
 		require.NoError(b, look.QueryRowContext(ctx, "SELECT count(*) FROM t WHERE xmax <> '0'::xid").Scan(&marked))
 		c.rows = max(c.rows, marked)
@@ -103,11 +103,11 @@ func (e *end) runaway(b *testing.B, times int64, c *costs, work func(ctx context
 	require.Equal(b, 1_000_000, rows)
 }
 
-// written is how much the server has ever written to its log.
-func (e *end) written(b *testing.B, look *sql.DB) (n int64) {
+// logBytes is how much the server has ever written to its log.
+func (h *handle) logBytes(b *testing.B, look *sql.DB) (n int64) {
 	b.Helper()
 	var name string
-	switch e.d.Engine {
+	switch h.d.Engine {
 	case target.Postgres:
 		require.NoError(b, look.QueryRowContext(b.Context(), "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn").Scan(&n))
 	case target.MariaDB:
@@ -116,20 +116,20 @@ func (e *end) written(b *testing.B, look *sql.DB) (n int64) {
 	return n
 }
 
-// watch looks again and again how many rows the connection has locked, and
-// stops and tells the most when it is asked. MariaDB's list is a copy, made
-// anew when nobody has read it for 100 ms.
-func (e *end) watch(b *testing.B) (most func() int64) {
+// watchLocks polls how many rows the connection has locked. The function that it returns
+// stops that and returns the maximum. MariaDB's list is a copy, renewed when it was not
+// read for 100 ms.
+func (h *handle) watchLocks(b *testing.B) (most func() int64) {
 	b.Helper()
-	if e.d.Engine != target.MariaDB {
+	if h.d.Engine != target.MariaDB {
 		return func() int64 { return -1 }
 	}
 	var id int64
-	require.NoError(b, e.QueryRowContext(b.Context(), "SELECT connection_id()").Scan(&id))
+	require.NoError(b, h.QueryRowContext(b.Context(), "SELECT connection_id()").Scan(&id))
 	ctx, stop := context.WithCancel(b.Context())
 	seen := make(chan int64)
 	go func() {
-		look := e.d.Bare(b)
+		look := h.d.Bare(b)
 		defer look.Close()
 		var most int64
 		for ctx.Err() == nil {

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { servers.Main(m) }
 
-// numbered is a text with ? in the words of the engine.
+// numbered is a text with ? in the placeholder style of the engine.
 func numbered(e target.Engine, text string) string {
 	if e == target.Postgres {
 		return strings.Replace(text, "?", "$1", 1)
@@ -23,8 +23,8 @@ func numbered(e target.Engine, text string) string {
 	return text
 }
 
-// rowsEnough is more than any benchmark of single rows takes.
-const rowsEnough = 30_000
+// tableRows is more than any benchmark of single rows takes.
+const tableRows = 30_000
 
 var oneRow = []struct{ name, text string }{
 	{"DELETE", "DELETE FROM t WHERE id = ?"},
@@ -32,8 +32,8 @@ var oneRow = []struct{ name, text string }{
 	{"INSERT", "INSERT INTO fresh (id) VALUES (?)"},
 }
 
-// BenchmarkOneRow is a write by key: autocommit and in a transaction of the
-// caller's, whose BEGIN and COMMIT are not counted; by text and prepared.
+// BenchmarkOneRow is a write by key, by text and prepared, in autocommit and in a
+// transaction of the caller's, whose BEGIN and COMMIT are not counted.
 func BenchmarkOneRow(b *testing.B) {
 	for _, tg := range target.All() {
 		for _, at := range places(tg) {
@@ -42,8 +42,8 @@ func BenchmarkOneRow(b *testing.B) {
 				for _, way := range ways {
 					b.Run(strings.Join([]string{tg.String(), at.name, st.name, way.name}, "/"), func(b *testing.B) {
 						p := newPair(b, tg, at)
-						p.setUp(b, append(fill(tg.Engine, "t", rowsEnough), "DROP TABLE IF EXISTS fresh", "CREATE TABLE fresh (id INT PRIMARY KEY)")...)
-						p.turns(b, way.work(b, p, text))
+						p.setUp(b, append(fill(tg.Engine, "t", tableRows), "DROP TABLE IF EXISTS fresh", "CREATE TABLE fresh (id INT PRIMARY KEY)")...)
+						p.alternate(b, way.work(b, p, text))
 					})
 				}
 			}
@@ -51,10 +51,10 @@ func BenchmarkOneRow(b *testing.B) {
 	}
 }
 
-// A way makes the work of a benchmark.
+// A way sends the statement of a benchmark.
 type way struct {
 	name string
-	work func(b *testing.B, p pair, text string) func(ctx context.Context, e *end, i int) error
+	work func(b *testing.B, p pair, text string) func(ctx context.Context, h *handle, i int) error
 }
 
 // execer is a handle or a transaction.
@@ -64,50 +64,50 @@ type execer interface {
 }
 
 var ways = []way{
-	{"autocommit", func(_ *testing.B, _ pair, text string) func(context.Context, *end, int) error {
-		return func(ctx context.Context, e *end, i int) error {
-			_, err := e.ExecContext(ctx, text, i+1)
+	{"autocommit", func(_ *testing.B, _ pair, text string) func(context.Context, *handle, int) error {
+		return func(ctx context.Context, h *handle, i int) error {
+			_, err := h.ExecContext(ctx, text, i+1)
 			return err
 		}
 	}},
-	{"autocommit, prepared", func(b *testing.B, p pair, text string) func(context.Context, *end, int) error {
-		return prepare(b, p, text, func(e *end) execer { return e })
+	{"autocommit, prepared", func(b *testing.B, p pair, text string) func(context.Context, *handle, int) error {
+		return prepare(b, p, text, func(h *handle) execer { return h })
 	}},
-	{"in Tx", func(b *testing.B, p pair, text string) func(context.Context, *end, int) error {
+	{"in Tx", func(b *testing.B, p pair, text string) func(context.Context, *handle, int) error {
 		tx := p.begin(b)
-		return func(ctx context.Context, e *end, i int) error {
-			_, err := tx[e].ExecContext(ctx, text, i+1)
+		return func(ctx context.Context, h *handle, i int) error {
+			_, err := tx[h].ExecContext(ctx, text, i+1)
 			return err
 		}
 	}},
-	{"in Tx, prepared", func(b *testing.B, p pair, text string) func(context.Context, *end, int) error {
+	{"in Tx, prepared", func(b *testing.B, p pair, text string) func(context.Context, *handle, int) error {
 		tx := p.begin(b)
-		return prepare(b, p, text, func(e *end) execer { return tx[e] })
+		return prepare(b, p, text, func(h *handle) execer { return tx[h] })
 	}},
 }
 
-// begin opens a transaction on both ends, and leaves it before they are closed.
-func (p pair) begin(b *testing.B) map[*end]*sql.Tx {
-	txs := map[*end]*sql.Tx{}
-	for _, e := range []*end{p.direct, p.guarded} {
-		tx, err := e.BeginTx(context.WithoutCancel(b.Context()), nil)
+// begin opens a transaction on both handles, and rolls it back before they are closed.
+func (p pair) begin(b *testing.B) map[*handle]*sql.Tx {
+	txs := map[*handle]*sql.Tx{}
+	for _, h := range []*handle{p.direct, p.guarded} {
+		tx, err := h.BeginTx(context.WithoutCancel(b.Context()), nil)
 		require.NoError(b, err)
 		b.Cleanup(func() { require.NoError(b, tx.Rollback()) })
-		txs[e] = tx
+		txs[h] = tx
 	}
 	return txs
 }
 
-func prepare(b *testing.B, p pair, text string, on func(*end) execer) func(context.Context, *end, int) error {
-	stmts := map[*end]*sql.Stmt{}
-	for _, e := range []*end{p.direct, p.guarded} {
-		stmt, err := on(e).PrepareContext(b.Context(), text)
+func prepare(b *testing.B, p pair, text string, on func(*handle) execer) func(context.Context, *handle, int) error {
+	stmts := map[*handle]*sql.Stmt{}
+	for _, h := range []*handle{p.direct, p.guarded} {
+		stmt, err := on(h).PrepareContext(b.Context(), text)
 		require.NoError(b, err)
 		b.Cleanup(func() { _ = stmt.Close() })
-		stmts[e] = stmt
+		stmts[h] = stmt
 	}
-	return func(ctx context.Context, e *end, i int) error {
-		_, err := stmts[e].ExecContext(ctx, i+1)
+	return func(ctx context.Context, h *handle, i int) error {
+		_, err := stmts[h].ExecContext(ctx, i+1)
 		return err
 	}
 }
@@ -119,13 +119,13 @@ func BenchmarkTx10k(b *testing.B) {
 			p := newPair(b, tg, places(tg)[0])
 			p.setUp(b, fill(tg.Engine, "t", 10_000)...)
 			text := numbered(tg.Engine, "UPDATE t SET n = n + 1 WHERE id = ?")
-			p.rounds(b, nil, func(ctx context.Context, e *end) error { return manyInOne(ctx, e, text) })
+			p.rounds(b, nil, func(ctx context.Context, h *handle) error { return updateMany(ctx, h, text) })
 		})
 	}
 }
 
-func manyInOne(ctx context.Context, e *end, text string) error {
-	tx, err := e.BeginTx(ctx, nil)
+func updateMany(ctx context.Context, h *handle, text string) error {
+	tx, err := h.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -139,16 +139,16 @@ func manyInOne(ctx context.Context, e *end, text string) error {
 	return tx.Commit()
 }
 
-// rounds does long work on both ends, each time on what anew has made.
-func (p pair) rounds(b *testing.B, anew func(e *end), work func(ctx context.Context, e *end) error) {
+// rounds does long work on both handles, after reset if that is set.
+func (p pair) rounds(b *testing.B, reset func(h *handle), work func(ctx context.Context, h *handle) error) {
 	b.Helper()
-	var direct, guarded tally
+	var direct, guarded timings
 	for b.Loop() {
-		for e, t := range map[*end]*tally{p.direct: &direct, p.guarded: &guarded} {
-			if anew != nil {
-				anew(e)
+		for h, t := range map[*handle]*timings{p.direct: &direct, p.guarded: &guarded} {
+			if reset != nil {
+				reset(h)
 			}
-			require.NoError(b, t.measure(e.p, func() error { return work(b.Context(), e) }))
+			require.NoError(b, t.measure(h.p, func() error { return work(b.Context(), h) }))
 		}
 	}
 	report(b, &direct, &guarded)
@@ -160,9 +160,9 @@ func BenchmarkBulk(b *testing.B) {
 	for _, tg := range target.All() {
 		b.Run(tg.String(), func(b *testing.B) {
 			p := newPair(b, tg, places(tg)[0])
-			anew := func(e *end) { e.setUp(b, fill(tg.Engine, "t", rows)...) }
-			p.rounds(b, anew, func(ctx context.Context, e *end) error {
-				_, err := e.ExecContext(dbguard.AtMost(ctx, rows), "DELETE FROM t WHERE id > 0")
+			reset := func(h *handle) { h.setUp(b, fill(tg.Engine, "t", rows)...) }
+			p.rounds(b, reset, func(ctx context.Context, h *handle) error {
+				_, err := h.ExecContext(dbguard.AtMost(ctx, rows), "DELETE FROM t WHERE id > 0")
 				return err
 			})
 		})

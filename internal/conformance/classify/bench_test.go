@@ -21,9 +21,8 @@ var workloads = []struct{ name, text string }{
 	{"in-10000", "DELETE FROM t WHERE a = 1 AND b IN (1" + strings.Repeat(", 1234567", 9_999) + ")"},
 }
 
-// BenchmarkClassify puts our reading beside a lexer and two parsers, in one
-// process and on the same texts. The lexer does less than we do, the parsers
-// build a tree.
+// BenchmarkClassify compares our classifier with a lexer and two parsers, in one process
+// and on the same texts. The lexer does less than we do, the parsers build a tree.
 func BenchmarkClassify(b *testing.B) {
 	mysql := parser.New()
 	for _, w := range workloads {

@@ -55,21 +55,21 @@ func (g *generator) and() string {
 	return " AND "
 }
 
-// predicate is a condition without another one in it.
+// predicate is an atomic condition.
 func (g *generator) predicate() string {
-	v := g.operand
+	v := g.numberOperand
 	if g.rng.IntN(3) == 0 {
-		v = g.words
+		v = g.textOperand
 	}
 	switch g.rng.IntN(12) {
 	case 0, 1, 2, 3:
-		return v() + " " + g.pick("=", "<>", "!=", "<", "<=", ">", ">=", "=", g.special()) + " " + v()
+		return v() + " " + g.pick("=", "<>", "!=", "<", "<=", ">", ">=", "=", g.dialectComparison()) + " " + v()
 	case 4:
 		return v() + g.pick(" BETWEEN ", " NOT BETWEEN ") + v() + " AND " + v()
 	case 5:
 		return v() + g.pick(" IN (", " NOT IN (") + v() + g.maybe(", "+v()) + g.maybe(", NULL") + ")"
 	case 6:
-		return g.words() + g.pick(" LIKE ", " NOT LIKE ") + g.words()
+		return g.textOperand() + g.pick(" LIKE ", " NOT LIKE ") + g.textOperand()
 	case 7:
 		return v() + g.pick(" IS NULL", " IS NOT NULL")
 	case 8:
@@ -85,7 +85,7 @@ func (g *generator) predicate() string {
 	return g.pick("TRUE", "FALSE", "1=1", "1=0")
 }
 
-func (g *generator) special() string {
+func (g *generator) dialectComparison() string {
 	switch g.dialect {
 	case sqlscan.MySQL:
 		return "<=>"
@@ -95,32 +95,32 @@ func (g *generator) special() string {
 	return g.pick("IS DISTINCT FROM", "IS NOT DISTINCT FROM")
 }
 
-// operand is a number most of the time.
-func (g *generator) operand() string {
+// numberOperand is a number most of the time.
+func (g *generator) numberOperand() string {
 	switch g.rng.IntN(14) {
 	case 0, 1:
 		op := g.pick("+", "-", "*", "/", "%", "+", "-", "*", "&", "|", "<<", ">>", "||")
-		return g.operand() + g.pick("", " ") + op + " " + g.operand()
+		return g.numberOperand() + g.pick("", " ") + op + " " + g.numberOperand()
 	case 2:
 		return g.pick("-", "+", "- ", "~") + g.pick("1", "2", "(3)", "n")
 	case 3:
-		return "(" + g.operand() + ")"
+		return "(" + g.numberOperand() + ")"
 	case 4:
-		return g.pick("NULLIF(", "COALESCE(") + g.operand() + ", " + g.operand() + ")"
+		return g.pick("NULLIF(", "COALESCE(") + g.numberOperand() + ", " + g.numberOperand() + ")"
 	case 5:
-		return "CASE " + g.operand() + " WHEN " + g.operand() + " THEN " + g.operand() + g.maybe(" ELSE "+g.operand()) + " END"
+		return "CASE " + g.numberOperand() + " WHEN " + g.numberOperand() + " THEN " + g.numberOperand() + g.maybe(" ELSE "+g.numberOperand()) + " END"
 	case 6:
 		return g.pick("n", "s", "NULL", "NULL")
 	case 7:
-		return g.words()
+		return g.textOperand()
 	case 8:
-		return g.typed()
+		return g.typedOperand()
 	}
 	return g.pick("0", "1", "2", "3", "7", "10", "1.0", "2.5", "0.1", "0.0", "1e0", "2147483647", "9223372036854775807", ".5", "5", "4")
 }
 
-// typed is an operand with a type of its own.
-func (g *generator) typed() string {
+// typedOperand is an operand with a type of its own.
+func (g *generator) typedOperand() string {
 	switch g.dialect {
 	case sqlscan.PostgreSQL:
 		return g.pick("1::text", "'1'::int", "CAST('5' AS bigint)", "true::int", "date '2020-01-01'", "1::numeric", "'a'::varchar")
@@ -130,8 +130,8 @@ func (g *generator) typed() string {
 	return g.pick("0x10", "x'41'", "CAST('1' AS INTEGER)", "CAST(1 AS TEXT)", "CAST('1' AS TEXT)", `"a"`, "IIF(1, 2, 3)", "abs(-2)", "x''", "CAST(2 AS REAL)")
 }
 
-// words is a text most of the time.
-func (g *generator) words() string {
+// textOperand is a text most of the time.
+func (g *generator) textOperand() string {
 	if g.rng.IntN(10) == 0 {
 		return g.pick("s", "n", "1", "'a'||'b'", "NULL", "''")
 	}

@@ -6,9 +6,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// tally counts outcomes and fails the test for those that nothing explains.
-type tally struct {
-	parser     func(string) (opinion, bool)
+// A comparison counts outcomes and fails the test for those that nothing explains.
+type comparison struct {
+	parser     func(string) (effects, bool)
 	dialect    sqlscan.Dialect
 	exceptions []exception
 	counts     map[outcome]int
@@ -18,7 +18,7 @@ type tally struct {
 	text       sqlscan.Text
 }
 
-func (y *tally) check(t *testing.T, text string) {
+func (y *comparison) check(t *testing.T, text string) {
 	t.Helper()
 	theirs, ok := y.parser(text)
 	if !ok {
@@ -36,12 +36,12 @@ func (y *tally) check(t *testing.T, text string) {
 		return
 	}
 	if y.failures++; y.failures <= 40 {
-		t.Errorf("%s: %q\n  theirs %+v\n  ours   %+v %s", o, text, theirs, ours(&y.text), y.text.Why)
+		t.Errorf("%s: %q\n  theirs %+v\n  ours   %+v %s", o, text, theirs, ourEffects(&y.text), y.text.Why)
 	}
 }
 
 // checkAll checks texts, as many generated ones, and mutants of both.
-func (y *tally) checkAll(t *testing.T, texts []string) {
+func (y *comparison) checkAll(t *testing.T, texts []string) {
 	g := newGenerator(y.dialect, 1)
 	for range generated {
 		g.deep = 0
@@ -61,7 +61,7 @@ const (
 	mutants   = 30_000
 )
 
-func (y *tally) report(t *testing.T) {
+func (y *comparison) report(t *testing.T) {
 	t.Logf("%d texts that the parser accepts: %v", y.texts, y.counts)
 	for why, n := range y.reasons {
 		t.Logf("  %5d %s", n, why)
@@ -71,12 +71,12 @@ func (y *tally) report(t *testing.T) {
 	}
 }
 
-func newTally(parser func(string) (opinion, bool), d sqlscan.Dialect, list []exception) *tally {
-	return &tally{parser: parser, dialect: d, exceptions: list, counts: map[outcome]int{}, reasons: map[string]int{}}
+func newComparison(parser func(string) (effects, bool), d sqlscan.Dialect, list []exception) *comparison {
+	return &comparison{parser: parser, dialect: d, exceptions: list, counts: map[outcome]int{}, reasons: map[string]int{}}
 }
 
 func TestPostgreSQL(t *testing.T) {
-	y := newTally(postgres, sqlscan.PostgreSQL, postgresExceptions)
+	y := newComparison(parsePostgres, sqlscan.PostgreSQL, postgresExceptions)
 	y.checkAll(t, corpus(t, "pg.jsonl"))
 	y.report(t)
 }
@@ -86,7 +86,7 @@ var postgresExceptions = []exception{
 }
 
 func TestMySQL(t *testing.T) {
-	y := newTally(tidb(), sqlscan.MySQL, mysqlExceptions)
+	y := newComparison(parseTiDB(), sqlscan.MySQL, mysqlExceptions)
 	y.checkAll(t, corpus(t, "mysql.jsonl"))
 	y.report(t)
 }

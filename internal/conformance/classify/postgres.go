@@ -8,9 +8,9 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
 
-// postgres is the opinion of PostgreSQL's own grammar; ok is false where it
+// parsePostgres is what PostgreSQL's own grammar makes of a text; ok is false where it
 // rejects the text.
-func postgres(text string) (o opinion, ok bool) {
+func parsePostgres(text string) (o effects, ok bool) {
 	tree, err := pg.Parse(text)
 	if err != nil {
 		return o, false
@@ -22,7 +22,7 @@ func postgres(text string) (o opinion, ok bool) {
 }
 
 // statement adds what one statement does.
-func (o *opinion) statement(n *pg.Node) {
+func (o *effects) statement(n *pg.Node) {
 	switch s := n.Node.(type) {
 	case *pg.Node_SelectStmt:
 		o.selectInto(s.SelectStmt)
@@ -55,7 +55,7 @@ func (o *opinion) statement(n *pg.Node) {
 
 // selectInto adds SELECT … INTO, which only the first query of a whole
 // statement may have; elsewhere the server rejects it after parsing.
-func (o *opinion) selectInto(s *pg.SelectStmt) {
+func (o *effects) selectInto(s *pg.SelectStmt) {
 	for s.Larg != nil {
 		s = s.Larg
 	}
@@ -65,7 +65,7 @@ func (o *opinion) selectInto(s *pg.SelectStmt) {
 }
 
 // query finds the modifying statements anywhere in a query.
-func (o *opinion) query(m protoreflect.Message) {
+func (o *effects) query(m protoreflect.Message) {
 	switch s := m.Interface().(type) {
 	case *pg.SelectStmt:
 		if s.IntoClause != nil {
@@ -99,7 +99,7 @@ func (o *opinion) query(m protoreflect.Message) {
 }
 
 // merge is a MERGE that changes or removes rows, or else an INSERT at most.
-func (o *opinion) merge(s *pg.MergeStmt) {
+func (o *effects) merge(s *pg.MergeStmt) {
 	verb := "INSERT"
 	for _, w := range s.MergeWhenClauses {
 		switch w.GetMergeWhenClause().GetCommandType() {
@@ -110,7 +110,7 @@ func (o *opinion) merge(s *pg.MergeStmt) {
 	o.row(verb, rangeVar(s.Relation), false)
 }
 
-func (o *opinion) createAs(s *pg.CreateTableAsStmt) {
+func (o *effects) createAs(s *pg.CreateTableAsStmt) {
 	o.modifies = true
 	if s.Objtype == pg.ObjectType_OBJECT_TABLE {
 		o.row("INSERT", rangeVar(s.Into.Rel), false)
@@ -118,7 +118,7 @@ func (o *opinion) createAs(s *pg.CreateTableAsStmt) {
 	o.query(s.Query.ProtoReflect())
 }
 
-func (o *opinion) copy(s *pg.CopyStmt) {
+func (o *effects) copy(s *pg.CopyStmt) {
 	switch {
 	case s.IsFrom:
 		o.row("INSERT", rangeVar(s.Relation), false)
@@ -155,7 +155,7 @@ func analyzes(options []*pg.Node) bool {
 	return on
 }
 
-func (o *opinion) transaction(s *pg.TransactionStmt) {
+func (o *effects) transaction(s *pg.TransactionStmt) {
 	switch s.Kind {
 	case pg.TransactionStmtKind_TRANS_STMT_BEGIN, pg.TransactionStmtKind_TRANS_STMT_START:
 		o.control = append(o.control, "BEGIN")

@@ -12,14 +12,14 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// engine is SQLite itself, asked by running a text on a small database in
-// memory while its authorizer takes down what every statement is about to do.
+// An engine is SQLite itself: it runs a text on a small database in memory while its
+// authorizer records what every statement is about to do.
 type engine struct {
 	conn  *sqlite3.SQLiteConn
 	dirty bool            // the text may have changed what the next one finds
 	seen  map[string]bool // "DELETE t"
 	gone  map[string]bool // "DELETE t" of tables that are dropped
-	other bool            // it does something that is no matter of rows
+	other bool            // it does something other than changing rows
 }
 
 // schema is what generated texts are about; it has no trigger and no foreign
@@ -84,14 +84,14 @@ func (e *engine) authorize(op int, arg1, _, _ string) int {
 	return sqlite3.SQLITE_OK
 }
 
-// deed is what one text does.
-type deed struct {
+// sqliteEffects are what one text does.
+type sqliteEffects struct {
 	rows, gone map[string]bool
 	other      bool // structure, transactions, …
 }
 
-// ask is what the engine did; not ok, if it rejects the text or a part of it.
-func (e *engine) ask(text string) (d deed, ok bool, err error) {
+// observe is what the engine did; ok is false if it rejects the text or a part of it.
+func (e *engine) observe(text string) (d sqliteEffects, ok bool, err error) {
 	if e.conn == nil || e.dirty {
 		if err := e.fresh(); err != nil {
 			return d, false, err
@@ -103,11 +103,11 @@ func (e *engine) ask(text string) (d deed, ok bool, err error) {
 	if errors.As(err, &failed) && failed.Code == sqlite3.ErrConstraint && !strings.Contains(text, ";") {
 		err = nil // it was understood, and ran
 	}
-	return deed{e.seen, e.gone, e.other}, err == nil, nil
+	return sqliteEffects{e.seen, e.gone, e.other}, err == nil, nil
 }
 
-// deedOf is our reading in the same words.
-func deedOf(t *sqlscan.Text) (d deed, unreadable bool) {
+// sqliteEffectsOf is how we classify a text, in the same terms.
+func sqliteEffectsOf(t *sqlscan.Text) (d sqliteEffects, unreadable bool) {
 	d.rows = map[string]bool{}
 	for i := range t.Ops {
 		op := &t.Ops[i]
@@ -138,8 +138,8 @@ func deedOf(t *sqlscan.Text) (d deed, unreadable bool) {
 	return d, unreadable
 }
 
-// compareDeeds tells how our reading stands beside what the engine did.
-func compareDeeds(ours deed, unread bool, theirs deed) outcome {
+// compareSQLite compares how we classify a text with what the engine did.
+func compareSQLite(ours sqliteEffects, unread bool, theirs sqliteEffects) outcome {
 	switch {
 	case unread:
 		return unreadable
@@ -155,11 +155,11 @@ func compareDeeds(ours deed, unread bool, theirs deed) outcome {
 
 // without are the rows but those of tables that are dropped: their DELETE may be
 // a part of the DROP.
-func (d deed) without(gone map[string]bool) []string {
+func (d sqliteEffects) without(gone map[string]bool) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(d.rows)), func(s string) bool { return gone[s] })
 }
 
-// list is a deed in one line.
-func (d deed) list() string {
+// list is the effects in one line.
+func (d sqliteEffects) list() string {
 	return strings.Join(slices.Sorted(maps.Keys(d.rows)), ", ") + map[bool]string{true: " and more"}[d.other]
 }

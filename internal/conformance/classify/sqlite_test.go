@@ -7,8 +7,8 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// TestSQLite puts generated statements and their mutants to SQLite itself:
-// what its authorizer sees is what we must have read.
+// TestSQLite runs generated statements and their mutants on SQLite itself: what its
+// authorizer sees is what we must have read.
 func TestSQLite(t *testing.T) {
 	e := &engine{}
 	defer func() {
@@ -28,12 +28,12 @@ func TestSQLite(t *testing.T) {
 	failures := 0
 	var text sqlscan.Text
 	for _, s := range texts {
-		theirs, ok, err := e.ask(s)
+		theirs, ok, err := e.observe(s)
 		if err != nil {
 			t.Fatal(err)
 		}
 		sqlscan.Classify(&text, s, sqlscan.SQLite, sqlscan.SQLite.DefaultMode())
-		ours, unread := deedOf(&text)
+		ours, unread := sqliteEffectsOf(&text)
 		// The driver trims what is between statements and at the end, and takes
 		// a vertical tab for white space there; SQLite does not.
 		if !ok || unread && strings.Contains(s, "\v") {
@@ -42,7 +42,7 @@ func TestSQLite(t *testing.T) {
 		if text.Statements > 1 && strings.Contains(strings.ToUpper(s), "TRIGGER") { // it fires in the same text
 			continue
 		}
-		o := compareDeeds(ours, unread, theirs)
+		o := compareSQLite(ours, unread, theirs)
 		counts[o]++
 		if o != agree && excused(sqliteExceptions, o, s, text.Why) == nil {
 			if failures++; failures <= 40 {

@@ -9,14 +9,14 @@ import (
 	_ "github.com/pingcap/tidb/pkg/parser/test_driver" // the values of literals
 )
 
-// tidb is the opinion of TiDB's grammar of MySQL; ok is false where it rejects
-// the text.
-func tidb() func(text string) (o opinion, ok bool) {
+// parseTiDB makes a parser by TiDB's grammar of MySQL; ok is false where that rejects the
+// text.
+func parseTiDB() func(text string) (o effects, ok bool) {
 	p := parser.New()
-	return func(text string) (o opinion, ok bool) {
+	return func(text string) (o effects, ok bool) {
 		defer func() {
 			if recover() != nil { // it panics on some texts that it should reject
-				o, ok = opinion{}, false
+				o, ok = effects{}, false
 			}
 		}()
 		stmts, _, err := p.Parse(text, "", "")
@@ -31,7 +31,7 @@ func tidb() func(text string) (o opinion, ok bool) {
 }
 
 // mysql adds what one statement does.
-func (o *opinion) mysql(n ast.StmtNode) {
+func (o *effects) mysql(n ast.StmtNode) {
 	switch s := n.(type) {
 	case *ast.SelectStmt, *ast.SetOprStmt, *ast.ShowStmt, *ast.UseStmt, *ast.PrepareStmt, *ast.DeallocateStmt,
 		*ast.ExplainForStmt, *ast.HelpStmt, *ast.SetRoleStmt, *ast.DoStmt,
@@ -90,9 +90,9 @@ func (o *opinion) mysql(n ast.StmtNode) {
 	}
 }
 
-// set adds SET autocommit, which begins or ends a transaction. What else it
-// sets, and whether that takes a guard away, no grammar knows.
-func (o *opinion) set(s *ast.SetStmt) {
+// set adds SET autocommit, which begins or ends a transaction. What else it sets, and
+// whether that disables a protection, is no matter of grammar.
+func (o *effects) set(s *ast.SetStmt) {
 	for _, v := range s.Variables {
 		if !strings.EqualFold(v.Name, "autocommit") || v.IsGlobal {
 			continue
@@ -110,7 +110,7 @@ func (o *opinion) set(s *ast.SetStmt) {
 	}
 }
 
-func (o *opinion) update(s *ast.UpdateStmt) {
+func (o *effects) update(s *ast.UpdateStmt) {
 	if s.TableRefs.TableRefs.Right == nil {
 		o.row("UPDATE", firstTable(s.TableRefs), s.Where != nil)
 		return
@@ -118,7 +118,7 @@ func (o *opinion) update(s *ast.UpdateStmt) {
 	o.row("UPDATE", "*", s.Where != nil) // which tables, the columns decide
 }
 
-func (o *opinion) delete(s *ast.DeleteStmt) {
+func (o *effects) delete(s *ast.DeleteStmt) {
 	if !s.IsMultiTable {
 		o.row("DELETE", firstTable(s.TableRefs), s.Where != nil)
 		return

@@ -1,5 +1,5 @@
-// Package cluster holds the guard to its promise where the database is more
-// than one server: three nodes of Galera, and PgBouncer before PostgreSQL.
+// Package cluster tests the guard where the database is more than one server: three Galera
+// nodes, and PgBouncer in front of PostgreSQL.
 package cluster
 
 import (
@@ -27,18 +27,18 @@ func TestMain(m *testing.M) { servers.Main(m) }
 
 const nodes = 3
 
-// galera starts a cluster of nodes on loopback, for this test alone.
+// galera starts a cluster of nodes on loopback, for this test only.
 func galera(t *testing.T) []*servers.Server {
 	t.Helper()
 	library := servers.Installed(t, "libgalera_smm.so", "/usr/lib/galera/libgalera_smm.so", "/usr/lib/libgalera_smm.so")
-	transfer(t)
+	installSST(t)
 	var started []*servers.Server
 	var members []string
 	for n := range nodes {
 		group, state := servers.FreePort(t), servers.FreePort(t)
 		started = append(started, servers.Start(t, servers.MariaDB, servers.Args(
 			"--wsrep-on=ON", "--wsrep-provider="+library, "--wsrep-cluster-name=dbguard",
-			"--wsrep-cluster-address=gcomm://"+strings.Join(members, ","), // the first begins it
+			"--wsrep-cluster-address=gcomm://"+strings.Join(members, ","), // the first one bootstraps it
 			fmt.Sprintf("--wsrep-node-name=node%d", n), "--wsrep-node-address=127.0.0.1",
 			fmt.Sprintf("--wsrep-provider-options=base_host=127.0.0.1;base_port=%[1]d;gmcast.listen_addr=tcp://127.0.0.1:%[1]d;ist.recv_addr=127.0.0.1:%[2]d;gcache.size=16M;evs.keepalive_period=PT0.5S;evs.suspect_timeout=PT2S;evs.inactive_timeout=PT4S", group, state),
 			"--wsrep-sst-method=copy",
@@ -52,23 +52,23 @@ func galera(t *testing.T) []*servers.Server {
 	return started
 }
 
-// transfer provides the script that brings a new node the group's data: a copy
-// of the files, while the server holds still. The usual scripts come in a
-// package that installs a service.
-func transfer(t *testing.T) {
+// installSST provides the script of a state snapshot transfer, which copies the group's
+// data to a new node while the donor holds still. The usual scripts come in a package that
+// installs a service.
+func installSST(t *testing.T) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "dbguard-transfer-") // a test's TempDir is closed to the servers' user
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o777))
-	script := strings.ReplaceAll(transferScript, "MEETING", dir)
+	script := strings.ReplaceAll(sstScript, "MEETING", dir)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "wsrep_sst_copy"), []byte(script), 0o755))
 	t.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
 }
 
-// transferScript speaks to the server by its output. The joiner's address is
-// the name of a file, in a folder where both meet, that names its data folder.
-const transferScript = `#!/bin/sh
+// sstScript talks to the server by its output. The joiner's address is the name of a file,
+// in a folder that both can reach, that names its data folder.
+const sstScript = `#!/bin/sh
 bypass=
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -104,7 +104,7 @@ mv "MEETING/$address.new" "MEETING/$address.done"
 echo "done $state"
 `
 
-// awaitSynced waits until the node takes statements as one of so many.
+// awaitSynced waits until the node is in sync, in a cluster of this size.
 func awaitSynced(t *testing.T, s *servers.Server, size int) {
 	t.Helper()
 	db, err := sql.Open("mysql", s.DSN)
@@ -139,7 +139,7 @@ func fill(t *testing.T, cluster []*servers.Server) (dsns []string) {
 	}
 	for _, s := range cluster {
 		dsns = append(dsns, strings.Replace(s.DSN, ")/", ")/app", 1))
-		assert.Equal(t, [2]int{rows, 0}, state(t, dsns[len(dsns)-1]))
+		assert.Equal(t, [2]int{rows, 0}, tableState(t, dsns[len(dsns)-1]))
 	}
 	return dsns
 }
@@ -159,9 +159,9 @@ func open(t *testing.T, dsn string, guarded bool) *sql.DB {
 	return db
 }
 
-// state is the number of rows and the sum of n, as a node sees them once it
-// has caught up.
-func state(t *testing.T, dsn string) (s [2]int) {
+// tableState is the number of rows and the sum of n, as a node sees them once it has caught
+// up.
+func tableState(t *testing.T, dsn string) (s [2]int) {
 	t.Helper()
 	sep := "?"
 	db := open(t, dsn+sep+"wsrep_sync_wait=1", false)
@@ -172,15 +172,15 @@ func state(t *testing.T, dsn string) (s [2]int) {
 func TestGalera(t *testing.T) {
 	cluster := galera(t)
 	dsns := fill(t, cluster)
-	t.Run("bounds hold on every node", func(t *testing.T) { bounds(t, dsns) })
+	t.Run("bounds hold on every node", func(t *testing.T) { boundsHold(t, dsns) })
 	t.Run("conflicts, bare", func(t *testing.T) { conflicts(t, dsns, false) })
 	t.Run("conflicts are the driver's own errors, and lose nothing", func(t *testing.T) { conflicts(t, dsns, true) })
 	t.Run("a conflict at COMMIT of the caller's", func(t *testing.T) { conflictAtCommit(t, dsns) })
 	t.Run("a node dies", func(t *testing.T) { nodeDies(t, cluster, dsns) })
 }
 
-func bounds(t *testing.T, dsns []string) {
-	before := state(t, dsns[0])
+func boundsHold(t *testing.T, dsns []string) {
+	before := tableState(t, dsns[0])
 	for n, dsn := range dsns {
 		db := open(t, dsn, true)
 		_, err := db.ExecContext(dbguard.AtMost(t.Context(), 3), "UPDATE t SET n = n + 1 WHERE id > 2")
@@ -189,22 +189,22 @@ func bounds(t *testing.T, dsns []string) {
 		require.NoError(t, err)
 	}
 	for _, dsn := range dsns {
-		assert.Equal(t, [2]int{rows, before[1] + nodes}, state(t, dsn))
+		assert.Equal(t, [2]int{rows, before[1] + nodes}, tableState(t, dsn))
 	}
 }
 
-// A toll is what became of the statements of all workers.
-type toll struct {
+// A tally is how the statements of all workers ended.
+type tally struct {
 	sync.Mutex
-	done      int // what was told as done adds up to this
+	done      int // the sum of what the successful ones must have added
 	bare      int // the server's own errors
-	wrapped   int // those that a Violation hides
-	swallowed int // those that a question of the guard's swallowed: it tells them in its own words
+	wrapped   int // wrapped in a Violation
+	swallowed int // met by a query of the guard's, which reports them in its own words
 	stray     int // "SAVEPOINT dbguard does not exist"
 	internal  []error
 }
 
-func (x *toll) add(done int, err error) {
+func (x *tally) add(done int, err error) {
 	x.Lock()
 	defer x.Unlock()
 	x.done += done
@@ -225,18 +225,18 @@ func (x *toll) add(done int, err error) {
 	}
 }
 
-// conflicts lets all nodes change the same rows at once. The sum says whether
-// what was told is so.
+// conflicts has all nodes change the same rows at once. The sum shows whether what was
+// reported is true.
 func conflicts(t *testing.T, dsns []string, guarded bool) {
 	const each = 60
-	before := state(t, dsns[0])
-	var x toll
+	before := tableState(t, dsns[0])
+	var x tally
 	var running sync.WaitGroup
 	for w := range 2 * nodes {
 		db := open(t, dsns[w%nodes], guarded)
 		running.Go(func() {
 			for i := range each {
-				x.add(change(t.Context(), db, i, guarded))
+				x.add(sendUpdate(t.Context(), db, i, guarded))
 			}
 		})
 	}
@@ -245,16 +245,16 @@ func conflicts(t *testing.T, dsns []string, guarded bool) {
 	assert.Empty(t, x.internal, "errors that are not the server's")
 	assert.Zero(t, x.wrapped+x.stray, "conflicts are the driver's own errors")
 	for _, dsn := range dsns {
-		now := state(t, dsn)
+		now := tableState(t, dsn)
 		assert.Equal(t, rows, now[0])
 		assert.GreaterOrEqual(t, now[1], before[1]+x.done, "what was told as done")
 		assert.LessOrEqual(t, now[1], before[1]+x.done+x.stray, "what was told as not done")
 	}
 }
 
-// change is one of a worker's statements: every third in a transaction of two,
-// every fifth over its bound. It returns what must have been added.
-func change(ctx context.Context, db *sql.DB, i int, guarded bool) (int, error) {
+// sendUpdate is one of a worker's statements: every third in a transaction of two, every
+// fifth over its bound. It returns what must have been added.
+func sendUpdate(ctx context.Context, db *sql.DB, i int, guarded bool) (int, error) {
 	const hot = "UPDATE t SET n = n + 1 WHERE id = 1"
 	ctx = dbguard.AtMost(ctx, 1)
 	switch {
@@ -271,7 +271,7 @@ func change(ctx context.Context, db *sql.DB, i int, guarded bool) (int, error) {
 		}
 		for _, text := range []string{hot, "UPDATE t SET n = n + 1 WHERE id = 2"} {
 			if _, err := tx.ExecContext(ctx, text); err != nil {
-				return 0, errors.Join(err, undone(tx))
+				return 0, errors.Join(err, rollback(tx))
 			}
 		}
 		if err := tx.Commit(); err != nil {
@@ -285,7 +285,7 @@ func change(ctx context.Context, db *sql.DB, i int, guarded bool) (int, error) {
 	return 1, nil
 }
 
-func undone(tx *sql.Tx) error {
+func rollback(tx *sql.Tx) error {
 	if err := tx.Rollback(); !errors.Is(err, sql.ErrTxDone) {
 		return err
 	}
@@ -293,7 +293,7 @@ func undone(tx *sql.Tx) error {
 }
 
 func conflictAtCommit(t *testing.T, dsns []string) {
-	before := state(t, dsns[0])
+	before := tableState(t, dsns[0])
 	one, other := open(t, dsns[0], true), open(t, dsns[1], true)
 	ctx := dbguard.AtMost(t.Context(), 1)
 	tx, err := one.BeginTx(ctx, nil)
@@ -302,7 +302,7 @@ func conflictAtCommit(t *testing.T, dsns []string) {
 	require.NoError(t, err)
 	_, err = other.ExecContext(ctx, "UPDATE t SET n = n + 1 WHERE id = 7")
 	require.NoError(t, err)
-	state(t, dsns[0]) // the other's change has arrived
+	tableState(t, dsns[0]) // the other's change has arrived
 	err = tx.Commit()
 	var conflict *mysql.MySQLError
 	require.ErrorAs(t, err, &conflict)
@@ -310,16 +310,16 @@ func conflictAtCommit(t *testing.T, dsns []string) {
 	var v *dbguard.Violation
 	assert.False(t, errors.As(err, &v), "the driver's own error, bare")
 	for _, dsn := range dsns {
-		assert.Equal(t, [2]int{rows, before[1] + 1}, state(t, dsn))
+		assert.Equal(t, [2]int{rows, before[1] + 1}, tableState(t, dsn))
 	}
 	_, err = one.ExecContext(ctx, "UPDATE t SET n = n + 1 WHERE id = 8")
 	require.NoError(t, err)
 }
 
-// nodeDies kills the last node under load. What its clients were told was done
-// is done, on those that are left; of the rest nothing is there in part.
+// nodeDies kills the last node under load. What its clients were told is done must be done
+// on those that are left; of the rest nothing may be there in part.
 func nodeDies(t *testing.T, cluster []*servers.Server, dsns []string) {
-	before := state(t, dsns[0])
+	before := tableState(t, dsns[0])
 	doomed := open(t, dsns[nodes-1], true)
 	var done, unknown int
 	killed := make(chan struct{})
@@ -348,7 +348,7 @@ func nodeDies(t *testing.T, cluster []*servers.Server, dsns []string) {
 		awaitSynced(t, s, nodes-1)
 	}
 	for _, dsn := range dsns[:nodes-1] {
-		sum := state(t, dsn)[1] - before[1]
+		sum := tableState(t, dsn)[1] - before[1]
 		assert.GreaterOrEqual(t, sum, done, "what was told as done")
 		assert.LessOrEqual(t, sum, done+unknown, "what was told as not done")
 	}

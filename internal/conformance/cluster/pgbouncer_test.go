@@ -16,10 +16,10 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
-// pooled starts PgBouncer before the database, in transaction mode: each
-// transaction, and each statement outside of one, may run on another of the
-// server's connections.
-func pooled(t *testing.T, d *target.Database) (dsn string) {
+// startPgBouncer starts PgBouncer in front of the database, in transaction mode: each
+// transaction, and each statement outside of one, may run on another of the server's
+// connections.
+func startPgBouncer(t *testing.T, d *target.Database) (dsn string) {
 	t.Helper()
 	binary := servers.Installed(t, "pgbouncer", "/usr/sbin/pgbouncer")
 	at, err := url.Parse(d.DSN)
@@ -45,9 +45,9 @@ ignore_startup_parameters = extra_float_digits
 	return at.String()
 }
 
-// drivers are the ways to PgBouncer. It knows nothing of prepared statements:
-// pgx must not keep any.
-var drivers = map[string]string{"pgx": "default_query_exec_mode=exec", "postgres": "binary_parameters=yes"}
+// driverParams is what the drivers need behind PgBouncer, which knows no prepared
+// statements: pgx must not cache any.
+var driverParams = map[string]string{"pgx": "default_query_exec_mode=exec", "postgres": "binary_parameters=yes"}
 
 func TestPgBouncer(t *testing.T) {
 	for _, tg := range target.All() {
@@ -65,7 +65,7 @@ INSERT INTO child SELECT i, 40 FROM generate_series(1, 5) i`)
 			require.NoError(t, err)
 			g, err := dbguard.New(dbguard.Policy{})
 			require.NoError(t, err)
-			db, err := sqlguard.Open(tg.Driver, pooled(t, d)+"&"+drivers[tg.Driver], g)
+			db, err := sqlguard.Open(tg.Driver, startPgBouncer(t, d)+"&"+driverParams[tg.Driver], g)
 			require.NoError(t, err)
 			db.SetMaxOpenConns(8)
 			defer func() { assert.NoError(t, db.Close()) }()
@@ -99,7 +99,7 @@ func pooledBounds(t *testing.T, db, bare *sql.DB) {
 	assert.Equal(t, 3, sum(t, bare))
 }
 
-// pooledWork: more clients than the server has connections for them.
+// pooledWork has more clients than the server has connections for them.
 func pooledWork(t *testing.T, db, bare *sql.DB) {
 	const workers, each = 8, 30
 	ctx := dbguard.AtMost(t.Context(), 1)

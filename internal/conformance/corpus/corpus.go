@@ -64,13 +64,8 @@ var onlyInTx = map[string]string{
 	"eva-134": "COMMIT AND CHAIN is an error in autocommit, which undoes the DELETE before it",
 }
 
-// breaks reports that the bare driver does not survive the entry.
-//
-// go-sql-driver/mysql 1.10.1 waits in Stmt.Exec for the columns of a result,
-// which MariaDB does not send again after the prepare: an empty result then
-// ends in the timeout. mattn/go-sqlite3 1.14.52 runs a prepared text without a
-// statement on a null pointer.
-func breaks(tg target.Target, m Mode, e Entry) bool {
+// crashesBare reports that the bare driver does not survive the entry.
+func crashesBare(tg target.Target, m Mode, e Entry) bool {
 	if m.Name != "prepared" {
 		return false
 	}
@@ -86,7 +81,7 @@ func breaks(tg target.Target, m Mode, e Entry) bool {
 	return false
 }
 
-// options asks for the session that the entry was written for.
+// options are what the session needs that the entry was written for.
 func (e Entry) options() (opts []target.Option) {
 	if strings.Contains(e.Note, "ANSI_QUOTES") {
 		opts = append(opts, target.ANSIQuotes)

@@ -21,8 +21,8 @@ const (
 
 var update = flag.Bool("update", false, "write "+resultsFile)
 
-// TestGuarded runs every entry in every mode behind a guard. What falls short
-// is listed in RESULTS.md with an explanation, or the test fails.
+// TestGuarded runs every entry in every mode behind a guard. Each shortcoming is listed in
+// RESULTS.md with an explanation, or the test fails.
 func TestGuarded(t *testing.T) {
 	entries := load(t)
 	x, err := LoadExplanations(explanationsFile)
@@ -52,16 +52,16 @@ func TestGuarded(t *testing.T) {
 func runAll(t *testing.T, r *Report, entries []Entry) {
 	targets := slices.DeleteFunc(target.All(), func(tg target.Target) bool { return tg.Engine != r.Engine })
 	for d, tg := range targets {
-		g := newGround(t, tg)
+		f := newFixture(t, tg)
 		for _, e := range entries {
-			if !e.hasTurn(d, len(targets)) {
+			if !e.runsOn(d, len(targets)) {
 				continue
 			}
 			t.Run(tg.Name+"/"+e.ID, func(t *testing.T) {
-				g.turn(t, e)
+				f.use(t, e)
 				for _, m := range Modes {
-					if !breaks(tg, m, e) {
-						t.Run(m.Name, func(t *testing.T) { runOne(t, r, g, m) })
+					if !crashesBare(tg, m, e) {
+						t.Run(m.Name, func(t *testing.T) { runOne(t, r, f, m) })
 					}
 				}
 			})
@@ -69,19 +69,19 @@ func runAll(t *testing.T, r *Report, entries []Entry) {
 	}
 }
 
-// hasTurn reports that it is the turn of the k-th of some drivers, or modes: what we
-// wrote ourselves is more than every one of them has time for.
-func (e *Entry) hasTurn(k, of int) bool {
+// runsOn reports whether the entry runs on the k-th of several drivers or modes: the
+// entries that we wrote ourselves are too many for each to run on all of them.
+func (e *Entry) runsOn(k, of int) bool {
 	last := e.ID[len(e.ID)-1]
-	return e.File != more || (int(last)+k)%of == 0
+	return e.File != moreFile || (int(last)+k)%of == 0
 }
 
-func runOne(t *testing.T, r *Report, g *ground, m Mode) {
-	guarded := g.Run(t, m, guard)
-	found := Judge(g.entry, m, guarded, func() Outcome { return g.Run(t, m, bare) })
-	r.Add(g.Name, m, g.entry, errors.Is(guarded.Err, dbguard.ErrRefused), found)
-	for _, f := range found {
-		t.Logf("%s: %s\n%s\n%v", f.Kind, f.Text, g.entry.Statement, guarded.Err)
+func runOne(t *testing.T, r *Report, f *fixture, m Mode) {
+	guarded := f.Run(t, m, guard)
+	found := Judge(f.entry, m, guarded, func() Outcome { return f.Run(t, m, bare) })
+	r.Add(f.Name, m, f.entry, errors.Is(guarded.Err, dbguard.ErrRefused), found)
+	for _, x := range found {
+		t.Logf("%s: %s\n%s\n%v", x.Kind, x.Text, f.entry.Statement, guarded.Err)
 	}
 }
 

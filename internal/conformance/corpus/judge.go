@@ -27,8 +27,8 @@ type Finding struct {
 	Text string
 }
 
-// Judge compares a guarded run with what was promised. bare runs the same
-// without a guard; it is asked only where it matters.
+// Judge compares a guarded run with what was promised. bare runs the same without a guard;
+// it is called only where it matters.
 func Judge(e Entry, m Mode, guarded Outcome, bare func() Outcome) (found []Finding) {
 	add := func(k Kind, format string, args ...any) {
 		found = append(found, Finding{k, fmt.Sprintf(format, args...)})
@@ -62,7 +62,7 @@ func Judge(e Entry, m Mode, guarded Outcome, bare func() Outcome) (found []Findi
 	return found
 }
 
-// compare says what a caller would notice of the guard.
+// compare says which difference a caller would notice.
 func compare(e Entry, guarded, bare Outcome) string {
 	type view struct{ what, guarded, bare string }
 	views := []view{

@@ -13,35 +13,35 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard/pgxguard"
 )
 
-// batchDiffers are entries that fail in a batch of pgx's, and not in one of the guard's.
+// batchDiffers are entries that fail in a batch of pgx, and not in one of the guard's.
 var batchDiffers = map[string]string{
 	"pg-315": "a batch that begins a transaction has its statements run one by one: the level is set before any query",
 }
 
-// TestNativePgx runs the corpus without database/sql. What it leaves open is
-// what is open, and explained, for pgx with it.
+// TestNativePgx runs the corpus without database/sql. What it finds must be explained for
+// pgx with database/sql.
 func TestNativePgx(t *testing.T) {
 	entries := load(t)
 	x, err := LoadExplanations(explanationsFile)
 	require.NoError(t, err)
 	tg, runs, refused := pgxTarget(t), 0, 0
 	target.Postgres.Need(t)
-	g := newGround(t, tg)
+	f := newFixture(t, tg)
 	for _, e := range For(entries, target.Postgres) {
 		t.Run(e.ID, func(t *testing.T) {
-			g.turn(t, e)
+			f.use(t, e)
 			for k, m := range nativeModes {
-				if !e.hasTurn(k, 3) {
+				if !e.runsOn(k, 3) {
 					continue
 				}
 				t.Run(m.Name, func(t *testing.T) {
-					guarded := g.runNative(t, m, guardedPool(t))
+					guarded := f.runNative(t, m, guardedPool(t))
 					runs++
 					if errors.Is(guarded.Err, dbguard.ErrRefused) {
 						refused++
 					}
-					for _, f := range Judge(e, m.Mode, guarded, func() Outcome { return g.runNative(t, m, barePool(t)) }) {
-						explained := x[target.Postgres][item{f.Kind, e.ID}] != "" || f.Kind == Differs && m.Name == "pgx batch" && batchDiffers[e.ID] != ""
+					for _, f := range Judge(e, m.Mode, guarded, func() Outcome { return f.runNative(t, m, barePool(t)) }) {
+						explained := x[target.Postgres][findingKey{f.Kind, e.ID}] != "" || f.Kind == Differs && m.Name == "pgx batch" && batchDiffers[e.ID] != ""
 						if !explained {
 							t.Errorf("%s: %s: %s\n%s\n%v", f.Kind, f.Text, e.Note, e.Statement, guarded.Err)
 						}

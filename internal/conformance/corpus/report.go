@@ -12,8 +12,8 @@ import (
 type Report struct {
 	Engine target.Engine
 	rows   []*tally
-	open   map[item][]string // where: "driver: mode"
-	notes  map[string]string // of entries that are not perfect
+	open   map[findingKey][]string // where: "driver: mode"
+	notes  map[string]string       // of entries that are not perfect
 }
 
 // tally is a row of a table: the entries of one file, over one driver in one mode.
@@ -23,15 +23,15 @@ type tally struct {
 	found                       map[Kind]int
 }
 
-// item is a line of the list under the table.
-type item struct {
+// findingKey is a line of the list under the table.
+type findingKey struct {
 	kind  Kind
 	entry string
 }
 
 // NewReport begins the report of an engine.
 func NewReport(engine target.Engine) *Report {
-	return &Report{Engine: engine, open: map[item][]string{}, notes: map[string]string{}}
+	return &Report{Engine: engine, open: map[findingKey][]string{}, notes: map[string]string{}}
 }
 
 // Add counts one run.
@@ -46,7 +46,7 @@ func (r *Report) Add(driver string, m Mode, e Entry, refused bool, found []Findi
 	}
 	for _, f := range found {
 		row.found[f.Kind]++
-		key := item{f.Kind, e.ID}
+		key := findingKey{f.Kind, e.ID}
 		r.open[key] = append(r.open[key], driver+": "+m.Name)
 		r.notes[e.ID] = e.Note
 	}
@@ -62,8 +62,8 @@ func (r *Report) row(file, driver, mode string) *tally {
 	return r.rows[len(r.rows)-1]
 }
 
-// Unexplained lists what is open without an explanation, and what is explained
-// and not open: each is a mistake.
+// Unexplained lists findings without an explanation, and explanations without a finding:
+// each is a mistake.
 func (r *Report) Unexplained(x Explanations) (mistakes []string) {
 	for key, where := range r.open {
 		if x[r.Engine][key] == "" {
@@ -126,12 +126,12 @@ func (r *Report) files() (names []string) {
 	return names
 }
 
-func (r *Report) sorted() []item {
-	var items []item
+func (r *Report) sorted() []findingKey {
+	var items []findingKey
 	for key := range r.open {
 		items = append(items, key)
 	}
-	slices.SortFunc(items, func(a, b item) int {
+	slices.SortFunc(items, func(a, b findingKey) int {
 		return strings.Compare(string(a.kind)+a.entry, string(b.kind)+b.entry)
 	})
 	return items

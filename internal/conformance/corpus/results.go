@@ -10,8 +10,8 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// Explanations say why a finding is open.
-type Explanations map[target.Engine]map[item]string
+// Explanations hold the reasons of known findings.
+type Explanations map[target.Engine]map[findingKey]string
 
 // LoadExplanations reads lines of the form
 //
@@ -41,10 +41,10 @@ func (x Explanations) add(line string) error {
 	}
 	engine := target.Engine(fields[0])
 	if x[engine] == nil {
-		x[engine] = map[item]string{}
+		x[engine] = map[findingKey]string{}
 	}
 	for _, id := range fields[2:] {
-		key := item{Kind(fields[1]), id}
+		key := findingKey{Kind(fields[1]), id}
 		if x[engine][key] != "" {
 			return fmt.Errorf("%s %s is explained twice", fields[1], id)
 		}

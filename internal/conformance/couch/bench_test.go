@@ -21,8 +21,8 @@ import (
 	"github.com/dbguard/dbguard-go/internal/couchmatrix"
 )
 
-// pair measures an operation direct and guarded, turn by turn, so that a busy
-// machine is busy for both, and reports the medians and their ratio.
+// pair measures an operation direct and guarded in turn, so that other load on the machine
+// affects both, and reports the medians and their ratio.
 func pair(b *testing.B, op func(guarded bool) error) {
 	b.Helper()
 	var times [2][]float64
@@ -71,8 +71,8 @@ func choose[T any](of [2]T, guarded bool) T {
 	return of[0]
 }
 
-// discarding is a server that takes everything and does nothing: against it,
-// what the door costs is as large a part as it can be.
+// discarding is a server that accepts everything and does nothing: against it, what the
+// guard costs is as large a part as it can be.
 func discarding(b *testing.B) string {
 	b.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -98,7 +98,7 @@ func onServers(b *testing.B, bench func(*testing.B, string)) {
 	b.Run("nothing", func(b *testing.B) { bench(b, discarding(b)) })
 	b.Run("pouchdb", func(b *testing.B) {
 		s := harness.Servers(b)[0]
-		_, err := harness.NewWorld(b.Context(), s)
+		_, err := harness.NewFixture(b.Context(), s)
 		require.NoError(b, err)
 		bench(b, s.URL)
 	})
@@ -172,12 +172,12 @@ func BenchmarkAttachment100MB(b *testing.B) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	pair(b, func(guarded bool) error { return attach(ctx, choose(doors, guarded), url, size) })
+	pair(b, func(guarded bool) error { return putAttachment(ctx, choose(doors, guarded), url, size) })
 	runtime.ReadMemStats(&after)
 	b.ReportMetric(float64(int64(after.HeapSys-before.HeapSys))/(1<<20), "heap-MB")
 }
 
-func attach(ctx context.Context, door http.RoundTripper, url string, size int64) error {
+func putAttachment(ctx context.Context, door http.RoundTripper, url string, size int64) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, url+"/db/doc/a.bin?rev=1-x", io.LimitReader(zeros{}, size))
 	if err != nil {
 		return err

@@ -25,14 +25,14 @@ type outcome struct {
 	contents string
 }
 
-func newWorld(t *testing.T, s *harness.Server) *harness.World {
+func newFixture(t *testing.T, s *harness.Server) *harness.Fixture {
 	t.Helper()
-	w, err := harness.NewWorld(t.Context(), s)
+	w, err := harness.NewFixture(t.Context(), s)
 	require.NoError(t, err)
 	return w
 }
 
-func send(t *testing.T, w *harness.World, base http.RoundTripper, c couchmatrix.Case, pass couchmatrix.Pass) (outcome, error) {
+func send(t *testing.T, w *harness.Fixture, base http.RoundTripper, c couchmatrix.Case, pass couchmatrix.Pass) (outcome, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
@@ -63,9 +63,9 @@ func send(t *testing.T, w *harness.World, base http.RoundTripper, c couchmatrix.
 	return o, err
 }
 
-// unlike are requests, by the beginnings of their names, to which PouchDB Server
+// nondeterministic are requests, by the beginnings of their names, to which PouchDB Server
 // answers differently every time, or not at all: bare as well as guarded.
-var unlike = map[string]string{
+var nondeterministic = map[string]string{
 	"replicate":                    "the answer holds times and the history of all replications before it",
 	"replication document":         "it runs in the background, and writes to its document",
 	"config, 1.x":                  "the answer is the value that was there before",
@@ -84,8 +84,8 @@ var unlike = map[string]string{
 	"multipart written otherwise":  "never answered",
 }
 
-func differs(name string) bool {
-	for prefix := range unlike {
+func isNondeterministic(name string) bool {
+	for prefix := range nondeterministic {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}
@@ -93,8 +93,8 @@ func differs(name string) bool {
 	return false
 }
 
-// Every request of the matrix on a server: what is refused has changed nothing
-// in any database, what is allowed is answered and does what it does bare.
+// Every request of the matrix on a server: one that is refused changes nothing in any
+// database, one that is allowed has the answer and the effect that it has bare.
 func TestMatrix(t *testing.T) {
 	for _, s := range harness.Servers(t) {
 		t.Run(fmt.Sprintf("pouch=%t", s.Pouch), func(t *testing.T) { testMatrix(t, s) })
@@ -107,7 +107,7 @@ func testMatrix(t *testing.T, s *harness.Server) {
 	base := &http.Transport{}
 	t.Cleanup(base.CloseIdleConnections)
 	door := couch.Transport(base, g)
-	w := newWorld(t, s)
+	w := newFixture(t, s)
 	refused, allowed := 0, 0
 	for _, c := range couchmatrix.Cases() {
 		t.Run(c.Name, func(t *testing.T) {
@@ -119,13 +119,13 @@ func testMatrix(t *testing.T, s *harness.Server) {
 				require.Equal(t, before, got.contents, "it was refused, and something has changed")
 				refused++
 			}
-			if differs(c.Name) || (c.Form != couchmatrix.Plain && testing.Short()) {
+			if isNondeterministic(c.Name) || (c.Form != couchmatrix.Plain && testing.Short()) {
 				return
 			}
 			bare, bareErr := send(t, w, base, c, nil)
-			w = newWorld(t, s)
+			w = newFixture(t, s)
 			got, err := send(t, w, door, c, c.Pass)
-			w = newWorld(t, s)
+			w = newFixture(t, s)
 			if strings.HasPrefix(c.Name, "bounded by none") {
 				require.ErrorIs(t, err, dbguard.OverLimit)
 				return

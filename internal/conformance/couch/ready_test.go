@@ -13,13 +13,13 @@ import (
 	"github.com/dbguard/dbguard-go/internal/couchmatrix"
 )
 
-// A healthy server is ready, says of which incarnation its databases are, and
-// of a database that is not there that it is missing.
+// A healthy server is ready, reports the incarnation of its databases, and reports a
+// missing database as missing.
 func TestReady(t *testing.T) {
 	g, err := dbguard.New(dbguard.Policy{})
 	require.NoError(t, err)
 	for _, s := range harness.Servers(t) {
-		newWorld(t, s)
+		newFixture(t, s)
 		client, err := couch.New(s.URL, g)
 		require.NoError(t, err)
 		born, err := couch.Incarnations(t.Context(), client, couchmatrix.DB, couchmatrix.Slashed)

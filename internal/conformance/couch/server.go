@@ -19,14 +19,14 @@ import (
 )
 
 // URLEnv names real servers, separated by commas: several are one cluster.
-// Credentials stand in the URL. They must be ones that nobody else needs:
+// Credentials are part of the URL. They must be servers that nobody else needs:
 // databases are dropped.
 const URLEnv = "DBGUARD_COUCHDB_URL"
 
 // RequireEnv makes a missing server a failure if it is "all".
 const RequireEnv = "DBGUARD_REQUIRE"
 
-// Server is one that tests send requests to.
+// Server is a server that tests send requests to.
 type Server struct {
 	URL   string
 	Pouch bool // it is PouchDB Server
@@ -44,7 +44,7 @@ func (s *Server) Stop() error {
 // Start starts PouchDB Server for this test, or skips it.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
-	s, err := pouch(tb.Context())
+	s, err := startPouchDB(tb.Context())
 	if err != nil {
 		if os.Getenv(RequireEnv) == "all" {
 			tb.Fatal(err)
@@ -69,8 +69,8 @@ func Servers(tb testing.TB) []*Server {
 	return []*Server{Start(tb)}
 }
 
-// pouch starts the program in pouchdb/, where its packages are installed.
-func pouch(ctx context.Context) (*Server, error) {
+// startPouchDB starts the program in pouchdb/, where its packages are installed.
+func startPouchDB(ctx context.Context) (*Server, error) {
 	_, here, _, _ := runtime.Caller(0)
 	dir := filepath.Join(filepath.Dir(here), "pouchdb")
 	if _, err := exec.LookPath("node"); err != nil {
@@ -92,7 +92,7 @@ func pouch(ctx context.Context) (*Server, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	stop := func() error { return errors.Join(in.Close(), ended(cmd)) }
+	stop := func() error { return errors.Join(in.Close(), waitOrKill(cmd)) }
 	port, err := firstLine(ctx, out)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("PouchDB Server did not start: %w", err), stop())
@@ -100,8 +100,8 @@ func pouch(ctx context.Context) (*Server, error) {
 	return &Server{URL: "http://127.0.0.1:" + port, Pouch: true, stop: stop}, nil
 }
 
-// ended waits for the end of a process, and helps after a while.
-func ended(cmd *exec.Cmd) error {
+// waitOrKill waits for a process to end, and kills it after a while.
+func waitOrKill(cmd *exec.Cmd) error {
 	timer := time.AfterFunc(5*time.Second, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	return cmd.Wait()

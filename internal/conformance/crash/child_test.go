@@ -20,7 +20,7 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
-// childEnv makes the test binary a client to be killed: "script driver dsn".
+// childEnv makes the test binary a client that is to be killed: "script driver dsn".
 const childEnv = "DBGUARD_CRASH_CHILD"
 
 func TestMain(m *testing.M) {
@@ -34,26 +34,26 @@ func TestMain(m *testing.M) {
 	servers.Main(m)
 }
 
-// The statements of the scripts. Each changes ten rows or, deletion after
-// raise, twenty.
+// The statements of the scripts. Each changes ten rows; increment and
+// then deletion change twenty.
 const (
-	raise    = "UPDATE item SET v = v + 1 WHERE id <= 10"
-	deletion = "DELETE FROM item WHERE id > 10 AND id <= 20"
+	increment = "UPDATE item SET v = v + 1 WHERE id <= 10"
+	deletion  = "DELETE FROM item WHERE id > 10 AND id <= 20"
 )
 
 // commit matches the message and not "autocommit" or "read committed".
 const commit = `[^o]commit\b`
 
-// final matches the message by which the script's changes become final. A
-// bounded statement outside of a transaction is one message on PostgreSQL.
-func final(s *stage.Stage, script string) string {
-	if oneMessage(s, script) {
+// commitPattern matches the message that makes the script's changes final. A bounded
+// statement outside of a transaction is one message on PostgreSQL.
+func commitPattern(s *stage.Stage, script string) string {
+	if commitsInOneMessage(s, script) {
 		return "delete from (only )?item"
 	}
 	return commit
 }
 
-func oneMessage(s *stage.Stage, script string) bool {
+func commitsInOneMessage(s *stage.Stage, script string) bool {
 	return s.Engine != target.SQLite && script == "autocommit"
 }
 
@@ -69,14 +69,14 @@ var scripts = map[string]func(ctx context.Context, db *sql.DB) error{
 			return err
 		}
 		defer tx.Rollback()
-		for _, text := range []string{raise, deletion} {
+		for _, text := range []string{increment, deletion} {
 			if _, err := tx.ExecContext(ctx, text); err != nil {
 				return err
 			}
 		}
 		return tx.Commit()
 	},
-	// loop changes groups of ten rows, each by itself, until it is killed, and
+	// loop changes groups of ten rows, one statement each, until it is killed, and
 	// tries to change more.
 	"loop": func(ctx context.Context, db *sql.DB) error {
 		fmt.Println("begun")

@@ -17,8 +17,8 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/wire"
 )
 
-// onServer runs the test on every driver, on a server that it may kill.
-func onServer(outer *testing.T, test func(t *testing.T, s *stage.Stage, server *servers.Server)) {
+// onOwnServer runs the test on every driver, on a server that it may kill.
+func onOwnServer(outer *testing.T, test func(t *testing.T, s *stage.Stage, server *servers.Server)) {
 	running := map[servers.Engine]*servers.Server{}
 	for _, tg := range target.All() {
 		engine, ok := tg.ServerEngine()
@@ -36,19 +36,19 @@ func onServer(outer *testing.T, test func(t *testing.T, s *stage.Stage, server *
 	}
 }
 
-// The server dies when the statement has run and its COMMIT is on the way: the
-// caller is told that nobody knows, and the statement is not tried again.
+// The server dies when the statement has run and its COMMIT is on the way: the caller is
+// told that the outcome is unknown, and the statement is not retried.
 func TestServerKilledAtCommit(t *testing.T) {
 	for name, arrives := range map[string]bool{"before": false, "after": true} {
 		for script, kept := range done {
 			t.Run(name+"/"+script, func(t *testing.T) {
-				onServer(t, func(t *testing.T, s *stage.Stage, server *servers.Server) {
+				onOwnServer(t, func(t *testing.T, s *stage.Stage, server *servers.Server) {
 					want := stage.Untouched
 					if arrives {
 						want = kept
 					}
 					err := serverKilledAtCommit(t, s, server, script, arrives)
-					unknown(t, s, err)
+					requireUnknownEffect(t, s, err)
 					server.Restart(t)
 					assert.Equal(t, want, s.Item(t))
 				})
@@ -61,12 +61,12 @@ func serverKilledAtCommit(t *testing.T, s *stage.Stage, server *servers.Server, 
 	proxy := wire.New(t, server.Addr())
 	db := s.Open(t, s.Via(proxy.Addr))
 	defer db.Close()
-	held := proxy.Hold(final(s, script))
+	held := proxy.Hold(commitPattern(s, script))
 	result := make(chan error)
 	go func() { result <- scripts[script](dbguard.AtMost(t.Context(), 10), db) }()
 	held.Wait(t)
 	if arrives {
-		held.PassInSilence()
+		held.PassDroppingReplies()
 		assert.Eventually(t, func() bool { return s.Item(t) == done[script] }, 10*time.Second, 10*time.Millisecond)
 	}
 	server.Kill(t)
@@ -80,8 +80,8 @@ func serverKilledAtCommit(t *testing.T, s *stage.Stage, server *servers.Server, 
 	}
 }
 
-// unknown asserts that the error and the trace say that the fate is not known.
-func unknown(t *testing.T, s *stage.Stage, err error) {
+// requireUnknownEffect asserts that the error and the trace say that the outcome is unknown.
+func requireUnknownEffect(t *testing.T, s *stage.Stage, err error) {
 	t.Helper()
 	var v *dbguard.Violation
 	require.ErrorAs(t, err, &v)
@@ -96,12 +96,12 @@ func unknown(t *testing.T, s *stage.Stage, err error) {
 	assert.Equal(t, dbguard.OutcomeUnknown, last.Outcome)
 }
 
-// The server dies while the statement runs: nothing is committed, unless the
-// statement is all that there was to be.
+// The server dies while the statement runs: nothing is committed, unless the statement is
+// one message with its COMMIT.
 func TestServerKilledDuringTheStatement(t *testing.T) {
 	for script := range done {
 		t.Run(script, func(t *testing.T) {
-			onServer(t, func(t *testing.T, s *stage.Stage, server *servers.Server) {
+			onOwnServer(t, func(t *testing.T, s *stage.Stage, server *servers.Server) {
 				proxy := wire.New(t, server.Addr())
 				db := s.Open(t, s.Via(proxy.Addr))
 				defer db.Close()
@@ -109,7 +109,7 @@ func TestServerKilledDuringTheStatement(t *testing.T) {
 				result := make(chan error)
 				go func() { result <- scripts[script](dbguard.AtMost(t.Context(), 10), db) }()
 				held.Wait(t)
-				held.PassInSilence()
+				held.PassDroppingReplies()
 				time.Sleep(50 * time.Millisecond) // it has run by now, very likely
 				server.Kill(t)
 				err := <-result
@@ -119,9 +119,9 @@ func TestServerKilledDuringTheStatement(t *testing.T) {
 					assert.NotEqual(t, dbguard.EffectApplied, v.Effect, v)
 				}
 				server.Restart(t)
-				if oneMessage(s, script) {
+				if commitsInOneMessage(s, script) {
 					assert.Contains(t, []string{stage.Untouched, done[script]}, s.Item(t))
-					unknown(t, s, err)
+					requireUnknownEffect(t, s, err)
 					return
 				}
 				assert.Equal(t, stage.Untouched, s.Item(t))
@@ -130,9 +130,8 @@ func TestServerKilledDuringTheStatement(t *testing.T) {
 	}
 }
 
-// The connection breaks, the server lives: database/sql tries again what it
-// thinks has not run. A change must not be made twice, and success not claimed
-// for none.
+// The connection breaks, the server lives: database/sql retries what it thinks has not
+// run. A change must not be made twice, and success not be reported for none.
 func TestNothingRunsTwice(t *testing.T) {
 	const text = "UPDATE item SET v = v + 1 WHERE id = 1"
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
@@ -145,7 +144,7 @@ func TestNothingRunsTwice(t *testing.T) {
 			{"three", dbguard.Budget(t.Context(), 100), []string{"begin|start transaction", "update item", commit}},
 		} {
 			for i, at := range way.moments {
-				for name, cut := range map[string]func(*wire.Held){"before": (*wire.Held).Drop, "after": (*wire.Held).PassInSilence} {
+				for name, cut := range map[string]func(*wire.Held){"before": (*wire.Held).Drop, "after": (*wire.Held).PassDroppingReplies} {
 					t.Run(way.name+", "+name+" "+at, func(t *testing.T) {
 						s.Exec(t, "UPDATE item SET v = 0")
 						proxy := wire.New(t, s.Server().Addr())
@@ -177,7 +176,7 @@ func judgeRetry(t *testing.T, s *stage.Stage, atLast bool, err error) {
 	switch {
 	case atLast:
 		assert.LessOrEqual(t, v, 1, "it ran twice")
-		unknown(t, s, err)
+		requireUnknownEffect(t, s, err)
 	case err == nil:
 		assert.Equal(t, 1, v, "success is claimed")
 	case errors.Is(err, dbguard.Unconfirmed): // where the machine is busy, the second try may be cut, too

@@ -5,11 +5,11 @@ import (
 	"database/sql/driver"
 )
 
-// hidden is a connector of which nobody knows the DSN.
-type hidden struct {
+// opaqueConnector is a connector that hides its DSN.
+type opaqueConnector struct {
 	driver driver.Driver
 	dsn    string
 }
 
-func (h hidden) Connect(context.Context) (driver.Conn, error) { return h.driver.Open(h.dsn) }
-func (h hidden) Driver() driver.Driver                        { return h.driver }
+func (h opaqueConnector) Connect(context.Context) (driver.Conn, error) { return h.driver.Open(h.dsn) }
+func (h opaqueConnector) Driver() driver.Driver                        { return h.driver }

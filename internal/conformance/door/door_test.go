@@ -1,6 +1,5 @@
-// Package door holds the SQL door to what it promises, on real drivers and
-// real engines: the ways in which an application can run a statement, and what
-// it then sees.
+// Package door tests the SQL door on real drivers and real engines: the ways in which an
+// application can run a statement, and what it then sees.
 package door
 
 import (
@@ -24,20 +23,20 @@ import (
 
 func TestMain(m *testing.M) { servers.Main(m) }
 
-// shop is a database with a table of ten rows, guarded.
-type shop struct {
+// A fixture is a database with a table of ten rows, guarded.
+type fixture struct {
 	target.Target
 	db, bare *sql.DB
 	events   []dbguard.Event
 }
 
-func (s *shop) Observe(_ context.Context, e dbguard.Event) { s.events = append(s.events, e) }
+func (s *fixture) Observe(_ context.Context, e dbguard.Event) { s.events = append(s.events, e) }
 
-func onAll(t *testing.T, test func(*testing.T, *shop)) {
+func onAll(t *testing.T, test func(*testing.T, *fixture)) {
 	for _, tg := range target.All() {
 		t.Run(tg.String(), func(t *testing.T) {
 			d := tg.Database(t)
-			s := &shop{Target: tg, bare: d.Bare(t)}
+			s := &fixture{Target: tg, bare: d.Bare(t)}
 			t.Cleanup(func() { s.bare.Close() })
 			_, err := s.bare.Exec("CREATE TABLE item (id INTEGER PRIMARY KEY, name VARCHAR(20))")
 			require.NoError(t, err)
@@ -58,8 +57,8 @@ func onAll(t *testing.T, test func(*testing.T, *shop)) {
 	}
 }
 
-// p writes ? as the driver wants it.
-func (s *shop) p(text string) string {
+// bind writes ? in the placeholder style of the driver.
+func (s *fixture) bind(text string) string {
 	if s.Engine != target.Postgres {
 		return text
 	}
@@ -69,39 +68,39 @@ func (s *shop) p(text string) string {
 	return text
 }
 
-// left is how many rows there are, as a bystander sees it.
-func (s *shop) left(t *testing.T) (n int) {
+// countItems counts the rows, as another session sees them.
+func (s *fixture) countItems(t *testing.T) (n int) {
 	t.Helper()
 	require.NoError(t, s.bare.QueryRow("SELECT count(*) FROM item").Scan(&n))
 	return n
 }
 
 func TestExec(t *testing.T) {
-	onAll(t, func(t *testing.T, s *shop) {
+	onAll(t, func(t *testing.T, s *fixture) {
 		ctx := t.Context()
-		_, err := s.db.ExecContext(ctx, s.p("DELETE FROM item WHERE id <= ?"), 3)
+		_, err := s.db.ExecContext(ctx, s.bind("DELETE FROM item WHERE id <= ?"), 3)
 		assert.ErrorIs(t, err, dbguard.Unbounded)
-		_, err = s.db.ExecContext(dbguard.AtMost(ctx, 2), s.p("DELETE FROM item WHERE id <= ?"), 3)
+		_, err = s.db.ExecContext(dbguard.AtMost(ctx, 2), s.bind("DELETE FROM item WHERE id <= ?"), 3)
 		assert.ErrorIs(t, err, dbguard.OverLimit)
-		assert.Equal(t, 10, s.left(t))
-		res, err := s.db.ExecContext(dbguard.AtMost(ctx, 3), s.p("DELETE FROM item WHERE id <= ?"), 3)
+		assert.Equal(t, 10, s.countItems(t))
+		res, err := s.db.ExecContext(dbguard.AtMost(ctx, 3), s.bind("DELETE FROM item WHERE id <= ?"), 3)
 		require.NoError(t, err)
 		n, err := res.RowsAffected()
 		require.NoError(t, err)
 		assert.EqualValues(t, 3, n)
-		assert.Equal(t, 7, s.left(t))
+		assert.Equal(t, 7, s.countItems(t))
 		var v *dbguard.Violation
 		_, err = s.db.ExecContext(dbguard.AtMost(ctx, 3), "DELETE FROM item")
 		require.ErrorAs(t, err, &v)
 		assert.Contains(t, v.Site, "door_test.go:")
-		assert.Equal(t, 7, s.left(t))
+		assert.Equal(t, 7, s.countItems(t))
 	})
 }
 
 func TestPreparedAcrossTransactions(t *testing.T) {
-	onAll(t, func(t *testing.T, s *shop) {
+	onAll(t, func(t *testing.T, s *fixture) {
 		ctx := dbguard.AtMost(t.Context(), 1)
-		stmt, err := s.db.PrepareContext(ctx, s.p("DELETE FROM item WHERE id >= ? AND id <= ?"))
+		stmt, err := s.db.PrepareContext(ctx, s.bind("DELETE FROM item WHERE id >= ? AND id <= ?"))
 		require.NoError(t, err)
 		defer stmt.Close()
 		for i := 1; i <= 2; i++ {
@@ -115,13 +114,13 @@ func TestPreparedAcrossTransactions(t *testing.T) {
 		}
 		_, err = stmt.ExecContext(ctx, 9, 9)
 		require.NoError(t, err)
-		assert.Equal(t, 7, s.left(t))
+		assert.Equal(t, 7, s.countItems(t))
 	})
 }
 
 func TestReturning(t *testing.T) {
-	onAll(t, func(t *testing.T, s *shop) {
-		text := s.p("DELETE FROM item WHERE id <= ? RETURNING id")
+	onAll(t, func(t *testing.T, s *fixture) {
+		text := s.bind("DELETE FROM item WHERE id <= ? RETURNING id")
 		rows, err := s.db.QueryContext(dbguard.AtMost(t.Context(), 2), text, 3)
 		if s.Engine == target.Postgres {
 			assert.ErrorIs(t, err, dbguard.OverLimit, "the server has stopped at the third row")
@@ -135,43 +134,43 @@ func TestReturning(t *testing.T) {
 			assert.ErrorIs(t, rows.Err(), dbguard.OverLimit)
 			require.NoError(t, rows.Close())
 		}
-		assert.Equal(t, 10, s.left(t))
+		assert.Equal(t, 10, s.countItems(t))
 
 		var id int
 		err = s.db.QueryRowContext(dbguard.AtMost(t.Context(), 2), text, 3).Scan(&id)
 		assert.ErrorIs(t, err, dbguard.OverLimit)
-		assert.Equal(t, 10, s.left(t))
+		assert.Equal(t, 10, s.countItems(t))
 		require.NoError(t, s.db.QueryRowContext(dbguard.AtMost(t.Context(), 3), text, 3).Scan(&id))
-		assert.Equal(t, 7, s.left(t))
+		assert.Equal(t, 7, s.countItems(t))
 		tx, err := s.db.BeginTx(t.Context(), nil)
 		require.NoError(t, err)
 		require.NoError(t, tx.QueryRowContext(dbguard.AtMost(t.Context(), 1), text, 4).Scan(&id))
 		assert.ErrorIs(t, tx.QueryRowContext(dbguard.AtMost(t.Context(), 1), text, 9).Scan(&id), dbguard.OverLimit)
 		require.NoError(t, tx.Commit())
-		assert.Equal(t, 6, s.left(t))
+		assert.Equal(t, 6, s.countItems(t))
 	})
 }
 
-// TestReturningThroughPreparedExec: a driver that leaves the rows of RETURNING
-// unread keeps SQLite from finishing the statement.
+// TestReturningThroughPreparedExec: SQLite does not finish a statement whose RETURNING rows
+// the driver leaves unread.
 func TestReturningThroughPreparedExec(t *testing.T) {
-	onAll(t, func(t *testing.T, s *shop) {
+	onAll(t, func(t *testing.T, s *fixture) {
 		ctx := dbguard.AtMost(t.Context(), 2)
-		stmt, err := s.db.PrepareContext(ctx, s.p("DELETE FROM item WHERE id <= ? RETURNING id"))
+		stmt, err := s.db.PrepareContext(ctx, s.bind("DELETE FROM item WHERE id <= ? RETURNING id"))
 		require.NoError(t, err)
 		defer stmt.Close()
 		_, err = stmt.ExecContext(ctx, 3)
 		require.ErrorIs(t, err, dbguard.OverLimit)
-		assert.Equal(t, 10, s.left(t))
-		_, err = stmt.ExecContext(ctx, 2) // what it says of the rows affected is up to the driver
+		assert.Equal(t, 10, s.countItems(t))
+		_, err = stmt.ExecContext(ctx, 2) // its RowsAffected is up to the driver
 		require.NoError(t, err)
-		assert.Equal(t, 8, s.left(t))
+		assert.Equal(t, 8, s.countItems(t))
 	})
 }
 
-// TestNothingToDrop: a DROP of what is missing is answered, whichever way it is sent.
+// TestNothingToDrop: a DROP of what is missing passes, whichever way it is sent.
 func TestNothingToDrop(t *testing.T) {
-	onAll(t, func(t *testing.T, s *shop) {
+	onAll(t, func(t *testing.T, s *fixture) {
 		_, err := s.db.ExecContext(t.Context(), "DROP TABLE IF EXISTS missing")
 		require.NoError(t, err)
 		rows, err := s.db.QueryContext(t.Context(), "DROP TABLE IF EXISTS missing")
@@ -184,9 +183,9 @@ func TestNothingToDrop(t *testing.T) {
 }
 
 func TestQueryOfAPlainDelete(t *testing.T) {
-	onAll(t, func(t *testing.T, s *shop) {
+	onAll(t, func(t *testing.T, s *fixture) {
 		run := func(bound int64) error {
-			rows, err := s.db.QueryContext(dbguard.AtMost(t.Context(), bound), s.p("DELETE FROM item WHERE id <= ?"), 3)
+			rows, err := s.db.QueryContext(dbguard.AtMost(t.Context(), bound), s.bind("DELETE FROM item WHERE id <= ?"), 3)
 			if err != nil {
 				return err
 			}
@@ -195,20 +194,20 @@ func TestQueryOfAPlainDelete(t *testing.T) {
 			return errors.Join(rows.Err(), rows.Close())
 		}
 		assert.ErrorIs(t, run(2), dbguard.OverLimit)
-		assert.Equal(t, 10, s.left(t))
+		assert.Equal(t, 10, s.countItems(t))
 		assert.NoError(t, run(3))
-		assert.Equal(t, 7, s.left(t))
+		assert.Equal(t, 7, s.countItems(t))
 	})
 }
 
 func TestLastInsertID(t *testing.T) {
-	onAll(t, func(t *testing.T, s *shop) {
+	onAll(t, func(t *testing.T, s *fixture) {
 		if s.Engine == target.Postgres {
 			t.Skip("PostgreSQL's drivers have none")
 		}
-		res, err := s.db.ExecContext(t.Context(), s.p("INSERT INTO item VALUES (?, 'new')"), 77)
+		res, err := s.db.ExecContext(t.Context(), s.bind("INSERT INTO item VALUES (?, 'new')"), 77)
 		require.NoError(t, err)
-		bare, err := s.bare.ExecContext(t.Context(), s.p("INSERT INTO item VALUES (?, 'new')"), 78)
+		bare, err := s.bare.ExecContext(t.Context(), s.bind("INSERT INTO item VALUES (?, 'new')"), 78)
 		require.NoError(t, err)
 		got, err := res.LastInsertId()
 		require.NoError(t, err)
@@ -222,19 +221,19 @@ func TestLastInsertID(t *testing.T) {
 }
 
 func TestCancelled(t *testing.T) {
-	onAll(t, func(t *testing.T, s *shop) {
+	onAll(t, func(t *testing.T, s *fixture) {
 		ctx, cancel := context.WithCancel(dbguard.AtMost(t.Context(), 5))
-		rows, err := s.db.QueryContext(ctx, s.p("DELETE FROM item WHERE id <= ? RETURNING id"), 3)
+		rows, err := s.db.QueryContext(ctx, s.bind("DELETE FROM item WHERE id <= ? RETURNING id"), 3)
 		require.NoError(t, err)
 		require.True(t, rows.Next())
 		cancel()
 		assert.Eventually(t, func() bool { return s.db.Stats().InUse == 0 }, 5*time.Second, time.Millisecond)
 		assert.ErrorIs(t, rows.Err(), context.Canceled)
 		if s.Engine == target.Postgres { // as without a guard: PostgreSQL shows no row before it has seen the last
-			assert.Equal(t, 7, s.left(t), "within the bound, and final")
+			assert.Equal(t, 7, s.countItems(t), "within the bound, and final")
 			return
 		}
-		assert.Equal(t, 10, s.left(t), "nobody read the rows to their end")
+		assert.Equal(t, 10, s.countItems(t), "nobody read the rows to their end")
 	})
 }
 
@@ -276,8 +275,8 @@ func TestMissingFile(t *testing.T) {
 	}
 }
 
-// TestMissingFileBehindAConnector: the DSN is hidden, the file is there before
-// it can be refused.
+// TestMissingFileBehindAConnector: the DSN is hidden, so that the file exists before the
+// guard can refuse to create it.
 func TestMissingFileBehindAConnector(t *testing.T) {
 	for _, tg := range target.All() {
 		if tg.Engine != target.SQLite {
@@ -291,7 +290,7 @@ func TestMissingFileBehindAConnector(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "app.db")
 				g, err := dbguard.New(dbguard.Policy{})
 				require.NoError(t, err)
-				db := sql.OpenDB(sqlguard.WrapConnector(hidden{base.Driver(), path + params}, g))
+				db := sql.OpenDB(sqlguard.WrapConnector(opaqueConnector{base.Driver(), path + params}, g))
 				defer db.Close()
 				var v *dbguard.Violation
 				require.ErrorAs(t, db.PingContext(t.Context()), &v)

@@ -17,16 +17,15 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/servers"
 )
 
-// opens are the calls by which tests open databases, and what stands for them
-// in the wrapped suite.
-var opens = strings.NewReplacer(
+// openCalls are the calls by which tests open databases, and what replaces them in the
+// wrapped suite.
+var openCalls = strings.NewReplacer(
 	"sql.Open(", "dbguardOpen(",
 	"sql.OpenDB(", "dbguardOpenDB(",
 )
 
-// raw is where a test looks at the driver's own connection: it gets it by the
-// one way there is.
-var raw = regexp.MustCompile(`\b(\w+)\.Raw\(func\(`)
+// rawCalls match where a test takes the driver's own connection: it gets it by sqlguard.Raw.
+var rawCalls = regexp.MustCompile(`\b(\w+)\.Raw\(func\(`)
 
 const helpers = `package %s
 
@@ -106,7 +105,7 @@ var packageClause = regexp.MustCompile(`(?m)^package (\w+)`)
 func rewrite(t *testing.T, file string) string {
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
-	changed := raw.ReplaceAllString(opens.Replace(string(text)), "dbguardRaw($1, func(")
+	changed := rawCalls.ReplaceAllString(openCalls.Replace(string(text)), "dbguardRaw($1, func(")
 	if changed == string(text) {
 		return ""
 	}

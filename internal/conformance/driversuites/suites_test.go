@@ -1,5 +1,5 @@
-// Package driversuites runs the test suites of real drivers twice, bare and
-// through a guard that only watches, and compares what each test says.
+// Package driversuites runs the test suites of real drivers twice, bare and through a guard
+// in Observe mode, and compares the result of each test.
 package driversuites
 
 import (
@@ -20,7 +20,7 @@ type suite struct {
 	env     func(testing.TB) []string // names a fresh database; nil: needs no server
 	opened  []string                  // files, other than tests, that open databases
 	slow    bool                      // compiles SQLite, once for each way: see slowEnv
-	differs map[string]string         // tests that may say something else, and why
+	differs map[string]string         // tests that may end differently, and why
 }
 
 // slowEnv, set to anything, runs the suites that take minutes too.
@@ -54,8 +54,8 @@ var suites = map[string]suite{
 
 func TestMain(m *testing.M) { servers.Main(m) }
 
-// TestSuites wants the same result of every test, bare and wrapped, and no worse of
-// one that fails by chance.
+// TestSuites wants the same result of every test, bare and wrapped, and no worse one of a
+// test that fails by chance.
 func TestSuites(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles and runs whole drivers: not in short mode")
@@ -78,7 +78,7 @@ func TestSuites(t *testing.T) {
 				case b == "fail" && w == "pass":
 					t.Logf("%s: fails bare, and not wrapped: by chance", test)
 				default:
-					other += fmt.Sprintf("%s: %s bare, %s wrapped\n%s\n", test, b, w, wrapped.said[test])
+					other += fmt.Sprintf("%s: %s bare, %s wrapped\n%s\n", test, b, w, wrapped.logs[test])
 				}
 			}
 			if other != "" {
@@ -90,8 +90,8 @@ func TestSuites(t *testing.T) {
 	}
 }
 
-// failing are the tests that fail without a guard already: for want of what
-// the driver's authors have set up on their servers.
+// failing are the tests that fail without a guard already: they lack what the driver's
+// authors have set up on their servers.
 func (o outcome) failing() (names []string) {
 	for name, result := range o.results {
 		if result == "fail" {

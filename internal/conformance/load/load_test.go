@@ -30,9 +30,9 @@ const (
 	rowsEach   = 10 // of every goroutine, in the table account
 )
 
-// TestMixedWork lets every goroutine change one row of its own, and try to
-// change all of its rows or everybody's, in autocommit and in transactions. In
-// the end every bounded change is there and no other.
+// TestMixedWork has every goroutine change one row of its own, and try to change all of its
+// rows or everybody's, in autocommit and in transactions. In the end every bounded change
+// is there and no other.
 func TestMixedWork(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		s.Exec(t, "CREATE TABLE account (owner INT, n INT, v INT NOT NULL, PRIMARY KEY (owner, n))")
@@ -73,9 +73,9 @@ func (w *work) run(t *testing.T, owner int) {
 	for range w.rounds {
 		own := fmt.Sprintf("UPDATE account SET v = v + 1 WHERE owner = %d AND n = %d", owner, rng.IntN(rowsEach))
 		w.bounded(t, own)
-		w.over(t, fmt.Sprintf("UPDATE account SET v = v + 100000 WHERE owner = %d", owner))
-		w.over(t, fmt.Sprintf("DELETE FROM account WHERE owner = %d AND n >= 0", owner))
-		w.over(t, "UPDATE account SET v = v + 100000 WHERE n = 3")
+		w.overLimit(t, fmt.Sprintf("UPDATE account SET v = v + 100000 WHERE owner = %d", owner))
+		w.overLimit(t, fmt.Sprintf("DELETE FROM account WHERE owner = %d AND n >= 0", owner))
+		w.overLimit(t, "UPDATE account SET v = v + 100000 WHERE n = 3")
 		w.transaction(t, own, fmt.Sprintf("DELETE FROM account WHERE owner = %d", owner))
 	}
 }
@@ -97,12 +97,12 @@ func (w *work) bounded(t *testing.T, text string) {
 	}
 }
 
-func (w *work) over(t *testing.T, text string) {
+func (w *work) overLimit(t *testing.T, text string) {
 	_, err := w.db.ExecContext(bound(t), text)
-	w.wants(t, err)
+	w.countRefusal(t, err)
 }
 
-func (w *work) wants(t *testing.T, err error) {
+func (w *work) countRefusal(t *testing.T, err error) {
 	switch {
 	case errors.Is(err, dbguard.OverLimit):
 		w.refused.Add(1)
@@ -123,7 +123,7 @@ func (w *work) transaction(t *testing.T, own, over string) {
 		}
 		if assert.NoError(t, err) {
 			w.done.Add(2)
-			w.wants(t, refusal)
+			w.countRefusal(t, refusal)
 		}
 		return
 	}

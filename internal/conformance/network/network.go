@@ -1,6 +1,5 @@
-// Package network puts a proxy between a client and a database server on
-// loopback: it makes the way as long as a network's, counts round trips, and
-// cuts the connection at a chosen moment.
+// Package network puts a proxy between a client and a database server on loopback: it adds
+// latency, counts round trips, and cuts the connection at a chosen moment.
 package network
 
 import (
@@ -32,18 +31,17 @@ type Proxy struct {
 	fired atomic.Bool
 }
 
-// A cut is one connection's end, planned.
+// A cut is the planned end of one connection.
 type cut struct {
 	needle string // in lower case
-	after  bool   // the server gets the message, and its reply goes nowhere
+	after  bool   // the server gets the message, and its reply is dropped
 }
 
 // address is where a URL or a DSN of go-sql-driver/mysql leads.
 var address = regexp.MustCompile(`@(?:tcp\()?([^/)?]+)`)
 
-// Through starts a proxy to the server of a DSN, and returns the DSN that
-// leads through it. roundTrip is how long a question and its answer are under
-// way together.
+// Through starts a proxy to the server of a DSN, and returns the DSN that leads through it.
+// roundTrip is the latency of a question and its answer together.
 func Through(tb testing.TB, dsn string, roundTrip time.Duration) (*Proxy, string) {
 	tb.Helper()
 	found := address.FindStringSubmatch(dsn)
@@ -63,9 +61,8 @@ func (p *Proxy) Trips() int64 { return p.trips.Load() }
 // Sent is the number of bytes that clients have sent.
 func (p *Proxy) Sent() int64 { return p.sent.Load() }
 
-// CutBefore ends the connection that is about to send a message with this text
-// in it: the server never sees it. Once, and without regard to case. The
-// message is what a driver writes at once.
+// CutBefore ends the connection that is about to send a message that contains text, before
+// the server sees it: once, and ignoring case. A message is what a driver writes at once.
 func (p *Proxy) CutBefore(text string) { p.plan(&cut{strings.ToLower(text), false}) }
 
 // CutAfter lets the message through, waits for the server's answer, and ends
@@ -82,8 +79,8 @@ func (p *Proxy) plan(c *cut) {
 // Cut reports whether the planned cut has been made.
 func (p *Proxy) Cut() bool { return p.fired.Load() }
 
-// due takes the planned cut if the message is the one.
-func (p *Proxy) due(message []byte) *cut {
+// takeCut returns the planned cut if this is its message, and forgets it.
+func (p *Proxy) takeCut(message []byte) *cut {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.cut
@@ -106,7 +103,7 @@ func (p *Proxy) accept() {
 			continue
 		}
 		l := &link{p: p, client: client, server: server}
-		if !p.keep(client, server) {
+		if !p.track(client, server) {
 			l.end()
 			return
 		}
@@ -115,8 +112,8 @@ func (p *Proxy) accept() {
 	}
 }
 
-// keep remembers the ends of a link, to close them with the proxy.
-func (p *Proxy) keep(ends ...net.Conn) bool {
+// track remembers the ends of a link, to close them with the proxy.
+func (p *Proxy) track(ends ...net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.open == nil {
@@ -153,7 +150,7 @@ var errCut = errors.New("cut")
 func (l *link) fromClient(message []byte) error {
 	l.asked.Store(true)
 	l.p.sent.Add(int64(len(message)))
-	c := l.p.due(message)
+	c := l.p.takeCut(message)
 	switch {
 	case c == nil:
 		return nil
@@ -177,16 +174,16 @@ func (l *link) fromServer([]byte) error {
 	return nil
 }
 
-// A parcel is a message and when it arrives.
-type parcel struct {
+// A packet is a message and when it arrives.
+type packet struct {
 	bytes []byte
 	at    time.Time
 }
 
-// pump forwards messages. Each is under way for the same time, however many
-// are: what is sent in one go arrives in one go.
+// pump forwards messages. Each has the same latency, however many are under way: what is
+// sent together arrives together.
 func (l *link) pump(from, to net.Conn, see func([]byte) error) {
-	way := make(chan parcel, 1024)
+	way := make(chan packet, 1024)
 	l.p.done.Go(func() {
 		for m := range way {
 			sleep(time.Until(m.at))
@@ -205,7 +202,7 @@ func (l *link) pump(from, to net.Conn, see func([]byte) error) {
 				l.end()
 				return
 			}
-			way <- parcel{append([]byte(nil), buffer[:n]...), time.Now().Add(l.p.oneWay)}
+			way <- packet{append([]byte(nil), buffer[:n]...), time.Now().Add(l.p.oneWay)}
 		}
 		if err != nil {
 			return

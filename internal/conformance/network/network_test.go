@@ -61,8 +61,7 @@ func TestTripsAndDelay(t *testing.T) {
 	})
 }
 
-// A counter tells how often a statement has run: it is no repetition that
-// leaves no trace.
+// A counter shows how often a statement has run: running it twice leaves a trace.
 const (
 	makeCounter = "CREATE TABLE counter (id INT PRIMARY KEY, n INT)"
 	fillCounter = "INSERT INTO counter VALUES (1, 0), (2, 0)"
@@ -84,18 +83,18 @@ func value(t *testing.T, db *sql.DB) (n int) {
 	return n
 }
 
-// settle waits until no lock is left on the row: a server that has lost its
-// client needs a moment to notice.
-func settle(t *testing.T, db *sql.DB) int {
+// awaitUnlocked waits until no lock is left on the row: a server needs a moment to notice
+// that it has lost its client.
+func awaitUnlocked(t *testing.T, db *sql.DB) int {
 	t.Helper()
 	_, err := db.ExecContext(t.Context(), "UPDATE counter SET id = id WHERE id = 1")
 	require.NoError(t, err)
 	return value(t, db)
 }
 
-// moments are those at which a connection is cut. done says whether the server
-// has then done everything that it was to do.
-var moments = []struct {
+// cutPoints are the moments at which a connection is cut. done says whether the server has
+// then done everything that it was to do.
+var cutPoints = []struct {
 	name string
 	plan func(p *network.Proxy, text string)
 	done bool
@@ -106,7 +105,7 @@ var moments = []struct {
 
 func TestCutAtCommitOfTheCaller(t *testing.T) {
 	onServers(t, func(t *testing.T, d *target.Database) {
-		for _, m := range moments {
+		for _, m := range cutPoints {
 			t.Run(m.name, func(t *testing.T) {
 				d := d.Target.Database(t)
 				bare := counter(t, d)
@@ -120,27 +119,27 @@ func TestCutAtCommitOfTheCaller(t *testing.T) {
 				err = tx.Commit()
 				require.True(t, p.Cut(), "nothing was cut")
 				requireUnknown(t, err)
-				assert.Equal(t, m.done, settle(t, bare) == 1)
+				assert.Equal(t, m.done, awaitUnlocked(t, bare) == 1)
 				assertWorks(t, db, bare)
 			})
 		}
 	})
 }
 
-// The guard's own COMMIT, or the statement itself where that is all that is sent.
+// The guard's own COMMIT, or the statement itself where nothing else is sent.
 func TestCutAtTheEndOfAStatement(t *testing.T) {
 	onServers(t, func(t *testing.T, d *target.Database) {
 		for _, text := range []string{"commit", "update counter"} {
-			for _, m := range moments {
+			for _, m := range cutPoints {
 				t.Run(text+" "+m.name, func(t *testing.T) {
 					d := d.Target.Database(t)
 					bare := counter(t, d)
 					p, dsn := network.Through(t, d.DSN, 0)
 					db := open(t, d.Driver, dsn, true)
-					warm(t, db)
+					warmUp(t, db)
 					m.plan(p, text)
 					_, err := db.ExecContext(dbguard.AtMost(t.Context(), 1), count)
-					holdToEffect(t, p, settle(t, bare), err)
+					assertToldTruth(t, p, awaitUnlocked(t, bare), err)
 					if p.Cut() && m.done && text == "commit" {
 						requireUnknown(t, err)
 						assert.Equal(t, 1, value(t, bare))
@@ -152,15 +151,15 @@ func TestCutAtTheEndOfAStatement(t *testing.T) {
 	})
 }
 
-// warm lets the guard learn what it asks a server only once.
-func warm(t *testing.T, db *sql.DB) {
+// warmUp has the guard make the queries that it makes once per connection.
+func warmUp(t *testing.T, db *sql.DB) {
 	t.Helper()
 	_, err := db.ExecContext(dbguard.AtMost(t.Context(), 1), "UPDATE counter SET n = 7 WHERE id = 2")
 	require.NoError(t, err)
 }
 
-// holdToEffect: whatever was cut, the caller has been told the truth.
-func holdToEffect(t *testing.T, p *network.Proxy, n int, err error) {
+// assertToldTruth: what the caller was told is true, whatever was cut.
+func assertToldTruth(t *testing.T, p *network.Proxy, n int, err error) {
 	t.Helper()
 	var v *dbguard.Violation
 	switch {
@@ -182,7 +181,7 @@ func requireUnknown(t *testing.T, err error) {
 	assert.Equal(t, dbguard.EffectUnknown, v.Effect)
 }
 
-// assertWorks: the pool replaces what was lost, and nothing is run again later.
+// assertWorks: the pool replaces the lost connection, and nothing is run again later.
 func assertWorks(t *testing.T, db, bare *sql.DB) {
 	t.Helper()
 	was := value(t, bare)

@@ -18,8 +18,8 @@ import (
 // returning deletes rows and returns them.
 const returning = "DELETE FROM item WHERE id > 10 AND id <= 20 RETURNING id"
 
-// Drivers finish a statement whose rows nobody reads to the end: so must the
-// verdict.
+// Drivers finish a statement whose rows are not read to the end: the verdict must come all
+// the same.
 func TestRowsClosedEarly(t *testing.T) {
 	early := func(t *testing.T, db *sql.DB, bound int64) error {
 		rows, err := db.QueryContext(dbguard.AtMost(t.Context(), bound), returning)
@@ -41,7 +41,7 @@ func TestRowsClosedEarly(t *testing.T) {
 		s.Fill(t, "item", "")
 		require.NoError(t, early(t, s.DB, 10))
 		assert.Equal(t, want, s.Item(t), "within the bound it does what the driver does")
-		s.Works(t)
+		s.AssertWorks(t)
 	})
 }
 
@@ -52,7 +52,7 @@ var slow = map[target.Engine]string{
 	target.MariaDB:  " AND SLEEP(60) = 0",
 }
 
-// A statement that is given up is undone, and nobody inherits its transaction.
+// A cancelled statement is rolled back, and nobody inherits its transaction.
 func TestATimeout(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		ctx, cancel := context.WithTimeout(dbguard.AtMost(t.Context(), 1), 200*time.Millisecond)
@@ -61,38 +61,38 @@ func TestATimeout(t *testing.T) {
 		require.Error(t, err)
 		assert.NotErrorIs(t, err, dbguard.ErrRefused, "it was not a verdict")
 		awaitUntouched(t, s)
-		s.Works(t)
+		s.AssertWorks(t)
 	})
 }
 
 func TestATimeoutInsideATransaction(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
-		tx := begun(t.Context(), t, s)
+		tx := beginWithUpdate(t.Context(), t, s)
 		ctx, cancel := context.WithTimeout(dbguard.AtMost(t.Context(), 1), 200*time.Millisecond)
 		defer cancel()
 		_, err := tx.ExecContext(ctx, oneRow+slow[s.Engine])
 		require.Error(t, err)
-		// The drivers lose the transaction with it. What counts is that nothing
-		// of what follows is committed behind the caller's back.
+		// The drivers lose the transaction with it. What matters is that nothing of what
+		// follows is committed unnoticed.
 		_, overErr := tx.ExecContext(dbguard.AtMost(t.Context(), 1), tenRows)
 		assert.Error(t, overErr)
 		_ = tx.Rollback()
 		awaitUntouched(t, s)
-		s.Works(t)
+		s.AssertWorks(t)
 	})
 }
 
-// A transaction whose context is over ends by itself.
+// A transaction ends when its context does.
 func TestATransactionsContextEnds(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		ctx, cancel := context.WithCancel(t.Context())
-		tx := begun(ctx, t, s)
+		tx := beginWithUpdate(ctx, t, s)
 		cancel()
 		// Until database/sql has noticed, statements may still be sent.
 		_, _ = tx.ExecContext(dbguard.AtMost(t.Context(), 1), oneRow)
 		assert.Error(t, tx.Commit())
 		awaitUntouched(t, s)
-		s.Works(t)
+		s.AssertWorks(t)
 	})
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// Some statements commit the transaction that they are sent in, and take our
-// savepoint with them: what follows would be committed at once.
+// Some statements commit implicitly, and take the guard's savepoint with them: what follows
+// would be committed at once.
 func TestImplicitCommit(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		for name, text := range map[string]string{
@@ -26,7 +26,7 @@ func TestImplicitCommit(t *testing.T) {
 			"BEGIN":         "BEGIN",
 		} {
 			t.Run(name, func(t *testing.T) {
-				tx := begun(t.Context(), t, s)
+				tx := beginWithUpdate(t.Context(), t, s)
 				_, err := tx.ExecContext(dbguard.AtMost(t.Context(), 1), text)
 				if err != nil {
 					require.ErrorIs(t, err, dbguard.ErrRefused, "refused is as good")
@@ -40,13 +40,13 @@ func TestImplicitCommit(t *testing.T) {
 				require.NoError(t, err)
 				s.Exec(t, "UPDATE item SET v = 0 WHERE id = 1") // it was committed, or not
 				assert.Equal(t, stage.Untouched, s.Item(t))
-				s.Works(t)
+				s.AssertWorks(t)
 			})
 		}
 	}, target.MariaDB)
 }
 
-// ROLLBACK undoes nothing there.
+// ROLLBACK undoes nothing in tables without transactions.
 func TestTablesWithoutTransactions(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		for _, engine := range []string{"MyISAM", "Aria", "MEMORY"} {
@@ -71,7 +71,7 @@ func TestTablesWithoutTransactions(t *testing.T) {
 	}, target.MariaDB)
 }
 
-// What is known of a table is not known for long.
+// What is known of a table is not relied on for long.
 func TestATableLosesItsTransactions(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		conn := s.Conn(t)

@@ -14,11 +14,10 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// partitioned are statements on tables p and q, of two partitions and rows 1 to 6
-// each, and how many rows they change: p's triggers delete one of item for each.
-// The server's account counts a row of a partitioned table twice, and the driver's
-// a row that is replaced: with a trigger, too, nobody can tell how many there are,
-// and they take a larger bound.
+// partitioned are statements on tables p and q, of two partitions and rows 1 to 6 each, and
+// how many rows they change: p's triggers delete one of item for each. The server counts a
+// row of a partitioned table twice, and the driver a row that is replaced: with a trigger,
+// too, nobody can tell how many there are, and they take a larger bound.
 var partitioned = []struct {
 	text  string
 	rows  int64
@@ -38,8 +37,8 @@ var partitioned = []struct {
 	{"DELETE FROM q PARTITION (p0)", 3, false},
 }
 
-// doors are Exec, and Query, by which the driver tells no number of rows.
-var doors = map[string]func(ctx context.Context, tx *sql.Tx, text string) error{
+// sendWays are Exec and Query; for Query the driver returns no number of rows.
+var sendWays = map[string]func(ctx context.Context, tx *sql.Tx, text string) error{
 	"Exec": func(ctx context.Context, tx *sql.Tx, text string) error {
 		_, err := tx.ExecContext(ctx, text)
 		return err
@@ -66,7 +65,7 @@ func TestPartitionedTables(t *testing.T) {
 		}
 		for _, tt := range partitioned {
 			for limit := range 2*tt.rows + 1 {
-				for door, run := range doors {
+				for door, run := range sendWays {
 					tx, err := s.DB.Begin()
 					require.NoError(t, err)
 					ctx := dbguard.Allow(dbguard.AtMost(context.Background(), limit), "a test", dbguard.AllRows("q"))

@@ -1,5 +1,5 @@
-// Package pitfalls holds the ways in which a guard that runs statements in
-// transactions of its own was seen to do harm, or to be walked around.
+// Package pitfalls tests the ways in which a guard that runs statements in transactions of
+// its own was seen to do harm, or to be bypassed.
 package pitfalls
 
 import (
@@ -44,8 +44,8 @@ var begins = map[target.Engine][]string{
 	target.MariaDB:  {"BEGIN", "START TRANSACTION WITH CONSISTENT SNAPSHOT", "SET autocommit=0", "/*! BEGIN */", "SET SESSION autocommit = OFF"},
 }
 
-// A transaction that the caller opened by text is the caller's: the guard's own
-// COMMIT would make its changes last, and its ROLLBACK would lose them.
+// A transaction that the caller opened by text is the caller's: a COMMIT of the guard's would
+// keep its changes, and a ROLLBACK would lose them.
 func TestATransactionOpenedByTextIsTheCallers(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		for _, begin := range begins[s.Engine] {
@@ -56,7 +56,7 @@ func TestATransactionOpenedByTextIsTheCallers(t *testing.T) {
 				run(t, conn, oneRow)
 				refused(t, conn, tenRows)
 				run(t, conn, oneRow)
-				if s.Engine != target.SQLite { // whose bystanders wait for the writer
+				if s.Engine != target.SQLite { // where other connections wait for the writer
 					assert.Equal(t, stage.Untouched, s.Item(t), "nothing is committed yet")
 				}
 				run(t, conn, "ROLLBACK")
@@ -95,7 +95,7 @@ func TestAChainedTransactionIsTheCallers(t *testing.T) {
 	}, target.Postgres, target.MariaDB)
 }
 
-// The same, opened on the ways that return rows.
+// The same, opened by the calls that return rows.
 func TestATransactionOpenedThroughQuery(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		conn := s.Conn(t)
@@ -127,8 +127,8 @@ func TestATransactionOpenedByAPreparedStatement(t *testing.T) {
 	})
 }
 
-// The pool hands out a connection on which somebody left a transaction open,
-// where its driver does not look.
+// The pool hands out a connection on which a transaction was left open, where the driver
+// does not check for that.
 func TestATransactionLeftOpen(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		conn := s.Conn(t)
@@ -143,8 +143,8 @@ func TestATransactionLeftOpen(t *testing.T) {
 	})
 }
 
-// What a refusal undid is not held against the next statement: PostgreSQL's
-// counters keep counting what was rolled back to a savepoint.
+// What a refusal undid does not count for the next statement: PostgreSQL's counters still
+// include what was rolled back to a savepoint.
 func TestTheNextStatementIsCountedAfresh(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		ctx := t.Context()
@@ -163,8 +163,8 @@ func TestTheNextStatementIsCountedAfresh(t *testing.T) {
 	})
 }
 
-// A savepoint of the caller's may bear our name, where savepoints of one name
-// nest. MariaDB replaces the first by the second.
+// A savepoint of the caller's may have our name, where savepoints of one name nest. In
+// MariaDB the second replaces the first.
 func TestTheCallersSavepoints(t *testing.T) {
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {
 		for _, name := range []string{"mine", "dbguard"} {
@@ -190,7 +190,7 @@ func TestTheCallersSavepoints(t *testing.T) {
 	})
 }
 
-// Statements that no transaction may hold run as they do without a guard.
+// Statements that cannot run in a transaction run as they do without a guard.
 func TestStatementsThatRunOutsideTransactionsOnly(t *testing.T) {
 	texts := map[target.Engine][]string{
 		target.SQLite:   {"VACUUM", "PRAGMA journal_mode = WAL", "REINDEX", "ANALYZE"},
@@ -202,7 +202,7 @@ func TestStatementsThatRunOutsideTransactionsOnly(t *testing.T) {
 			_, err := s.DB.ExecContext(t.Context(), text)
 			assert.NoError(t, err, text)
 		}
-		s.Works(t)
+		s.AssertWorks(t)
 	})
 }
 
@@ -231,12 +231,12 @@ func TestAProcedureThatCommits(t *testing.T) {
 		_, err = s.DB.ExecContext(dbguard.Allow(t.Context(), "read by the test", dbguard.Opaque()), "CALL p()")
 		assert.NoError(t, err)
 		assert.Equal(t, "50 rows, sum 1", s.Item(t))
-		s.Works(t)
+		s.AssertWorks(t)
 	}, target.Postgres)
 }
 
-// begun opens a transaction and writes one row in it.
-func begun(ctx context.Context, t *testing.T, s *stage.Stage) *sql.Tx {
+// beginWithUpdate opens a transaction and writes one row in it.
+func beginWithUpdate(ctx context.Context, t *testing.T, s *stage.Stage) *sql.Tx {
 	t.Helper()
 	tx, err := s.DB.BeginTx(ctx, nil)
 	require.NoError(t, err)
@@ -246,8 +246,7 @@ func begun(ctx context.Context, t *testing.T, s *stage.Stage) *sql.Tx {
 	return tx
 }
 
-// What was open on a connection that is closed or lost is undone, and no budget pays
-// for it.
+// What was open on a connection that is closed or lost is undone, and costs no budget.
 func TestABudgetOfAConnectionThatIsGone(t *testing.T) {
 	const most = "DELETE FROM item WHERE id <= 8"
 	stage.Each(t, func(t *testing.T, s *stage.Stage) {

@@ -15,7 +15,7 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
-// What the caller sees of an error is what it would see without a guard.
+// The caller sees the same errors as without a guard.
 func TestErrors(t *testing.T) {
 	texts := []string{
 		"DELETE FROM kept WHERE id = 1",
@@ -30,18 +30,18 @@ func TestErrors(t *testing.T) {
 		"DELETE FROM t WHERE id = '1'::missing.number",
 		"DELETE FROM t WHERE id IN (SELECT id FROM t WHERE id = 1 LIMIT -1)",
 	}
-	onBoth(t, func(t *testing.T, w *world) {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
 		for _, text := range texts {
-			_, want := w.direct.ExecContext(t.Context(), text)
+			_, want := f.direct.ExecContext(t.Context(), text)
 			require.Error(t, want, text)
-			_, err := w.db.ExecContext(atMost(t, 1), text)
+			_, err := f.db.ExecContext(atMost(t, 1), text)
 			assert.Equal(t, want.Error(), err.Error(), text)
-			if w.driver == "pgx" { // lib/pq keeps the text that was sent in a field of its own
+			if f.driver == "pgx" { // lib/pq keeps the text that was sent in a field of its own
 				assert.Equal(t, want, err, text)
 			}
 		}
 		var v *dbguard.Violation
-		_, err := w.db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id < 10")
+		_, err := f.db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id < 10")
 		require.ErrorAs(t, err, &v)
 		assert.NoError(t, v.Err, "the error by which the server stopped is not the caller's business")
 	})
@@ -49,14 +49,14 @@ func TestErrors(t *testing.T) {
 
 // An argument that the server cannot read costs the statement, and not the connection.
 func TestUnreadableArguments(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
 		param, arg := "default_query_exec_mode=simple_protocol", any("1\x00")
-		if w.driver == "libpq" {
+		if f.driver == "libpq" {
 			param, arg = "binary_parameters=yes", []byte("1")
 		}
 		g, err := dbguard.New(dbguard.Policy{})
 		require.NoError(t, err)
-		db, err := sqlguard.Open(w.opens, w.dsn+"&"+param, g)
+		db, err := sqlguard.Open(f.driverName, f.dsn+"&"+param, g)
 		require.NoError(t, err)
 		defer db.Close()
 		tx, err := db.Begin()
@@ -69,7 +69,7 @@ func TestUnreadableArguments(t *testing.T) {
 	})
 }
 
-// Forms that have to be put into other words with care.
+// Statements that need care when they are rewritten.
 func TestForms(t *testing.T) {
 	texts := []struct {
 		text string
@@ -88,15 +88,15 @@ func TestForms(t *testing.T) {
 		{"WITH a AS (INSERT INTO child VALUES (1, 1)) DELETE FROM t WHERE id = 10", 1},
 		{"SELECT 1 FROM t WHERE id = 11", 1},
 	}
-	onBoth(t, func(t *testing.T, w *world) {
-		for _, f := range texts {
-			res, err := w.db.ExecContext(atMost(t, 2), f.text)
-			require.NoError(t, err, f.text)
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		for _, tt := range texts {
+			res, err := f.db.ExecContext(atMost(t, 2), tt.text)
+			require.NoError(t, err, tt.text)
 			n, err := res.RowsAffected()
 			require.NoError(t, err)
-			assert.Equal(t, f.rows, n, f.text)
+			assert.Equal(t, tt.rows, n, tt.text)
 		}
-		rows, err := w.db.QueryContext(atMost(t, 2), "DELETE FROM t WHERE id > 18 RETURNING id, id, 'x', NULL, v -- all")
+		rows, err := f.db.QueryContext(atMost(t, 2), "DELETE FROM t WHERE id > 18 RETURNING id, id, 'x', NULL, v -- all")
 		require.NoError(t, err)
 		columns, err := rows.Columns()
 		require.NoError(t, err)
@@ -117,15 +117,15 @@ func TestForms(t *testing.T) {
 }
 
 func TestTemporaryRowsDoNotCount(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		tx, err := w.db.Begin() // pins the connection
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		tx, err := f.db.Begin() // pins the connection
 		require.NoError(t, err)
 		_, err = tx.Exec("CREATE TEMPORARY TABLE mine AS SELECT i FROM generate_series(1, 9) i")
 		require.NoError(t, err)
 		_, err = tx.ExecContext(atMost(t, 1), "DELETE FROM mine WHERE i < 4")
 		require.NoError(t, err)
 		require.NoError(t, tx.Commit())
-		res, err := w.db.ExecContext(atMost(t, 1), "DELETE FROM mine WHERE i > $1", 6)
+		res, err := f.db.ExecContext(atMost(t, 1), "DELETE FROM mine WHERE i > $1", 6)
 		require.NoError(t, err)
 		n, err := res.RowsAffected()
 		require.NoError(t, err)
@@ -133,41 +133,41 @@ func TestTemporaryRowsDoNotCount(t *testing.T) {
 	})
 }
 
-// A table that another one refers to without action is checked by a lock, which
-// a sealed statement cannot take.
+// A table that another one references without an action is checked by a row lock, which a
+// sealed statement cannot take.
 func TestReferencedTable(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
 		for i := 2; i < 6; i++ {
-			_, err := w.db.ExecContext(atMost(t, 1), "DELETE FROM kept WHERE id = $1", i)
+			_, err := f.db.ExecContext(atMost(t, 1), "DELETE FROM kept WHERE id = $1", i)
 			require.NoError(t, err)
 		}
-		_, err := w.db.ExecContext(atMost(t, 1), "DELETE FROM kept WHERE id > $1", 5)
+		_, err := f.db.ExecContext(atMost(t, 1), "DELETE FROM kept WHERE id > $1", 5)
 		require.ErrorIs(t, err, dbguard.OverLimit)
-		assert.Equal(t, 16, w.count("kept"))
+		assert.Equal(t, 16, f.count("kept"))
 	})
 }
 
 func TestHiddenRowsAreNamed(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
 		for range 3 {
-			_, err := w.db.ExecContext(atMost(t, 2), "DELETE FROM parent WHERE id = $1", 3)
+			_, err := f.db.ExecContext(atMost(t, 2), "DELETE FROM parent WHERE id = $1", 3)
 			require.ErrorIs(t, err, dbguard.OverLimit)
 			assert.Contains(t, err.Error(), "1 row of parent and 3 rows of child (ON DELETE CASCADE)")
 		}
-		assert.Equal(t, 60, w.count("child"))
+		assert.Equal(t, 60, f.count("child"))
 	})
 }
 
 func TestCalls(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		w.change(`CREATE FUNCTION wipe() RETURNS int LANGUAGE sql AS 'DELETE FROM t WHERE id < 4; SELECT 1';
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		f.execBare(`CREATE FUNCTION wipe() RETURNS int LANGUAGE sql AS 'DELETE FROM t WHERE id < 4; SELECT 1';
 			CREATE FUNCTION looks() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM t';
 			CREATE FUNCTION lies() RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN wipe(); END';
 			CREATE FUNCTION notes() RETURNS int LANGUAGE sql AS 'INSERT INTO keeper VALUES (2); SELECT 1'`)
 		ctx := t.Context()
 		one := func(ctx context.Context, text string) error {
 			var n int
-			return w.db.QueryRowContext(ctx, text).Scan(&n)
+			return f.db.QueryRowContext(ctx, text).Scan(&n)
 		}
 		for _, text := range []string{"SELECT wipe()", "SELECT lies()", "SELECT looks() + wipe()", "SELECT id FROM t WHERE id = lies()"} {
 			assert.ErrorIs(t, one(ctx, text), dbguard.RuleOpaque, text)
@@ -175,95 +175,95 @@ func TestCalls(t *testing.T) {
 			if err != nil || !strings.Contains(text, "lies") { // PostgreSQL keeps what an IMMUTABLE function said before
 				assert.ErrorIs(t, err, dbguard.OverLimit, text)
 			}
-			assert.Equal(t, 20, w.count("t"), text)
+			assert.Equal(t, 20, f.count("t"), text)
 		}
-		_, err := w.db.ExecContext(atMost(t, 1), "UPDATE kept SET id = id WHERE id = 3 AND lies() = 1")
+		_, err := f.db.ExecContext(atMost(t, 1), "UPDATE kept SET id = id WHERE id = 3 AND lies() = 1")
 		assert.ErrorIs(t, err, dbguard.OverLimit)
-		_, err = w.db.ExecContext(ctx, "INSERT INTO keeper SELECT wipe()")
+		_, err = f.db.ExecContext(ctx, "INSERT INTO keeper SELECT wipe()")
 		assert.ErrorIs(t, err, dbguard.RuleOpaque)
-		assert.Equal(t, 20, w.count("t"))
+		assert.Equal(t, 20, f.count("t"))
 		require.NoError(t, one(ctx, "SELECT looks()"))
 		require.NoError(t, one(dbguard.Exactly(ctx, 1), "SELECT looks()"))
 		require.NoError(t, one(ctx, "SELECT notes()"))
-		assert.Equal(t, 2, w.count("keeper"), "what it inserted is kept")
+		assert.Equal(t, 2, f.count("keeper"), "what it inserted is kept")
 		require.NoError(t, one(atMost(t, 3), "SELECT wipe()"))
-		assert.Equal(t, 17, w.count("t"))
+		assert.Equal(t, 17, f.count("t"))
 	})
 }
 
 func TestExactly(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
 		ctx := dbguard.Exactly(t.Context(), 2)
 		for text, rule := range map[string]error{
 			"DELETE FROM t WHERE id = 1":  dbguard.UnderLimit,
 			"DELETE FROM t WHERE id = 99": dbguard.UnderLimit,
 			"DELETE FROM t WHERE id < 4":  dbguard.OverLimit,
 		} {
-			_, err := w.db.ExecContext(ctx, text)
+			_, err := f.db.ExecContext(ctx, text)
 			assert.ErrorIs(t, err, rule, text)
 		}
-		assert.Equal(t, 20, w.count("t"))
-		_, err := w.db.ExecContext(ctx, "DELETE FROM t WHERE id < 3")
+		assert.Equal(t, 20, f.count("t"))
+		_, err := f.db.ExecContext(ctx, "DELETE FROM t WHERE id < 3")
 		require.NoError(t, err)
-		assert.Equal(t, 18, w.count("t"))
+		assert.Equal(t, 18, f.count("t"))
 	})
 }
 
-// A statement that is cut off leaves the connection, or what replaces it, in order.
+// A statement that is cut off leaves the connection, or what replaces it, usable.
 func TestTimeouts(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		tx, err := w.bare.Begin()
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		tx, err := f.bare.Begin()
 		require.NoError(t, err)
 		_, err = tx.Exec("DELETE FROM t WHERE id = 1")
 		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(atMost(t, 1), 200*time.Millisecond)
-		_, err = w.db.ExecContext(ctx, "DELETE FROM t WHERE id = 1")
+		_, err = f.db.ExecContext(ctx, "DELETE FROM t WHERE id = 1")
 		cancel()
 		require.Error(t, err) // each driver has its own
 		assert.NotErrorIs(t, err, dbguard.OverLimit)
-		_, err = w.db.ExecContext(t.Context(), "SET statement_timeout = '200ms'")
+		_, err = f.db.ExecContext(t.Context(), "SET statement_timeout = '200ms'")
 		require.NoError(t, err)
-		_, err = w.db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = 1")
+		_, err = f.db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = 1")
 		var coded interface{ SQLState() string }
 		require.ErrorAs(t, err, &coded)
 		assert.Equal(t, "57014", coded.SQLState())
 		assert.NotErrorIs(t, err, dbguard.ErrRefused)
 		require.NoError(t, tx.Rollback())
-		_, err = w.db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = 1")
+		_, err = f.db.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = 1")
 		require.NoError(t, err)
-		assert.Equal(t, 19, w.count("t"))
+		assert.Equal(t, 19, f.count("t"))
 	})
 }
 
-// The rows of RETURNING are read before the caller sees them, and something else may
-// be sent behind them: what pgx tells of their columns is gone by then.
+// The rows of RETURNING are read before the caller sees them, and another message may follow
+// them: what pgx knows of their columns is gone by then.
 func TestColumnTypesOfReturning(t *testing.T) {
 	texts := []string{
 		"UPDATE t SET v = v + 1 WHERE id = 1 RETURNING id, v::numeric(5, 2), 'x'::varchar(7)",
 		"UPDATE t SET v = nextval('s') WHERE id = 1 RETURNING id, v::text",
 		"DELETE FROM parent WHERE id = 1 RETURNING id, true",
 	}
-	onBoth(t, func(t *testing.T, w *world) {
-		w.change("CREATE SEQUENCE s")
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		f.execBare("CREATE SEQUENCE s")
 		for _, text := range texts {
-			want := w.columns(w.direct, text)
+			want := f.columns(f.direct, text)
 			assert.NotEmpty(t, want)
-			assert.Equal(t, want, w.columns(w.db, text), text)
+			assert.Equal(t, want, f.columns(f.db, text), text)
 		}
 	})
 }
 
-// columns are the types of the columns that a text answers with, in a transaction that
-// is taken back.
-func (w *world) columns(db *sql.DB, text string) (kinds []string) {
+// columns are the types of the columns of a text's result, in a transaction that is rolled
+// back.
+func (f *fixture) columns(db *sql.DB, text string) (kinds []string) {
 	tx, err := db.Begin()
-	require.NoError(w.t, err)
+	require.NoError(f.t, err)
 	defer tx.Rollback()
-	rows, err := tx.QueryContext(atMost(w.t, 9), text)
-	require.NoError(w.t, err)
+	rows, err := tx.QueryContext(atMost(f.t, 9), text)
+	require.NoError(f.t, err)
 	defer rows.Close()
 	types, err := rows.ColumnTypes()
-	require.NoError(w.t, err)
+	require.NoError(f.t, err)
 	for _, c := range types {
 		length, sized := c.Length()
 		precision, scale, measured := c.DecimalSize()

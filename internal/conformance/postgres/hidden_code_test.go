@@ -48,53 +48,53 @@ const (
 		" CREATE FUNCTION lie(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN public.late() + $1; END'; "
 )
 
-// Each of them deletes twenty rows where nobody guards, and none behind a guard.
+// Each of them deletes rows where there is no guard, and none behind one.
 func TestHiddenCodeIsCounted(t *testing.T) {
 	for _, tt := range hidden {
 		t.Run(tt.name, func(t *testing.T) {
-			onBoth(t, func(t *testing.T, w *world) {
-				w.bare.SetMaxOpenConns(1)
-				w.change("CREATE FUNCTION wipe() RETURNS int" + wipes + "1; END'")
-				w.change(tt.setup)
-				require.Equal(t, 20, w.count("t"))
-				_, err := w.db.ExecContext(atMost(t, 19), tt.text)
+			onEachDriver(t, func(t *testing.T, f *fixture) {
+				f.bare.SetMaxOpenConns(1)
+				f.execBare("CREATE FUNCTION wipe() RETURNS int" + wipes + "1; END'")
+				f.execBare(tt.setup)
+				require.Equal(t, 20, f.count("t"))
+				_, err := f.db.ExecContext(atMost(t, 19), tt.text)
 				require.ErrorIs(t, err, dbguard.OverLimit)
-				require.Equal(t, 20, w.count("t"))
-				if w.driver == "libpq" {
-					_, _ = w.bare.Exec(tt.text) // some do so before they fail
-					assert.Less(t, w.count("t"), 20, "it tests nothing")
+				require.Equal(t, 20, f.count("t"))
+				if f.driver == "libpq" {
+					_, _ = f.bare.Exec(tt.text) // some do so before they fail
+					assert.Less(t, f.count("t"), 20, "it tests nothing")
 				}
 			})
 		})
 	}
 }
 
-// What hides may be harmless: it is counted, and passes without a bound.
+// Hidden code may be harmless: it is counted, and passes without a bound.
 func TestHarmlessHiddenCodePasses(t *testing.T) {
 	texts := []string{
 		"SELECT * FROM w", "REFRESH MATERIALIZED VIEW m", "REFRESH MATERIALIZED VIEW CONCURRENTLY m", "CREATE TABLE z AS TABLE w", "DROP TABLE z", "ANALYZE",
 		"CREATE INDEX i ON t (calm(v))", "REINDEX INDEX i", "ALTER TABLE t ADD COLUMN more int DEFAULT 1", "CREATE INDEX CONCURRENTLY j ON t (calm(id))", "VACUUM t",
 		"SELECT v::calm_int FROM t", "INSERT INTO kept SELECT a + 100 FROM w",
 	}
-	onBoth(t, func(t *testing.T, w *world) {
-		w.change("CREATE FUNCTION calm(int DEFAULT 1) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1; END'")
-		w.change("CREATE VIEW w AS SELECT calm() AS a")
-		w.change("CREATE MATERIALIZED VIEW m AS SELECT calm(id) AS a FROM t")
-		w.change("CREATE UNIQUE INDEX ON m (a)")
-		w.change("CREATE DOMAIN calm_int AS int CHECK (calm(VALUE) > 0)")
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		f.execBare("CREATE FUNCTION calm(int DEFAULT 1) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1; END'")
+		f.execBare("CREATE VIEW w AS SELECT calm() AS a")
+		f.execBare("CREATE MATERIALIZED VIEW m AS SELECT calm(id) AS a FROM t")
+		f.execBare("CREATE UNIQUE INDEX ON m (a)")
+		f.execBare("CREATE DOMAIN calm_int AS int CHECK (calm(VALUE) > 0)")
 		ctx := dbguard.Allow(t.Context(), "test", dbguard.DropTable("z"))
 		for _, text := range texts {
-			_, err := w.db.ExecContext(ctx, text)
+			_, err := f.db.ExecContext(ctx, text)
 			require.NoError(t, err, text)
 		}
-		w.change("DROP INDEX i; DROP INDEX j; ALTER TABLE t DROP COLUMN more; DELETE FROM kept WHERE id > 100")
-		tx, err := w.db.BeginTx(ctx, nil)
+		f.execBare("DROP INDEX i; DROP INDEX j; ALTER TABLE t DROP COLUMN more; DELETE FROM kept WHERE id > 100")
+		tx, err := f.db.BeginTx(ctx, nil)
 		require.NoError(t, err)
 		for _, text := range append(texts[:9:9], "DECLARE c CURSOR FOR SELECT * FROM w", "FETCH c", "INSERT INTO kept SELECT a + 100 FROM w") {
 			_, err := tx.ExecContext(ctx, text)
 			require.NoError(t, err, text)
 		}
 		require.NoError(t, tx.Commit())
-		assert.Equal(t, 20, w.count("t"))
+		assert.Equal(t, 20, f.count("t"))
 	})
 }

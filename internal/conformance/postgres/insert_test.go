@@ -15,14 +15,14 @@ import (
 	"github.com/dbguard/dbguard-go/dbguard"
 )
 
-// trimming is a function for triggers that deletes 15 rows of kept.
-const trimming = `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM keeper; DELETE FROM kept WHERE id > 5; RETURN NEW; END'`
+// deleteTrigger is a trigger function that deletes 15 rows of kept and one of keeper.
+const deleteTrigger = `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM keeper; DELETE FROM kept WHERE id > 5; RETURN NEW; END'`
 
-// stirring are the ways in which adding a row to t deletes 16 rows elsewhere.
-var stirring = map[string][]string{
-	"after trigger":     {trimming, `CREATE TRIGGER late AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()`},
-	"before trigger":    {trimming, `CREATE TRIGGER late BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()`},
-	"statement trigger": {trimming, `CREATE TRIGGER late BEFORE INSERT ON t FOR EACH STATEMENT EXECUTE FUNCTION f()`},
+// insertSideEffects are the ways in which inserting a row into t deletes 16 rows elsewhere.
+var insertSideEffects = map[string][]string{
+	"after trigger":     {deleteTrigger, `CREATE TRIGGER late AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()`},
+	"before trigger":    {deleteTrigger, `CREATE TRIGGER late BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()`},
+	"statement trigger": {deleteTrigger, `CREATE TRIGGER late BEFORE INSERT ON t FOR EACH STATEMENT EXECUTE FUNCTION f()`},
 	"rule":              {`CREATE RULE late AS ON INSERT TO t DO ALSO DELETE FROM kept WHERE id > 4`},
 	"instead":           {`CREATE RULE late AS ON INSERT TO t DO INSTEAD DELETE FROM kept WHERE id > 4`},
 	"view":              {`ALTER TABLE t RENAME TO old; CREATE VIEW t AS SELECT * FROM old; CREATE RULE late AS ON INSERT TO t DO INSTEAD DELETE FROM kept WHERE id > 4`},
@@ -34,20 +34,19 @@ var stirring = map[string][]string{
 		`CREATE FUNCTION g(int) RETURNS bool LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 4; RETURN true; END'`,
 		`ALTER TABLE t ADD CONSTRAINT late CHECK (g(id)) NOT VALID`,
 	},
-	"deferred": {trimming, `CREATE CONSTRAINT TRIGGER late AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f()`},
+	"deferred": {deleteTrigger, `CREATE CONSTRAINT TRIGGER late AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f()`},
 	"partition": {
-		trimming, `DROP TABLE t; CREATE TABLE t (id INT, v INT) PARTITION BY LIST (id); CREATE TABLE part PARTITION OF t DEFAULT`,
+		deleteTrigger, `DROP TABLE t; CREATE TABLE t (id INT, v INT) PARTITION BY LIST (id); CREATE TABLE part PARTITION OF t DEFAULT`,
 		`CREATE TRIGGER late AFTER INSERT ON part FOR EACH ROW EXECUTE FUNCTION f()`,
 	},
 }
 
-// each runs a text as a statement by itself, prepared, queried, and in a
-// transaction.
-func (w *world) each(ctx context.Context, text string, args ...any) map[string]func() error {
+// waysToSend runs a text by Exec, prepared, by Query, and in transactions.
+func (f *fixture) waysToSend(ctx context.Context, text string, args ...any) map[string]func() error {
 	return map[string]func() error{
-		"exec": func() error { _, err := w.db.ExecContext(ctx, text, args...); return err },
+		"exec": func() error { _, err := f.db.ExecContext(ctx, text, args...); return err },
 		"prepared": func() error {
-			stmt, err := w.db.PrepareContext(ctx, text)
+			stmt, err := f.db.PrepareContext(ctx, text)
 			if err != nil {
 				return err
 			}
@@ -57,10 +56,10 @@ func (w *world) each(ctx context.Context, text string, args ...any) map[string]f
 		},
 		"query": func() error {
 			var id int
-			return w.db.QueryRowContext(ctx, text+" RETURNING id", args...).Scan(&id)
+			return f.db.QueryRowContext(ctx, text+" RETURNING id", args...).Scan(&id)
 		},
 		"transaction": func() error {
-			tx, err := w.db.BeginTx(ctx, nil)
+			tx, err := f.db.BeginTx(ctx, nil)
 			if err != nil {
 				return err
 			}
@@ -71,7 +70,7 @@ func (w *world) each(ctx context.Context, text string, args ...any) map[string]f
 			return err
 		},
 		"serializable": func() error {
-			tx, err := w.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
+			tx, err := f.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
 			if err != nil {
 				return err
 			}
@@ -84,42 +83,42 @@ func (w *world) each(ctx context.Context, text string, args ...any) map[string]f
 	}
 }
 
-// What an INSERT sets off is counted, whether the session met the table before
-// that was so or after.
+// What an INSERT fires is counted, whether the session met the table before that was so or
+// after.
 func TestInsertsAreCounted(t *testing.T) {
-	for name, changes := range stirring {
+	for name, changes := range insertSideEffects {
 		for _, late := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, late %v", name, late), func(t *testing.T) {
-				onBoth(t, func(t *testing.T, w *world) {
+				onEachDriver(t, func(t *testing.T, f *fixture) {
 					if late {
 						for i := range 3 {
-							for _, run := range w.each(t.Context(), "INSERT INTO t (id) VALUES ($1)", 100+i) {
+							for _, run := range f.waysToSend(t.Context(), "INSERT INTO t (id) VALUES ($1)", 100+i) {
 								require.NoError(t, run())
-								w.change("DELETE FROM t WHERE id >= 100")
+								f.execBare("DELETE FROM t WHERE id >= 100")
 							}
 						}
 					}
 					for _, text := range changes {
-						w.change(text)
+						f.execBare(text)
 					}
-					for how, run := range w.each(t.Context(), "INSERT INTO t (id) VALUES ($1)", 1000) {
+					for how, run := range f.waysToSend(t.Context(), "INSERT INTO t (id) VALUES ($1)", 1000) {
 						err := run()
 						if late && (how == "transaction" || how == "serializable") && err != nil {
-							err = run() // it is told to run the transaction again
+							err = run() // the error says to run the transaction again
 						}
 						require.Error(t, err, how)
 						if how != "query" { // a rule does not answer
 							assert.ErrorIs(t, err, dbguard.ErrRefused, how)
 						}
-						assert.Equal(t, 20, w.count("kept"), how)
-						assert.Equal(t, 0, w.count("t WHERE id = 1000"), how)
+						assert.Equal(t, 20, f.count("kept"), how)
+						assert.Equal(t, 0, f.count("t WHERE id = 1000"), how)
 					}
-					_, err := w.db.ExecContext(atMost(t, 10), "INSERT INTO t (id) VALUES (1000)")
+					_, err := f.db.ExecContext(atMost(t, 10), "INSERT INTO t (id) VALUES (1000)")
 					require.ErrorIs(t, err, dbguard.OverLimit)
-					assert.Equal(t, 20, w.count("kept"))
-					_, err = w.db.ExecContext(atMost(t, 16), "INSERT INTO t (id) VALUES (1000)")
+					assert.Equal(t, 20, f.count("kept"))
+					_, err = f.db.ExecContext(atMost(t, 16), "INSERT INTO t (id) VALUES (1000)")
 					require.NoError(t, err, "within a bound that covers it")
-					assert.Less(t, w.count("kept"), 6)
+					assert.Less(t, f.count("kept"), 6)
 				})
 			})
 		}
@@ -128,24 +127,24 @@ func TestInsertsAreCounted(t *testing.T) {
 
 // What the query of an INSERT calls is counted, too.
 func TestInsertFromView(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		w.change(`CREATE FUNCTION g() RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 4; RETURN 1000; END'`)
-		w.change("CREATE VIEW v AS SELECT g() AS g")
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		f.execBare(`CREATE FUNCTION g() RETURNS int LANGUAGE plpgsql AS 'BEGIN DELETE FROM kept WHERE id > 4; RETURN 1000; END'`)
+		f.execBare("CREATE VIEW v AS SELECT g() AS g")
 		for _, text := range []string{
 			"INSERT INTO t (id) SELECT g FROM v", "INSERT INTO t (id) VALUES ((SELECT g FROM v))", "INSERT INTO t (id) TABLE v",
 			"INSERT INTO child (id) SELECT g FROM v",
 		} {
-			for how, run := range w.each(t.Context(), text) {
+			for how, run := range f.waysToSend(t.Context(), text) {
 				require.ErrorIs(t, run(), dbguard.ErrRefused, "%s, %s", text, how)
 			}
 		}
-		assert.Equal(t, 20, w.count("kept"))
-		assert.Equal(t, 0, w.count("t WHERE id > 100"))
+		assert.Equal(t, 20, f.count("kept"))
+		assert.Equal(t, 0, f.count("t WHERE id > 100"))
 	})
 }
 
-// A plain INSERT costs no round trip more, and in a transaction, once the table
-// has been seen there, is sent as it is.
+// A plain INSERT costs no extra round trip. In a transaction, once the table has been seen
+// there, it is sent unchanged.
 func TestInsertTrips(t *testing.T) {
 	texts := map[string]string{
 		"plain":          "INSERT INTO t (id) VALUES ($1)",
@@ -154,14 +153,14 @@ func TestInsertTrips(t *testing.T) {
 		"from a query":   "INSERT INTO t (id) SELECT $1::int WHERE EXISTS (SELECT FROM kept)",
 		"with a comment": "INSERT INTO t (id) VALUES ($1) -- one;",
 	}
-	onBoth(t, func(t *testing.T, w *world) {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
 		for name, text := range texts {
-			for _, db := range []*sql.DB{w.db, w.direct} {
+			for _, db := range []*sql.DB{f.db, f.direct} {
 				stmt, err := db.PrepareContext(t.Context(), text)
 				require.NoError(t, err)
 				for i := range 5 {
 					id := 1000 + i
-					n := w.trips(func() {
+					n := f.trips(func() {
 						res, err := stmt.ExecContext(t.Context(), id)
 						require.NoError(t, err, name)
 						affected, err := res.RowsAffected()
@@ -177,16 +176,16 @@ func TestInsertTrips(t *testing.T) {
 					}
 				}
 				require.NoError(t, stmt.Close())
-				w.change("DELETE FROM t WHERE id >= 1000; DELETE FROM child WHERE id >= 1000")
+				f.execBare("DELETE FROM t WHERE id >= 1000; DELETE FROM child WHERE id >= 1000")
 			}
 		}
-		tx, err := w.db.Begin()
+		tx, err := f.db.Begin()
 		require.NoError(t, err)
-		direct, err := w.direct.Begin()
+		direct, err := f.direct.Begin()
 		require.NoError(t, err)
 		for i := range 5 {
 			run := func(tx *sql.Tx, id int) int64 {
-				return w.trips(func() {
+				return f.trips(func() {
 					_, err := tx.Exec("INSERT INTO t (id) VALUES ($1)", id)
 					require.NoError(t, err)
 				})
@@ -198,14 +197,14 @@ func TestInsertTrips(t *testing.T) {
 		}
 		require.NoError(t, tx.Commit())
 		require.NoError(t, direct.Commit())
-		assert.Equal(t, 5, w.count("t WHERE id BETWEEN 2000 AND 2999"))
+		assert.Equal(t, 5, f.count("t WHERE id BETWEEN 2000 AND 2999"))
 	})
 }
 
-// What a guarded INSERT answers is what the bare one does.
-func TestInsertAnswers(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		w.change("CREATE TABLE typed (id SERIAL PRIMARY KEY, name TEXT UNIQUE, at DATE DEFAULT '2020-01-01', n NUMERIC(10, 2))")
+// A guarded INSERT returns what the bare one does.
+func TestInsertResults(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		f.execBare("CREATE TABLE typed (id SERIAL PRIMARY KEY, name TEXT UNIQUE, at DATE DEFAULT '2020-01-01', n NUMERIC(10, 2))")
 		texts := []string{
 			"INSERT INTO typed (name, n) VALUES ($1, 1.5) RETURNING id, name, at, n",
 			"INSERT INTO typed AS x (name) VALUES ($1), ('b' || $1) RETURNING *, x.name AS name",
@@ -219,40 +218,40 @@ func TestInsertAnswers(t *testing.T) {
 		}
 		for _, inTx := range []bool{false, true} {
 			for _, text := range texts {
-				assert.Equal(t, w.answer(w.direct, inTx, text), w.answer(w.db, inTx, text), "%s, in Tx %v", text, inTx)
+				assert.Equal(t, f.answer(f.direct, inTx, text), f.answer(f.db, inTx, text), "%s, in Tx %v", text, inTx)
 			}
 		}
 	})
 }
 
-// answer is what a query of the text tells, on a table that is empty but for one row.
-func (w *world) answer(db *sql.DB, inTx bool, text string) (told []string) {
-	w.change("TRUNCATE typed RESTART IDENTITY; INSERT INTO typed (name) VALUES ('z')")
+// answer is what a query of the text returns, on a table that is empty but for one row.
+func (f *fixture) answer(db *sql.DB, inTx bool, text string) (told []string) {
+	f.execBare("TRUNCATE typed RESTART IDENTITY; INSERT INTO typed (name) VALUES ('z')")
 	var q interface {
 		QueryContext(context.Context, string, ...any) (*sql.Rows, error)
 	} = db
 	if inTx {
 		tx, err := db.Begin()
-		require.NoError(w.t, err)
+		require.NoError(f.t, err)
 		defer tx.Rollback()
 		_, err = tx.Exec("INSERT INTO typed (name) VALUES ('first')")
-		require.NoError(w.t, err)
+		require.NoError(f.t, err)
 		q = tx
 	}
-	rows, err := q.QueryContext(w.t.Context(), text, "v")
+	rows, err := q.QueryContext(f.t.Context(), text, "v")
 	if err != nil {
 		return []string{err.Error()}
 	}
 	defer rows.Close()
 	types, err := rows.ColumnTypes()
-	require.NoError(w.t, err)
+	require.NoError(f.t, err)
 	values := make([]any, len(types))
 	for i, c := range types {
 		told = append(told, c.Name()+" "+c.DatabaseTypeName())
 		values[i] = new(any)
 	}
 	for rows.Next() {
-		require.NoError(w.t, rows.Scan(values...))
+		require.NoError(f.t, rows.Scan(values...))
 		for _, v := range values {
 			told = append(told, fmt.Sprintf("%T %v", *v.(*any), *v.(*any)))
 		}
@@ -260,15 +259,15 @@ func (w *world) answer(db *sql.DB, inTx bool, text string) (told []string) {
 	return append(told, fmt.Sprint(rows.Err()))
 }
 
-// lib/pq takes rows from the moment that COPY … FROM STDIN is prepared: what that
-// may set off is looked at before.
+// lib/pq accepts rows from the moment that COPY … FROM STDIN is prepared: what they may fire
+// is looked up before.
 func TestCopyIn(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		if !strings.Contains(w.driver, "libpq") {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		if !strings.Contains(f.driver, "libpq") {
 			return // pgx has its own way to copy, which is not of database/sql
 		}
 		copyIn := func(id int) error {
-			tx, err := w.db.Begin()
+			tx, err := f.db.Begin()
 			require.NoError(t, err)
 			defer tx.Rollback()
 			stmt, err := tx.Prepare(`COPY "t" ("id", "v") FROM STDIN`)
@@ -283,53 +282,53 @@ func TestCopyIn(t *testing.T) {
 			return tx.Commit()
 		}
 		require.NoError(t, copyIn(100))
-		require.Equal(t, 1, w.count("t WHERE id = 100"))
-		w.change(trimming)
-		w.change("CREATE TRIGGER late AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()")
+		require.Equal(t, 1, f.count("t WHERE id = 100"))
+		f.execBare(deleteTrigger)
+		f.execBare("CREATE TRIGGER late AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()")
 		require.ErrorIs(t, copyIn(101), dbguard.Uncountable)
-		assert.Equal(t, 20, w.count("kept"))
-		w.change("DROP TRIGGER late ON t")
+		assert.Equal(t, 20, f.count("kept"))
+		f.execBare("DROP TRIGGER late ON t")
 		require.NoError(t, copyIn(102))
 	})
 }
 
-// At another level of isolation an INSERT cannot make sure by what it sees, however the
-// session came to it.
-func TestInsertsAtOtherLevels(t *testing.T) {
+// At another isolation level an INSERT cannot rely on what it sees, however the session got
+// to that level.
+func TestInsertsAtOtherIsolationLevels(t *testing.T) {
 	const level = "default_transaction_isolation"
-	onBoth(t, func(t *testing.T, w *world) {
-		w.change("CREATE TABLE drawn (id SERIAL PRIMARY KEY, v INT)")
-		w.change("CREATE FUNCTION turn() RETURNS TEXT LANGUAGE sql AS $$ SELECT set_config('" + level + "', 'serializable', false) $$")
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		f.execBare("CREATE TABLE drawn (id SERIAL PRIMARY KEY, v INT)")
+		f.execBare("CREATE FUNCTION turn() RETURNS TEXT LANGUAGE sql AS $$ SELECT set_config('" + level + "', 'serializable', false) $$")
 		ctx, cancel := context.WithTimeout(atMost(t, 0), 20*time.Second)
 		defer cancel()
 		for i, text := range []string{
 			"SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE", "SET " + level + " = 'read committed'",
 			"SET " + level + " = 'repeatable read'", "RESET " + level, "SELECT turn()", "SELECT set_config('" + level + "', 'read committed', false)",
 		} {
-			_, err := w.db.ExecContext(ctx, text)
+			_, err := f.db.ExecContext(ctx, text)
 			require.NoError(t, err, text)
 			for _, insert := range []string{"INSERT INTO drawn (v) VALUES (1)", "INSERT INTO keeper VALUES (2)", "INSERT INTO t VALUES (" + strconv.Itoa(100+i) + ", 1)"} {
-				_, err = w.db.ExecContext(ctx, insert)
+				_, err = f.db.ExecContext(ctx, insert)
 				require.NoError(t, err, "%s; %s", text, insert)
 			}
-			require.NoError(t, w.db.QueryRowContext(ctx, "INSERT INTO drawn (v) VALUES (1) RETURNING id").Scan(new(int)), text)
-			require.Equal(t, 2*i+2, w.count("drawn"), text)
+			require.NoError(t, f.db.QueryRowContext(ctx, "INSERT INTO drawn (v) VALUES (1) RETURNING id").Scan(new(int)), text)
+			require.Equal(t, 2*i+2, f.count("drawn"), text)
 		}
 	})
 }
 
 // Where nothing may be written, as on a standby, an INSERT fails as it does bare.
-func TestInsertsWhereNothingMayBeWritten(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
-		w.change("CREATE TABLE drawn (id SERIAL PRIMARY KEY, v INT)")
+func TestInsertsWhereReadOnly(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		f.execBare("CREATE TABLE drawn (id SERIAL PRIMARY KEY, v INT)")
 		ctx, cancel := context.WithTimeout(atMost(t, 1), 20*time.Second)
 		defer cancel()
 		inserts := []string{"INSERT INTO drawn (v) VALUES (1)", "INSERT INTO keeper VALUES (2)", "INSERT INTO t VALUES (100, 1)"}
 		for i, setting := range []string{"on", "off", "on"} {
-			_, err := w.db.ExecContext(ctx, "SET default_transaction_read_only = "+setting)
+			_, err := f.db.ExecContext(ctx, "SET default_transaction_read_only = "+setting)
 			require.NoError(t, err)
 			for _, insert := range inserts {
-				_, err := w.db.ExecContext(ctx, strings.Replace(insert, "100", strconv.Itoa(100+i), 1))
+				_, err := f.db.ExecContext(ctx, strings.Replace(insert, "100", strconv.Itoa(100+i), 1))
 				if setting == "off" {
 					require.NoError(t, err, insert)
 					continue

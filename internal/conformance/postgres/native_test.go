@@ -15,27 +15,27 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard/pgxguard"
 )
 
-// onNative is onBoth for pgx without database/sql.
-func onNative(t *testing.T, policy dbguard.Policy, test func(*testing.T, *world, *pgxguard.Pool)) {
+// onNative is onEachDriver for pgx without database/sql.
+func onNative(t *testing.T, policy dbguard.Policy, test func(*testing.T, *fixture, *pgxguard.Pool)) {
 	t.Helper()
-	onBoth(t, func(t *testing.T, w *world) {
-		if w.driver != "pgx" {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		if f.driver != "pgx" {
 			t.Skip("the same server")
 		}
-		test(t, w, w.native(policy, w.dsn))
+		test(t, f, f.native(policy, f.dsn))
 	})
 }
 
-func (w *world) native(policy dbguard.Policy, dsn string) *pgxguard.Pool {
-	w.t.Helper()
+func (f *fixture) native(policy dbguard.Policy, dsn string) *pgxguard.Pool {
+	f.t.Helper()
 	cfg, err := pgxpool.ParseConfig(dsn)
-	require.NoError(w.t, err)
+	require.NoError(f.t, err)
 	cfg.MaxConns = 1
 	g, err := dbguard.New(policy)
-	require.NoError(w.t, err)
-	pool, err := pgxguard.New(w.t.Context(), cfg, g)
-	require.NoError(w.t, err)
-	w.t.Cleanup(pool.Close)
+	require.NoError(f.t, err)
+	pool, err := pgxguard.New(f.t.Context(), cfg, g)
+	require.NoError(f.t, err)
+	f.t.Cleanup(pool.Close)
 	return pool
 }
 
@@ -47,12 +47,12 @@ type nativeSession interface {
 	CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, src pgx.CopyFromSource) (int64, error)
 }
 
-// listener hears where the rows are, for which the server alone cannot judge.
-type listener struct{}
+// observer needs the tables of the rows, so that the server's judgement is not enough.
+type observer struct{}
 
-func (listener) Observe(context.Context, dbguard.Event) {}
+func (observer) Observe(context.Context, dbguard.Event) {}
 
-func executing(text string) func(context.Context, nativeSession, int) error {
+func execOne(text string) func(context.Context, nativeSession, int) error {
 	return func(ctx context.Context, on nativeSession, i int) error {
 		tag, err := on.Exec(ctx, text, i)
 		if err == nil && tag.RowsAffected() != 1 {
@@ -62,7 +62,7 @@ func executing(text string) func(context.Context, nativeSession, int) error {
 	}
 }
 
-func batching(texts ...string) func(context.Context, nativeSession, int) error {
+func sendBatch(texts ...string) func(context.Context, nativeSession, int) error {
 	return func(ctx context.Context, on nativeSession, i int) error {
 		b := &pgx.Batch{}
 		for _, text := range texts {
@@ -75,40 +75,40 @@ func batching(texts ...string) func(context.Context, nativeSession, int) error {
 var nativeTrips = []struct {
 	name               string
 	limit              int64
-	alone, heard, inTx int64 // trips: in autocommit, with somebody who hears where the rows are, in a transaction
+	alone, heard, inTx int64 // round trips: in autocommit, with an observer, in a transaction
 	do                 func(context.Context, nativeSession, int) error
 }{
-	{"a change", 1, 1, 1, 1, executing("UPDATE t SET v = v + 1 WHERE id = $1")},
-	{"a plain table", 1, 1, 1, 1, executing("DELETE FROM t WHERE id = $1")},
-	{"a cascade", 9, 1, 3, 1, executing("DELETE FROM parent WHERE id = $1")},
-	{"something else in a WITH", 9, 1, 2, 1, executing("WITH d AS (DELETE FROM kept WHERE id = $1 + 1 RETURNING id) DELETE FROM t WHERE id IN (SELECT id - 1 FROM d)")},
+	{"a change", 1, 1, 1, 1, execOne("UPDATE t SET v = v + 1 WHERE id = $1")},
+	{"a plain table", 1, 1, 1, 1, execOne("DELETE FROM t WHERE id = $1")},
+	{"a cascade", 9, 1, 3, 1, execOne("DELETE FROM parent WHERE id = $1")},
+	{"something else in a WITH", 9, 1, 2, 1, execOne("WITH d AS (DELETE FROM kept WHERE id = $1 + 1 RETURNING id) DELETE FROM t WHERE id IN (SELECT id - 1 FROM d)")},
 	{"rows", 1, 1, 1, 1, func(ctx context.Context, on nativeSession, i int) error {
 		var v int
 		return on.QueryRow(ctx, "UPDATE t SET v = v + 1 WHERE id = $1 RETURNING v", i).Scan(&v)
 	}},
-	{"an INSERT", 1, 1, 1, 1, executing("INSERT INTO t VALUES ($1 + 100)")},
-	{"a batch", 1, 1, 1, 1, batching("UPDATE t SET v = 0 WHERE id = $1", "INSERT INTO t VALUES ($1 + 100)", "SELECT v FROM t WHERE id = $1")},
+	{"an INSERT", 1, 1, 1, 1, execOne("INSERT INTO t VALUES ($1 + 100)")},
+	{"a batch", 1, 1, 1, 1, sendBatch("UPDATE t SET v = 0 WHERE id = $1", "INSERT INTO t VALUES ($1 + 100)", "SELECT v FROM t WHERE id = $1")},
 }
 
 func TestNativeRoundTrips(t *testing.T) {
 	for _, tc := range nativeTrips {
 		t.Run(tc.name, func(t *testing.T) {
-			measure := func(t *testing.T, w *world, on nativeSession, want int64) {
+			measure := func(t *testing.T, f *fixture, on nativeSession, want int64) {
 				ctx := atMost(t, tc.limit)
 				for i := 1; i <= 6; i++ {
-					n := w.trips(func() { require.NoError(t, tc.do(ctx, on, i)) })
+					n := f.trips(func() { require.NoError(t, tc.do(ctx, on, i)) })
 					if i > 3 { // once it is met, prepared and known
 						assert.Equal(t, want, n, "number %d", i)
 					}
 				}
 			}
-			onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, pool *pgxguard.Pool) { measure(t, w, pool, tc.alone) })
-			onNative(t, dbguard.Policy{Observers: []dbguard.Observer{listener{}}}, func(t *testing.T, w *world, pool *pgxguard.Pool) {
-				measure(t, w, pool, tc.heard)
+			onNative(t, dbguard.Policy{}, func(t *testing.T, f *fixture, pool *pgxguard.Pool) { measure(t, f, pool, tc.alone) })
+			onNative(t, dbguard.Policy{Observers: []dbguard.Observer{observer{}}}, func(t *testing.T, f *fixture, pool *pgxguard.Pool) {
+				measure(t, f, pool, tc.heard)
 			})
-			onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, pool *pgxguard.Pool) {
+			onNative(t, dbguard.Policy{}, func(t *testing.T, f *fixture, pool *pgxguard.Pool) {
 				require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
-					measure(t, w, tx, tc.inTx)
+					measure(t, f, tx, tc.inTx)
 					return nil
 				}))
 			})
@@ -116,10 +116,10 @@ func TestNativeRoundTrips(t *testing.T) {
 	}
 }
 
-// What was changed before, by whom it may, is not counted with a statement that
-// goes in one flight.
-func TestNativeCountsItsOwn(t *testing.T) {
-	onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, pool *pgxguard.Pool) {
+// What was changed before, within its bound, does not count for a statement that takes one
+// round trip.
+func TestNativeCountsOnlyItsOwn(t *testing.T) {
+	onNative(t, dbguard.Policy{}, func(t *testing.T, f *fixture, pool *pgxguard.Pool) {
 		one, four := atMost(t, 1), atMost(t, 4)
 		const drop = "DELETE FROM parent WHERE id = $1"
 		for i := 1; i <= 4; i++ {
@@ -132,7 +132,7 @@ func TestNativeCountsItsOwn(t *testing.T) {
 			assert.Contains(t, err.Error(), "1 row of parent and 3 rows of child (ON DELETE CASCADE)")
 			_, err = pool.Exec(one, "INSERT INTO child VALUES ($1, 20)", 100+i)
 			require.NoError(t, err)
-			_, err = w.bare.Exec("DELETE FROM child WHERE id > 100")
+			_, err = f.bare.Exec("DELETE FROM child WHERE id > 100")
 			require.NoError(t, err)
 		}
 		_, err := pool.Exec(atMost(t, 60), "UPDATE child SET id = id + 1000 WHERE parent > 4") // which the counters still hold
@@ -153,16 +153,16 @@ func TestNativeCountsItsOwn(t *testing.T) {
 			}
 			return nil
 		}))
-		assert.Equal(t, 9, w.count("parent"))
-		assert.Equal(t, 27, w.count("child"))
+		assert.Equal(t, 9, f.count("parent"))
+		assert.Equal(t, 27, f.count("child"))
 	})
 }
 
-// An answer that never comes leaves open what came of a statement that was sent
-// with its COMMIT. In the caller's transaction the server rolls back.
+// A lost reply leaves the outcome of a statement unknown that was sent with its COMMIT. In
+// the caller's transaction the server rolls back.
 func TestNativeLostReply(t *testing.T) {
 	for _, inTx := range []bool{false, true} {
-		onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, pool *pgxguard.Pool) {
+		onNative(t, dbguard.Policy{}, func(t *testing.T, f *fixture, pool *pgxguard.Pool) {
 			drop := func(id int) error {
 				if !inTx {
 					_, err := pool.Exec(atMost(t, 4), "DELETE FROM parent WHERE id = $1", id)
@@ -176,27 +176,27 @@ func TestNativeLostReply(t *testing.T) {
 			for id := 1; id <= 3; id++ {
 				require.NoError(t, drop(id))
 			}
-			w.network.CutAfter("stmtcache_") // what is prepared goes by its name
+			f.proxy.CutAfter("stmtcache_") // what is prepared goes by its name
 			err := drop(4)
-			require.True(t, w.network.Cut())
+			require.True(t, f.proxy.Cut())
 			require.Error(t, err)
 			if inTx {
 				assert.NotErrorIs(t, err, dbguard.Unconfirmed)
-				assert.Equal(t, 17, w.count("parent"))
+				assert.Equal(t, 17, f.count("parent"))
 			} else {
 				require.ErrorIs(t, err, dbguard.Unconfirmed)
-				assert.Equal(t, 16, w.count("parent"), "it was done")
+				assert.Equal(t, 16, f.count("parent"), "it was done")
 			}
 			require.NoError(t, drop(5), "on another connection")
 
-			// And before it is sent.
+			// The same, cut before it is sent.
 			for id := 6; id <= 8; id++ {
 				require.NoError(t, drop(id))
 			}
-			left := w.count("parent")
-			w.network.CutBefore("stmtcache_")
+			left := f.count("parent")
+			f.proxy.CutBefore("stmtcache_")
 			require.Error(t, drop(9))
-			assert.Equal(t, left, w.count("parent"))
+			assert.Equal(t, left, f.count("parent"))
 		})
 	}
 }
@@ -242,7 +242,7 @@ var nativeSends = map[string]func(context.Context, nativeSession, int) error{
 	},
 }
 
-// Another connection changes what a statement sets off, between two of one flight
+// Another connection changes what a statement fires, between two statements of one round trip
 // each.
 func TestNativeSchemaChanges(t *testing.T) {
 	for name, change := range nativeChanges {
@@ -255,7 +255,7 @@ func TestNativeSchemaChanges(t *testing.T) {
 			}
 			t.Run(name+" "+sent, func(t *testing.T) {
 				for _, inTx := range []bool{false, true} {
-					onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, pool *pgxguard.Pool) {
+					onNative(t, dbguard.Policy{}, func(t *testing.T, f *fixture, pool *pgxguard.Pool) {
 						work := func(id int) error {
 							if !inTx {
 								return send(atMost(t, 1), pool, id)
@@ -265,15 +265,15 @@ func TestNativeSchemaChanges(t *testing.T) {
 						for id := 11; id < 15; id++ {
 							require.NoError(t, work(id))
 						}
-						w.change(change)
-						kept := w.count("kept")
+						f.execBare(change)
+						kept := f.count("kept")
 						for range 3 {
 							require.Error(t, work(2))
 						}
 						require.ErrorIs(t, work(2), dbguard.ErrRefused)
-						assert.Equal(t, kept, w.count("kept"))
+						assert.Equal(t, kept, f.count("kept"))
 						if name == "cascade" {
-							assert.Equal(t, 100, w.count("late"))
+							assert.Equal(t, 100, f.count("late"))
 						}
 					})
 				}
@@ -286,8 +286,8 @@ func TestNativeSchemaChanges(t *testing.T) {
 // an escape. Where there are none nothing has to be quoted.
 func TestNativeWhereNothingCanBeQuoted(t *testing.T) {
 	for _, setting := range []string{"client_encoding=SQL_ASCII", "standard_conforming_strings=off"} {
-		onNative(t, dbguard.Policy{}, func(t *testing.T, w *world, _ *pgxguard.Pool) {
-			pool := w.native(dbguard.Policy{}, w.dsn+"&"+setting)
+		onNative(t, dbguard.Policy{}, func(t *testing.T, f *fixture, _ *pgxguard.Pool) {
+			pool := f.native(dbguard.Policy{}, f.dsn+"&"+setting)
 			for range 2 {
 				tag, err := pool.Exec(atMost(t, 500), "UPDATE t SET v = 0 WHERE id > 5")
 				require.NoError(t, err)

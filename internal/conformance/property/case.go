@@ -10,20 +10,20 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// A testcase is one drawn schema, statement, bound and way.
+// A testcase is a random schema, statement, bound and delivery.
 type testcase struct {
 	Seed   uint64
 	Engine target.Engine
 	Setup  []string
 	statement
-	play
+	delivery
 
-	// What the gaps of an engine are told by.
-	Acting, Fires, Delayed bool
+	// Features of the schema, to judge failures by.
+	Cascades, Fires, Deferred bool
 }
 
-// A play is how the statement is sent.
-type play struct {
+// A delivery is how the statement is sent.
+type delivery struct {
 	Wrap      wrap
 	Keep      bool // COMMIT, else ROLLBACK
 	Savepoint bool // one of the caller's own, by text, before the statement
@@ -36,9 +36,9 @@ type play struct {
 type wrap string
 
 const (
-	alone  wrap = "autocommit"
-	inTx   wrap = "sql.Tx"
-	byText wrap = "BEGIN by text"
+	autocommit wrap = "autocommit"
+	inTx       wrap = "sql.Tx"
+	byText     wrap = "BEGIN by text"
 )
 
 // method is the call of database/sql.
@@ -52,7 +52,7 @@ const (
 	prepared  method = "Prepare, Exec"
 )
 
-// bound is what the caller says.
+// bound is the caller's bound.
 type bound struct {
 	Kind string
 	N    int
@@ -68,23 +68,23 @@ func (b bound) in(ctx context.Context) context.Context {
 	return dbguard.AtMost(ctx, int64(b.N))
 }
 
-// newCase draws the case of a seed.
+// newCase makes the case of a seed.
 func newCase(seed uint64, e target.Engine) *testcase {
-	d := newDice(seed)
+	d := newRandom(seed)
 	s := newSchema(d, e)
-	c := &testcase{Seed: seed, Engine: e, statement: *s.statement(), play: newPlay(d)}
-	c.Setup, c.Acting, c.Fires, c.Delayed = s.script, s.acting, s.fires, s.delayed
+	c := &testcase{Seed: seed, Engine: e, statement: *s.statement(), delivery: newDelivery(d)}
+	c.Setup, c.Cascades, c.Fires, c.Deferred = s.script, s.cascades, s.fires, s.deferred
 	if c.Fixed && (c.Method == execArgs) {
 		c.Method = execPlain
 	}
 	if c.Fixed && c.Method == prepared {
-		c.Method = execPlain // go-sql-driver hangs on a prepared ANALYZE; nobody prepares an EXECUTE
+		c.Method = execPlain // go-sql-driver hangs on a prepared ANALYZE; an EXECUTE is not prepared
 	}
 	return c
 }
 
-func newPlay(d dice) play {
-	p := play{Wrap: alone, Keep: d.in(70), Savepoint: d.in(20), Granted: d.in(60)}
+func newDelivery(d random) delivery {
+	p := delivery{Wrap: autocommit, Keep: d.percent(70), Savepoint: d.percent(20), Granted: d.percent(60)}
 	switch chance := d.IntN(100); {
 	case chance < 25:
 		p.Wrap = inTx
@@ -121,7 +121,7 @@ func (c *testcase) withArgs() (text string, args []any) {
 	return text, args
 }
 
-// context says the caller's bound and grant.
+// context carries the caller's bound and grant.
 func (c *testcase) context(ctx context.Context) context.Context {
 	ctx = c.Bound.in(ctx)
 	if c.All != "" && c.Granted {
@@ -130,7 +130,7 @@ func (c *testcase) context(ctx context.Context) context.Context {
 	return ctx
 }
 
-// mayRefuse reports that the rule has a reason in the text of the case.
+// mayRefuse reports that the text of the case gives the rule a reason.
 func (c *testcase) mayRefuse(r dbguard.RuleID) bool {
 	for _, may := range c.May {
 		if may == r {
@@ -154,7 +154,7 @@ func (c *testcase) String() string {
 	for _, text := range c.Before {
 		fmt.Fprintf(&b, "%s;\n", text)
 	}
-	if c.Wrap != alone {
+	if c.Wrap != autocommit {
 		fmt.Fprintf(&b, "BEGIN; %s;", inside)
 		if c.Savepoint {
 			b.WriteString(" SAVEPOINT mine;")
@@ -167,7 +167,7 @@ func (c *testcase) String() string {
 		text += fmt.Sprintf(" -- %s", literal(c.Text))
 	}
 	fmt.Fprintf(&b, "%s;\n", text)
-	if c.Wrap != alone {
+	if c.Wrap != autocommit {
 		fmt.Fprintf(&b, "%s; -- keep: %t\n", after, c.Keep)
 	}
 	return b.String()

@@ -8,25 +8,25 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// A gap is something that the guard is known to miss on some engines. It
-// explains the failures that it is the reason of. Its example fails for as long
-// as the gap is there: a test says when the row can go.
+// A gap is something that the guard is known to get wrong on some engines. It explains the
+// failures that it causes. Its example fails for as long as the gap is there: a test says
+// when the row can go.
 type gap struct {
 	name     string
 	on       string  // the engines
 	driver   string  // the driver, "" for all of them
-	failing  failing // of the example
+	failing  failure // of the example
 	explains func(c *testcase, v *verdict) bool
 	example  testcase
 }
 
 // plain is how an example is sent.
-var plain = play{Wrap: alone, Method: execPlain, Bound: bound{"AtMost", 1}}
+var plain = delivery{Wrap: autocommit, Method: execPlain, Bound: bound{"AtMost", 1}}
 
 func example(class, text string, setup ...string) testcase {
 	return testcase{
 		Setup:     append([]string{"CREATE TABLE log (what VARCHAR(20), n INT)"}, setup...),
-		statement: statement{Text: text, Class: class}, play: plain,
+		statement: statement{Text: text, Class: class}, delivery: plain,
 	}
 }
 
@@ -41,7 +41,7 @@ const (
 	fillT = "INSERT INTO t VALUES (1, 1), (2, 2), (3, 3)"
 )
 
-// removesNew finds a trigger that takes back the row which sets it off.
+// removesNew matches a trigger that deletes the row that fires it.
 var removesNew = regexp.MustCompile(`AFTER INSERT ON \w+ BEGIN DELETE FROM \w+ WHERE id = NEW\.id`)
 
 var gaps = []gap{
@@ -99,7 +99,7 @@ var gaps = []gap{
 	},
 }
 
-// holds reports that the gap is one of the target.
+// holds reports that the gap is one of the target's.
 func (g *gap) holds(tg target.Target) bool {
 	return strings.Contains(g.on, string(tg.Engine)) && (g.driver == "" || g.driver == tg.Driver)
 }

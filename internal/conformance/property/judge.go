@@ -14,57 +14,57 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/snapshot"
 )
 
-// A failing is a way in which a guarded run can fall short of the promise.
-type failing string
+// A failure is a way in which a guarded run can break the promise.
+type failure string
 
-// The failings.
+// The failures.
 const (
-	escape     failing = "escape"      // more existing rows than the bound
-	overStrict failing = "over-strict" // refused, within the bound, and no rule says why
-	changed    failing = "changed"     // refused, and the database is not as it was
-	connection failing = "connection"  // refused, and the connection or its transaction does not work
-	differs    failing = "differs"     // not refused, and not what happens bare
-	invalid    failing = "invalid"     // the case says nothing
+	escape     failure = "escape"      // more existing rows than the bound
+	overStrict failure = "over-strict" // refused, within the bound, and no rule says why
+	changed    failure = "changed"     // refused, and the database is not as it was
+	connection failure = "connection"  // refused, and the connection or its transaction does not work
+	differs    failure = "differs"     // not refused, and not what happens bare
+	invalid    failure = "invalid"     // the case proves nothing
 )
 
 // A verdict is the judgement of one case.
 type verdict struct {
-	Failing failing // "" if the promise was kept
+	Failing failure // "" if the promise was kept
 	Why     string
 	Refused dbguard.RuleID
 	Lost    snapshot.Diff // what the statement does bare
-	Rows    int64         // what the guard says that it did
+	Rows    int64         // the rows that the guard reports
 	Within  bool          // refused although the bare run is within the bound
 	BareErr bool          // the statement fails bare, too
-	Again   bool          // the transaction is lost, as its schema is not the one that the connection has met
-	Touched int           // how often it touches a row, where that explains the refusal
+	Again   bool          // the transaction failed, and is to be run again: its schema is not the one that the connection has met
+	Touched int           // how often it touches rows, if that explains the refusal
 }
 
-func (v verdict) fails(f failing, format string, args ...any) verdict {
+func (v verdict) fails(f failure, format string, args ...any) verdict {
 	v.Failing, v.Why = f, fmt.Sprintf(format, args...)
 	return v
 }
 
-// patience ends a case that hangs.
-const patience = 20 * time.Second
+// caseTimeout ends a case that hangs.
+const caseTimeout = 20 * time.Second
 
 // try runs a case on both sides and judges it.
-func (a *arena) try(ctx context.Context, c *testcase) verdict {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (p *pair) try(ctx context.Context, c *testcase) verdict {
+	ctx, cancel := context.WithTimeout(ctx, caseTimeout)
 	defer cancel()
-	if err := a.prepare(ctx, c); err != nil {
+	if err := p.prepare(ctx, c); err != nil {
 		return verdict{}.fails(invalid, "setup: %v", err)
 	}
 	var start *snapshot.Snapshot
 	var bare, guarded outcome
 	var bareErr, guardedErr error
 	both(func() {
-		start = a.bare.look(ctx, a.bare.admin, &bareErr)
-		bare = a.bare.run(ctx, c)
-		bare.final = a.bare.look(ctx, a.bare.admin, &bareErr)
+		start = p.bare.readRows(ctx, p.bare.admin, &bareErr)
+		bare = p.bare.run(ctx, c)
+		bare.final = p.bare.readRows(ctx, p.bare.admin, &bareErr)
 	}, func() {
-		guarded = a.guarded.run(ctx, c)
-		guarded.final = a.guarded.look(ctx, a.guarded.admin, &guardedErr)
+		guarded = p.guarded.run(ctx, c)
+		guarded.final = p.guarded.readRows(ctx, p.guarded.admin, &guardedErr)
 	})
 	if err := errors.Join(bareErr, bare.prelude, guardedErr); err != nil {
 		return verdict{}.fails(invalid, "%v", err)
@@ -72,7 +72,7 @@ func (a *arena) try(ctx context.Context, c *testcase) verdict {
 	return c.judge(start, &bare, &guarded)
 }
 
-// both runs two things that have nothing in common at the same time.
+// both runs two independent functions at the same time.
 func both(one, other func()) {
 	var running sync.WaitGroup
 	running.Go(one)
@@ -80,7 +80,7 @@ func both(one, other func()) {
 	running.Wait()
 }
 
-// judge holds a guarded run to the bare one.
+// judge compares a guarded run with the bare one.
 func (c *testcase) judge(start *snapshot.Snapshot, bare, guarded *outcome) verdict {
 	v := verdict{Rows: -1, BareErr: bare.err != nil}
 	if bare.err == nil {
@@ -94,11 +94,11 @@ func (c *testcase) judge(start *snapshot.Snapshot, bare, guarded *outcome) verdi
 		v.Refused, v.Rows = refusal.Rule, refusal.Rows
 		return c.judgeRefusal(v, start, bare, guarded, refusal)
 	}
-	if c.Delayed && errors.As(guarded.end, &refusal) {
+	if c.Deferred && errors.As(guarded.end, &refusal) {
 		v.Refused, v.Rows = refusal.Rule, refusal.Rows
 		return c.judgeCommit(v, start, bare, guarded, refusal)
 	}
-	if c.Wrap != alone && again(guarded.err) {
+	if c.Wrap != autocommit && retryable(guarded.err) {
 		v.Again = true
 		if d := difference(start, guarded.final); d != "" || guarded.other || guarded.next != nil {
 			return v.fails(changed, "%s, another connection: %t, %v after %v", d, guarded.other, guarded.next, guarded.err)
@@ -114,31 +114,31 @@ func (c *testcase) judge(start *snapshot.Snapshot, bare, guarded *outcome) verdi
 	return v
 }
 
-// cleaner reports that the statement failed on both sides, and that only the
-// guard has undone all of it: SQLite leaves a row deleted whose child a trigger
-// kept back with RAISE(IGNORE), and says that the foreign key failed.
+// cleaner reports that the statement failed on both sides, and that only the guard has rolled
+// all of it back: SQLite leaves a row deleted whose child a trigger kept with RAISE(IGNORE),
+// and says that the foreign key failed.
 func (c *testcase) cleaner(start *snapshot.Snapshot, bare, guarded *outcome) bool {
 	if bare.err == nil || text(bare.err) != text(guarded.err) {
 		return false
 	}
 	want := start
-	if c.Wrap != alone && c.Keep {
+	if c.Wrap != autocommit && c.Keep {
 		want = bare.before
 	}
 	return difference(want, guarded.final) == ""
 }
 
-// later is what the statement has led to: what is committed, where it is.
+// later is the state that the statement has led to: the committed one, if it was committed.
 func (c *testcase) later(bare *outcome) *snapshot.Snapshot {
-	if c.Wrap != alone && !c.Keep || bare.end != nil {
-		return bare.then
+	if c.Wrap != autocommit && !c.Keep || bare.end != nil {
+		return bare.afterwards
 	}
 	return bare.final
 }
 
 func (c *testcase) judgeRefusal(v verdict, start *snapshot.Snapshot, bare, guarded *outcome, refusal *dbguard.Violation) verdict {
 	want := start
-	if c.Wrap != alone && c.Keep {
+	if c.Wrap != autocommit && c.Keep {
 		want = bare.before
 	}
 	switch d := difference(want, guarded.final); {
@@ -158,14 +158,14 @@ func (c *testcase) judgeRefusal(v verdict, start *snapshot.Snapshot, bare, guard
 	return v
 }
 
-// again reports that a transaction ended because another session has changed its
-// table shortly before.
-func again(err error) bool {
+// retryable reports that a transaction failed because another session has changed its table
+// shortly before.
+func retryable(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "run the transaction again")
 }
 
-// judgeCommit judges the refusal of a COMMIT, whose triggers go over the bound:
-// nothing of the transaction is left.
+// judgeCommit judges a refused COMMIT, whose deferred triggers go over the bound: nothing of
+// the transaction is left.
 func (c *testcase) judgeCommit(v verdict, start *snapshot.Snapshot, bare, guarded *outcome, refusal *dbguard.Violation) verdict {
 	if d := difference(start, guarded.final); d != "" || refusal.Effect != dbguard.EffectUndone {
 		return v.fails(changed, "%s, effect %v after %v", d, refusal.Effect, refusal)
@@ -180,8 +180,7 @@ func (c *testcase) judgeCommit(v verdict, start *snapshot.Snapshot, bare, guarde
 	return v
 }
 
-// difference is what tells two states apart. The row that shows that a
-// transaction still works is in every state that was committed after it.
+// difference compares two states, without the row that shows that a transaction still works.
 func difference(want, is *snapshot.Snapshot) string {
 	return snapshot.Between(withoutMark(want), withoutMark(is)).String()
 }
@@ -205,8 +204,7 @@ func withoutMark(s *snapshot.Snapshot) *snapshot.Snapshot {
 	return t
 }
 
-// compare says what the caller of a statement that was not refused would
-// notice of the guard.
+// compare says which difference the caller of a statement that was not refused would notice.
 func compare(bare, guarded *outcome) string {
 	for _, x := range []struct{ what, bare, guarded string }{
 		{"error", text(bare.err), text(guarded.err)},
@@ -226,8 +224,8 @@ func compare(bare, guarded *outcome) string {
 	return ""
 }
 
-// text is what two errors are compared by: the server's code where there is
-// one, as positions and names of statements move.
+// text is what two errors are compared by: the server's code where there is one, as positions
+// and names of statements differ.
 func text(err error) string {
 	if err == nil {
 		return ""

@@ -19,7 +19,7 @@ const (
 	seedEnv = "DBGUARD_SEED" // the first seed
 )
 
-// short is the number of cases per target in every run of the tests.
+// short is the number of cases per target in a normal run of the tests.
 func short(tg target.Target) int {
 	switch tg.Driver {
 	case "sqlite3":
@@ -46,7 +46,7 @@ func TestEveryCaseKeepsThePromise(t *testing.T) {
 		t.Run(tg.String(), func(t *testing.T) {
 			t.Parallel()
 			first := firstSeed(t, uint64(n)*1_000_000) // no two drivers see the same cases
-			r := newArena(t, tg).hunt(t.Context(), first, func(n int) bool { return n < short(tg) })
+			r := newPair(t, tg).search(t.Context(), first, func(n int) bool { return n < short(tg) })
 			r.check(t)
 		})
 	}
@@ -66,7 +66,7 @@ func TestSoak(t *testing.T) {
 			first := first + uint64(n)*1_000_000_000
 			t.Logf("from seed %d", first)
 			end := time.Now().Add(long)
-			r := newArena(t, tg).hunt(t.Context(), first, func(int) bool { return time.Now().Before(end) })
+			r := newPair(t, tg).search(t.Context(), first, func(int) bool { return time.Now().Before(end) })
 			r.check(t)
 		})
 	}
@@ -81,18 +81,17 @@ func (r *report) check(t *testing.T) {
 	for _, text := range r.unexplained {
 		t.Errorf("%s", text)
 	}
-	// A generator that mostly draws nonsense would prove nothing.
+	// A generator of mostly invalid cases would prove nothing.
 	assert.LessOrEqual(t, r.invalid*50, r.cases, "too many cases are invalid")
 	assert.LessOrEqual(t, r.again*50, r.cases, "too many transactions are to be run again")
 	assert.GreaterOrEqual(t, r.passed*5, r.cases*2, "too few statements pass")
 }
 
-// A gap that has been closed must go from the list: it would hide what opens
-// it again.
+// A gap that has been closed must go from the list: it would hide a regression.
 func TestGapsAreOpen(t *testing.T) {
 	for _, tg := range target.All() {
 		t.Run(tg.String(), func(t *testing.T) {
-			a := newArena(t, tg)
+			p := newPair(t, tg)
 			for _, g := range gaps {
 				if !g.holds(tg) {
 					continue
@@ -101,7 +100,7 @@ func TestGapsAreOpen(t *testing.T) {
 					c := g.example
 					c.Engine = tg.Engine
 					c.Setup = inDialect(tg.Engine, c.Setup)
-					v := a.check(t.Context(), &c)
+					v := p.check(t.Context(), &c)
 					require.NotEqual(t, invalid, v.Failing, v.Why)
 					assert.Equal(t, g.failing, v.Failing, "the gap is closed: take it off the list")
 				})
@@ -110,7 +109,7 @@ func TestGapsAreOpen(t *testing.T) {
 	}
 }
 
-// inDialect says in an engine's own words what the examples say in MariaDB's.
+// inDialect translates the examples from MariaDB's dialect.
 func inDialect(e target.Engine, setup []string) (out []string) {
 	for _, text := range setup {
 		switch {

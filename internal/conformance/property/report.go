@@ -14,7 +14,7 @@ import (
 type report struct {
 	cases, invalid, passed, failedBare, again int
 	refused                                   map[dbguard.RuleID]int
-	within                                    map[string]int // refusals of what bare is within the bound, by reason
+	within                                    map[string]int // refusals of what is within the bound when run bare, by reason
 	gaps                                      map[string]int
 	unexplained                               []string
 	firstInvalid                              string

@@ -7,30 +7,30 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// A schema is what the statements of a case can be aimed at, and the script
-// that makes it. The script is a list, so that a failing case can be shrunk.
+// A schema is what the statements of a case can refer to, and the script that makes it. The
+// script is a list, so that a failing case can be shrunk.
 type schema struct {
-	dice
-	engine  target.Engine
-	script  []string
-	tables  []*table
-	views   []relation
-	calls   []routine // functions and procedures that write
-	acting  bool      // foreign keys change rows
-	fires   bool      // triggers or rules change rows
-	delayed bool      // triggers fire at COMMIT
+	random
+	engine   target.Engine
+	script   []string
+	tables   []*table
+	views    []relation
+	calls    []routine // functions and procedures that write
+	cascades bool      // foreign keys change rows
+	fires    bool      // triggers or rules change rows
+	deferred bool      // triggers fire at COMMIT
 }
 
 // A table is one that the case makes, with rows 1 to rows.
 type table struct {
-	name  string
-	rows  int
-	refs  []string // columns that refer to another table's id
-	keyed string   // the primary key: what ON CONFLICT names
-	parts []string // partitions or heirs
-	b     bool     // there is a unique column b
-	lone  bool     // nothing may refer to it
-	g     string   // its generated column, or ""
+	name         string
+	rows         int
+	refs         []string // columns that refer to another table's id
+	primaryKey   string   // the primary key: what ON CONFLICT names
+	children     []string // partitions or tables that inherit
+	uniqueB      bool     // there is a unique column b
+	unreferenced bool     // nothing may refer to it
+	generated    string   // its generated column, or ""
 }
 
 // A relation is a table or view as a statement sees it.
@@ -52,10 +52,10 @@ func (s *schema) add(format string, args ...any) {
 
 func (s *schema) is(e target.Engine) bool { return s.engine == e }
 
-// newSchema draws a schema. Foreign keys and triggers lead from tables to later
-// ones or to themselves, so that what they do ends.
-func newSchema(d dice, e target.Engine) *schema {
-	s := &schema{dice: d, engine: e}
+// newSchema makes a schema. Foreign keys and triggers lead from tables to later ones or to
+// themselves, so that their chains end.
+func newSchema(d random, e target.Engine) *schema {
+	s := &schema{random: d, engine: e}
 	s.add("CREATE TABLE log (what VARCHAR(20), n INT)")
 	for n := range 3 {
 		s.add("INSERT INTO log VALUES ('old', %d)", n)
@@ -73,13 +73,13 @@ func newSchema(d dice, e target.Engine) *schema {
 	for range d.between(0, 2) {
 		s.view()
 	}
-	if s.is(target.Postgres) && d.in(20) {
+	if s.is(target.Postgres) && d.percent(20) {
 		s.rule()
 	}
-	if s.is(target.Postgres) && d.in(15) {
+	if s.is(target.Postgres) && d.percent(15) {
 		s.codeInTable(pick(d, s.tables))
 	}
-	if !s.is(target.SQLite) && d.in(40) {
+	if !s.is(target.SQLite) && d.percent(40) {
 		s.routine()
 	}
 	return s
@@ -87,23 +87,23 @@ func newSchema(d dice, e target.Engine) *schema {
 
 // table adds a table with its rows.
 func (s *schema) table() {
-	t := &table{name: fmt.Sprintf("t%d", len(s.tables)), rows: s.between(0, 8), keyed: "id", b: s.in(50)}
+	t := &table{name: fmt.Sprintf("t%d", len(s.tables)), rows: s.between(0, 8), primaryKey: "id", uniqueB: s.percent(50)}
 	kind := s.IntN(100)
 	partitioned := !s.is(target.SQLite) && kind < 15
 	if partitioned {
-		t.keyed, t.lone, t.b = "id, a", true, false
+		t.primaryKey, t.unreferenced, t.uniqueB = "id, a", true, false
 	}
 	columns := []string{"id INT NOT NULL", "a INT NOT NULL DEFAULT 0", "s VARCHAR(20)"}
-	if s.is(target.SQLite) && !partitioned && s.in(50) {
+	if s.is(target.SQLite) && !partitioned && s.percent(50) {
 		columns[0] = "id INTEGER NOT NULL" // the rowid itself
 	}
-	if t.b {
+	if t.uniqueB {
 		columns = append(columns, "b INT UNIQUE")
 	}
-	if s.in(20) {
-		t.g = "g"
+	if s.percent(20) {
+		t.generated = "g"
 		stored := "STORED"
-		if !s.is(target.Postgres) && s.in(50) {
+		if !s.is(target.Postgres) && s.percent(50) {
 			stored = "VIRTUAL"
 		}
 		columns = append(columns, "g INT GENERATED ALWAYS AS (a + 1) "+stored)
@@ -112,17 +112,17 @@ func (s *schema) table() {
 	if !partitioned || s.is(target.Postgres) {
 		columns, constraints = s.references(t, columns)
 	}
-	key, suffix := "PRIMARY KEY ("+t.keyed+")", ""
-	if s.is(target.SQLite) && s.in(15) {
+	key, suffix := "PRIMARY KEY ("+t.primaryKey+")", ""
+	if s.is(target.SQLite) && s.percent(15) {
 		key += " ON CONFLICT REPLACE"
 	}
-	if s.is(target.SQLite) && s.in(20) {
+	if s.is(target.SQLite) && s.percent(20) {
 		suffix = " WITHOUT ROWID"
 	}
 	columns = append(columns, key)
 	text := fmt.Sprintf("CREATE TABLE %s (%s)", t.name, strings.Join(append(columns, constraints...), ", "))
 	s.add("%s%s%s", text, s.partitions(t, partitioned), suffix)
-	if s.is(target.SQLite) && s.in(40) {
+	if s.is(target.SQLite) && s.percent(40) {
 		s.add("CREATE INDEX %s_a ON %s (a)", t.name, t.name)
 	}
 	s.split(t, partitioned, kind)
@@ -130,7 +130,7 @@ func (s *schema) table() {
 	s.fill(t)
 }
 
-// partitions ends the definition of a partitioned table.
+// partitions is the PARTITION BY of a partitioned table.
 func (s *schema) partitions(t *table, partitioned bool) string {
 	switch {
 	case !partitioned:
@@ -138,23 +138,23 @@ func (s *schema) partitions(t *table, partitioned bool) string {
 	case s.is(target.Postgres):
 		return " PARTITION BY RANGE (a)"
 	}
-	t.parts = nil
+	t.children = nil
 	return " PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (3), PARTITION p1 VALUES LESS THAN MAXVALUE)"
 }
 
-// split makes the partitions that are tables of their own, or an heir.
+// split makes the partitions that are tables of their own, or a child by inheritance.
 func (s *schema) split(t *table, partitioned bool, kind int) {
 	if !s.is(target.Postgres) {
 		return
 	}
 	switch {
 	case partitioned:
-		t.parts = []string{t.name + "_p0", t.name + "_p1"}
-		s.add("CREATE TABLE %s PARTITION OF %s FOR VALUES FROM (MINVALUE) TO (3)", t.parts[0], t.name)
-		s.add("CREATE TABLE %s PARTITION OF %s FOR VALUES FROM (3) TO (MAXVALUE)", t.parts[1], t.name)
+		t.children = []string{t.name + "_p0", t.name + "_p1"}
+		s.add("CREATE TABLE %s PARTITION OF %s FOR VALUES FROM (MINVALUE) TO (3)", t.children[0], t.name)
+		s.add("CREATE TABLE %s PARTITION OF %s FOR VALUES FROM (3) TO (MAXVALUE)", t.children[1], t.name)
 	case kind < 25:
 		heir := t.name + "_heir"
-		t.parts = []string{heir}
+		t.children = []string{heir}
 		s.add("CREATE TABLE %s (more INT) INHERITS (%s)", heir, t.name)
 		for id := range s.between(1, 4) {
 			s.add("INSERT INTO %s (id, a, s) VALUES (%d, %d, 'heir')", heir, 100+id, id)
@@ -166,10 +166,10 @@ func (s *schema) split(t *table, partitioned bool, kind int) {
 func (s *schema) references(t *table, columns []string) (all, constraints []string) {
 	for n := range s.between(0, 2) {
 		parent := t
-		if len(s.tables) > 0 && (t.lone || s.in(80)) {
-			parent = pick(s.dice, s.tables)
+		if len(s.tables) > 0 && (t.unreferenced || s.percent(80)) {
+			parent = pick(s.random, s.tables)
 		}
-		if parent.lone {
+		if parent.unreferenced {
 			continue
 		}
 		column := fmt.Sprintf("r%d", n)
@@ -186,21 +186,21 @@ func (s *schema) action(on string) string {
 	if !s.is(target.MariaDB) {
 		actions = append(actions, "SET DEFAULT")
 	}
-	if s.in(15) {
+	if s.percent(15) {
 		return ""
 	}
-	action := pick(s.dice, actions)
+	action := pick(s.random, actions)
 	if action != "RESTRICT" && action != "NO ACTION" {
-		s.acting = true
+		s.cascades = true
 	}
 	return " " + on + " " + action
 }
 
-// fill adds the rows, one statement each: a failing case needs few of them.
+// fill adds the rows, one statement each, so that shrinking can remove them one by one.
 func (s *schema) fill(t *table) {
 	for id := 1; id <= t.rows; id++ {
 		columns, values := "id, a, s", fmt.Sprintf("%d, %d, 'x%d'", id, s.between(0, 5), s.between(0, 3))
-		if t.b {
+		if t.uniqueB {
 			columns, values = columns+", b", values+fmt.Sprintf(", %d", id*10)
 		}
 		for _, ref := range t.refs {
@@ -212,7 +212,7 @@ func (s *schema) fill(t *table) {
 	}
 }
 
-// reference is the value of a foreign key: a row that is there, or none.
+// reference is the value of a foreign key: an existing row, or NULL.
 func (s *schema) reference(t *table, parent string, id int) string {
 	rows := id - 1
 	for _, p := range s.tables {
@@ -220,10 +220,10 @@ func (s *schema) reference(t *table, parent string, id int) string {
 			rows = p.rows
 		}
 	}
-	if rows == 0 || s.in(15) {
+	if rows == 0 || s.percent(15) {
 		return "NULL"
 	}
-	if s.in(40) {
+	if s.percent(40) {
 		return "1" // many children of one parent
 	}
 	return fmt.Sprint(s.between(1, rows))

@@ -5,25 +5,25 @@ import (
 	"slices"
 )
 
-// shrink takes statements out of a failing case for as long as it fails in the
-// same way, and puts it into the plainest form that still does. The earlier case,
-// if there is one, is played before it on the same connection.
-func (a *arena) shrink(ctx context.Context, earlier, c *testcase, f failing) (*testcase, verdict) {
+// shrink removes statements from a failing case for as long as it fails in the same way, and
+// simplifies its delivery. The earlier case, if there is one, runs before it on the same
+// connection.
+func (p *pair) shrink(ctx context.Context, earlier, c *testcase, f failure) (*testcase, verdict) {
 	fails := func(t *testcase) (verdict, bool) {
-		if a.fresh() != nil {
+		if p.fresh() != nil {
 			return verdict{}, false
 		}
 		if earlier != nil {
-			a.try(ctx, earlier)
+			p.try(ctx, earlier)
 		}
-		v := a.check(ctx, t)
+		v := p.check(ctx, t)
 		return v, v.Failing == f
 	}
 	best, why := c, verdict{}
 	if v, ok := fails(c); ok {
 		why = v
 	} else {
-		return c, why // it needs what came before it on its connection
+		return c, why // it needs what ran before it on its connection
 	}
 	try := func(change func(t *testcase)) bool {
 		t := *best
@@ -35,13 +35,13 @@ func (a *arena) shrink(ctx context.Context, earlier, c *testcase, f failing) (*t
 		}
 		return ok
 	}
-	try(func(t *testcase) { t.Wrap, t.Savepoint = alone, false })
+	try(func(t *testcase) { t.Wrap, t.Savepoint = autocommit, false })
 	try(func(t *testcase) { t.Savepoint = false })
 	try(func(t *testcase) { t.Method = execPlain })
 	for taken := true; taken; {
 		taken = false
 		for size := max(len(best.Setup)/2, 1); size > 0; size /= 2 {
-			// From the end: what comes later depends on what comes before.
+			// From the end: later statements depend on earlier ones.
 			for end := len(best.Setup); end > 0; end -= size {
 				at := max(end-size, 0)
 				if end <= len(best.Setup) && try(func(t *testcase) { t.Setup = slices.Delete(t.Setup, at, end) }) {

@@ -18,8 +18,8 @@ type statement struct {
 	Rows bool
 	// Fixed says that it takes no arguments.
 	Fixed bool
-	// May are the rules that its text breaks, or that its engine has to refuse
-	// it by: they may refuse it whatever its rows.
+	// May are the rules that may refuse it whatever its rows: its text breaks them, or its
+	// engine requires them.
 	May []dbguard.RuleID
 	// All is the table of which it means every row.
 	All string
@@ -27,8 +27,8 @@ type statement struct {
 	Before, After []string
 }
 
-// a class draws a statement of one kind, or none if the schema has nothing for it.
-type class struct {
+// A kind draws statements of one kind, or nil if the schema has nothing for it.
+type kind struct {
 	name   string
 	weight int
 	on     string // the engines
@@ -43,7 +43,7 @@ const (
 	server = pg + maria
 )
 
-var classes = []class{
+var kinds = []kind{
 	{"delete", 20, all, (*schema).remove},
 	{"update", 20, all, (*schema).change},
 	{"delete joined", 6, server, (*schema).removeJoined},
@@ -67,12 +67,12 @@ var classes = []class{
 // statement draws one.
 func (s *schema) statement() *statement {
 	total := 0
-	for _, c := range classes {
+	for _, c := range kinds {
 		total += c.weight
 	}
 	for {
 		n := s.IntN(total)
-		for _, c := range classes {
+		for _, c := range kinds {
 			if n -= c.weight; n >= 0 {
 				continue
 			}
@@ -87,15 +87,15 @@ func (s *schema) statement() *statement {
 	}
 }
 
-// relation draws what a statement is aimed at: mostly a table, also a
-// partition, an heir or a view.
+// relation draws what a statement refers to: mostly a table, also a partition, a child by
+// inheritance or a view.
 func (s *schema) relation() relation {
-	if len(s.views) > 0 && s.in(20) {
-		return pick(s.dice, s.views)
+	if len(s.views) > 0 && s.percent(20) {
+		return pick(s.random, s.views)
 	}
-	t := pick(s.dice, s.tables)
-	if len(t.parts) > 0 && s.in(25) {
-		return relation{pick(s.dice, t.parts), false, t}
+	t := pick(s.random, s.tables)
+	if len(t.children) > 0 && s.percent(25) {
+		return relation{pick(s.random, t.children), false, t}
 	}
 	return relation{t.name, false, t}
 }
@@ -126,28 +126,28 @@ func (s *schema) where(r relation) string {
 			}
 		}
 	}
-	return pick(s.dice, some)
+	return pick(s.random, some)
 }
 
 // set draws what an UPDATE sets.
 func (s *schema) set(r relation) string {
 	some := []string{"a = a + 1", "a = a + " + arg(1), "a = 2", "s = 'y'", "a = a", "a = 4, s = 'z'"}
-	if !r.view && len(r.t.parts) == 0 {
+	if !r.view && len(r.t.children) == 0 {
 		some = append(some, "id = id + 1000", "id = id + 1000", "id = id + 1")
 		for _, ref := range r.t.refs {
 			column, _, _ := strings.Cut(ref, " ")
 			some = append(some, column+" = NULL", column+" = 1", column+" = 9999")
 		}
-		if r.t.b {
+		if r.t.uniqueB {
 			some = append(some, "b = NULL", "b = 20")
 		}
 	}
-	return pick(s.dice, some)
+	return pick(s.random, some)
 }
 
-// returning adds RETURNING where the engine has it.
-func (s *schema) returning(st *statement, r relation, marias bool) *statement {
-	if st == nil || s.is(target.MariaDB) && (!marias || r.view) || !s.in(20) {
+// returning adds RETURNING where the engine has it; mariaDB says whether MariaDB does.
+func (s *schema) returning(st *statement, r relation, mariaDB bool) *statement {
+	if st == nil || s.is(target.MariaDB) && (!mariaDB || r.view) || !s.percent(20) {
 		return st
 	}
 	st.Text += " RETURNING id"
@@ -158,7 +158,7 @@ func (s *schema) returning(st *statement, r relation, marias bool) *statement {
 func (s *schema) remove() *statement {
 	r := s.relation()
 	only := ""
-	if s.is(target.Postgres) && len(r.t.parts) > 0 && r.name == r.t.name && !r.t.lone && s.in(30) {
+	if s.is(target.Postgres) && len(r.t.children) > 0 && r.name == r.t.name && !r.t.unreferenced && s.percent(30) {
 		only = "ONLY "
 	}
 	return s.returning(&statement{Text: "DELETE FROM " + only + r.name + " WHERE " + s.where(r)}, r, true)
@@ -167,15 +167,15 @@ func (s *schema) remove() *statement {
 func (s *schema) change() *statement {
 	r := s.relation()
 	or := ""
-	if s.is(target.SQLite) && !r.view && s.in(20) {
+	if s.is(target.SQLite) && !r.view && s.percent(20) {
 		or = s.word("OR_REPLACE OR_IGNORE")
 		or = strings.ReplaceAll(or, "_", " ") + " "
 	}
 	return s.returning(&statement{Text: "UPDATE " + or + r.name + " SET " + s.set(r) + " WHERE " + s.where(r)}, r, false)
 }
 
-// two draws two tables, each known by a letter.
-func (s *schema) two() (t, u *table) { return pick(s.dice, s.tables), pick(s.dice, s.tables) }
+// two draws two tables for a join.
+func (s *schema) two() (t, u *table) { return pick(s.random, s.tables), pick(s.random, s.tables) }
 
 func (s *schema) removeJoined() *statement {
 	t, u := s.two()
@@ -183,7 +183,7 @@ func (s *schema) removeJoined() *statement {
 	if s.is(target.Postgres) {
 		return &statement{Text: fmt.Sprintf("DELETE FROM %s x USING %s y WHERE x.id = y.id AND y.a < %s", t.name, u.name, n)}
 	}
-	return &statement{Text: pick(s.dice, []string{
+	return &statement{Text: pick(s.random, []string{
 		fmt.Sprintf("DELETE x FROM %s x JOIN %s y ON x.id = y.id WHERE y.a < %s", t.name, u.name, n),
 		fmt.Sprintf("DELETE x, y FROM %s x JOIN %s y ON x.id = y.id WHERE x.a < %s", t.name, u.name, n),
 		fmt.Sprintf("DELETE FROM x USING %s x LEFT JOIN %s y ON x.id = y.a WHERE x.id > %s", t.name, u.name, n),
@@ -196,7 +196,7 @@ func (s *schema) changeJoined() *statement {
 	if !s.is(target.MariaDB) {
 		return &statement{Text: fmt.Sprintf("UPDATE %s SET a = 3 FROM %s y WHERE %s.id = y.id AND y.a < %s", t.name, u.name, t.name, n)}
 	}
-	return &statement{Text: pick(s.dice, []string{
+	return &statement{Text: pick(s.random, []string{
 		fmt.Sprintf("UPDATE %s x JOIN %s y ON x.id = y.id SET x.a = 3 WHERE y.a < %s", t.name, u.name, n),
 		fmt.Sprintf("UPDATE %s x, %s y SET x.a = 2, y.s = 'j' WHERE x.id = y.id AND x.id < %s", t.name, u.name, n),
 	})}
@@ -207,31 +207,31 @@ func (s *schema) everything() *statement {
 	r := s.relation()
 	st := &statement{All: r.name, May: []dbguard.RuleID{dbguard.Unfiltered, dbguard.AlwaysTrue}}
 	st.Text = "DELETE FROM " + r.name
-	if s.in(40) {
+	if s.percent(40) {
 		st.Text = "UPDATE " + r.name + " SET " + s.set(r)
 	}
-	if s.in(40) {
-		st.Text += " WHERE " + pick(s.dice, []string{"1 = 1", "id = id OR 2 > 1", "id IS NOT NULL", "NOT 1 = 0"})
+	if s.percent(40) {
+		st.Text += " WHERE " + pick(s.random, []string{"1 = 1", "id = id OR 2 > 1", "id IS NOT NULL", "NOT 1 = 0"})
 	}
 	return st
 }
 
-// limited: the engine ends the statement itself.
+// limited has a LIMIT: the engine stops the statement itself.
 func (s *schema) limited() *statement {
-	t := pick(s.dice, s.tables)
+	t := pick(s.random, s.tables)
 	st := &statement{Text: "DELETE FROM " + t.name}
-	if s.in(50) {
+	if s.percent(50) {
 		st.Text = "UPDATE " + t.name + " SET a = a + 1"
 	}
-	if s.in(60) {
+	if s.percent(60) {
 		st.Text += " WHERE " + s.where(relation{t.name, false, t})
 	}
 	st.Text += fmt.Sprintf(" ORDER BY id LIMIT %d", s.between(0, 6))
 	return st
 }
 
-// temporary deletes rows that only the session sees: nobody's loss, though an
-// engine may count them.
+// temporary deletes rows that only the session sees: that is no loss, though an engine may
+// count them.
 func (s *schema) temporary() *statement {
 	return &statement{
 		Text: "DELETE FROM own WHERE id > " + arg(s.between(0, 5)),

@@ -9,15 +9,14 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// touched is how often the statement changes or removes a row, run bare and
-// taken back. A difference between two states says less: a row that is set to
-// what it was, or changed twice, is the engines' business all the same, and
-// none of them tells such rows apart.
-func (a *arena) touched(ctx context.Context, c *testcase) (n int, err error) {
-	if err := a.bare.prepare(ctx, c.Setup); err != nil {
+// touched is how often the statement changes or deletes a row, run bare and rolled back. The
+// difference between two states says less: the engines also count a row that is set to its old
+// value, or changed twice, and none of them tells such rows apart.
+func (p *pair) touched(ctx context.Context, c *testcase) (n int, err error) {
+	if err := p.bare.prepare(ctx, c.Setup); err != nil {
 		return 0, err
 	}
-	conn, err := a.bare.admin.Conn(ctx)
+	conn, err := p.bare.admin.Conn(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -26,19 +25,19 @@ func (a *arena) touched(ctx context.Context, c *testcase) (n int, err error) {
 		err = errors.Join(err, undo, conn.Close())
 	}()
 	before := append([]string{"BEGIN"}, c.Before...)
-	if a.bare.Engine != target.Postgres {
-		watch, err := a.bare.watch(ctx, conn)
+	if p.bare.Engine != target.Postgres {
+		watch, err := p.bare.watch(ctx, conn)
 		if err != nil {
 			return 0, err
 		}
 		before = append(watch, before...)
 	}
 	texts := []string{literal(c.Text)}
-	if c.Wrap != alone {
+	if c.Wrap != autocommit {
 		before, texts = append(before, inside), append(texts, after)
 	}
 	count := "SELECT count(*) FROM watched"
-	if a.bare.Engine == target.Postgres {
+	if p.bare.Engine == target.Postgres {
 		texts = append(texts, "SET CONSTRAINTS ALL IMMEDIATE")
 		count = "SELECT sum(n_tup_upd + n_tup_del) FROM pg_stat_xact_user_tables" // the set-up only inserts
 	}
@@ -59,8 +58,8 @@ func execAll(ctx context.Context, conn *sql.Conn, texts []string) error {
 	return nil
 }
 
-// watch makes triggers that note every changed and removed row. PostgreSQL has
-// counters for that.
+// watch creates triggers that record every changed and deleted row. PostgreSQL has counters for
+// that.
 func (s *side) watch(ctx context.Context, conn *sql.Conn) (texts []string, err error) {
 	kind, ask, each, begin := "TEMP ", "SELECT name FROM sqlite_schema WHERE type = 'table'", "", "BEGIN "
 	if s.Engine == target.MariaDB {

@@ -12,9 +12,9 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
-func TestMain(m *testing.M) { servers.Alone(m) }
+func TestMain(m *testing.M) { servers.PrivateMain(m) }
 
-// engines are those of the examples that SQLite has no statement for.
+// engines are those for the examples that SQLite has no statement for.
 var engines = map[dbguard.RuleID]target.Engine{
 	dbguard.RuleTruncate: target.Postgres, // SQLite has no TRUNCATE
 	dbguard.RuleOpaque:   target.Postgres, // SQLite has no procedures
@@ -65,8 +65,8 @@ func targetOf(id dbguard.RuleID) target.Target {
 	panic("no driver for " + engine)
 }
 
-// elsewhere are rules whose examples are no calls of database/sql, and the
-// tests that run their like.
+// elsewhere are rules whose examples are no calls of database/sql, and the tests that run
+// similar ones.
 var elsewhere = map[dbguard.RuleID]string{
 	dbguard.NotReady: "couch and sqlguard: TestGate",
 }

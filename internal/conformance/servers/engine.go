@@ -12,7 +12,7 @@ const (
 	PostgresEnv = "DBGUARD_POSTGRES_DSN"
 	// MySQLEnv holds a DSN of github.com/go-sql-driver/mysql of a user with all privileges.
 	MySQLEnv = "DBGUARD_MYSQL_DSN"
-	// RequireEnv set to "all" turns every skip for want of a server into a failure.
+	// RequireEnv set to "all" turns every skip because of a missing server into a failure.
 	RequireEnv = "DBGUARD_REQUIRE"
 )
 

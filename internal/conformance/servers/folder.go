@@ -10,9 +10,8 @@ import (
 
 const folderPrefix = "dbguard-servers-"
 
-// parentFolder prefers memory for data that need not last: creating a database
-// takes PostgreSQL 25 ms there and 145 on a disk, thousands of times. TMPDIR
-// overrules.
+// parentFolder prefers memory for data that need not last: creating a database takes
+// PostgreSQL 25 ms there and 145 on a disk, thousands of times. TMPDIR overrides that.
 func parentFolder(durable bool) string {
 	const memory, enough = "/dev/shm", 2 << 30
 	var fs syscall.Statfs_t
@@ -22,10 +21,10 @@ func parentFolder(durable bool) string {
 	return memory
 }
 
-// newFolder makes a temporary folder and holds a lock in it for as long as we
-// live, and removes the folders of those who were killed before they could.
+// newFolder makes a temporary folder and holds a lock in it for as long as this process lives.
+// It removes the folders of processes that were killed before they could.
 func newFolder(parent string) (dir string, lock *os.File, err error) {
-	sweep(parent)
+	removeStaleFolders(parent)
 	if dir, err = os.MkdirTemp(parent, folderPrefix); err != nil {
 		return "", nil, err
 	}
@@ -44,7 +43,7 @@ func flock(f *os.File) error {
 	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 }
 
-func sweep(parent string) {
+func removeStaleFolders(parent string) {
 	dirs, err := filepath.Glob(filepath.Join(parent, folderPrefix+"*"))
 	if err != nil {
 		return

@@ -148,8 +148,8 @@ func (in *instance) awaitReady(ctx context.Context, p *process) error {
 	}
 }
 
-// ping goes past the handshake: PostgreSQL accepts connections during recovery
-// and refuses them one message later.
+// ping goes beyond the handshake: PostgreSQL accepts connections during recovery and refuses
+// them one message later.
 func ping(ctx context.Context, db *sql.DB) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

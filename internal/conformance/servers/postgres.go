@@ -52,7 +52,7 @@ func postgresArgs(in *instance) []string {
 	settings := []string{
 		"listen_addresses=127.0.0.1",
 		fmt.Sprintf("port=%d", in.port),
-		"unix_socket_directories=", // TCP alone: a path would limit the length of TMPDIR
+		"unix_socket_directories=", // only TCP: a path would limit the length of TMPDIR
 		"max_connections=300",
 		"dynamic_shared_memory_type=mmap", // in the folder, and not in /dev/shm after a kill
 		"shared_buffers=64MB",

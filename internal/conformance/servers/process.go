@@ -54,12 +54,12 @@ type process struct {
 	err  error         // how; to be read after done
 }
 
-// startProcess runs cmd so that it can not outlive us: the kernel sends it
-// orphaned when we die. Linux ties that to the thread that forked, so one
-// goroutine keeps its thread until the process has ended.
-func startProcess(cmd *exec.Cmd, o *owner, orphaned os.Signal) (*process, error) {
+// startProcess runs cmd so that it cannot outlive us: the kernel sends it deathSignal when we
+// die. Linux ties that to the thread that forked, so one goroutine keeps its thread until the
+// process has ended.
+func startProcess(cmd *exec.Cmd, o *owner, deathSignal os.Signal) (*process, error) {
 	cmd.SysProcAttr = o.attributes()
-	cmd.SysProcAttr.Pdeathsig = orphaned.(syscall.Signal)
+	cmd.SysProcAttr.Pdeathsig = deathSignal.(syscall.Signal)
 	p := &process{done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
@@ -104,7 +104,7 @@ func (p *process) end(ask os.Signal) error {
 // moment when only their parent is killed.
 func (p *process) kill() error {
 	select {
-	case <-p.done: // the number may belong to somebody else by now
+	case <-p.done: // the PID may belong to another process by now
 		return nil
 	default:
 	}
@@ -126,7 +126,7 @@ func (p *process) kill() error {
 	return errors.Join(errs...)
 }
 
-// alive reports that a process exists and is not just waiting to be buried.
+// alive reports that a process exists and is not a zombie.
 func alive(pid int) bool {
 	_, state, ok := statOf(strconv.Itoa(pid))
 	return ok && state != "Z" && state != "X"

@@ -39,9 +39,9 @@ func FreePort(tb testing.TB) int {
 	return port
 }
 
-// Spawn runs a program that stands beside the servers, as an unprivileged user
-// and in a folder of its own, until the test ends. It returns when the program
-// listens on the address. files are written into the folder first.
+// Spawn runs a program beside the servers, as an unprivileged user and in a folder of its own,
+// until the test ends. It returns when the program listens on the address. files are written
+// into the folder first.
 func Spawn(tb testing.TB, binary, address string, files map[string]string, args ...string) {
 	tb.Helper()
 	o, err := unprivileged([]string{"postgres", "nobody"})

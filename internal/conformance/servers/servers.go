@@ -22,7 +22,7 @@ type Server struct {
 	DSN string
 
 	admin *sql.DB
-	own   *instance // nil: somebody else started it
+	own   *instance // nil: named in the environment
 }
 
 // Shared returns the server that all tests of the binary use, or skips the test.
@@ -33,7 +33,7 @@ func Shared(tb testing.TB, e Engine) *Server {
 	return s
 }
 
-// Start runs a server for this test alone: one to be killed and restarted.
+// Start runs a server only for this test: one to be killed and restarted.
 func Start(tb testing.TB, e Engine, opts ...Option) *Server {
 	tb.Helper()
 	s, err := run(tb.Context(), e, opts...)
@@ -49,7 +49,7 @@ func Start(tb testing.TB, e Engine, opts ...Option) *Server {
 // Run starts a server for a caller that is no test, who must call Stop.
 func Run(ctx context.Context, e Engine, opts ...Option) (*Server, error) { return run(ctx, e, opts...) }
 
-// NotInstalled reports whether err says that the engine is not on this machine.
+// NotInstalled reports whether err means that the engine is not installed.
 func NotInstalled(err error) bool {
 	_, ok := errors.AsType[errNotInstalled](err)
 	return ok
@@ -114,7 +114,7 @@ func (s *Server) Restart(tb testing.TB) {
 	require.NoError(tb, s.own.start(tb.Context()))
 }
 
-// Version is what the server says it is.
+// Version is the version that the server reports.
 func (s *Server) Version(ctx context.Context) (v string, err error) {
 	err = s.admin.QueryRowContext(ctx, "SELECT version()").Scan(&v)
 	return v, err
@@ -147,12 +147,12 @@ func skipOrFail(tb testing.TB, e Engine, err error) {
 	}
 }
 
-// pool holds the servers of a test binary: each is found or started when the
-// first test asks for it, and the answer stays, a failure too.
+// pool holds the servers of a test binary: each is found or started when the first test asks
+// for it, and the result is kept, an error too.
 type pool struct {
-	alone bool // nobody else's are used, where there can be any of our own
-	mu    sync.Mutex
-	known [engines]*answer
+	private bool // not those named in the environment, if one of our own can be started
+	mu      sync.Mutex
+	known   [engines]*answer
 }
 
 type answer struct {
@@ -168,10 +168,10 @@ func (p *pool) get(e Engine) (*Server, error) {
 	if p.known[e] == nil {
 		a := new(answer)
 		dsn := os.Getenv(e.Env())
-		if dsn == "" || p.alone {
+		if dsn == "" || p.private {
 			a.server, a.err = run(context.Background(), e)
 		}
-		if dsn != "" && (!p.alone || NotInstalled(a.err)) {
+		if dsn != "" && (!p.private || NotInstalled(a.err)) {
 			a.server, a.err = newServer(e, dsn, nil)
 		}
 		p.known[e] = a
@@ -190,10 +190,10 @@ func (p *pool) stop() (err error) {
 	return err
 }
 
-// Alone is Main for tests that look at all databases of a server, and would take what
-// other binaries make there meanwhile for their own.
-func Alone(m *testing.M) {
-	shared.alone = true
+// PrivateMain is Main for tests that look at all databases of a server: they would take those
+// that other test binaries make meanwhile for their own.
+func PrivateMain(m *testing.M) {
+	shared.private = true
 	Main(m)
 }
 

@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(orphanEnv); dir != "" {
-		beKilled(dir)
+		startAndWait(dir)
 	}
 	Main(m)
 }
@@ -84,7 +84,7 @@ func TestCommittedRowsSurviveAKill(t *testing.T) {
 // orphanEnv makes this binary start a server and wait to be killed.
 const orphanEnv = "DBGUARD_TEST_ORPHAN"
 
-func beKilled(engine string) {
+func startAndWait(engine string) {
 	e, _ := strconv.Atoi(engine)
 	s, err := shared.get(Engine(e))
 	if err != nil {
@@ -118,18 +118,18 @@ func TestServersDieWithTheirStarter(t *testing.T) {
 		// Its folder is still there, unlocked: the next start removes it.
 		old := time.Now().Add(-time.Hour)
 		require.NoError(t, os.Chtimes(fields[2], old, old))
-		sweep(filepath.Dir(fields[2]))
+		removeStaleFolders(filepath.Dir(fields[2]))
 		assert.NoDirExists(t, fields[2])
 	})
 }
 
-func TestSweepSparesTheLiving(t *testing.T) {
+func TestLockedFoldersAreKept(t *testing.T) {
 	parent := t.TempDir()
 	dir, lock, err := newFolder(parent)
 	require.NoError(t, err)
 	old := time.Now().Add(-time.Hour)
 	require.NoError(t, os.Chtimes(dir, old, old))
-	sweep(parent)
+	removeStaleFolders(parent)
 	assert.DirExists(t, dir)
 	require.NoError(t, removeFolder(dir, lock))
 	assert.NoDirExists(t, dir)
@@ -145,10 +145,10 @@ func TestDSN(t *testing.T) {
 		my.DSN("multiStatements=true", "sql_mode='ANSI_QUOTES'"))
 }
 
-// Tests that look at all of a server do so on one of their own.
-func TestAlone(t *testing.T) {
+// Tests that look at all of a server start one of their own.
+func TestPrivateServers(t *testing.T) {
 	t.Setenv(Postgres.Env(), "postgres://nobody@127.0.0.1:1/nowhere")
-	p := &pool{alone: true}
+	p := &pool{private: true}
 	s, err := p.get(Postgres)
 	skipOrFail(t, Postgres, err)
 	defer func() { require.NoError(t, p.stop()) }()

@@ -47,8 +47,8 @@ func count(m map[string]int, name string, n int) {
 	}
 }
 
-// compareRows looks at the columns that there were, as a multiset: without a
-// primary key nothing else tells rows apart, and with one it is part of the row.
+// compareRows compares the columns that there were, as a multiset: without a primary key
+// nothing else tells rows apart, and with one it is part of the row.
 func compareRows(was, is Table) (lost, added int) {
 	index := make([]int, len(was.Columns))
 	for i, c := range was.Columns {
@@ -116,9 +116,9 @@ func (d Diff) RowsHit() (n int) {
 // Empty reports whether nothing at all has happened.
 func (d Diff) Empty() bool { return d.String() == "" }
 
-// Escape says how the change goes beyond a bound of existing rows and a caller
-// who was granted nothing, or "" if it does not. New tables and columns are
-// nobody's loss; a new database is what DG101 is about.
+// Escape says how the change goes beyond a bound of existing rows, for a caller without
+// grants, or "" if it does not. New tables and columns are no loss; a new database is what
+// DG101 is about.
 func (d Diff) Escape(bound int) string {
 	d.Added, d.New = nil, nil
 	if d.RowsHit() <= bound {

@@ -8,21 +8,21 @@ import (
 )
 
 // MariaDB reads every database of the server but the system's and those that
-// begin with ignore, save the current one.
+// begin with ignore, except the current one.
 func MariaDB(ctx context.Context, db *sql.DB, ignore string) (*Snapshot, error) {
 	s := newSnapshot()
-	if err := queryInto(ctx, db, s.Databases, "SELECT CONCAT('database ', COALESCE("+elsewhere("schema_name")+", '(current)')), default_collation_name"+
+	if err := queryInto(ctx, db, s.Databases, "SELECT CONCAT('database ', COALESCE("+otherDatabase("schema_name")+", '(current)')), default_collation_name"+
 		" FROM information_schema.schemata WHERE"+visible("schema_name", ignore)); err != nil {
 		return nil, err
 	}
 	for _, part := range mariadbStructure {
-		text := strings.Replace(part.text, "@", elsewhere(part.schema), 1)
+		text := strings.Replace(part.text, "@", otherDatabase(part.schema), 1)
 		if err := queryInto(ctx, db, s.Structure, text+" WHERE"+visible(part.schema, ignore)+part.more); err != nil {
 			return nil, err
 		}
 	}
-	// A sequence shows as a table of one row, which goes on by itself.
-	tables, err := query(ctx, db, "SELECT "+elsewhere("table_schema")+", table_name, table_type FROM information_schema.tables"+
+	// A sequence shows as a table of one row, which NEXTVAL changes.
+	tables, err := query(ctx, db, "SELECT "+otherDatabase("table_schema")+", table_name, table_type FROM information_schema.tables"+
 		" WHERE table_type NOT IN ('VIEW', 'SEQUENCE') AND"+visible("table_schema", ignore))
 	if err != nil {
 		return nil, err
@@ -48,9 +48,9 @@ func MariaDB(ctx context.Context, db *sql.DB, ignore string) (*Snapshot, error) 
 
 func backquoted(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 
-// elsewhere is the name of a database, or NULL for the current one: what a
-// snapshot says does not depend on what a fresh database is called.
-func elsewhere(schema string) string { return "NULLIF(" + schema + ", DATABASE())" }
+// otherDatabase is the name of a database, or NULL for the current one: what a snapshot says
+// does not depend on what a fresh database is called.
+func otherDatabase(schema string) string { return "NULLIF(" + schema + ", DATABASE())" }
 
 // visible is a condition on the name of a database. ignore is an identifier of
 // ours: quoting it would make every one of a dozen queries a prepared statement.
@@ -59,8 +59,8 @@ func visible(schema, ignore string) string {
 		" AND (LOCATE('%[2]s', %[1]s) <> 1 OR %[1]s = DATABASE()) ", schema, ignore)
 }
 
-// mariadbStructure (@ is elsewhere) asks information_schema part by part: SHOW CREATE TABLE
-// would make one object of a table and all its columns.
+// mariadbStructure (@ is otherDatabase) reads information_schema part by part: SHOW CREATE
+// TABLE would make one object of a table and all its columns.
 var mariadbStructure = []struct{ text, schema, more string }{
 	{"SELECT CONCAT_WS(' ', 'table', @, table_name)," +
 		" CONCAT_WS(' ', table_type, engine, row_format, table_collation, create_options) FROM information_schema.tables", "table_schema", ""},

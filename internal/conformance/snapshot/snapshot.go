@@ -1,5 +1,5 @@
-// Package snapshot reads a whole database over a bare connection and says what
-// has become of it since: the truth that every guarded statement is held to.
+// Package snapshot reads a whole database over a bare connection and says what has changed
+// since: guarded statements are judged by it.
 package snapshot
 
 import (
@@ -18,7 +18,7 @@ type Snapshot struct {
 	// an object and changes none.
 	Structure map[string]string
 	// Databases holds databases, schemas and database files with whatever
-	// tells one from another of the same name.
+	// distinguishes one from another of the same name.
 	Databases map[string]string
 }
 

@@ -13,12 +13,12 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// A text may open a file and add rows to its tables, of which nothing was known.
+// A text may attach a file and insert into its tables, of which nothing is known.
 func TestTextsThatOpenAFile(t *testing.T) {
 	for text, refused := range map[string]bool{
 		"INSERT INTO o.first VALUES (5)":          true, // a trigger deletes
 		"INSERT INTO first VALUES (5)":            true,
-		"INSERT INTO o.only VALUES (1)":           true, // takes the place of another
+		"INSERT INTO o.only VALUES (1)":           true, // replaces another row
 		"INSERT INTO o.kept VALUES (4)":           false,
 		"INSERT INTO item (v) SELECT n FROM kept": false,
 	} {

@@ -12,7 +12,7 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// A row that an upsert adds is none that it changes, however many it might.
+// A row that an upsert inserts does not count as changed, however many it might change.
 func TestUpsertsOfNewRows(t *testing.T) {
 	for name, text := range map[string]string{
 		"by number": "INSERT INTO item VALUES (?, 1) ON CONFLICT (id) DO UPDATE SET v = v + 1",
@@ -30,7 +30,7 @@ func TestUpsertsOfNewRows(t *testing.T) {
 				for _, id := range []int{1001, 1002, 1003, 1004} {
 					_, err := s.DB.ExecContext(budget, text, id)
 					if name == "apart" {
-						break // each counts, for to tell would be to count all
+						break // each counts: to tell them apart would mean to count all
 					}
 					require.NoError(t, err)
 				}

@@ -1,5 +1,4 @@
-// Package stage sets a small table up on every target, guarded and bare, for
-// suites that act something out on it.
+// Package stage sets a small table up on every target, guarded and bare.
 package stage
 
 import (
@@ -26,7 +25,7 @@ const Rows = 50
 type Stage struct {
 	*target.Database
 	DB   *sql.DB // guarded, one connection
-	Bare *sql.DB // a bystander's
+	Bare *sql.DB // another session, without a guard
 	Rec  *dbguardtest.Recorder
 }
 
@@ -60,7 +59,7 @@ func On(t *testing.T, d *target.Database) *Stage {
 	return s
 }
 
-// Fill makes a table like item, with what comes after its columns.
+// Fill makes a table like item, with suffix behind its columns.
 func (s *Stage) Fill(t *testing.T, table, suffix string) {
 	t.Helper()
 	s.Exec(t, "CREATE TABLE "+table+" (id INTEGER PRIMARY KEY, v INTEGER NOT NULL)"+suffix)
@@ -71,7 +70,7 @@ func (s *Stage) Fill(t *testing.T, table, suffix string) {
 	s.Exec(t, "INSERT INTO "+table+" VALUES "+strings.Join(values, ", "))
 }
 
-// Open opens the database another time, guarded and recorded, with one connection.
+// Open opens the database once more, guarded and recorded, with one connection.
 func (s *Stage) Open(t *testing.T, dsn string) *sql.DB {
 	t.Helper()
 	g, err := dbguard.New(dbguard.Policy{Observers: []dbguard.Observer{s.Rec}})
@@ -97,14 +96,14 @@ func (s *Stage) Exec(t *testing.T, text string) {
 	require.NoError(t, err, text)
 }
 
-// Int is the one value that a query of a bystander returns.
+// Int is the one value that a query returns, on the bare connection.
 func (s *Stage) Int(t *testing.T, query string) (n int) {
 	t.Helper()
 	require.NoError(t, s.Bare.QueryRowContext(context.WithoutCancel(t.Context()), query).Scan(&n), query)
 	return n
 }
 
-// Item is the table as a bystander sees it: its rows and the sum of v.
+// Item is the table as the bare connection sees it: its rows and the sum of v.
 func (s *Stage) Item(t *testing.T) string {
 	t.Helper()
 	return fmt.Sprintf("%d rows, sum %d", s.Int(t, "SELECT count(*) FROM item"), s.Int(t, "SELECT coalesce(sum(v), 0) FROM item"))
@@ -113,9 +112,9 @@ func (s *Stage) Item(t *testing.T) string {
 // Untouched is Item as it was set up.
 const Untouched = "50 rows, sum 0"
 
-// Works proves that the guarded pool is of use, and that no transaction is open
-// in it that nobody asked for: a change shows to a bystander at once.
-func (s *Stage) Works(t *testing.T) {
+// AssertWorks checks that the guarded pool works, and that no transaction is left open in it:
+// the bare connection sees a change at once.
+func (s *Stage) AssertWorks(t *testing.T) {
 	t.Helper()
 	before := s.Int(t, "SELECT v FROM item WHERE id = 50")
 	_, err := s.DB.ExecContext(dbguard.AtMost(t.Context(), 1), "UPDATE item SET v = v + 1 WHERE id = 50")

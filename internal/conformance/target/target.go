@@ -37,7 +37,7 @@ const (
 // Engines are all engines.
 var Engines = []Engine{SQLite, Postgres, MariaDB}
 
-// Need skips the test if the engine is not to be had.
+// Need skips the test if the engine is not available.
 func (e Engine) Need(tb testing.TB) {
 	tb.Helper()
 	switch e {
@@ -87,7 +87,7 @@ type Option int
 // ANSIQuotes makes "x" an identifier in MariaDB, as it is everywhere else.
 const ANSIQuotes Option = iota
 
-// Database makes a database for this test, or skips it for want of a server.
+// Database makes a database for this test, or skips the test if there is no server.
 // Foreign keys are enforced and several statements in one text are allowed,
 // on every target.
 func (t Target) Database(tb testing.TB, opts ...Option) *Database {
@@ -95,7 +95,7 @@ func (t Target) Database(tb testing.TB, opts ...Option) *Database {
 	d := &Database{Target: t}
 	switch t.Engine {
 	case SQLite:
-		// In a folder of its own: what else is created shows there.
+		// In its own folder, where other files that are created show.
 		d.file = filepath.Join(tb.TempDir(), "main.db")
 		require.NoError(tb, os.WriteFile(d.file, nil, 0o600)) // opening what is not there is refused
 		d.DSN = "file:" + d.file + map[string]string{

@@ -1,5 +1,5 @@
-// Package wire is a TCP proxy between a driver and its server that stops at a
-// chosen message: where connections break, and processes die, in the tests.
+// Package wire is a TCP proxy between a driver and its server that stops at a chosen message,
+// where tests break connections and kill processes.
 package wire
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A Proxy passes bytes on until it is told to hold a message.
+// A Proxy forwards bytes until it is told to hold a message.
 type Proxy struct {
 	Addr string
 
@@ -22,7 +22,7 @@ type Proxy struct {
 	running  sync.WaitGroup
 
 	mu    sync.Mutex
-	hold  *Held // not come yet
+	hold  *Held // not arrived yet
 	holds []*Held
 	links map[*link]bool
 }
@@ -76,9 +76,9 @@ type Held struct {
 type verdict int
 
 const (
-	pass    verdict = iota // as if nothing had been
-	silence                // the server gets it, and nothing that it answers comes back
-	drop                   // the connection is closed instead
+	pass        verdict = iota // unchanged
+	dropReplies                // the server gets it, and its replies are dropped
+	drop                       // the connection is closed instead
 )
 
 // Wait waits for the message.
@@ -94,8 +94,8 @@ func (h *Held) Wait(tb testing.TB) {
 // Pass lets the message through.
 func (h *Held) Pass() { h.decide(pass) }
 
-// PassInSilence lets the message through, and no answer back.
-func (h *Held) PassInSilence() { h.decide(silence) }
+// PassDroppingReplies lets the message through and drops the replies.
+func (h *Held) PassDroppingReplies() { h.decide(dropReplies) }
 
 // Drop closes the connection.
 func (h *Held) Drop() { h.decide(drop) }
@@ -107,11 +107,11 @@ func (h *Held) decide(v verdict) {
 	}
 }
 
-// link is a client's connection and the one to the server that belongs to it.
+// A link is a client's connection and its connection to the server.
 type link struct {
 	client, server net.Conn
 	mu             sync.Mutex
-	silent         bool
+	dropReplies    bool
 }
 
 func (l *link) close() {
@@ -139,7 +139,7 @@ func (p *Proxy) accept() {
 	}
 }
 
-// forward carries what the client says.
+// forward copies messages of the client.
 func (p *Proxy) forward(l *link) {
 	defer p.forget(l)
 	buf := make([]byte, 1<<16)
@@ -160,9 +160,9 @@ func (p *Proxy) deliver(l *link, message []byte) bool {
 		switch <-h.verdict {
 		case drop:
 			return false
-		case silence:
+		case dropReplies:
 			l.mu.Lock()
-			l.silent = true
+			l.dropReplies = true
 			l.mu.Unlock()
 		case pass:
 		}
@@ -183,19 +183,19 @@ func (p *Proxy) take(message []byte) *Held {
 	return h
 }
 
-// back carries what the server says.
+// back copies replies of the server.
 func (p *Proxy) back(l *link) {
 	defer p.forget(l)
-	_, err := io.Copy(hushed{l}, l.server)
+	_, err := io.Copy(clientSide{l}, l.server)
 	_ = err // how a connection ends is the client's business
 }
 
-// hushed is the client's side of a link that may be silent.
-type hushed struct{ l *link }
+// clientSide is the client's side of a link whose replies may be dropped.
+type clientSide struct{ l *link }
 
-func (h hushed) Write(answer []byte) (int, error) {
+func (h clientSide) Write(answer []byte) (int, error) {
 	h.l.mu.Lock()
-	silent := h.l.silent
+	silent := h.l.dropReplies
 	h.l.mu.Unlock()
 	if silent {
 		return len(answer), nil

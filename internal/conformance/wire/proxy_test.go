@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// echo is a server that answers every line with itself, and tells of it.
+// echo is a server that answers every line with itself, and reports it.
 func echo(t *testing.T) (addr string, seen chan string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -62,7 +62,7 @@ func TestProxy(t *testing.T) {
 		answer  string
 	}{
 		{"pass", (*Held).Pass, true, "COMMIT\n"},
-		{"silence", (*Held).PassInSilence, true, ""},
+		{"silence", (*Held).PassDroppingReplies, true, ""},
 		{"drop", (*Held).Drop, false, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

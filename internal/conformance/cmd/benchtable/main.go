@@ -1,9 +1,8 @@
-// Command benchtable makes a page of what `go test -bench` of package bench
-// has printed:
+// Command benchtable turns the output of `go test -bench` of package bench into a page:
 //
 //	withservers go test -bench . -benchmem ./bench 2>&1 | benchtable > BENCH.md
 //
-// What withservers says of its servers may be among it.
+// The output of withservers may be among it.
 package main
 
 import (

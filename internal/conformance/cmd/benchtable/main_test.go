@@ -34,7 +34,7 @@ func TestPage(t *testing.T) {
 	assert.NotContains(t, b.String(), "## Longer work", "a table without rows")
 }
 
-func TestNothingToTell(t *testing.T) {
+func TestInputWithoutResults(t *testing.T) {
 	_, err := read(strings.NewReader("PASS\n"))
 	require.Error(t, err)
 	_, err = read(strings.NewReader(output + "    --- FAIL: BenchmarkBulk\n"))

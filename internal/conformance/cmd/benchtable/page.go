@@ -38,7 +38,7 @@ var tables = []table{
 		[]string{"OneRow", "OneRowNative"},
 		[]string{"driver", "place", "statement", "sent", "direct", "guarded", "ratio", "trips direct", "trips guarded"},
 		func(x row) []string {
-			return append(x.path, x.took("direct-ns/op"), x.took("guarded-ns/op"), x.number("ratio", "**%.2f**"),
+			return append(x.path, x.duration("direct-ns/op"), x.duration("guarded-ns/op"), x.number("ratio", "**%.2f**"),
 				x.number("direct-trips/op", "%.1f"), x.number("guarded-trips/op", "%.1f"))
 		},
 	},
@@ -47,7 +47,7 @@ var tables = []table{
 		[]string{"Tx10k", "Bulk"},
 		[]string{"work", "driver", "direct", "guarded", "ratio"},
 		func(x row) []string {
-			return append(append([]string{x.bench}, x.path...), x.took("direct-ns/op"), x.took("guarded-ns/op"), x.number("ratio", "**%.2f**"))
+			return append(append([]string{x.bench}, x.path...), x.duration("direct-ns/op"), x.duration("guarded-ns/op"), x.number("ratio", "**%.2f**"))
 		},
 	},
 	{
@@ -59,7 +59,7 @@ var tables = []table{
 			if ratio := x.metrics["ratio"]; ratio > 0 {
 				sooner = fmt.Sprintf("**%.1f**", 1/ratio)
 			}
-			return append(x.path, x.took("direct-ns/op"), x.took("guarded-ns/op"), sooner, x.number("direct-log-B", "%.0f"),
+			return append(x.path, x.duration("direct-ns/op"), x.duration("guarded-ns/op"), sooner, x.number("direct-log-B", "%.0f"),
 				x.number("guarded-log-B", "%.0f"), x.number("direct-rows-locked", "%.0f"), x.number("guarded-rows-locked", "%.0f"))
 		},
 	},
@@ -70,7 +70,7 @@ var tables = []table{
 		func(x row) []string {
 			last := len(x.path) - 1
 			call := strings.Join(append([]string{x.bench}, x.path[:last]...), " ")
-			return []string{call, x.path[last], x.took("ns/op"), x.number("B/op", "%.0f"), x.number("allocs/op", "%.0f")}
+			return []string{call, x.path[last], x.duration("ns/op"), x.number("B/op", "%.0f"), x.number("allocs/op", "%.0f")}
 		},
 	},
 }

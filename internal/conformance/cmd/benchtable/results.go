@@ -71,8 +71,8 @@ func (r *results) of(bench string) (rows []row) {
 	return rows
 }
 
-// took is a time for people.
-func (x row) took(metric string) string {
+// duration formats a time.
+func (x row) duration(metric string) string {
 	n, ok := x.metrics[metric]
 	if !ok {
 		return ""
@@ -89,7 +89,7 @@ func (x row) took(metric string) string {
 	return d.String()
 }
 
-// number is a metric for people.
+// number formats a metric.
 func (x row) number(metric, format string) string {
 	n, ok := x.metrics[metric]
 	if !ok {
