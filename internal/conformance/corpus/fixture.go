@@ -111,7 +111,8 @@ func (f *fixture) reset(t *testing.T) {
 	f.clear()
 }
 
-// clear drops the databases that the entry has created beside its own, and leaves that.
+// clear drops the databases that the entry has created beside its own, and closes its
+// handle.
 func (f *fixture) clear() {
 	if f.db == nil {
 		return

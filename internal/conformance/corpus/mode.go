@@ -110,7 +110,7 @@ func drain(rows *sql.Rows, b *strings.Builder) (columns []string, n int, err err
 	return columns, n, nil
 }
 
-// queryOneRow reads the first row and closes: drivers finish the statement all the same.
+// queryOneRow closes after the first row: drivers finish the statement nonetheless.
 func queryOneRow(ctx context.Context, s session, text string) (a answer, err error) {
 	rows, err := s.QueryContext(ctx, text)
 	if err != nil {

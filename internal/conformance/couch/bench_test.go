@@ -114,7 +114,7 @@ func BenchmarkGet(b *testing.B) {
 	})
 }
 
-// BenchmarkPut changes one document again and again.
+// BenchmarkPut changes the same document repeatedly.
 func BenchmarkPut(b *testing.B) {
 	onServers(b, func(b *testing.B, url string) {
 		c, ids := clients(b, url), [2]string{"direct", "guarded"}
@@ -160,7 +160,7 @@ func BenchmarkBulk10000(b *testing.B) {
 	})
 }
 
-// BenchmarkAttachment sends 100 MB, and reports the memory that is in use
+// BenchmarkAttachment100MB sends 100 MB, and reports the memory that is in use
 // beyond what was before.
 func BenchmarkAttachment100MB(b *testing.B) {
 	const size = 100 << 20

@@ -25,38 +25,38 @@ type Fixture struct {
 
 // NewFixture drops and creates the databases.
 func NewFixture(ctx context.Context, s *Server) (*Fixture, error) {
-	w := &Fixture{Server: s}
-	names, err := w.databases(ctx)
+	f := &Fixture{Server: s}
+	names, err := f.databases(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		remove := w.drop
+		remove := f.drop
 		if name[0] == '_' {
-			remove = w.empty
+			remove = f.empty
 		}
 		if err := remove(ctx, name); err != nil {
 			return nil, err
 		}
 	}
 	for _, name := range []string{couchmatrix.DB, couchmatrix.Slashed, couchmatrix.Other} {
-		if err := w.do(ctx, http.MethodPut, "/"+url.PathEscape(name), nil, nil); err != nil {
+		if err := f.do(ctx, http.MethodPut, "/"+url.PathEscape(name), nil, nil); err != nil {
 			return nil, err
 		}
 	}
-	return w, w.fill(ctx)
+	return f, f.fill(ctx)
 }
 
-func (w *Fixture) drop(ctx context.Context, name string) error {
-	return w.do(ctx, http.MethodDelete, "/"+url.PathEscape(name), nil, nil)
+func (f *Fixture) drop(ctx context.Context, name string) error {
+	return f.do(ctx, http.MethodDelete, "/"+url.PathEscape(name), nil, nil)
 }
 
 // empty removes the documents of a system database, but for its design
 // documents. A replication may be writing to its own: then it is tried again.
-func (w *Fixture) empty(ctx context.Context, name string) (err error) {
+func (f *Fixture) empty(ctx context.Context, name string) (err error) {
 	for range 50 {
 		var left int
-		if left, err = w.removeAll(ctx, name); left == 0 {
+		if left, err = f.removeAll(ctx, name); left == 0 {
 			return nil
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -64,28 +64,28 @@ func (w *Fixture) empty(ctx context.Context, name string) (err error) {
 	return err
 }
 
-func (w *Fixture) removeAll(ctx context.Context, name string) (left int, err error) {
+func (f *Fixture) removeAll(ctx context.Context, name string) (left int, err error) {
 	var all struct {
 		Rows []struct {
 			ID    string
 			Value struct{ Rev string }
 		}
 	}
-	if err := w.do(ctx, http.MethodGet, "/"+name+"/_all_docs", nil, &all); err != nil {
+	if err := f.do(ctx, http.MethodGet, "/"+name+"/_all_docs", nil, &all); err != nil {
 		return 1, err
 	}
 	for _, row := range all.Rows {
 		if strings.HasPrefix(row.ID, "_design/") {
 			continue
 		}
-		if e := w.do(ctx, http.MethodDelete, "/"+name+"/"+url.PathEscape(row.ID)+"?rev="+row.Value.Rev, nil, nil); e != nil {
+		if e := f.do(ctx, http.MethodDelete, "/"+name+"/"+url.PathEscape(row.ID)+"?rev="+row.Value.Rev, nil, nil); e != nil {
 			left, err = left+1, e
 		}
 	}
 	return left, err
 }
 
-func (w *Fixture) fill(ctx context.Context) error {
+func (f *Fixture) fill(ctx context.Context) error {
 	type docs map[string]any
 	type stored struct{ ID, Rev string }
 	var revs []stored
@@ -95,22 +95,22 @@ func (w *Fixture) fill(ctx context.Context) error {
 		docs{"_id": "z", "n": 3},
 		docs{"_id": "_design/d", "views": docs{"v": docs{"map": "function (doc) { emit(doc._id, doc.n); }"}}},
 	}}
-	if err := w.do(ctx, http.MethodPost, "/"+couchmatrix.DB+"/_bulk_docs", bulk, &revs); err != nil {
+	if err := f.do(ctx, http.MethodPost, "/"+couchmatrix.DB+"/_bulk_docs", bulk, &revs); err != nil {
 		return err
 	}
 	for _, doc := range revs { // PouchDB answers in another order
 		switch doc.ID {
 		case "x":
-			w.rev = doc.Rev
+			f.rev = doc.Rev
 		case "_design/d":
-			w.designRev = doc.Rev
+			f.designRev = doc.Rev
 		}
 	}
-	if err := w.do(ctx, http.MethodPut, "/"+couchmatrix.DB+"/_local/l", docs{"seq": 0}, nil); err != nil {
+	if err := f.do(ctx, http.MethodPut, "/"+couchmatrix.DB+"/_local/l", docs{"seq": 0}, nil); err != nil {
 		return err
 	}
 	for _, name := range []string{couchmatrix.Slashed, couchmatrix.Other} {
-		if err := w.do(ctx, http.MethodPut, "/"+url.PathEscape(name)+"/only", docs{"n": 1}, nil); err != nil {
+		if err := f.do(ctx, http.MethodPut, "/"+url.PathEscape(name)+"/only", docs{"n": 1}, nil); err != nil {
 			return err
 		}
 	}
@@ -118,12 +118,12 @@ func (w *Fixture) fill(ctx context.Context) error {
 }
 
 // Replace puts real revisions into a request of the matrix.
-func (w *Fixture) Replace(s string) string {
-	return strings.NewReplacer(couchmatrix.Rev, w.rev, couchmatrix.DesignRev, w.designRev).Replace(s)
+func (f *Fixture) Replace(s string) string {
+	return strings.NewReplacer(couchmatrix.Rev, f.rev, couchmatrix.DesignRev, f.designRev).Replace(s)
 }
 
-func (w *Fixture) databases(ctx context.Context) (names []string, err error) {
-	return names, w.do(ctx, http.MethodGet, "/_all_dbs", nil, &names)
+func (f *Fixture) databases(ctx context.Context) (names []string, err error) {
+	return names, f.do(ctx, http.MethodGet, "/_all_dbs", nil, &names)
 }
 
 // volatile matches IDs that a server made up, times and counters: they differ from run to
@@ -147,8 +147,8 @@ func Masked(s string) string {
 
 // Contents are all documents of all databases, deleted ones too, with their
 // revisions, their attachments and who may use them.
-func (w *Fixture) Contents(ctx context.Context) (string, error) {
-	names, err := w.databases(ctx)
+func (f *Fixture) Contents(ctx context.Context) (string, error) {
+	names, err := f.databases(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -161,7 +161,7 @@ func (w *Fixture) Contents(ctx context.Context) (string, error) {
 			if name[0] == '_' && path[1:5] != "_all" {
 				continue // tombstones stay there from one fixture to the next
 			}
-			if err := w.do(ctx, http.MethodGet, "/"+url.PathEscape(name)+path, nil, &body); err != nil {
+			if err := f.do(ctx, http.MethodGet, "/"+url.PathEscape(name)+path, nil, &body); err != nil {
 				body = json.RawMessage(err.Error())
 			}
 			fmt.Fprintf(&all, "%s%s: %s\n", name, path, body)
@@ -171,7 +171,7 @@ func (w *Fixture) Contents(ctx context.Context) (string, error) {
 }
 
 // do sends a request and reads its answer.
-func (w *Fixture) do(ctx context.Context, method, path string, body, into any) error {
+func (f *Fixture) do(ctx context.Context, method, path string, body, into any) error {
 	var r io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -180,12 +180,12 @@ func (w *Fixture) do(ctx context.Context, method, path string, body, into any) e
 		}
 		r = bytes.NewReader(text)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, w.URL+path, r)
+	req, err := http.NewRequestWithContext(ctx, method, f.URL+path, r)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	res, err := w.Do(req)
+	res, err := f.Do(req)
 	if err != nil {
 		return err
 	}

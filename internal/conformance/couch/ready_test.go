@@ -32,7 +32,7 @@ func TestReady(t *testing.T) {
 	}
 }
 
-// Every node of a real cluster that is named knows as much as the others.
+// Every node of a real cluster, if one is configured, is ready.
 func TestClusterIsReady(t *testing.T) {
 	urls := os.Getenv(harness.URLEnv)
 	if urls == "" {

@@ -89,8 +89,8 @@ func (p *pair) prepare(ctx context.Context, c *testcase) error {
 	return errors.Join(bare, guarded)
 }
 
-// tidy vacuums what dropped schemas leave in PostgreSQL's catalogue, as autovacuum is off:
-// otherwise everything becomes slower and slower.
+// tidy vacuums what dropped schemas leave in PostgreSQL's catalogue: otherwise everything
+// becomes slower and slower.
 func (s *side) tidy(ctx context.Context) error {
 	if s.Engine != target.Postgres || s.admin == nil {
 		return nil

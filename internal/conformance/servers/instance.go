@@ -34,7 +34,7 @@ type instance struct {
 // startTimeout is generous: recovery after a kill on a busy machine is slow.
 const startTimeout = 60 * time.Second
 
-// launch initialises and starts a server, or explains why that can not be.
+// launch initialises and starts a server, or explains why that failed.
 func launch(ctx context.Context, e Engine, o options) (in *instance, err error) {
 	binary, err := e.ops().find()
 	if err != nil {
