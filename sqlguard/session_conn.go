@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/dbguard/dbguard-go/internal/engine"
@@ -106,24 +105,11 @@ func (r rowsWithStmt) Close() error { return errors.Join(r.Rows.Close(), r.stmt.
 func (b *bare) ask(ctx context.Context, question string) (answer string, err error) {
 	err = sessionConn{b}.Query(ctx, question, func(values []any) error {
 		if len(values) > 0 {
-			answer = text(values[0])
+			answer = engine.AsText(values[0])
 		}
 		return nil
 	})
 	return answer, err
-}
-
-// text is a value as a text; NULL is empty.
-func text(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	case []byte:
-		return string(v)
-	}
-	return fmt.Sprint(v)
 }
 
 // affected is the number of rows that a result reports, -1 if it reports none.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/engine"
 )
 
 // fileCreation is an SQLite file that is created when a connection is opened.
@@ -90,8 +91,8 @@ func (b fileCreation) failed(err error) error {
 // mainFile is the path of the main database's file, "" if it has none.
 func mainFile(ctx context.Context, b *bare) (file string, err error) {
 	err = sessionConn{b}.Query(ctx, "PRAGMA database_list", func(values []any) error {
-		if len(values) >= 3 && text(values[1]) == "main" {
-			file = text(values[2])
+		if len(values) >= 3 && engine.AsText(values[1]) == "main" {
+			file = engine.AsText(values[2])
 		}
 		return nil
 	})

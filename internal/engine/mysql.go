@@ -217,7 +217,7 @@ func (m *mysql) find(ctx context.Context, x *target) (existence, error) {
 	case "", "TABLE", "VIEW":
 		err := m.conn.Query(ctx, "SHOW CREATE TABLE "+x.raw, func(v []any) error {
 			found = existing
-			if len(v) > 1 && strings.HasPrefix(asText(v[1]), "CREATE TEMPORARY TABLE") {
+			if len(v) > 1 && strings.HasPrefix(AsText(v[1]), "CREATE TEMPORARY TABLE") {
 				found = temporary
 			}
 			return nil

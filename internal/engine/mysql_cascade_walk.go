@@ -54,15 +54,15 @@ func (w *cascadeWalk) columns(ctx context.Context) (note string, err error) {
 	text := "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLLATION_NAME, COLUMN_KEY, COLUMN_TYPE FROM information_schema.COLUMNS WHERE " +
 		strings.Join(conds, " OR ") + noLimit
 	err = w.c.m.conn.Query(ctx, text, func(v []any) error {
-		t := mysqlTable{strings.Clone(asText(v[0])), strings.Clone(asText(v[1]))}
-		col := walkColumn{name: strings.Clone(asText(v[2])), primary: asText(v[5]) == "PRI"}
+		t := mysqlTable{strings.Clone(AsText(v[0])), strings.Clone(AsText(v[1]))}
+		col := walkColumn{name: strings.Clone(AsText(v[2])), primary: AsText(v[5]) == "PRI"}
 		used := slices.ContainsFunc(need[t], func(n string) bool { return strings.EqualFold(n, col.name) })
 		if !used && !col.primary {
 			return nil
 		}
-		col.storedAs = strings.Clone(asText(v[6]))
-		if !col.chooseLiteral(asText(v[3]), asText(v[4])) && note == "" {
-			note = "a key of " + t.name + " is " + asText(v[3]) + ", so that what it takes along"
+		col.storedAs = strings.Clone(AsText(v[6]))
+		if !col.chooseLiteral(AsText(v[3]), AsText(v[4])) && note == "" {
+			note = "a key of " + t.name + " is " + AsText(v[3]) + ", so that what it takes along"
 		}
 		w.tables[t] = append(w.tables[t], col)
 		return nil
@@ -162,7 +162,7 @@ func (w *cascadeWalk) fetch(ctx context.Context, t mysqlTable, text string) (row
 			if v[i] == nil {
 				continue
 			}
-			literal := col.toLiteral(strings.Clone(asText(v[i])))
+			literal := col.toLiteral(strings.Clone(AsText(v[i])))
 			if literal == "" {
 				return errNoLiteral
 			}

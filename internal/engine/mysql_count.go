@@ -162,14 +162,14 @@ func (c *mysqlCounter) lookUpTables(ctx context.Context, names [][]string, open 
 		" FROM information_schema.TABLES t LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE" +
 		" WHERE (" + strings.Join(conds, " OR ") + ")" + open + noLimit
 	err = c.m.conn.Query(ctx, text, func(v []any) error {
-		schema, table, engine := strings.Clone(asText(v[0])), strings.Clone(asText(v[1])), asText(v[3])
+		schema, table, engine := strings.Clone(AsText(v[0])), strings.Clone(AsText(v[1])), AsText(v[3])
 		switch {
-		case strings.Contains(asText(v[2]), "VIEW"):
+		case strings.Contains(AsText(v[2]), "VIEW"):
 			views = append(views, []string{schema, table})
 			return nil
-		case engine != "" && asText(v[4]) != "YES":
+		case engine != "" && AsText(v[4]) != "YES":
 			note = "table " + table + " is " + engine
-		case strings.Contains(asText(v[5]), "partitioned"):
+		case strings.Contains(AsText(v[5]), "partitioned"):
 			c.partitionedCount++
 			if c.partitioned == nil {
 				c.partitioned = map[mysqlTable]bool{}

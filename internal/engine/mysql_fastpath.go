@@ -172,15 +172,15 @@ func (m *mysql) seesTriggers(ctx context.Context) bool {
 		text += "0, 0" // MySQL has these elsewhere; readHandlerStatus finds out about clusters
 	}
 	err := m.conn.Query(ctx, text, func(v []any) error {
-		m.database, m.sessionKnown, m.visibility = strings.Clone(asText(v[0])), true, noTriggersVisible
+		m.database, m.sessionKnown, m.visibility = strings.Clone(AsText(v[0])), true, noTriggersVisible
 		switch {
-		case asText(v[1]) != "0":
+		case AsText(v[1]) != "0":
 			m.visibility = allTriggersVisible
-		case asText(v[2]) != "0":
+		case AsText(v[2]) != "0":
 			m.visibility = databaseTriggersVisible
 		}
-		m.replicated = m.replicated || asText(v[3]) != "0"
-		m.canCheckDefinitions = asText(v[4]) == "1"
+		m.replicated = m.replicated || AsText(v[3]) != "0"
+		m.canCheckDefinitions = AsText(v[4]) == "1"
 		return nil
 	})
 	return err == nil && m.sessionKnown && m.visibility != noTriggersVisible

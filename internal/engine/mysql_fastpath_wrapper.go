@@ -136,7 +136,7 @@ func (e *fastPath) queryReply(ctx context.Context, text string) (r reply, err er
 				return err
 			}
 		}
-		r.safeUpdates, r.serializable = asBool(v[3]), asText(v[4]) == "SERIALIZABLE"
+		r.safeUpdates, r.serializable = asBool(v[3]), AsText(v[4]) == "SERIALIZABLE"
 		return nil
 	})
 	if err == nil && r.answer < 0 {

@@ -136,12 +136,12 @@ func (m *mysql) queryKeys(ctx context.Context, with string) (keys []foreignKey, 
 			return err
 		}
 		keys = appendKey(keys, foreignKey{
-			id:       strings.Clone(asText(v[0])),
-			child:    mysqlTable{strings.Clone(asText(v[1])), strings.Clone(asText(v[2]))},
-			parent:   mysqlTable{strings.Clone(asText(v[3])), strings.Clone(asText(v[4]))},
+			id:       strings.Clone(AsText(v[0])),
+			child:    mysqlTable{strings.Clone(AsText(v[1])), strings.Clone(AsText(v[2]))},
+			parent:   mysqlTable{strings.Clone(AsText(v[3])), strings.Clone(AsText(v[4]))},
 			onDelete: keyAction(kind, deleteCascade, deleteSetNull),
 			onUpdate: keyAction(kind, updateCascade, updateSetNull),
-		}, strings.Clone(asText(v[6])), strings.Clone(asText(v[7])))
+		}, strings.Clone(AsText(v[6])), strings.Clone(AsText(v[7])))
 		return nil
 	})
 	return keys, err
@@ -171,7 +171,7 @@ func (m *mysql) standardKeys(ctx context.Context, tables []mysqlTable) ([]foreig
 		" ON k.CONSTRAINT_SCHEMA = r.CONSTRAINT_SCHEMA AND k.CONSTRAINT_NAME = r.CONSTRAINT_NAME AND k.TABLE_NAME = r.TABLE_NAME" +
 		" ORDER BY 1, k.ORDINAL_POSITION" + noLimit
 	rule := func(v any) string {
-		if s := asText(v); s == "CASCADE" || s == "SET NULL" {
+		if s := AsText(v); s == "CASCADE" || s == "SET NULL" {
 			return strings.Clone(s)
 		}
 		return ""
@@ -179,11 +179,11 @@ func (m *mysql) standardKeys(ctx context.Context, tables []mysqlTable) ([]foreig
 	var all []foreignKey
 	err := m.conn.Query(ctx, text, func(v []any) error {
 		all = appendKey(all, foreignKey{
-			id:       strings.Clone(asText(v[0])),
-			child:    mysqlTable{strings.Clone(asText(v[1])), strings.Clone(asText(v[2]))},
-			parent:   mysqlTable{strings.Clone(asText(v[3])), strings.Clone(asText(v[4]))},
+			id:       strings.Clone(AsText(v[0])),
+			child:    mysqlTable{strings.Clone(AsText(v[1])), strings.Clone(AsText(v[2]))},
+			parent:   mysqlTable{strings.Clone(AsText(v[3])), strings.Clone(AsText(v[4]))},
 			onDelete: rule(v[5]), onUpdate: rule(v[6]),
-		}, strings.Clone(asText(v[7])), strings.Clone(asText(v[8])))
+		}, strings.Clone(AsText(v[7])), strings.Clone(AsText(v[8])))
 		return nil
 	})
 	reached := slices.Clone(tables)

@@ -23,9 +23,9 @@ func (c *mysqlCounter) readHandlerStatus(ctx context.Context) (h handlerStatus, 
 	cut := true
 	text := "SHOW SESSION STATUS WHERE Variable_name IN ('Handler_update', 'Handler_delete', 'Handler_write', 'Handler_read_key', 'Handler_read_rnd', 'Executed_triggers', 'wsrep_connected')"
 	err = c.m.conn.Query(ctx, text, func(v []any) error {
-		name := strings.ToLower(asText(v[0]))
+		name := strings.ToLower(AsText(v[0]))
 		if name == "wsrep_connected" {
-			c.m.replicated = strings.EqualFold(asText(v[1]), "ON")
+			c.m.replicated = strings.EqualFold(AsText(v[1]), "ON")
 			return nil
 		}
 		n, err := asInt(v[1])

@@ -28,13 +28,13 @@ func (m *mysql) findHidden(ctx context.Context) (*hiddenCode, error) {
 	m.views = nil
 	there := false
 	err := m.conn.Query(ctx, storedFunctionsQuery, func(v []any) error {
-		if err := checkCharset(asText(v[0])); err != nil {
+		if err := checkCharset(AsText(v[0])); err != nil {
 			return err
 		}
 		if !there {
 			there, m.views = true, map[string]map[string]hiddenView{}
 		}
-		if name := strings.ToLower(asText(v[0])); sqlscan.NoCall(name, sqlscan.MySQL) {
+		if name := strings.ToLower(AsText(v[0])); sqlscan.NoCall(name, sqlscan.MySQL) {
 			m.views[name] = map[string]hiddenView{"": {routines: [][]string{{name}}}}
 		}
 		return nil
@@ -63,10 +63,10 @@ type viewText struct{ schema, name, definition string }
 func (m *mysql) readViews(ctx context.Context) error {
 	var all []viewText
 	err := m.conn.Query(ctx, viewsQuery, func(v []any) error {
-		if err := checkCharset(asText(v[2])); err != nil {
+		if err := checkCharset(AsText(v[2])); err != nil {
 			return err
 		}
-		all = append(all, viewText{strings.Clone(asText(v[0])), strings.ToLower(asText(v[1])), strings.Clone(asText(v[2]))})
+		all = append(all, viewText{strings.Clone(AsText(v[0])), strings.ToLower(AsText(v[1])), strings.Clone(AsText(v[2]))})
 		return nil
 	})
 	if err != nil {

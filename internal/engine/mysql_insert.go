@@ -91,8 +91,8 @@ func (c *mysqlCounter) isPlainInsert(ctx context.Context, x *target) (plain bool
 	err = m.conn.Query(ctx, "SELECT t.TABLE_SCHEMA, "+level+" FROM information_schema.TABLES t WHERE "+m.tableCondition(x.name)+
 		" AND t.TABLE_TYPE = 'BASE TABLE'"+opensTable(x.raw)+" AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = "+
 		m.schemaExpr(x.name)+" AND EVENT_OBJECT_TABLE = "+quoteString(sqlscan.MySQL, x.name[len(x.name)-1])+" AND EVENT_MANIPULATION = 'INSERT')", func(v []any) error {
-		plain = m.seesTriggersOf([]mysqlTable{{schema: asText(v[0])}})
-		serial = asText(v[1]) == "SERIALIZABLE"
+		plain = m.seesTriggersOf([]mysqlTable{{schema: AsText(v[0])}})
+		serial = AsText(v[1]) == "SERIALIZABLE"
 		return nil
 	})
 	if err != nil || !plain {

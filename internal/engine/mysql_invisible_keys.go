@@ -87,7 +87,7 @@ func (m *mysql) emptyChangeOf(ctx context.Context, t mysqlTable, ev events) (tex
 		return emptyChange(t.quoted(), deletes, ""), nil
 	}
 	err = m.conn.Query(ctx, "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE "+t.condition("")+" AND PRIVILEGES LIKE '%update%' AND EXTRA NOT LIKE '%GENERATED%' LIMIT 1", func(v []any) error {
-		text = emptyChange(t.quoted(), updates, asText(v[0]))
+		text = emptyChange(t.quoted(), updates, AsText(v[0]))
 		return nil
 	})
 	return text, err

@@ -107,8 +107,8 @@ func (r *mysqlReach) followTriggers(ctx context.Context, t mysqlTable, ev events
 	text := "SELECT TRIGGER_NAME, EVENT_MANIPULATION, ACTION_STATEMENT, SQL_MODE FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = " +
 		quoteString(sqlscan.MySQL, t.schema) + " AND EVENT_OBJECT_TABLE = " + quoteString(sqlscan.MySQL, t.name) + noLimit
 	err := r.c.m.conn.Query(ctx, text, func(v []any) error {
-		if eventNames[asText(v[1])]&ev != 0 {
-			found = append(found, trigger{strings.Clone(asText(v[0])), strings.Clone(asText(v[2])), asText(v[3])})
+		if eventNames[AsText(v[1])]&ev != 0 {
+			found = append(found, trigger{strings.Clone(AsText(v[0])), strings.Clone(AsText(v[2])), AsText(v[3])})
 		}
 		return nil
 	})
@@ -252,9 +252,9 @@ func (m *mysql) routine(ctx context.Context, full []string, class string) (found
 		text += " OR ROUTINE_TYPE IN ('PACKAGE', 'PACKAGE BODY') AND ROUTINE_NAME = " + quoteString(sqlscan.MySQL, full[len(full)-2])
 	}
 	err = m.conn.Query(ctx, text+noLimit, func(v []any) error {
-		found = &storedRoutine{schema: strings.Clone(asText(v[0])), body: &routineBody{opaque: "cannot be read"}}
-		if asText(v[1]) == "SQL" && v[2] != nil {
-			found.body = m.readBody(found.schema, strings.Clone(asText(v[2])), asText(v[3]))
+		found = &storedRoutine{schema: strings.Clone(AsText(v[0])), body: &routineBody{opaque: "cannot be read"}}
+		if AsText(v[1]) == "SQL" && v[2] != nil {
+			found.body = m.readBody(found.schema, strings.Clone(AsText(v[2])), AsText(v[3]))
 		}
 		return nil
 	})

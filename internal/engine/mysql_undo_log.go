@@ -84,7 +84,7 @@ func (c *mysqlCounter) onlyInnoDB(ctx context.Context, these events) (bool, erro
 		}
 		var made string
 		err := c.m.conn.Query(ctx, show+t.quoted(), func(v []any) error {
-			made = strings.Clone(asText(v[len(v)-1]))
+			made = strings.Clone(AsText(v[len(v)-1]))
 			return nil
 		})
 		if err != nil {
@@ -169,7 +169,7 @@ func (m *mysql) undoEntries(ctx context.Context) (int64, error) {
 	}
 	status := ""
 	err := m.conn.Query(ctx, "SHOW ENGINE INNODB STATUS", func(v []any) error {
-		status = strings.Clone(asText(v[len(v)-1]))
+		status = strings.Clone(AsText(v[len(v)-1]))
 		return nil
 	})
 	if err != nil {

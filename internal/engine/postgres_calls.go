@@ -38,7 +38,7 @@ func (p *postgres) functionsMayWrite(ctx context.Context, names []string) (bool,
 	}
 	found := map[string]bool{}
 	err := p.conn.Query(ctx, writersText+strings.Join(ask, ", ")+")", func(v []any) error {
-		found[asText(v[0])] = true
+		found[AsText(v[0])] = true
 		return nil
 	})
 	if err != nil {

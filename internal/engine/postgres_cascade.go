@@ -37,7 +37,7 @@ func (p *postgres) impliedActs(ctx context.Context, st *statement, x *target, ve
 // name.
 func (p *postgres) dependentActs(ctx context.Context, st *statement, verb dbguard.Verb, text string) (acts []dbguard.Act, err error) {
 	err = p.conn.Query(ctx, text, func(v []any) error {
-		r := relation{schema: strings.Clone(asText(v[0])), name: strings.Clone(asText(v[1]))}
+		r := relation{schema: strings.Clone(AsText(v[0])), name: strings.Clone(AsText(v[1]))}
 		if slices.ContainsFunc(st.targets, func(x target) bool { return r.mayBe(x.name) }) {
 			return nil
 		}

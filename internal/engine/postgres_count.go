@@ -254,9 +254,9 @@ func (c *postgresCounter) readRelations(ctx context.Context, text string, each f
 		if r.rows, err = asInt(v[1]); err != nil {
 			return err
 		}
-		r.schema, r.name, r.kind = asText(v[2]), asText(v[3]), asText(v[4])
+		r.schema, r.name, r.kind = AsText(v[2]), AsText(v[3]), AsText(v[4])
 		r.temporary, r.exclusive, r.deferrable = asBool(v[5]), asBool(v[6]), asBool(v[7])
-		r.stamp = asText(v[8])
+		r.stamp = AsText(v[8])
 		if len(v) > 9 {
 			r.judgedRows, err = asInt(v[9])
 		}

@@ -105,7 +105,7 @@ func (p *postgres) lookUpPlain(ctx context.Context, f *Flight) (known plainTable
 	begin := time.Now()
 	err := p.conn.Query(ctx, "SELECT c.relchecks::int8, "+uniqueKeys+" FROM pg_catalog.pg_class c WHERE "+isOrdinary(x)+noTriggersFor(x)+noHiddenCalls+maySelect, func(v []any) (err error) {
 		known.checks, err = asInt(v[0])
-		known.keys = strings.Clone(asText(v[1]))
+		known.keys = strings.Clone(AsText(v[1]))
 		known.ok = err == nil
 		return err
 	})

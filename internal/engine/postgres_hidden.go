@@ -28,7 +28,7 @@ func (p *postgres) findHidden(ctx context.Context) (*hiddenCode, error) {
 	})
 	if err == nil && mayHide {
 		err = p.conn.Query(ctx, hiddenText, func(v []any) error {
-			h.addRow(asText(v[0]), asText(v[1]))
+			h.addRow(AsText(v[0]), AsText(v[1]))
 			return nil
 		})
 	}

@@ -158,15 +158,15 @@ func (p *postgres) queryInsertTable(ctx context.Context, x *target) (known inser
  ` + addsOnlyRows + noHiddenCalls + `, pg_catalog.current_setting('transaction_isolation')
 FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x)
 	err = p.conn.Query(ctx, text, func(v []any) error {
-		oid := asText(v[0])
+		oid := AsText(v[0])
 		known.queriedAt = time.Now()
-		known.unchanged = `EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + oid + ` AND c.xmin = '` + asText(v[1]) + `' AND c.oid = ` + regclass(x) + `)
- AND ` + strings.ReplaceAll(defaultsSum, "c.oid", oid) + ` = ` + asText(v[2])
+		known.unchanged = `EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + oid + ` AND c.xmin = '` + AsText(v[1]) + `' AND c.oid = ` + regclass(x) + `)
+ AND ` + strings.ReplaceAll(defaultsSum, "c.oid", oid) + ` = ` + AsText(v[2])
 		if asBool(v[3]) {
 			known.unchanged += " AND " + strings.ReplaceAll(noInsertTriggers, "c.oid", oid)
 		}
 		known.hasForeignKey, known.callsFunctions, known.usesSequence, known.addsOnly = asBool(v[4]), asBool(v[5]), asBool(v[6]), asBool(v[7])
-		p.isolation = strings.Clone(asText(v[8]))
+		p.isolation = strings.Clone(AsText(v[8]))
 		return nil
 	})
 	return known, err

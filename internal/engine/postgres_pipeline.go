@@ -48,7 +48,7 @@ type storedRelation struct {
 func (c *postgresCounter) storeSetting(ctx context.Context, text string, each func(*storedRelation)) error {
 	return c.p.conn.Query(ctx, text, func(v []any) error {
 		var all []storedRelation
-		err := json.Unmarshal([]byte(asText(v[0])), &all)
+		err := json.Unmarshal([]byte(AsText(v[0])), &all)
 		for i := range all {
 			each(&all[i])
 		}

@@ -69,7 +69,7 @@ func (c *postgresCounter) recordUnnamed(ctx context.Context) error {
 	c.unnamed = map[int64]string{}
 	return c.p.conn.Query(ctx, unnamedText(c.f.st), func(v []any) error {
 		oid, err := asInt(v[0])
-		c.unnamed[oid] = strings.Clone(asText(v[1]))
+		c.unnamed[oid] = strings.Clone(AsText(v[1]))
 		return err
 	})
 }
@@ -116,7 +116,7 @@ func (c *postgresCounter) checkUnnamed(ctx context.Context, t *postgresTotal) er
 	}
 	err := c.p.conn.Query(ctx, "SELECT c.oid::int8, "+tableVersion+" FROM pg_catalog.pg_class c WHERE c.oid IN ("+strings.Join(oids, ", ")+")", func(v []any) error {
 		oid, err := asInt(v[0])
-		if changed[oid] == asText(v[1]) {
+		if changed[oid] == AsText(v[1]) {
 			delete(changed, oid)
 		}
 		return err

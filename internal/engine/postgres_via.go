@@ -70,7 +70,7 @@ func (c *postgresCounter) routes(ctx context.Context, hidden []relation) (map[in
 		if _, ok := via[oid]; err != nil || !ok {
 			return err
 		}
-		if text := asText(v[1]); text == "" || via[oid] == viaCode {
+		if text := AsText(v[1]); text == "" || via[oid] == viaCode {
 			via[oid] = text
 		}
 		return nil

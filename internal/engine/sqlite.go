@@ -116,7 +116,7 @@ func (q *sqlite) counter(f *Flight) counter { return &sqliteCounter{q: q, f: f} 
 func (q *sqlite) schemas(ctx context.Context) ([]string, error) {
 	var names []string
 	err := q.conn.Query(ctx, "PRAGMA database_list", func(v []any) error {
-		names = append(names, asText(v[1]))
+		names = append(names, AsText(v[1]))
 		return nil
 	})
 	return names, err

@@ -115,9 +115,9 @@ func (q *sqlite) detachLosesData(ctx context.Context, x *target, args []string) 
 	}
 	var fileless []string
 	err := q.conn.Query(ctx, "PRAGMA database_list", func(v []any) error {
-		schema := asText(v[1])
+		schema := AsText(v[1])
 		for _, name := range names {
-			if fold(schema) == fold(name) && asText(v[2]) == "" && schema != "main" && schema != "temp" {
+			if fold(schema) == fold(name) && AsText(v[2]) == "" && schema != "main" && schema != "temp" {
 				fileless = append(fileless, schema)
 			}
 		}

@@ -88,11 +88,11 @@ func (sc *sqliteSchema) read(ctx context.Context, conn Conn, schema string) erro
 	master := quoteName(schema) + ".sqlite_master"
 	err := conn.Query(ctx, "SELECT type, tbl_name, CASE WHEN type = 'trigger' OR lower(sql) LIKE '%conflict%' OR sql GLOB 'CREATE VIRTUAL*' THEN sql END FROM "+
 		master+" WHERE type IN ('table', 'view', 'trigger')", func(v []any) error {
-		table, text := fold(asText(v[1])), asText(v[2])
+		table, text := fold(AsText(v[1])), AsText(v[2])
 		if containsFold(text, "fail") {
 			sc.fails[table] = true
 		}
-		switch asText(v[0]) {
+		switch AsText(v[0]) {
 		case "trigger":
 			sc.triggers[table] = append(sc.triggers[table], parseTrigger(text))
 		case "view":
@@ -122,8 +122,8 @@ func (sc *sqliteSchema) readKeys(ctx context.Context, conn Conn, schema string) 
 FROM %[1]s.sqlite_master p, pragma_table_xinfo(p.name, %[2]s) x WHERE p.type = 'table' AND p.name = f."table" COLLATE NOCASE) END
 FROM %[1]s.sqlite_master m, pragma_foreign_key_list(m.name, %[2]s) f WHERE m.type = 'table' AND lower(m.sql) LIKE '%%references%%'`,
 		quoteName(schema), quoteString(sqlscan.SQLite, schema)), func(v []any) error {
-		parent, ref := fold(asText(v[0])), sqliteForeignKey{child: fold(asText(v[1])), parentColumn: fold(asText(v[4]))}
-		switch asText(v[2]) {
+		parent, ref := fold(AsText(v[0])), sqliteForeignKey{child: fold(AsText(v[1])), parentColumn: fold(AsText(v[4]))}
+		switch AsText(v[2]) {
 		case "CASCADE":
 			ref.onDelete = rowsRemoved
 		case "SET NULL":
@@ -134,7 +134,7 @@ FROM %[1]s.sqlite_master m, pragma_foreign_key_list(m.name, %[2]s) f WHERE m.typ
 		default:
 			ref.restricts |= rowsRemoved
 		}
-		switch asText(v[3]) {
+		switch AsText(v[3]) {
 		case "CASCADE", "SET NULL":
 			ref.onUpdate = rowsChanged
 		case "SET DEFAULT":
@@ -303,7 +303,7 @@ func (q *sqlite) indexes(ctx context.Context, quoted string, x *sqliteTable) err
 	err := q.conn.Query(ctx, `SELECT l.name, i.name, i.coll = 'BINARY' AND NOT l.partial, l."unique",
 l.partial OR (SELECT x.hidden FROM pragma_table_xinfo(`+quoted+`) x WHERE x.cid = i.cid) FROM pragma_index_list(`+quoted+
 		`) l, pragma_index_xinfo(l.name) i WHERE i.key ORDER BY l.seq, i.seqno`, func(v []any) error {
-		index, column := asText(v[0]), fold(asText(v[1]))
+		index, column := AsText(v[0]), fold(AsText(v[1]))
 		columns[index] = append(columns[index], column)
 		if unique[index] = asBool(v[3]); unique[index] {
 			x.uniqueColumns = append(x.uniqueColumns, column)
@@ -333,10 +333,10 @@ func (q *sqlite) columns(ctx context.Context, quoted string, x *sqliteTable, bar
 	taken := map[string]bool{}
 	var key, types []string
 	err := q.conn.Query(ctx, "SELECT name, upper(type), pk FROM pragma_table_xinfo("+quoted+") ORDER BY pk", func(v []any) error {
-		name := fold(asText(v[0]))
+		name := fold(AsText(v[0]))
 		taken[name] = true
-		if asText(v[2]) != "0" {
-			key, types = append(key, name), append(types, asText(v[1]))
+		if AsText(v[2]) != "0" {
+			key, types = append(key, name), append(types, AsText(v[1]))
 		}
 		return nil
 	})

@@ -177,9 +177,9 @@ func (c *sqliteCounter) indexRowsPerRow(ctx context.Context, p *sqlitePlan, tabl
 func (q *sqlite) rowKeyNames(ctx context.Context, sc *sqliteSchema, table string) ([]string, error) {
 	names, module, first := slices.Clone(rowidNames), sc.modules[table], true
 	err := q.conn.Query(ctx, "SELECT name, hidden FROM pragma_table_xinfo("+quoteString(sqlscan.SQLite, table)+", 'main') ORDER BY cid", func(v []any) error {
-		name := fold(asText(v[0]))
+		name := fold(AsText(v[0]))
 		names = slices.DeleteFunc(names, func(n string) bool { return n == name })
-		if first && (module == "rtree" || module == "rtree_i32") || name == "docid" && asText(v[1]) == "1" {
+		if first && (module == "rtree" || module == "rtree_i32") || name == "docid" && AsText(v[1]) == "1" {
 			names = append(names, name)
 		}
 		first = false

@@ -31,8 +31,8 @@ func asInt(v any) (int64, error) {
 	return 0, fmt.Errorf("dbguard: the server answered %T where a number was expected", v)
 }
 
-// asText is a text, whichever type the driver returns; NULL is empty.
-func asText(v any) string {
+// AsText is a driver's value as a text, whichever type it returns; NULL is empty.
+func AsText(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return ""
@@ -54,7 +54,7 @@ func asBool(v any) bool {
 	case int64:
 		return v != 0
 	}
-	s := asText(v)
+	s := AsText(v)
 	return s == "t" || s == "true" || s == "1"
 }
 
@@ -66,7 +66,7 @@ func askText(ctx context.Context, conn Conn, text string) (string, error) {
 	answer, found := "", false
 	err := conn.Query(ctx, text, func(values []any) error {
 		if !found && len(values) > 0 {
-			answer, found = asText(values[0]), true
+			answer, found = AsText(values[0]), true
 		}
 		return nil
 	})
