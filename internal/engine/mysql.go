@@ -183,9 +183,8 @@ const (
 	rollbackText = "ROLLBACK AND NO CHAIN NO RELEASE"
 )
 
-// isNoTransaction recognizes ER_SP_DOES_NOT_EXIST by its number in the driver's message: the
-// text is in the server's language.
-func (m *mysql) isNoTransaction(err error) bool { return strings.Contains(err.Error(), "1305") }
+// isNoTransaction recognizes ER_SP_DOES_NOT_EXIST, which is also what a missing savepoint is.
+func (m *mysql) isNoTransaction(err error) bool { return mysqlError(err, "1305") }
 
 func (m *mysql) isTxAborted(error) bool { return false }
 
@@ -229,7 +228,7 @@ func (m *mysql) find(ctx context.Context, x *target) (existence, error) {
 			return found, err
 		case err == nil:
 			return found, nil
-		case strings.Contains(err.Error(), "1146"): // ER_NO_SUCH_TABLE
+		case mysqlError(err, "1146"): // ER_NO_SUCH_TABLE
 			return missing, nil
 		}
 	default:

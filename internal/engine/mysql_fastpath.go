@@ -299,13 +299,11 @@ func (e *fastPath) failed(f *Flight, err error) (_ ExecResult, done bool, _ erro
 		e.m.noDictionary, e.m.wrappers = true, nil
 	case mysqlError(err, "1295"), mysqlError(err, "1461"), mysqlError(err, "1193"): // no compound statements in PREPARE, too many prepared, or an unknown variable
 		e.m.noFastPath = true
-	case isPacketTooLarge(err): // the ordinary way's text is shorter
-		f.op.Abandon()
-		return ExecResult{}, false, nil
 	case mysqlError(err, definitionChanged):
 	case mysqlError(err, "1064"), mysqlError(err, "1142"): // a syntax error of the caller's or the wrapper's, or no SELECT privilege
 		e.m.backOff(e.target, false)
-	case f.strategy == inCallerTx && s.backend.isNoTransaction(err): // Start finds out the state of the transaction
+	case isPacketTooLarge(err), // nothing was sent, and the ordinary way's text is shorter
+		f.strategy == inCallerTx && s.backend.isNoTransaction(err): // Start finds out the state of the transaction
 		f.op.Abandon()
 		return ExecResult{}, false, nil
 	default:

@@ -101,11 +101,11 @@ func (e *fastPath) execute(f *Flight, key wrapperKey) (r reply, err error) {
 	}
 	text := "EXECUTE " + w.name() + using
 	if fresh {
-		opens := openingTexts[key.opening] // before PREPARE, or a failure would roll back to the previous statement's savepoint
-		if key.opening == beginsTransaction {
-			opens = ""
+		text = e.prepareText(key, w) + text
+		if key.opening != beginsTransaction { // or a failing PREPARE would roll back to the previous statement's savepoint
+			text = openingTexts[key.opening] + text
 		}
-		text = "BEGIN NOT ATOMIC " + opens + e.prepareText(key, w) + text + "; END"
+		text = "BEGIN NOT ATOMIC " + text + "; END"
 	}
 	switch r, err = e.queryReply(f.ctx, text); {
 	case err == nil:
