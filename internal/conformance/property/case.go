@@ -18,8 +18,7 @@ type testcase struct {
 	statement
 	delivery
 
-	// Features of the schema, to judge failures by.
-	Cascades, Fires, Deferred bool
+	Deferred bool // triggers fire at COMMIT, to judge failures by
 }
 
 // A delivery is how the statement is sent.
@@ -73,7 +72,7 @@ func newCase(seed uint64, e target.Engine) *testcase {
 	d := newRandom(seed)
 	s := newSchema(d, e)
 	c := &testcase{Seed: seed, Engine: e, statement: *s.statement(), delivery: newDelivery(d)}
-	c.Setup, c.Cascades, c.Fires, c.Deferred = s.script, s.cascades, s.fires, s.deferred
+	c.Setup, c.Deferred = s.script, s.deferred
 	if c.Fixed && (c.Method == execArgs) {
 		c.Method = execPlain
 	}

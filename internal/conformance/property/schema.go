@@ -16,8 +16,6 @@ type schema struct {
 	tables   []*table
 	views    []relation
 	calls    []routine // functions and procedures that write
-	cascades bool      // foreign keys change rows
-	fires    bool      // triggers or rules change rows
 	deferred bool      // triggers fire at COMMIT
 }
 
@@ -189,11 +187,7 @@ func (s *schema) action(on string) string {
 	if s.percent(15) {
 		return ""
 	}
-	action := pick(s.random, actions)
-	if action != "RESTRICT" && action != "NO ACTION" {
-		s.cascades = true
-	}
-	return " " + on + " " + action
+	return " " + on + " " + pick(s.random, actions)
 }
 
 // fill adds the rows, one statement each, so that shrinking can remove them one by one.

@@ -30,7 +30,6 @@ func (s *schema) trigger() {
 	case target.Postgres:
 		s.postgresTrigger(name, t, event, row, body)
 	}
-	s.fires = true
 }
 
 // consequence is a statement of a trigger's body.
@@ -124,11 +123,9 @@ func (s *schema) view() {
 		s.add("CREATE TRIGGER %[1]s_d INSTEAD OF DELETE ON %[1]s BEGIN DELETE FROM %[2]s WHERE id = OLD.id; END", v, t.name)
 		s.add("CREATE TRIGGER %[1]s_u INSTEAD OF UPDATE ON %[1]s BEGIN UPDATE %[2]s SET a = NEW.a WHERE id %[3]s OLD.id; END", v, t.name, s.word("= = <="))
 	case s.is(target.Postgres) && s.percent(40):
-		s.fires = true
 		s.add("CREATE FUNCTION f%[1]s() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM %[2]s WHERE id %[3]s OLD.id; RETURN OLD; END $$", v, t.name, s.word("= <="))
 		s.add("CREATE TRIGGER %[1]s_d INSTEAD OF DELETE ON %[1]s FOR EACH ROW EXECUTE FUNCTION f%[1]s()", v)
 	case s.is(target.Postgres) && s.percent(30):
-		s.fires = true
 		s.add("CREATE RULE %[1]s_d AS ON DELETE TO %[1]s DO INSTEAD UPDATE %[2]s SET s = 'gone' WHERE id >= OLD.id", v, t.name)
 	}
 }
@@ -140,7 +137,6 @@ func (s *schema) rule() {
 	if t.children != nil || t.unreferenced {
 		return // a partitioned table may have none
 	}
-	s.fires = true
 	switch s.IntN(7) {
 	case 0:
 		s.add("CREATE RULE r AS ON DELETE TO %s DO ALSO DELETE FROM log WHERE n < OLD.id", t.name)
