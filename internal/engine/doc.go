@@ -45,8 +45,8 @@
 // # PostgreSQL
 //
 // The more a statement can verify by itself, the fewer round trips and counts it needs.
-// There are five kinds of rewrite, tried in this order. Each but the first falls back to the next
-// where the server shows that it does not fit:
+// There are five kinds of rewrite, tried in this order. Each but the first falls back to
+// the next where the server shows that it does not fit:
 //
 //	keyed    in the caller's transaction: one row at most, by a unique key (postgres_key.go)
 //	gated    there, too: changes nothing if there are too many rows (postgres_gate.go)

@@ -7,9 +7,9 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// refineReading takes note of a text that is not known to be a read. It may choose another isolation
-// level, change search_path so that names mean other tables, or change the role. If it
-// changes structure, tables are looked up anew.
+// refineReading takes note of a text that is not known to be a read. It may choose another
+// isolation level, change search_path or the role, so that names mean other tables, or change
+// the schema. Then tables are looked up again.
 func (p *postgres) refineReading(_ context.Context, t *sqlscan.Text, _ Form) error {
 	p.textCount++
 	config := containsFold(t.Source, "set_config")
