@@ -1,4 +1,4 @@
-# make test        all tests, on PostgreSQL and MariaDB too where they are installed or may be
+# make test        all tests, on PostgreSQL, MariaDB and MySQL too where they are installed or may be
 # make test-short  only the root module: no server, no driver, seconds
 # make lint        gofumpt, vet, staticcheck
 # make tidy        go.mod and go.sum are what `go mod tidy` would write

@@ -16,10 +16,12 @@ func onServers(t *testing.T, test func(*testing.T, *sql.DB, scratchSQL, opener))
 		open := postgresOpener(t)
 		test(t, admin(t, "pgx", postgresEnv), postgresScratch, open)
 	})
-	t.Run("mysql", func(t *testing.T) {
-		open := mysqlOpener(t)
-		test(t, admin(t, "mysql", mysqlEnv), mysqlScratch, open)
-	})
+	for name, env := range map[string]string{"mariadb": mariadbEnv, "mysql": mysqlEnv} {
+		t.Run(name, func(t *testing.T) {
+			open := mysqlOpener(t, env)
+			test(t, admin(t, "mysql", env), mysqlScratch, open)
+		})
+	}
 }
 
 func admin(t *testing.T, driver, env string) *sql.DB {

@@ -71,9 +71,9 @@ func (d *Database) drop() error {
 }
 
 // DSN reaches the database: a URL for PostgreSQL, in the format of
-// go-sql-driver/mysql for MariaDB. params ("name=value") are added to it.
+// go-sql-driver/mysql for MariaDB and MySQL. params ("name=value") are added to it.
 func (d *Database) DSN(params ...string) string {
-	if d.Server.Engine == MariaDB {
+	if d.Server.Engine.speaksMySQL() {
 		return mysqlDSN(d.Server.DSN, d.Name, params)
 	}
 	u := mustParseURL(d.Server.DSN)
@@ -89,7 +89,7 @@ func (d *Database) DSN(params ...string) string {
 
 // Addr is where the server listens.
 func (s *Server) Addr() string {
-	if s.Engine == MariaDB {
+	if s.Engine.speaksMySQL() {
 		return mustParseMySQL(s.DSN).Addr
 	}
 	return mustParseURL(s.DSN).Host
@@ -98,7 +98,7 @@ func (s *Server) Addr() string {
 // Via is the same database, reached at another address: a proxy's.
 func (d *Database) Via(addr string) *Database {
 	s := &Server{Engine: d.Server.Engine}
-	if s.Engine == MariaDB {
+	if s.Engine.speaksMySQL() {
 		cfg := mustParseMySQL(d.Server.DSN)
 		cfg.Addr = addr
 		s.DSN = cfg.FormatDSN()

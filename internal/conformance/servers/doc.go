@@ -4,11 +4,11 @@
 //
 // For each engine, in this order:
 //
-//  1. the server named in the environment ([PostgresEnv], [MySQLEnv]). It must
-//     be one that nobody else needs: suites create, drop and break databases;
+//  1. the server named in the environment ([PostgresEnv], [MariaDBEnv], [MySQLEnv]). It
+//     must be one that nobody else needs: suites create, drop and break databases;
 //  2. the installed binaries, started once per test binary;
-//  3. a skip that gives the reason, or a failure where [RequireEnv] is "all".
+//  3. a skip that gives the reason, or a failure where [RequireEnv] says so.
 //
-// A test binary calls [Main] from its TestMain. Command withservers starts both
-// servers once for several test binaries and hands them over as 1.
+// A test binary calls [Main] from its TestMain. Command withservers starts all
+// of them once for several test binaries and hands them over as 1.
 package servers

@@ -4,15 +4,22 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 )
 
 // The environment variables that the package reads.
 const (
 	// PostgresEnv holds a postgres:// URL of a superuser.
 	PostgresEnv = "DBGUARD_POSTGRES_DSN"
-	// MySQLEnv holds a DSN of github.com/go-sql-driver/mysql of a user with all privileges.
-	MySQLEnv = "DBGUARD_MYSQL_DSN"
-	// RequireEnv set to "all" turns every skip because of a missing server into a failure.
+	// MariaDBEnv and MySQLEnv hold a DSN of github.com/go-sql-driver/mysql of a user with all
+	// privileges, on a server of that kind: what is true of one is not of the other.
+	MariaDBEnv = "DBGUARD_MARIADB_DSN"
+	MySQLEnv   = "DBGUARD_MYSQL_DSN"
+	// MySQLBinaryEnv is the path of a mysqld that is not where packages put it.
+	MySQLBinaryEnv = "DBGUARD_MYSQLD"
+	// RequireEnv lists, with commas, what must not be skipped because it is missing: "all" is
+	// everything but MySQL, which Debian's stable release does not have; "mysql" is that.
 	RequireEnv = "DBGUARD_REQUIRE"
 )
 
@@ -23,6 +30,7 @@ type Engine int
 const (
 	Postgres Engine = iota
 	MariaDB
+	MySQL
 	engines // how many there are
 )
 
@@ -33,17 +41,25 @@ func (e Engine) String() string {
 		return "postgres"
 	case MariaDB:
 		return "mariadb"
+	case MySQL:
+		return "mysql"
 	}
 	return fmt.Sprintf("Engine(%d)", int(e))
 }
 
 // Env names the variable in which a DSN of this engine may be given.
 func (e Engine) Env() string {
-	if e == MariaDB {
+	switch e {
+	case MariaDB:
+		return MariaDBEnv
+	case MySQL:
 		return MySQLEnv
 	}
 	return PostgresEnv
 }
+
+// speaksMySQL reports that the engine is reached by MySQL's protocol.
+func (e Engine) speaksMySQL() bool { return e == MariaDB || e == MySQL }
 
 // engineOps is what starting an engine takes. One value per engine.
 type engineOps struct {
@@ -63,11 +79,20 @@ type engineOps struct {
 }
 
 func (e Engine) ops() engineOps {
-	if e == MariaDB {
+	switch e {
+	case MariaDB:
 		return mariadbOps
+	case MySQL:
+		return mysqlOps
 	}
 	return postgresOps
 }
 
 // Required reports whether a missing server must fail a test and not skip it.
-func Required() bool { return os.Getenv(RequireEnv) == "all" }
+func (e Engine) Required() bool { return required(e.String(), e != MySQL) }
+
+// required reports whether RequireEnv lists the name, or "all" that includes it.
+func required(name string, inAll bool) bool {
+	list := strings.Split(os.Getenv(RequireEnv), ",")
+	return slices.Contains(list, name) || inAll && slices.Contains(list, "all")
+}

@@ -74,7 +74,7 @@ func (in *instance) makeFolders() (err error) {
 	if in.owner == nil {
 		return nil
 	}
-	// MariaDB puts its socket beside the data.
+	// MariaDB and MySQL put their socket beside the data.
 	return errors.Join(in.owner.chown(in.dir), in.owner.chown(in.data))
 }
 

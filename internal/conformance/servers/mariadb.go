@@ -76,11 +76,15 @@ func mariadbCommon(in *instance) []string {
 }
 
 func mariadbArgs(in *instance) []string {
-	return append(mariadbCommon(in),
+	return append(mariadbCommon(in), append(mariadbListen(in), "--skip-name-resolve")...)
+}
+
+func mariadbListen(in *instance) []string {
+	return []string{
 		"--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", in.port),
-		"--socket="+filepath.Join(in.dir, "s"), // an address of at most 107 bytes
-		"--pid-file="+filepath.Join(in.data, "pid"),
-		"--skip-name-resolve", "--max-connections=300", "--character-set-server=utf8mb4",
+		"--socket=" + filepath.Join(in.dir, "s"), // an address of at most 107 bytes
+		"--pid-file=" + filepath.Join(in.data, "pid"),
+		"--max-connections=300", "--character-set-server=utf8mb4",
 		"--innodb-buffer-pool-size=64M", "--performance-schema=off",
-	)
+	}
 }

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// An owner is the unprivileged user that a server runs as: neither PostgreSQL
-// nor MariaDB runs as root.
+// An owner is the unprivileged user that a server runs as: none of them
+// runs as root.
 type owner struct{ uid, gid uint32 }
 
 // unprivileged picks the first user that exists, or nil if we are not root.

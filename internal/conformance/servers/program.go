@@ -23,7 +23,7 @@ func Installed(tb testing.TB, name string, places ...string) string {
 	}
 	switch {
 	case err == nil:
-	case Required():
+	case required(name, true):
 		tb.Fatalf("%s is not installed: %v", name, err)
 	default:
 		tb.Skipf("%s is not installed: %v", name, err)

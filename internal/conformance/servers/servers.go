@@ -121,7 +121,7 @@ func (s *Server) Version(ctx context.Context) (v string, err error) {
 }
 
 func open(e Engine, dsn string) (*sql.DB, error) {
-	if e == MariaDB {
+	if e.speaksMySQL() {
 		cfg, err := mysql.ParseDSN(dsn)
 		if err != nil {
 			return nil, err
@@ -140,7 +140,7 @@ func skipOrFail(tb testing.TB, e Engine, err error) {
 	tb.Helper()
 	switch {
 	case err == nil:
-	case NotInstalled(err) && !Required():
+	case NotInstalled(err) && !e.Required():
 		tb.Skipf("no %s server: %s is not set, and %v", e, e.Env(), err)
 	default:
 		tb.Fatalf("no %s server: %v", e, err)
@@ -172,11 +172,27 @@ func (p *pool) get(e Engine) (*Server, error) {
 			a.server, a.err = run(context.Background(), e)
 		}
 		if dsn != "" && (!p.private || NotInstalled(a.err)) {
-			a.server, a.err = newServer(e, dsn, nil)
+			a.server, a.err = named(e, dsn)
 		}
 		p.known[e] = a
 	}
 	return p.known[e].server, p.known[e].err
+}
+
+// named is the server that the environment names.
+func named(e Engine, dsn string) (*Server, error) {
+	s, err := newServer(e, dsn, nil)
+	if err != nil {
+		return nil, err
+	}
+	version, err := s.Version(context.Background())
+	if err == nil && e.speaksMySQL() && isMariaDB(version) != (e == MariaDB) {
+		err = fmt.Errorf("%s names a server of version %s", e.Env(), version)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
 }
 
 func (p *pool) stop() (err error) {

@@ -73,6 +73,25 @@ var changes = map[target.Engine][]change{
 		{"CREATE DATABASE elsewhere; CREATE TABLE elsewhere.a (b INT)", "new column elsewhere a b, new table elsewhere a, created database elsewhere"},
 		{"CREATE PROCEDURE p() DELETE FROM t", "new PROCEDURE p"},
 		{"CREATE TEMPORARY TABLE z AS SELECT * FROM t", ""},
+		{"ALTER TABLE t ADD COLUMN n INT DEFAULT 1 INVISIBLE; UPDATE t SET n = 2", "new column t n"},
+	},
+	target.MySQL: {
+		{"DELETE FROM t WHERE id = 1", "lost 1 of `t`"},
+		{"UPDATE t SET v = id + 20 WHERE id IN (1, 2)", "added 2 of `t`, lost 2 of `t`"},
+		{"DROP VIEW w", "gone column w v, gone table w, gone view w"},
+		{"DROP INDEX i ON t", "gone index t i"},
+		{"ALTER TABLE t ALTER INDEX i INVISIBLE", "changed index t i"},
+		{"CREATE INDEX f ON t ((v + 1))", "new index t f"},
+		{"ALTER TABLE t ADD COLUMN n TEXT", "new column t n"},
+		{"ALTER TABLE t MODIFY v BIGINT", "changed column t v, changed column w v"},
+		{"ALTER TABLE t ADD CONSTRAINT c CHECK (v > 0)", "new check c"},
+		{"ALTER TABLE u DROP FOREIGN KEY u_ibfk_1", "gone foreign key u u_ibfk_1"},
+		{"CREATE TABLE a (b INT) ENGINE = MyISAM", "new column a b, new table a"},
+		{"CREATE DATABASE elsewhere; CREATE TABLE elsewhere.a (b INT)", "new column elsewhere a b, new table elsewhere a, created database elsewhere"},
+		{"CREATE PROCEDURE p() DELETE FROM t", "new PROCEDURE p"},
+		{"CREATE TEMPORARY TABLE z AS SELECT * FROM t", ""},
+		{"SET sql_generate_invisible_primary_key = 1; CREATE TABLE g (a INT); INSERT INTO g VALUES (1)",
+			"added 1 of `g`, new column g a, new column g my_row_id, new index g PRIMARY, new table g"},
 	},
 }
 
@@ -103,7 +122,7 @@ func assertChange(t *testing.T, tg target.Target, c change) {
 	after, err := d.Snapshot(t.Context(), db)
 	require.NoError(t, err)
 	diff := snapshot.Between(before, after).String()
-	if tg.Engine == target.MariaDB {
+	if tg.Engine.InMySQLFamily() {
 		exec(t, db, "DROP DATABASE IF EXISTS elsewhere")
 	}
 	assert.Equal(t, c.diff, diff)

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,19 +33,32 @@ const (
 	SQLite   Engine = "sqlite"
 	Postgres Engine = "postgres15"
 	MariaDB  Engine = "mariadb10.11"
+	MySQL    Engine = "mysql9"
 )
 
 // Engines are all engines.
-var Engines = []Engine{SQLite, Postgres, MariaDB}
+var Engines = []Engine{SQLite, Postgres, MariaDB, MySQL}
+
+// MySQLFamily are the engines that share most of a dialect, and a driver.
+var MySQLFamily = []Engine{MariaDB, MySQL}
+
+// InMySQLFamily reports whether e is one of [MySQLFamily].
+func (e Engine) InMySQLFamily() bool { return slices.Contains(MySQLFamily, e) }
+
+// Of picks what a table says of an engine. What it says of MariaDB holds for MySQL, unless that
+// has a row of its own.
+func Of[T any](table map[Engine]T, e Engine) T {
+	if of, ok := table[e]; ok || e != MySQL {
+		return of
+	}
+	return table[MariaDB]
+}
 
 // Need skips the test if the engine is not available.
 func (e Engine) Need(tb testing.TB) {
 	tb.Helper()
-	switch e {
-	case Postgres:
-		servers.Shared(tb, servers.Postgres)
-	case MariaDB:
-		servers.Shared(tb, servers.MariaDB)
+	if server, ok := (Target{Engine: e}).ServerEngine(); ok {
+		servers.Shared(tb, server)
 	}
 }
 
@@ -65,6 +79,7 @@ func All() []Target {
 		{Postgres, "pgx", "pgx"},
 		{Postgres, "libpq", "postgres"},
 		{MariaDB, "go-sql-driver", "mysql"},
+		{MySQL, "go-sql-driver", "mysql"},
 	}
 }
 
@@ -84,7 +99,7 @@ type Database struct {
 // Option asks for a connection that is not the usual one.
 type Option int
 
-// ANSIQuotes makes "x" an identifier in MariaDB, as it is everywhere else.
+// ANSIQuotes makes "x" an identifier in MariaDB and MySQL, as it is everywhere else.
 const ANSIQuotes Option = iota
 
 // Database makes a database for this test, or skips the test if there is no server.
@@ -92,21 +107,17 @@ const ANSIQuotes Option = iota
 // on every target.
 func (t Target) Database(tb testing.TB, opts ...Option) *Database {
 	tb.Helper()
-	d := &Database{Target: t}
-	switch t.Engine {
-	case SQLite:
-		// In its own folder, where other files that are created show.
-		d.file = filepath.Join(tb.TempDir(), "main.db")
-		require.NoError(tb, os.WriteFile(d.file, nil, 0o600)) // opening what is not there is refused
-		d.DSN = "file:" + d.file + map[string]string{
-			"sqlite":  "?_pragma=foreign_keys(1)&_pragma=synchronous(0)&_pragma=busy_timeout(5000)",
-			"sqlite3": "?_foreign_keys=1&_synchronous=0&_busy_timeout=5000",
-		}[t.Driver]
-	case Postgres:
-		return t.DatabaseOn(tb, servers.Shared(tb, servers.Postgres))
-	case MariaDB:
-		return t.DatabaseOn(tb, servers.Shared(tb, servers.MariaDB), opts...)
+	if server, ok := t.ServerEngine(); ok {
+		return t.DatabaseOn(tb, servers.Shared(tb, server), opts...)
 	}
+	d := &Database{Target: t}
+	// In its own folder, where other files that are created show.
+	d.file = filepath.Join(tb.TempDir(), "main.db")
+	require.NoError(tb, os.WriteFile(d.file, nil, 0o600)) // opening what is not there is refused
+	d.DSN = "file:" + d.file + map[string]string{
+		"sqlite":  "?_pragma=foreign_keys(1)&_pragma=synchronous(0)&_pragma=busy_timeout(5000)",
+		"sqlite3": "?_foreign_keys=1&_synchronous=0&_busy_timeout=5000",
+	}[t.Driver]
 	return d
 }
 
@@ -114,7 +125,7 @@ func (t Target) Database(tb testing.TB, opts ...Option) *Database {
 func (t Target) DatabaseOn(tb testing.TB, s *servers.Server, opts ...Option) *Database {
 	tb.Helper()
 	d := &Database{Target: t, server: s.Database(tb)}
-	if t.Engine == MariaDB {
+	if t.Engine.InMySQLFamily() {
 		d.params = []string{"multiStatements=true"}
 		if len(opts) > 0 {
 			d.params = append(d.params, "sql_mode=CONCAT(@@sql_mode,',ANSI_QUOTES')")
@@ -137,6 +148,8 @@ func (t Target) ServerEngine() (e servers.Engine, ok bool) {
 		return servers.Postgres, true
 	case MariaDB:
 		return servers.MariaDB, true
+	case MySQL:
+		return servers.MySQL, true
 	}
 	return 0, false
 }
@@ -169,6 +182,8 @@ func (d *Database) Snapshot(ctx context.Context, db *sql.DB) (*snapshot.Snapshot
 		return snapshot.SQLite(ctx, db, d.file)
 	case Postgres:
 		return snapshot.Postgres(ctx, db, servers.NamePrefix)
+	case MySQL:
+		return snapshot.MySQL(ctx, db, servers.NamePrefix)
 	}
 	return snapshot.MariaDB(ctx, db, servers.NamePrefix)
 }

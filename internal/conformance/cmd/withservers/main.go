@@ -1,12 +1,12 @@
-// Command withservers runs a command while PostgreSQL and MariaDB are up, so
+// Command withservers runs a command while PostgreSQL, MariaDB and MySQL are up, so
 // that several test binaries share one server of each:
 //
 //	withservers go test ./...
 //	withservers -durable go test -bench Runaway ./bench   # servers that wait for the disk
 //
 // Servers named in the environment are left alone. An engine that is not
-// installed is left out with a note, or ends the run if DBGUARD_REQUIRE is
-// "all". Whatever ends this command ends the servers.
+// installed is left out with a note, or ends the run if DBGUARD_REQUIRE
+// demands it. Whatever ends this command ends the servers.
 package main
 
 import (
@@ -48,12 +48,12 @@ func run(command []string, options []servers.Option) (code int, err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	env := os.Environ()
-	for _, e := range []servers.Engine{servers.Postgres, servers.MariaDB} {
+	for _, e := range []servers.Engine{servers.Postgres, servers.MariaDB, servers.MySQL} {
 		if os.Getenv(e.Env()) != "" {
 			continue
 		}
 		s, startErr := servers.Run(ctx, e, options...)
-		if servers.NotInstalled(startErr) && !servers.Required() {
+		if servers.NotInstalled(startErr) && !e.Required() {
 			fmt.Fprintf(os.Stderr, "withservers: no %s: %v\n", e, startErr)
 			continue
 		}
