@@ -15,11 +15,13 @@ SOAK ?= 10m
 # Folders with a go.mod that are tested; internal/tools only holds programs.
 MODULES := $(sort $(shell find . -name go.mod -not -path './internal/tools/*' -printf '%h\n'))
 RACE ?= -race
+# .ci/servers may unpack a MySQL while make runs, so that the shell looks for it.
+WITHSERVERS = DBGUARD_MYSQL_BINARY="$${DBGUARD_MYSQL_BINARY:-$$(ls $(CURDIR)/bin/servers/mysql/usr/sbin/mysqld 2>/dev/null)}" bin/withservers
 
 .PHONY: test test-short lint tidy fuzz bench soak generate results servers
 
 test: test-short servers bin/withservers
-	bin/withservers bash -uc 'for m in $(filter-out .,$(MODULES)); do go test -C $$m $(RACE) -count=1 -timeout 30m ./... || failed=1; done; exit $${failed:-0}'
+	$(WITHSERVERS) bash -uc 'for m in $(filter-out .,$(MODULES)); do go test -C $$m $(RACE) -count=1 -timeout 30m ./... || failed=1; done; exit $${failed:-0}'
 	@echo; sed -n '/^## /,$$p' internal/conformance/RESULTS.md
 
 test-short:
@@ -51,17 +53,17 @@ fuzz:
 # Direct and guarded take turns in one loop: set the number of turns, not a time.
 bench: servers bin/withservers
 	for m in $(filter-out ./internal/conformance,$(MODULES)); do go test -C $$m -run "^$$" -bench "$(BENCH)" -benchmem ./...; done
-	bin/withservers bash -euo pipefail -c 'run() { go test -C internal/conformance -run "^$$" -timeout 60m -benchmem "$$@" ./bench; }; \
+	$(WITHSERVERS) bash -euo pipefail -c 'run() { go test -C internal/conformance -run "^$$" -timeout 60m -benchmem "$$@" ./bench; }; \
 		run -bench OneRow -benchtime 300x; run -bench "Tx10k|Bulk" -benchtime 5x; run -bench Read' 2>&1 | tee bin/bench.txt
-	bin/withservers -durable go test -C internal/conformance -run "^$$" -timeout 60m -bench Runaway -benchtime 3x ./bench 2>&1 | tee -a bin/bench.txt
+	$(WITHSERVERS) -durable go test -C internal/conformance -run "^$$" -timeout 60m -bench Runaway -benchtime 3x ./bench 2>&1 | tee -a bin/bench.txt
 	go run -C internal/conformance ./cmd/benchtable <bin/bench.txt >bin/BENCH.md
 	mv bin/BENCH.md internal/conformance/BENCH.md
 
 soak: servers bin/withservers
-	DBGUARD_SOAK=$(SOAK) bin/withservers go test -C internal/conformance -count=1 -timeout 0 -v -run TestSoak ./property
+	DBGUARD_SOAK=$(SOAK) $(WITHSERVERS) go test -C internal/conformance -count=1 -timeout 0 -v -run TestSoak ./property
 
 generate:
 	for m in $(MODULES); do go generate -C $$m ./...; done
 
 results: servers bin/withservers
-	bin/withservers go test -count=1 -timeout 30m ./internal/conformance/corpus -update
+	$(WITHSERVERS) go test -count=1 -timeout 30m ./internal/conformance/corpus -update

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -16,8 +17,6 @@ const (
 	// privileges, on a server of that kind: what is true of one is not of the other.
 	MariaDBEnv = "DBGUARD_MARIADB_DSN"
 	MySQLEnv   = "DBGUARD_MYSQL_DSN"
-	// MySQLBinaryEnv is the path of a mysqld that is not where packages put it.
-	MySQLBinaryEnv = "DBGUARD_MYSQLD"
 	// RequireEnv lists, with commas, what must not be skipped because it is missing: "all" is
 	// everything but MySQL, which Debian's stable release does not have; "mysql" is that.
 	RequireEnv = "DBGUARD_REQUIRE"
@@ -56,6 +55,34 @@ func (e Engine) Env() string {
 		return MySQLEnv
 	}
 	return PostgresEnv
+}
+
+// BinaryEnv names the variable in which the path of another server binary than the installed
+// one may be given: one of another version.
+func (e Engine) BinaryEnv() string { return "DBGUARD_" + strings.ToUpper(e.String()) + "_BINARY" }
+
+// findBinary is the one named in the environment, or the installed one.
+func (e Engine) findBinary() (string, error) {
+	if path := os.Getenv(e.BinaryEnv()); path != "" {
+		return path, executableByOthers(path)
+	}
+	return e.ops().find()
+}
+
+// executableByOthers fails if the unprivileged user that a server runs as cannot reach its
+// binary: one that was unpacked below a home folder.
+func executableByOthers(path string) error {
+	for os.Geteuid() == 0 && path != "/" {
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		if info.Mode()&0o001 == 0 {
+			return fmt.Errorf("only root may execute what is in %s", path)
+		}
+		path = filepath.Dir(path)
+	}
+	return nil
 }
 
 // speaksMySQL reports that the engine is reached by MySQL's protocol.

@@ -36,7 +36,7 @@ const startTimeout = 60 * time.Second
 
 // launch initialises and starts a server, or explains why that failed.
 func launch(ctx context.Context, e Engine, o options) (in *instance, err error) {
-	binary, err := e.ops().find()
+	binary, err := e.findBinary()
 	if err != nil {
 		return nil, errNotInstalled{err}
 	}

@@ -3,7 +3,9 @@ package servers
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,14 +37,13 @@ func findMariaDB() (string, error) {
 // initMariaDB does what mariadb-install-db does without the help texts, and
 // without my_print_defaults, which Debian packages elsewhere than the server.
 func initMariaDB(ctx context.Context, in *instance) error {
-	share, err := mariadbShare(in.binary)
-	if err != nil {
-		return err
-	}
 	// Bootstrap mode reads one statement per line.
 	script := bytes.NewBufferString("CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n")
-	for _, name := range []string{"mysql_system_tables.sql", "mysql_performance_tables.sql", "mysql_system_tables_data.sql"} {
-		text, err := os.ReadFile(filepath.Join(share, name))
+	for _, name := range []string{"system_tables", "performance_tables", "system_tables_data"} {
+		text, err := os.ReadFile(filepath.Join(shareOf(in.binary), "mysql_"+name+".sql"))
+		if errors.Is(err, fs.ErrNotExist) { // since 11
+			text, err = os.ReadFile(filepath.Join(shareOf(in.binary), "mariadb_"+name+".sql"))
+		}
 		if err != nil {
 			return err
 		}
@@ -52,21 +53,31 @@ func initMariaDB(ctx context.Context, in *instance) error {
 		"--max-allowed-packet=8M", "--enforce-storage-engine=")...)
 }
 
-func mariadbShare(binary string) (string, error) {
-	usr := filepath.Dir(filepath.Dir(binary))
-	for _, name := range []string{"mysql", "mariadb"} {
-		share := filepath.Join(usr, "share", name)
-		if _, err := os.Stat(filepath.Join(share, "mysql_system_tables.sql")); err == nil {
-			return share, nil
-		}
+// usrOf is the folder of which the binary is in sbin.
+func usrOf(binary string) string { return filepath.Dir(filepath.Dir(binary)) }
+
+// shareOf is the folder of the server's messages, character sets and scripts.
+func shareOf(binary string) string {
+	share := filepath.Join(usrOf(binary), "share")
+	if newer := filepath.Join(share, "mariadb"); isFolder(newer) && !isFolder(filepath.Join(share, "mysql")) {
+		return newer
 	}
-	return "", fmt.Errorf("no mysql_system_tables.sql in %s/share/{mysql,mariadb}", usr)
+	return filepath.Join(share, "mysql")
 }
 
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// mariadbCommon are the arguments of MariaDB and MySQL. Compiled into the binary are the folders of
+// the package, which may have been unpacked elsewhere.
 func mariadbCommon(in *instance) []string {
 	args := []string{
 		"--no-defaults", "--datadir=" + in.data, "--skip-log-bin", "--innodb-use-native-aio=0",
 		"--tmpdir=" + in.dir, // a server that starts removes the temporary tables of others in a common one
+		"--basedir=" + usrOf(in.binary), "--lc-messages-dir=" + shareOf(in.binary),
+		"--character-sets-dir=" + filepath.Join(shareOf(in.binary), "charsets"),
 	}
 	if !in.durable {
 		// Commits still reach the operating system, which outlives a killed server.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -26,15 +25,12 @@ func isMariaDB(version string) bool { return strings.Contains(strings.ToLower(ve
 // findMySQL finds the binary that MariaDB's packages have, too: older ones as their server,
 // newer ones as a link to it.
 func findMySQL() (string, error) {
-	if path := os.Getenv(MySQLBinaryEnv); path != "" {
-		return path, mustBeMySQL(path)
-	}
 	if path, err := exec.LookPath("mysqld"); err == nil && mustBeMySQL(path) == nil {
 		return path, nil
 	}
 	const sbin = "/usr/sbin/mysqld" // not in the path of an ordinary Debian user
 	if err := mustBeMySQL(sbin); err != nil {
-		return "", fmt.Errorf("%s is not set, no mysqld in PATH, and %w", MySQLBinaryEnv, err)
+		return "", fmt.Errorf("no mysqld in PATH, and %w", err)
 	}
 	return sbin, nil
 }
@@ -52,18 +48,10 @@ func mustBeMySQL(path string) error {
 }
 
 func initMySQL(ctx context.Context, in *instance) error {
-	return in.run(ctx, nil, in.binary, append(mysqlCommon(in), "--initialize-insecure")...)
-}
-
-// mysqlCommon names the folders beside that of the binary: compiled into it are those of the
-// package, which may have been unpacked elsewhere.
-func mysqlCommon(in *instance) []string {
-	usr := filepath.Dir(filepath.Dir(in.binary))
-	return append(mariadbCommon(in), "--basedir="+usr, "--lc-messages-dir="+filepath.Join(usr, "share", "mysql"),
-		"--character-sets-dir="+filepath.Join(usr, "share", "mysql", "charsets"),
-		"--plugin-dir="+filepath.Join(usr, "lib", "mysql", "plugin"))
+	return in.run(ctx, nil, in.binary, append(mariadbCommon(in), "--initialize-insecure")...)
 }
 
 func mysqlArgs(in *instance) []string {
-	return append(mysqlCommon(in), append(mariadbListen(in), "--mysqlx=OFF", "--secure-file-priv=")...)
+	return append(mariadbCommon(in), append(mariadbListen(in), "--mysqlx=OFF", "--secure-file-priv=",
+		"--plugin-dir="+filepath.Join(usrOf(in.binary), "lib/mysql/plugin"))...)
 }
