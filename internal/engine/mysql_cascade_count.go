@@ -43,8 +43,12 @@ func (c *mysqlCounter) walkCascades(ctx context.Context, own mysqlTable, keys []
 			return false, fatalError(err) // a child table that the account may not read
 		}
 	}
-	if w.overBound() && !update {
+	switch {
+	case w.overBound() && !update:
 		return true, c.f.op.Foresee(dbguard.Count{Rows: w.total, Tables: w.tableRows(int64(len(w.roots)))})
+	case x.op.Flags&sqlscan.HasLimit != 0 && w.revisited > 0:
+		c.walk = nil // LIMIT does not count a row that a cascade deletes first: another one goes in its place
+		return false, nil
 	}
 	return true, nil
 }

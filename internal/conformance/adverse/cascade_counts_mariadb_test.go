@@ -170,6 +170,11 @@ var exactCounts = []struct {
 		"SELECT f(8)", 1, 0,
 	},
 	{
+		"a batch that reaches further because it deletes rows of its own",
+		[]string{selfReferencing + "ON DELETE CASCADE)", selfReferencingRows},
+		"DELETE FROM s ORDER BY id LIMIT 2", 5, 0,
+	},
+	{
 		"tables of the server's own",
 		[]string{
 			selfReferencing + "ON DELETE CASCADE)", selfReferencingRows, noteTable, "CREATE TABLE many (id INT PRIMARY KEY, a INT)", "INSERT INTO many SELECT seq, seq % 3 FROM seq_1_to_50",
