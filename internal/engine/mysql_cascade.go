@@ -4,6 +4,8 @@ import (
 	"context"
 	"reflect"
 	"slices"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
 // Foreign keys can be added and dropped at any time before the statement: to add one
@@ -49,7 +51,16 @@ func (c *mysqlCounter) prepareCascades(ctx context.Context, bases []mysqlTable) 
 	if !active {
 		return "", nil
 	}
-	if direct && c.f.st.simple() != nil {
+	simple := c.f.st.simple()
+	counted, err := c.m.countsCascades(ctx)
+	if err != nil {
+		return "", err
+	}
+	// The rows that an UPDATE leaves as they are count, too: only the walk tells them apart.
+	if c.cascadesCounted = counted && (!direct || simple == nil || simple.op.Kind == sqlscan.Delete || c.reach.codeWrites); c.cascadesCounted {
+		return "", nil
+	}
+	if direct && simple != nil {
 		done, err := c.walkCascades(ctx, bases[0], c.foreignKeys)
 		if done || err != nil {
 			return "", err
