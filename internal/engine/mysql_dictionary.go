@@ -33,13 +33,24 @@ func (m *mysql) referencesAny(tables []mysqlTable) string {
 
 func asUTF8(expr string) string { return "CONVERT(" + expr + " USING utf8mb3)" }
 
-// splitName is the schema and the name in a column of the dictionary.
+// splitName is the schema and the name in a column of the dictionary. On MySQL both may hold
+// slashes, see unsplit.
 func (m *mysql) splitName(column string) string {
-	schema, name := "SUBSTRING_INDEX("+column+", '/', 1)", "SUBSTRING_INDEX("+column+", '/', -1)"
 	if m.system() == "mariadb" {
-		schema, name = decodeDictionaryName(schema), decodeDictionaryName(name)
+		return decodeDictionaryName("SUBSTRING_INDEX("+column+", '/', 1)") + ", " + decodeDictionaryName("SUBSTRING_INDEX("+column+", '/', -1)")
 	}
-	return schema + ", " + name
+	return "SUBSTRING_INDEX(" + column + ", '/', 1), SUBSTRING(" + column + ", LOCATE('/', " + column + ") + 1)"
+}
+
+// unsplit gives those of the known tables their names back whose schema holds a slash. Any
+// other such name is split wrongly, but the same wherever it occurs.
+func (t mysqlTable) unsplit(known []mysqlTable) mysqlTable {
+	for _, is := range known {
+		if is.schema+"/"+is.name == t.schema+"/"+t.name {
+			return is
+		}
+	}
+	return t
 }
 
 // dictionaryName is a name as MariaDB's dictionary encodes it, as arguments of CONCAT. MySQL's

@@ -76,7 +76,7 @@ func (m *mysql) reachableKeys(ctx context.Context, tables []mysqlTable) ([]forei
 	if m.noDictionary {
 		return m.standardKeys(ctx, tables)
 	}
-	return m.queryKeys(ctx, "WITH RECURSIVE k AS (SELECT "+keyColumns+" FROM "+m.innodbForeign()+" WHERE "+m.referencesAny(tables)+
+	return m.queryKeys(ctx, tables, "WITH RECURSIVE k AS (SELECT "+keyColumns+" FROM "+m.innodbForeign()+" WHERE "+m.referencesAny(tables)+
 		" UNION SELECT f.ID, f.FOR_NAME, f.REF_NAME, f.TYPE FROM "+m.innodbForeign()+" f JOIN k ON f.REF_NAME = k.FOR_NAME)")
 }
 
@@ -86,11 +86,11 @@ func (m *mysql) keysReferencing(ctx context.Context, tables []mysqlTable) ([]for
 	if m.noDictionary {
 		return m.standardKeys(ctx, tables)
 	}
-	return m.queryKeys(ctx, "WITH k AS (SELECT "+keyColumns+" FROM "+m.innodbForeign()+" WHERE "+m.referencesAny(tables)+")")
+	return m.queryKeys(ctx, tables, "WITH k AS (SELECT "+keyColumns+" FROM "+m.innodbForeign()+" WHERE "+m.referencesAny(tables)+")")
 }
 
 // queryKeys reads the keys that a WITH clause selects from InnoDB's dictionary.
-func (m *mysql) queryKeys(ctx context.Context, with string) (keys []foreignKey, err error) {
+func (m *mysql) queryKeys(ctx context.Context, known []mysqlTable, with string) (keys []foreignKey, err error) {
 	text := with + " SELECT k.ID, " + m.splitName("k.FOR_NAME") + ", " + m.splitName("k.REF_NAME") + ", k.TYPE, c.FOR_COL_NAME, c.REF_COL_NAME" +
 		" FROM k JOIN " + m.innodbForeign() + "_COLS c ON c.ID = k.ID ORDER BY k.ID, c.POS" + noLimit
 	err = m.conn.Query(ctx, text, func(v []any) error {
@@ -100,8 +100,8 @@ func (m *mysql) queryKeys(ctx context.Context, with string) (keys []foreignKey, 
 		}
 		keys = appendKey(keys, foreignKey{
 			id:       strings.Clone(AsText(v[0])),
-			child:    mysqlTable{strings.Clone(AsText(v[1])), strings.Clone(AsText(v[2]))},
-			parent:   mysqlTable{strings.Clone(AsText(v[3])), strings.Clone(AsText(v[4]))},
+			child:    mysqlTable{strings.Clone(AsText(v[1])), strings.Clone(AsText(v[2]))}.unsplit(known),
+			parent:   mysqlTable{strings.Clone(AsText(v[3])), strings.Clone(AsText(v[4]))}.unsplit(known),
 			onDelete: keyAction(kind, deleteCascade, deleteSetNull),
 			onUpdate: keyAction(kind, updateCascade, updateSetNull),
 		}, strings.Clone(AsText(v[6])), strings.Clone(AsText(v[7])))
