@@ -21,7 +21,8 @@ type mysql struct {
 	replicated   bool // a node of a Galera cluster
 
 	thread       string // " thread id N,", which marks this connection in SHOW ENGINE INNODB STATUS
-	noDictionary bool   // the account may not read INNODB_SYS_FOREIGN, or the server has no such table
+	noDictionary bool   // the account may not read InnoDB's dictionary, or the server has none
+	cascades     cascadeCounting
 	noFastPath   bool
 	backoffs     map[tableUse]backoff // tables that skip the fast path for a while
 

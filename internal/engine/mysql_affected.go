@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -19,7 +20,7 @@ func (c *mysqlCounter) affectedRows(ctx context.Context, affected int64) (int64,
 	case returns && st.simple() != nil && affected == 0:
 		return -1, nil // drivers do not count RETURNING rows that Exec discarded
 	case returns:
-	case affected < 0 && st.op.Statements == 1 && !c.mayReadViews() && (st.simple() != nil || c.isPartitionedJoin() || allActs(st, dbguard.Insert)):
+	case affected < 0 && (c.runsNoCode() || st.op.Statements == 1 && !c.mayReadViews() && (st.simple() != nil || c.isPartitionedJoin() || allActs(st, dbguard.Insert))):
 		n, err := askInts(ctx, c.m.conn, "SELECT ROW_COUNT()")
 		if err != nil {
 			return -1, err
@@ -27,6 +28,35 @@ func (c *mysqlCounter) affectedRows(ctx context.Context, affected int64) (int64,
 		return n[0], nil
 	}
 	return affected, nil
+}
+
+// runsNoCode reports one statement of MySQL that changes the tables that it names, and runs no
+// stored code. That counts rows of the temporary tables that it makes for GROUP BY and UNION
+// in Handler_update, so its own count of affected rows is needed.
+func (c *mysqlCounter) runsNoCode() bool {
+	st := c.f.st
+	return c.m.system() == "mysql" && st.op.Statements == 1 && len(st.targets) > 0 && len(st.routines)+len(st.procs) == 0 && st.block == nil && len(c.m.views) == 0 &&
+		!c.cascadesCounted && !c.keysUncertain && !c.reach.codeWrites && !c.reach.hasTriggers && !slices.ContainsFunc(st.targets, func(x target) bool {
+		switch x.op.Kind {
+		case sqlscan.Delete, sqlscan.Update, sqlscan.Upsert:
+			return x.op.Path != sqlscan.Top
+		}
+		return true
+	})
+}
+
+// affectsOnlyNamed reports that the count of affected rows is all there is.
+func (c *mysqlCounter) affectsOnlyNamed(ctx context.Context, did handlerStatus) bool {
+	return c.runsNoCode() && (did.fired == 0 || c.expectsTriggers()) && c.m.seesTriggers(ctx) && c.m.seesTriggersOf(c.reach.changedTables())
+}
+
+// changedAmong is the largest number of existing rows among those affected: an upsert counts
+// one that it changes twice.
+func (c *mysqlCounter) changedAmong(affected int64) int64 {
+	if c.f.st.targets[0].op.Kind == sqlscan.Upsert {
+		return affected / 2
+	}
+	return affected
 }
 
 // mayReadViews reports that the text may read from views, which may call any

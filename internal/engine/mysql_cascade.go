@@ -4,6 +4,8 @@ import (
 	"context"
 	"reflect"
 	"slices"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
 // Foreign keys can be added and dropped at any time before the statement: to add one
@@ -29,7 +31,11 @@ func (c *mysqlCounter) prepareCascades(ctx context.Context, bases []mysqlTable) 
 			c.keyTables = append(c.keyTables, t)
 		}
 	}
-	if some, err := c.m.isReferenced(ctx, c.keyTables); err != nil || !some {
+	some, err := c.m.isReferenced(ctx, c.keyTables)
+	if err == nil {
+		err = c.doubtKeys(ctx, bases)
+	}
+	if err != nil || !some {
 		return "", err
 	}
 	if c.foreignKeys, err = c.m.reachableKeys(ctx, c.keyTables); err != nil || len(c.foreignKeys) == 0 {
@@ -49,7 +55,16 @@ func (c *mysqlCounter) prepareCascades(ctx context.Context, bases []mysqlTable) 
 	if !active {
 		return "", nil
 	}
-	if direct && c.f.st.simple() != nil {
+	simple := c.f.st.simple()
+	counted, err := c.m.countsCascades(ctx)
+	if err != nil {
+		return "", err
+	}
+	// The rows that an UPDATE leaves as they are count, too: only the walk tells them apart.
+	if c.cascadesCounted = counted && (!direct || simple == nil || simple.op.Kind == sqlscan.Delete || c.reach.codeWrites); c.cascadesCounted {
+		return "", nil
+	}
+	if direct && simple != nil {
 		done, err := c.walkCascades(ctx, bases[0], c.foreignKeys)
 		if done || err != nil {
 			return "", err
@@ -59,6 +74,29 @@ func (c *mysqlCounter) prepareCascades(ctx context.Context, bases []mysqlTable) 
 		return "it changes rows along foreign keys, which this account cannot count (grant it PROCESS)", nil
 	}
 	return "", err
+}
+
+// doubtKeys finds out whether there may be keys that are not seen, on a server that counts what
+// they change: without PROCESS the catalogue shows those of tables on which the account has a
+// privilege, as of the transaction's snapshot.
+func (c *mysqlCounter) doubtKeys(ctx context.Context, bases []mysqlTable) error {
+	m := c.m
+	if !m.noDictionary {
+		return nil
+	}
+	if counted, err := m.countsCascades(ctx); err != nil || !counted {
+		return err
+	}
+	if m.seesTriggers(ctx); m.visibility == allTriggersVisible && c.f.strategy != inCallerTx {
+		return nil
+	}
+	c.keysUncertain = true
+	if c.assignments == "" || len(bases) != 1 {
+		return nil
+	}
+	keyless, err := askInts(ctx, m.conn, "SELECT "+unindexedCondition(bases[0], c.assignments))
+	c.keysUncertain = err != nil || keyless[0] == 0
+	return fatalError(err)
 }
 
 // sameForeignKeys reports that the foreign keys are still those by which rows were

@@ -94,7 +94,7 @@ func (c *mysqlCounter) countWalked(ctx context.Context, count dbguard.Count, han
 	w, roots := c.walk, int64(len(c.walk.roots))
 	ev := eventsOf(c.f.st.simple().op.Kind)
 	if ev == updates {
-		if affected > roots || handled > roots && !c.reach.codeWrites {
+		if affected > roots || handled > roots && !c.reach.codeWrites && c.m.cascades != cascadesCounted {
 			return dbguard.Count{Rows: -1}, nil // another transaction has inserted some
 		}
 		if stay, err := c.keyValuesUnchanged(ctx, handled, affected); err != nil || stay {

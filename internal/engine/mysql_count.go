@@ -12,7 +12,8 @@ import (
 // mysqlCounter counts by three numbers. The driver's affected rows are those of the
 // table that a DELETE or UPDATE names. The session's Handler_update and
 // Handler_delete include rows of triggers, functions, upserts and REPLACE, but count
-// rows of partitioned tables twice, and rows whose values an UPDATE does not change.
+// rows whose values an UPDATE does not change and, on MariaDB, rows of partitioned tables
+// twice; on MySQL, those of its own temporary tables (mysql_affected.go).
 // Neither includes InnoDB's cascades: these are counted before, under locks
 // (cascadeWalk), or by the length of the transaction's undo log.
 //
@@ -24,12 +25,14 @@ type mysqlCounter struct {
 	m                            *mysql
 	f                            *Flight
 	before                       handlerStatus
-	partitionedCount, tableCount int // tables that are partitioned, and all
+	partitionedCount, tableCount int // tables that are partitioned (MariaDB), and all
 	partitioned                  map[mysqlTable]bool
 	throughView                  bool // a name is a view's
 	lostName                     bool // a view names a table that the session's character set cannot spell
 	uncatalogued                 bool // a name is not in the catalogue: a temporary table, or none
 	derivedKey                   bool // a referenced column changes without being named (hasDerivedKey)
+	cascadesCounted              bool // the session's counters include what foreign keys change
+	keysUncertain                bool // counted are also keys that the account may not see
 	changesNothing               bool // an INSERT without triggers that update or delete
 	cacheable                    bool // and nothing will change that in the caller's transaction
 
@@ -169,7 +172,7 @@ func (c *mysqlCounter) lookUpTables(ctx context.Context, names [][]string, open 
 			return nil
 		case engine != "" && AsText(v[4]) != "YES":
 			note = "table " + table + " is " + engine
-		case strings.Contains(AsText(v[5]), "partitioned"):
+		case strings.Contains(AsText(v[5]), "partitioned") && c.m.system() == "mariadb":
 			c.partitionedCount++
 			if c.partitioned == nil {
 				c.partitioned = map[mysqlTable]bool{}
@@ -259,6 +262,12 @@ func (c *mysqlCounter) viewTables(ctx context.Context, view []string) ([][]strin
 
 func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count, error) {
 	if c.changesNothing {
+		if c.reach == nil {
+			if unseen, err := c.firedUnseen(ctx); err != nil || unseen {
+				_ = c.f.op.Uncountable(unseenTriggersNote) // reported by End
+				return dbguard.Count{Rows: -1}, err
+			}
+		}
 		if c.cacheable {
 			c.m.cacheInsert(&c.f.st.targets[0])
 		}
@@ -299,6 +308,8 @@ func (c *mysqlCounter) countVisible(ctx context.Context, did handlerStatus, affe
 	switch {
 	case affected >= 0 && c.isPartitionedJoin(): // the driver's count includes all of its tables
 		return dbguard.Count{Rows: max(affected, (handled+1)/2)}, nil
+	case affected >= 0 && c.affectsOnlyNamed(ctx, did):
+		return dbguard.Count{Rows: min(handled, c.changedAmong(affected))}, nil
 	case x == nil || affected < 0:
 		count := dbguard.Count{Rows: c.halveForPartitions(ctx, did, handled)}
 		if allActs(c.f.st, dbguard.Insert) {
@@ -308,9 +319,9 @@ func (c *mysqlCounter) countVisible(ctx context.Context, did handlerStatus, affe
 	}
 	hidden := max(handled-affected, 0)
 	switch {
-	case hidden > 0 && !c.reach.changesHiddenRows() && c.m.seesTriggers(ctx) && c.m.seesTriggersOf(c.reach.changedTables()):
-		if did.fired > 0 && !c.reach.hasTriggers {
-			_ = c.f.op.Uncountable("triggers have fired that were not seen") // reported by End
+	case hidden > 0 && !c.cascadesCounted && !c.keysUncertain && !c.reach.changesHiddenRows() && c.m.seesTriggers(ctx) && c.m.seesTriggersOf(c.reach.changedTables()):
+		if did.fired > 0 && !c.expectsTriggers() {
+			_ = c.f.op.Uncountable(unseenTriggersNote) // reported by End
 			return dbguard.Count{Rows: -1}, nil
 		}
 		hidden = 0 // no code changes rows: the difference is rows with unchanged values, and partitions
@@ -323,12 +334,23 @@ func (c *mysqlCounter) countVisible(ctx context.Context, did handlerStatus, affe
 			{Table: c.f.st.op.Acts[0].Object, Rows: affected},
 			{Table: c.reach.hiddenNames(), Rows: hidden, Via: "trigger"},
 		}
-		if x.op.Kind == sqlscan.Update && !c.reach.codeWrites {
+		switch {
+		case (c.cascadesCounted || c.keysUncertain) && !c.reach.changesHiddenRows():
+			count.Tables[1].Via = "foreign key"
+		case x.op.Kind == sqlscan.Update && !c.reach.codeWrites:
 			count.Tables[1].Via = "trigger, or rows that stay as they are"
 		}
 	}
 	return count, nil
 }
+
+// expectsTriggers reports that what handlerStatus.fired counts was foreseen. MySQL counts the
+// tables with triggers that it opens, for whatever event, also for its cascades.
+func (c *mysqlCounter) expectsTriggers() bool {
+	return c.reach.hasTriggers || c.m.system() != "mariadb" && (c.reach.anyTriggers || len(c.foreignKeys) > 0)
+}
+
+const unseenTriggersNote = "triggers have fired that were not seen"
 
 // isPartitionedJoin reports a DELETE or UPDATE of several tables, some of them
 // partitioned.

@@ -295,6 +295,6 @@ func (e *fastPath) noCascadeCheck() string {
 	if e.kind == sqlscan.Update {
 		bits = updateCascade | updateSetNull
 	}
-	return "SET dbguard_alone = NOT EXISTS (SELECT 1 FROM " + innodbForeign + " WHERE " + referencesAny([]mysqlTable{e.table()}) +
+	return "SET dbguard_alone = NOT EXISTS (SELECT 1 FROM " + e.m.innodbForeign() + " WHERE " + e.m.referencesAny([]mysqlTable{e.table()}) +
 		fmt.Sprintf(" AND TYPE & %d); ", bits)
 }

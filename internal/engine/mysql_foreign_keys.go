@@ -35,49 +35,12 @@ func keyAction(kind, cascade, setNull int64) string {
 	return ""
 }
 
-// dictionaryName is a name as InnoDB's dictionary encodes it, as arguments of CONCAT.
-func dictionaryName(name string) string {
-	file := "CAST(CONVERT(" + quoteString(sqlscan.MySQL, name) + " USING filename) AS BINARY)"
-	if isDeviceName(name) {
-		file += ", " + deviceSuffix
-	}
-	return file
-}
-
-// deviceSuffix is @@@, which the server appends to file names that an operating
-// system takes for devices (check_if_legal_tablename in its source).
-const deviceSuffix = "0x404040" // hexadecimal: character_set_connection may encode a letter in two bytes
-
-func isDeviceName(name string) bool {
-	switch name = strings.ToUpper(name); name {
-	case "CON", "PRN", "AUX", "NUL":
-		return true
-	}
-	return len(name) == 4 && (name[:3] == "COM" || name[:3] == "LPT") && name[3] >= '1' && name[3] <= '9'
-}
-
-// decodeDictionaryName reverses dictionaryName for one part of a name.
-func decodeDictionaryName(expr string) string {
-	return "CONVERT(CONVERT(TRIM(TRAILING " + deviceSuffix + " FROM CAST(" + expr + " AS BINARY)) USING filename) USING utf8mb4)"
-}
-
-// referencesAny matches rows of INNODB_SYS_FOREIGN that reference one of the tables.
-func referencesAny(tables []mysqlTable) string {
-	names := make([]string, len(tables))
-	for i, t := range tables {
-		names[i] = "CONVERT(CONCAT(" + dictionaryName(t.schema) + ", 0x2F, " + dictionaryName(t.name) + ") USING utf8mb3)"
-	}
-	return "REF_NAME IN (" + strings.Join(names, ", ") + ")"
-}
-
-const innodbForeign = "information_schema.INNODB_SYS_FOREIGN"
-
 // isReferenced reports that foreign keys reference one of the tables.
 func (m *mysql) isReferenced(ctx context.Context, tables []mysqlTable) (some bool, err error) {
 	if len(tables) == 0 {
 		return false, nil
 	}
-	text := "SELECT 1 FROM " + innodbForeign + " WHERE " + referencesAny(tables) + " LIMIT 1"
+	text := "SELECT 1 FROM " + m.innodbForeign() + " WHERE " + m.referencesAny(tables) + " LIMIT 1"
 	if m.noDictionary {
 		text = standardReferenceQuery(tables)
 	}
@@ -100,7 +63,7 @@ func standardReferenceQuery(tables []mysqlTable) string {
 }
 
 // dictionaryDenied reports that the account lacks PROCESS (1227), or that the server
-// is MySQL, which has no such table (1109).
+// only resembles MySQL and has no such table (1109).
 func dictionaryDenied(err error) bool {
 	return mysqlError(err, "1227") || mysqlError(err, "1109")
 }
@@ -113,8 +76,8 @@ func (m *mysql) reachableKeys(ctx context.Context, tables []mysqlTable) ([]forei
 	if m.noDictionary {
 		return m.standardKeys(ctx, tables)
 	}
-	return m.queryKeys(ctx, "WITH RECURSIVE k AS (SELECT "+keyColumns+" FROM "+innodbForeign+" WHERE "+referencesAny(tables)+
-		" UNION SELECT f.ID, f.FOR_NAME, f.REF_NAME, f.TYPE FROM "+innodbForeign+" f JOIN k ON f.REF_NAME = k.FOR_NAME)")
+	return m.queryKeys(ctx, tables, "WITH RECURSIVE k AS (SELECT "+keyColumns+" FROM "+m.innodbForeign()+" WHERE "+m.referencesAny(tables)+
+		" UNION SELECT f.ID, f.FOR_NAME, f.REF_NAME, f.TYPE FROM "+m.innodbForeign()+" f JOIN k ON f.REF_NAME = k.FOR_NAME)")
 }
 
 // keysReferencing are the foreign keys that reference the tables: all keys, if tables
@@ -123,13 +86,13 @@ func (m *mysql) keysReferencing(ctx context.Context, tables []mysqlTable) ([]for
 	if m.noDictionary {
 		return m.standardKeys(ctx, tables)
 	}
-	return m.queryKeys(ctx, "WITH k AS (SELECT "+keyColumns+" FROM "+innodbForeign+" WHERE "+referencesAny(tables)+")")
+	return m.queryKeys(ctx, tables, "WITH k AS (SELECT "+keyColumns+" FROM "+m.innodbForeign()+" WHERE "+m.referencesAny(tables)+")")
 }
 
 // queryKeys reads the keys that a WITH clause selects from InnoDB's dictionary.
-func (m *mysql) queryKeys(ctx context.Context, with string) (keys []foreignKey, err error) {
-	text := with + " SELECT k.ID, " + splitName("k.FOR_NAME") + ", " + splitName("k.REF_NAME") + ", k.TYPE, c.FOR_COL_NAME, c.REF_COL_NAME" +
-		" FROM k JOIN " + innodbForeign + "_COLS c ON c.ID = k.ID ORDER BY k.ID, c.POS" + noLimit
+func (m *mysql) queryKeys(ctx context.Context, known []mysqlTable, with string) (keys []foreignKey, err error) {
+	text := with + " SELECT k.ID, " + m.splitName("k.FOR_NAME") + ", " + m.splitName("k.REF_NAME") + ", k.TYPE, c.FOR_COL_NAME, c.REF_COL_NAME" +
+		" FROM k JOIN " + m.innodbForeign() + "_COLS c ON c.ID = k.ID ORDER BY k.ID, c.POS" + noLimit
 	err = m.conn.Query(ctx, text, func(v []any) error {
 		kind, err := asInt(v[5])
 		if err != nil {
@@ -137,18 +100,14 @@ func (m *mysql) queryKeys(ctx context.Context, with string) (keys []foreignKey, 
 		}
 		keys = appendKey(keys, foreignKey{
 			id:       strings.Clone(AsText(v[0])),
-			child:    mysqlTable{strings.Clone(AsText(v[1])), strings.Clone(AsText(v[2]))},
-			parent:   mysqlTable{strings.Clone(AsText(v[3])), strings.Clone(AsText(v[4]))},
+			child:    mysqlTable{strings.Clone(AsText(v[1])), strings.Clone(AsText(v[2]))}.unsplit(known),
+			parent:   mysqlTable{strings.Clone(AsText(v[3])), strings.Clone(AsText(v[4]))}.unsplit(known),
 			onDelete: keyAction(kind, deleteCascade, deleteSetNull),
 			onUpdate: keyAction(kind, updateCascade, updateSetNull),
 		}, strings.Clone(AsText(v[6])), strings.Clone(AsText(v[7])))
 		return nil
 	})
 	return keys, err
-}
-
-func splitName(column string) string {
-	return decodeDictionaryName("SUBSTRING_INDEX("+column+", '/', 1)") + ", " + decodeDictionaryName("SUBSTRING_INDEX("+column+", '/', -1)")
 }
 
 // appendKey adds a key, or another column to the last one.
@@ -163,7 +122,7 @@ func appendKey(keys []foreignKey, k foreignKey, childCol, parentCol string) []fo
 }
 
 // standardKeys uses the standard views, which take no privilege but are slow in
-// MariaDB: it opens every table for them.
+// MariaDB, which opens every table for them.
 func (m *mysql) standardKeys(ctx context.Context, tables []mysqlTable) ([]foreignKey, error) {
 	const text = "SELECT CONCAT(r.CONSTRAINT_SCHEMA, '/', r.TABLE_NAME, '/', r.CONSTRAINT_NAME), k.TABLE_SCHEMA, k.TABLE_NAME," +
 		" k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, r.DELETE_RULE, r.UPDATE_RULE, k.COLUMN_NAME, k.REFERENCED_COLUMN_NAME" +

@@ -99,7 +99,35 @@ func (c *mysqlCounter) isPlainInsert(ctx context.Context, x *target) (plain bool
 		return false, err
 	}
 	c.changesNothing, c.cacheable = true, c.f.strategy == inCallerTx && !serial
+	if c.seesOldCatalogue() {
+		if c.before, err = c.readHandlerStatus(ctx); err != nil {
+			return false, err
+		}
+	}
 	return true, m.checkTransaction(ctx)
+}
+
+// seesOldCatalogue reports that information_schema may be as old as the snapshot of the
+// caller's transaction: MySQL reads it like any table. Then a trigger that was created since
+// is only noticed when it is opened.
+func (c *mysqlCounter) seesOldCatalogue() bool {
+	return c.m.system() == "mysql" && c.f.strategy == inCallerTx
+}
+
+// firedUnseen reports that an INSERT has opened a table with triggers where the catalogue
+// shows none, for any event.
+func (c *mysqlCounter) firedUnseen(ctx context.Context) (bool, error) {
+	if !c.seesOldCatalogue() {
+		return false, nil
+	}
+	after, err := c.readHandlerStatus(ctx)
+	if err != nil || after.since(c.before).fired == 0 {
+		return false, err
+	}
+	name := c.f.st.targets[0].name
+	n, err := askInts(ctx, c.m.conn, "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = "+
+		c.m.schemaExpr(name)+" AND EVENT_OBJECT_TABLE = "+quoteString(sqlscan.MySQL, name[len(name)-1]))
+	return err == nil && n[0] == 0, err
 }
 
 // opensTable is a condition that has the server open the table, named as in a text.

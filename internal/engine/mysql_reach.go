@@ -76,6 +76,7 @@ type mysqlReach struct {
 	hiddenTables []mysqlTable          // changed by code only, not named by the statement
 	codeWrites   bool                  // a routine or trigger inserts, updates or deletes rows
 	hasTriggers  bool                  // triggers fire
+	anyTriggers  bool                  // a table has triggers, perhaps for other events
 	bodies       []string              // sources of the bodies read so far
 	note         string
 }
@@ -107,6 +108,7 @@ func (r *mysqlReach) followTriggers(ctx context.Context, t mysqlTable, ev events
 	text := "SELECT TRIGGER_NAME, EVENT_MANIPULATION, ACTION_STATEMENT, SQL_MODE FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = " +
 		quoteString(sqlscan.MySQL, t.schema) + " AND EVENT_OBJECT_TABLE = " + quoteString(sqlscan.MySQL, t.name) + noLimit
 	err := r.c.m.conn.Query(ctx, text, func(v []any) error {
+		r.anyTriggers = true
 		if eventNames[AsText(v[1])]&ev != 0 {
 			found = append(found, trigger{strings.Clone(AsText(v[0])), strings.Clone(AsText(v[2])), AsText(v[3])})
 		}

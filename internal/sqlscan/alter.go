@@ -242,11 +242,23 @@ func (p *parser) enableOrDisable(kw keyword, i int, at Token) {
 	}
 }
 
-// alterColumn reads ALTER [COLUMN] c …: only a new type or expression loses
-// anything.
+// alterConstraint reads ALTER CONSTRAINT and the like: one that is not enforced protects
+// nothing.
+func (p *parser) alterConstraint() Kind {
+	p.next()
+	p.kw = 0 // its name, which may be any word
+	p.next()
+	if t, _ := p.peek(); p.kw == kwNot && equalFold(p.s.Text(t), "enforced") {
+		return Alter
+	}
+	return Define
+}
+
+// alterColumn reads ALTER [COLUMN] c …: a new type or expression loses something, and so
+// does SELECT * if the column becomes invisible.
 func (p *parser) alterColumn() Kind {
 	if p.kw == kwConstraint || p.kw == kwIndex || p.kw == kwCheck || p.kw == kwKey {
-		return Define
+		return p.alterConstraint()
 	}
 	if p.kw == kwColumn || p.kw == kwAttribute {
 		p.next()
@@ -256,7 +268,7 @@ func (p *parser) alterColumn() Kind {
 	p.next()
 	if p.kw == kwSet {
 		p.next()
-		if p.kw == kwData || p.kw == kwExpression {
+		if p.kw == kwData || p.kw == kwExpression || equalFold(p.s.Text(p.tok), "invisible") {
 			return Alter
 		}
 	}

@@ -59,6 +59,7 @@ func runAll(t *testing.T, r *Report, entries []Entry) {
 			}
 			t.Run(tg.Name+"/"+e.ID, func(t *testing.T) {
 				f.use(t, e)
+				e := f.measure(t, e)
 				for _, m := range Modes {
 					if !crashesBare(tg, m, e) {
 						t.Run(m.Name, func(t *testing.T) { runOne(t, r, f, m) })

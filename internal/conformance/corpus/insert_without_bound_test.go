@@ -49,6 +49,7 @@ func TestInsertWithoutABound(t *testing.T) {
 
 func insertWithoutABound(t *testing.T, f *fixture, e Entry) {
 	f.use(t, e)
+	e = f.measure(t, e)
 	for _, m := range []Mode{Modes[0], Modes[len(Modes)-1]} {
 		o := f.Run(t, m, guard)
 		refused := errors.Is(o.Err, dbguard.ErrRefused)

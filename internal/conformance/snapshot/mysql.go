@@ -15,7 +15,7 @@ func MySQL(ctx context.Context, db *sql.DB, ignore string) (*Snapshot, error) {
 var mysqlStructure = append(slices.DeleteFunc(slices.Clone(mariadbStructure), func(p mysqlPart) bool { return p.mariadbOnly }),
 	mysqlPart{
 		text: "SELECT CONCAT_WS(' ', 'index', @, table_name, index_name)," +
-			" GROUP_CONCAT(CONCAT_WS(' ', column_name, expression, sub_part, non_unique, index_type, is_visible) ORDER BY seq_in_index) FROM information_schema.statistics",
+			" GROUP_CONCAT(CONCAT_WS(' ', column_name, expression, sub_part, non_unique, index_type) ORDER BY seq_in_index) FROM information_schema.statistics",
 		schema: "table_schema", more: " GROUP BY table_schema, table_name, index_name",
 	},
 	mysqlPart{
