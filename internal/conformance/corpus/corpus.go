@@ -27,6 +27,7 @@ type Entry struct {
 	RowsHit   *int            `json:"rows_hit"`   // existing rows deleted or changed when it runs bare
 	BoundedOK bool            `json:"bounded_ok"` // whether a bound of one row may let it commit
 	AppliesTo []target.Engine `json:"applies_to"`
+	Since     int             `json:"since"` // the first PostgreSQL that runs it, where an older one does not
 	Note      string          `json:"note"`
 }
 
@@ -49,10 +50,10 @@ func Load(path string) ([]Entry, error) {
 	return entries, lines.Err()
 }
 
-// For keeps the entries that an engine runs.
-func For(entries []Entry, engine target.Engine) (kept []Entry) {
+// For keeps the entries that an engine runs, if its server is of this major version.
+func For(entries []Entry, engine target.Engine, major int) (kept []Entry) {
 	for _, e := range entries {
-		if slices.Contains(e.AppliesTo, engine) {
+		if slices.Contains(e.AppliesTo, engine) && e.Since <= major {
 			kept = append(kept, e)
 		}
 	}
