@@ -91,7 +91,10 @@ func (c *postgresCounter) baseline(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	c.baselineRows, c.lockedStamps = map[int64]int64{}, map[int64]string{}
-	if c.canStoreBaseline() {
+	switch {
+	case c.f.strategy == ownTx: // nothing is locked yet; what it leaves behind the next one reads again
+		return "", c.readRelations(ctx, p.allCounts(), func(r *relation) { c.baselineRows[r.oid] = r.rows })
+	case c.canStoreBaseline():
 		c.baselineStored = true
 		return "", c.storeBaseline(ctx)
 	}
@@ -161,7 +164,7 @@ func (p *postgres) noteUserCode() { p.verified, p.writingCursors = nil, true }
 
 // rowsBefore is what a relation's counters held before the statement.
 func (c *postgresCounter) rowsBefore(oid int64) int64 {
-	if n, ok := c.baselineRows[oid]; ok || c.baselineRows == nil {
+	if n, ok := c.baselineRows[oid]; ok || c.baselineRows == nil || c.f.strategy == ownTx {
 		return n
 	}
 	return c.p.pending[oid]
@@ -283,7 +286,7 @@ func (p *postgres) allCounts() string {
 }
 
 var allCountsText = `SELECT c.oid::int8, ` + changesOf("c.oid") + `, ''::text, ''::text, c.relkind::text, false, false, false, ''::text
-FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'm') AND ` + changesOf("c.oid") + ` > 0`
+FROM pg_catalog.pg_class c WHERE (c.oid >= 16384 OR c.oid = 2613) AND c.relkind IN ('r', 'm') AND ` + changesOf("c.oid") + ` > 0`
 
 // relationsText selects the relations that this transaction has changed or exclusively
 // locked. OIDs below 16384 are system relations; of those only pg_largeobject counts, 2613,
@@ -333,15 +336,15 @@ UNION ALL
 SELECT 1::int8, pg_catalog.count(*), ''::text, ''::text, '` + holdCursorKind + `'::text, false, false, false, ''::text
 FROM pg_catalog.pg_cursors k WHERE k.is_holdable AND k.creation_time >= pg_catalog.now()`
 
-// countsText is relationsText, with cursors WITH HOLD where code may have opened one. The
-// query that flushes in a transaction of the guard's is its last, and makes it read-only:
-// if a deferred trigger has deferred another one that writes, the COMMIT fails.
+// countsText is relationsText, with cursors WITH HOLD where code may have opened one. In a
+// transaction of the guard's it is the last query, and makes it read-only: if a deferred
+// trigger has deferred another one that writes, the COMMIT fails.
 func (c *postgresCounter) countsText(flush bool) string {
 	calls := ""
 	if flush {
 		calls = flushCall
 	}
-	if flush && c.f.strategy == ownTx {
+	if c.f.strategy == ownTx {
 		calls += readOnlyCall
 	}
 	if c.mayHoldCursor() {

@@ -14,9 +14,9 @@ var onPostgres = []target.Engine{target.Postgres}
 
 // destructiveFunctions truncate or drop child; set_off has a trigger that truncates it.
 var destructiveFunctions = []string{
-	"CREATE FUNCTION wipe() RETURNS INT LANGUAGE plpgsql AS 'BEGIN TRUNCATE child; RETURN 1; END'",
-	"CREATE FUNCTION scrap() RETURNS INT LANGUAGE plpgsql AS 'BEGIN DROP TABLE child; RETURN 1; END'",
-	"CREATE FUNCTION wiped() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN TRUNCATE child; RETURN NEW; END'",
+	"CREATE FUNCTION wipe() RETURNS INT LANGUAGE plpgsql AS 'BEGIN TRUNCATE public.child; RETURN 1; END'",
+	"CREATE FUNCTION scrap() RETURNS INT LANGUAGE plpgsql AS 'BEGIN DROP TABLE public.child; RETURN 1; END'",
+	"CREATE FUNCTION wiped() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN TRUNCATE public.child; RETURN NEW; END'",
 	"CREATE TABLE set_off (id INT)",
 	"CREATE TRIGGER wipes AFTER INSERT ON set_off FOR EACH ROW EXECUTE FUNCTION wiped()",
 }

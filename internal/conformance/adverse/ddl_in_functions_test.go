@@ -84,7 +84,7 @@ func TestHarmlessMigration(t *testing.T) {
 	each(t, onPostgres, func(t *testing.T, f *fixture) {
 		f.execBare(t, destructiveFunctions...)
 		f.execBare(t,
-			"CREATE FUNCTION looks() RETURNS INT LANGUAGE plpgsql AS 'BEGIN PERFORM 1 FROM child; UPDATE t SET n = 1 WHERE id = 1; RETURN 1; END'",
+			"CREATE FUNCTION looks() RETURNS INT LANGUAGE plpgsql AS 'BEGIN PERFORM 1 FROM public.child; UPDATE public.t SET n = 1 WHERE id = 1; RETURN 1; END'",
 			"CREATE TABLE a (id INT PRIMARY KEY)", "CREATE TABLE keyed (id INT REFERENCES a)", "CREATE SCHEMA gone", "CREATE TABLE gone.g (id INT)",
 			"CREATE TABLE p (v INT) PARTITION BY RANGE (v)", "CREATE TABLE rest PARTITION OF p DEFAULT", "CREATE TABLE heir () INHERITS (a)",
 			"CREATE MATERIALIZED VIEW filled AS SELECT looks() AS n", "CREATE TABLE s (id SERIAL)", "CREATE TYPE ty AS ENUM ('a')", "CREATE TABLE typed (n INT, v ty)", "CREATE DOMAIN looked AS INT CHECK (VALUE > looks())", "CREATE FUNCTION tick() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN PERFORM looks(); RETURN NEW; END'",

@@ -40,8 +40,9 @@ func TestBare(t *testing.T) {
 	entries := load(t)
 	for _, tg := range target.All() {
 		t.Run(tg.String(), func(t *testing.T) {
+			major := tg.Engine.Major(t)
 			f := newFixture(t, tg)
-			for _, e := range For(entries, tg.Engine) {
+			for _, e := range For(entries, tg.Engine, major) {
 				if e.inherited {
 					continue
 				}

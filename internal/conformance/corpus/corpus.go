@@ -27,6 +27,7 @@ type Entry struct {
 	RowsHit   *int            `json:"rows_hit"`   // existing rows deleted or changed when it runs bare
 	BoundedOK bool            `json:"bounded_ok"` // whether a bound of one row may let it commit
 	AppliesTo []target.Engine `json:"applies_to"`
+	Since     int             `json:"since"` // the first PostgreSQL that runs it, where an older one does not
 	Note      string          `json:"note"`
 
 	// inherited entries are MariaDB's, run on MySQL: rows_hit and bounded_ok are not true
@@ -53,12 +54,13 @@ func Load(path string) ([]Entry, error) {
 	return entries, lines.Err()
 }
 
-// For keeps the entries that an engine runs. MySQL runs those of MariaDB, too.
-func For(entries []Entry, engine target.Engine) (kept []Entry) {
+// For keeps the entries that an engine runs, if its server is of this major version. MySQL
+// runs those of MariaDB, too.
+func For(entries []Entry, engine target.Engine, major int) (kept []Entry) {
 	for _, e := range entries {
 		own := slices.Contains(e.AppliesTo, engine)
 		e.inherited = !own && engine == target.MySQL && slices.Contains(e.AppliesTo, target.MariaDB)
-		if own || e.inherited {
+		if (own || e.inherited) && e.Since <= major {
 			kept = append(kept, e)
 		}
 	}

@@ -31,13 +31,17 @@ func TestGuarded(t *testing.T) {
 	require.NoError(t, err)
 	for _, engine := range target.Engines {
 		t.Run(string(engine), func(t *testing.T) {
-			engine.Need(t)
+			major := engine.Major(t)
 			r := NewReport(engine)
-			runAll(t, r, For(entries, engine))
+			runAll(t, r, For(entries, engine, major))
 			for _, mistake := range r.Unexplained(x) {
 				t.Error(mistake)
 			}
 			section := r.Markdown(x)
+			if !engine.NamedAfter(major) {
+				t.Log(section) // the numbers differ: some entries exist, or fail by themselves, on one version only
+				return
+			}
 			if *update {
 				kept[engine] = section
 			}

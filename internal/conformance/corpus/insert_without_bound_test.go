@@ -38,7 +38,7 @@ func TestInsertWithoutABound(t *testing.T) {
 		t.Run(tg.String(), func(t *testing.T) {
 			f := newFixture(t, tg)
 			f.unbounded = true
-			for _, e := range For(load(t), tg.Engine) {
+			for _, e := range For(load(t), tg.Engine, tg.Engine.Major(t)) {
 				if inserting.MatchString(e.Statement) && !upserting.MatchString(e.Statement) {
 					t.Run(e.ID, func(t *testing.T) { insertWithoutABound(t, f, e) })
 				}

@@ -25,9 +25,9 @@ func TestNativePgx(t *testing.T) {
 	x, err := LoadExplanations(explanationsFile)
 	require.NoError(t, err)
 	tg, runs, refused := pgxTarget(t), 0, 0
-	target.Postgres.Need(t)
+	major := target.Postgres.Major(t)
 	f := newFixture(t, tg)
-	for _, e := range For(entries, target.Postgres) {
+	for _, e := range For(entries, target.Postgres, major) {
 		t.Run(e.ID, func(t *testing.T) {
 			f.use(t, e)
 			for k, m := range nativeModes {

@@ -17,6 +17,9 @@ import (
 	"github.com/dbguard/dbguard-go/sqlguard"
 )
 
+// flushes says what version 15 brought: counters that are flushed on demand.
+const flushes = "the counters hold earlier transactions, and are only compared"
+
 func TestMain(m *testing.M) { servers.Main(m) }
 
 // A fixture is a database with a guarded connection and two without a guard.

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
 	"github.com/dbguard/dbguard-go/sqlguard/pgxguard"
 )
 
@@ -75,6 +76,7 @@ var hiddenHandlers = []string{
 // Rows that a statement has inserted itself do not count when it changes them, whether the
 // server counts, at the end of a transaction of the guard's, or the guard, for an observer.
 func TestRowsInsertedByTheStatementNative(t *testing.T) {
+	target.Postgres.Since(t, 15, flushes)
 	for name, policy := range map[string]dbguard.Policy{"": {}, "heard": {Observers: []dbguard.Observer{observer{}}}} {
 		t.Run(name, func(t *testing.T) {
 			onNative(t, policy, func(t *testing.T, f *fixture, pool *pgxguard.Pool) {
@@ -97,6 +99,7 @@ func TestRowsInsertedByTheStatementNative(t *testing.T) {
 
 // The same through database/sql.
 func TestRowsInsertedByTheStatement(t *testing.T) {
+	target.Postgres.Since(t, 15, flushes)
 	onEachDriver(t, func(t *testing.T, f *fixture) {
 		for _, text := range orderSchema {
 			f.execBare(text)
@@ -122,6 +125,7 @@ var replacedFunctions = map[string]string{
 }
 
 func TestRowsUndoneByReplacedFunction(t *testing.T) {
+	target.Postgres.Since(t, 15, flushes)
 	onEachDriver(t, func(t *testing.T, f *fixture) {
 		for _, text := range orderSchema {
 			f.execBare(text)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
 	"github.com/dbguard/dbguard-go/sqlguard/pgxguard"
 )
 
@@ -91,6 +92,7 @@ var nativeTrips = []struct {
 }
 
 func TestNativeRoundTrips(t *testing.T) {
+	target.Postgres.Since(t, 15, flushes)
 	for _, tc := range nativeTrips {
 		t.Run(tc.name, func(t *testing.T) {
 			measure := func(t *testing.T, f *fixture, on nativeSession, want int64) {
@@ -161,6 +163,7 @@ func TestNativeCountsOnlyItsOwn(t *testing.T) {
 // A lost reply leaves the outcome of a statement unknown that was sent with its COMMIT. In
 // the caller's transaction the server rolls back.
 func TestNativeLostReply(t *testing.T) {
+	target.Postgres.Since(t, 15, flushes)
 	for _, inTx := range []bool{false, true} {
 		onNative(t, dbguard.Policy{}, func(t *testing.T, f *fixture, pool *pgxguard.Pool) {
 			drop := func(id int) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
 	"github.com/dbguard/dbguard-go/sqlguard/pgxguard"
 )
 
@@ -41,6 +42,7 @@ var repeatedChanges = []struct {
 // A row that is changed several times is one row, whether the server counts, at the end
 // of a transaction of the guard's, or the guard.
 func TestRepeatedChangesCountOnce(t *testing.T) {
+	target.Postgres.Since(t, 15, flushes)
 	onEachDriver(t, func(t *testing.T, f *fixture) {
 		for _, text := range blogSchema {
 			f.execBare(text)
@@ -87,6 +89,7 @@ func inTx(db *sql.DB, do func(*sql.Tx) error) error {
 
 // The same in one round trip with the statement.
 func TestRepeatedChangesCountOnceNative(t *testing.T) {
+	target.Postgres.Since(t, 15, flushes)
 	for name, policy := range map[string]dbguard.Policy{"": {}, "heard": {Observers: []dbguard.Observer{observer{}}}} {
 		t.Run(name, func(t *testing.T) {
 			onNative(t, policy, func(t *testing.T, f *fixture, pool *pgxguard.Pool) {

@@ -9,9 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
 func TestRoundTrips(t *testing.T) {
+	target.Postgres.Since(t, 15, flushes)
 	tests := []struct {
 		name, text string
 		limit      int64

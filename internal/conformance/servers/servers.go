@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -118,6 +119,16 @@ func (s *Server) Restart(tb testing.TB) {
 func (s *Server) Version(ctx context.Context) (v string, err error) {
 	err = s.admin.QueryRowContext(ctx, "SELECT version()").Scan(&v)
 	return v, err
+}
+
+// Major is the first number of the server's version.
+func (s *Server) Major(tb testing.TB) (major int) {
+	tb.Helper()
+	version, err := s.Version(tb.Context())
+	require.NoError(tb, err)
+	_, err = fmt.Sscanf(strings.TrimPrefix(version, "PostgreSQL "), "%d", &major)
+	require.NoError(tb, err, version)
+	return major
 }
 
 func open(e Engine, dsn string) (*sql.DB, error) {

@@ -5,6 +5,7 @@ package target
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,6 +61,31 @@ func (e Engine) Need(tb testing.TB) {
 	if server, ok := (Target{Engine: e}).ServerEngine(); ok {
 		servers.Shared(tb, server)
 	}
+}
+
+// Major is the major version of the engine's server, or 0 if it has none. It skips the test
+// if the engine is not available.
+func (e Engine) Major(tb testing.TB) int {
+	tb.Helper()
+	server, ok := (Target{Engine: e}).ServerEngine()
+	if !ok {
+		return 0
+	}
+	return servers.Shared(tb, server).Major(tb)
+}
+
+// Since skips the test on servers of an older major version, and says why.
+func (e Engine) Since(tb testing.TB, major int, why string) {
+	tb.Helper()
+	if is := e.Major(tb); is < major {
+		tb.Skipf("version %d: %s", is, why)
+	}
+}
+
+// NamedAfter reports whether the engine's name says this major version: the suites also run
+// on other versions of PostgreSQL.
+func (e Engine) NamedAfter(major int) bool {
+	return e != Postgres || e == Engine(fmt.Sprint("postgres", major))
 }
 
 // A Target is a driver on an engine.
