@@ -38,7 +38,7 @@ func TestGuarded(t *testing.T) {
 				t.Error(mistake)
 			}
 			section := r.Markdown(x)
-			if !engine.NamedAfter(major) {
+			if !engine.IsNamedVersion(t) {
 				t.Log(section) // the numbers differ: some entries exist, or fail by themselves, on one version only
 				return
 			}

@@ -5,10 +5,10 @@ package target
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -82,10 +82,18 @@ func (e Engine) Since(tb testing.TB, major int, why string) {
 	}
 }
 
-// NamedAfter reports whether the engine's name says this major version: the suites also run
-// on other versions of PostgreSQL.
-func (e Engine) NamedAfter(major int) bool {
-	return e != Postgres || e == Engine(fmt.Sprint("postgres", major))
+// IsNamedVersion reports whether the server is of the version in the engine's name. The suites
+// also run on others, but what is measured is written down for this one.
+func (e Engine) IsNamedVersion(tb testing.TB) bool {
+	tb.Helper()
+	server, ok := (Target{Engine: e}).ServerEngine()
+	if !ok {
+		return true
+	}
+	version, err := servers.Shared(tb, server).Version(tb.Context())
+	require.NoError(tb, err)
+	named := strings.TrimLeft(string(e), "abcdefghijklmnopqrstuvwxyz")
+	return strings.HasPrefix(strings.TrimPrefix(version, "PostgreSQL "), named+".")
 }
 
 // A Target is a driver on an engine.
