@@ -237,6 +237,9 @@ func TestCascadedRowsAreCountedExactly(t *testing.T) {
 	for _, tt := range exactCounts {
 		t.Run(tt.name, func(t *testing.T) {
 			each(t, onMariaDB, func(t *testing.T, f *fixture) {
+				if strings.Contains(strings.Join(tt.setup, ""), "MEMORY") && f.Engine.Major(t) >= 11 {
+					t.Skip("information_schema lists temporary tables: one that cannot be rolled back is refused")
+				}
 				c := f.conn(t)
 				for _, text := range tt.setup {
 					if rest, ok := strings.CutPrefix(text, "GUARDED "); ok {
