@@ -1,5 +1,6 @@
 # make test        all tests, on PostgreSQL, MariaDB and MySQL too where they are installed or may be
 # make test-short  only the root module: no server, no driver, seconds
+# make test-versions  the SQL suites on newer PostgreSQL and MariaDB, unpacked from other Debian releases
 # make lint        gofumpt, vet, staticcheck
 # make tidy        go.mod and go.sum are what `go mod tidy` would write
 # make fuzz        every fuzz target for FUZZTIME
@@ -18,11 +19,14 @@ RACE ?= -race
 # .ci/servers may unpack a MySQL while make runs, so that the shell looks for it.
 WITHSERVERS = DBGUARD_MYSQL_BINARY="$${DBGUARD_MYSQL_BINARY:-$$(ls $(CURDIR)/bin/servers/mysql/usr/sbin/mysqld 2>/dev/null)}" bin/withservers
 
-.PHONY: test test-short lint tidy fuzz bench soak generate results servers
+.PHONY: test test-versions test-short lint tidy fuzz bench soak generate results servers
 
 test: test-short servers bin/withservers
 	$(WITHSERVERS) bash -uc 'for m in $(filter-out .,$(MODULES)); do go test -C $$m $(RACE) -count=1 -timeout 30m ./... || failed=1; done; exit $${failed:-0}'
 	@echo; sed -n '/^## /,$$p' internal/conformance/RESULTS.md
+
+test-versions: servers bin/withservers
+	.ci/versions
 
 test-short:
 	go test $(RACE) ./...
