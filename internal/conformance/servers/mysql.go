@@ -65,6 +65,5 @@ func mysqlCommon(in *instance) []string {
 }
 
 func mysqlArgs(in *instance) []string {
-	return append(mysqlCommon(in), append(mariadbListen(in), "--mysqlx=OFF", "--secure-file-priv=",
-		"--local-infile=ON", "--loose-restrict-fk-on-non-standard-key=OFF")...) // as MariaDB
+	return append(mysqlCommon(in), append(mariadbListen(in), "--mysqlx=OFF", "--secure-file-priv=", "--local-infile=ON")...)
 }
