@@ -113,7 +113,10 @@ func (m *mysql) mode(ctx context.Context) (sqlscan.Mode, error) {
 	if err == nil {
 		err = checkCharset(text)
 	}
-	mode := modeOf(sqlMode)
+	if err == nil && m.version == "" {
+		err = m.detectServer(ctx)
+	}
+	mode := modeOf(sqlMode) | versionMode(m.version)
 	switch charset {
 	case "big5", "cp932", "gb18030", "gbk", "sjis":
 		mode |= sqlscan.WideLetters

@@ -120,12 +120,17 @@ func (c *mysqlCounter) countWalked(ctx context.Context, count dbguard.Count, han
 		direct = max(direct, roots) // cascades of other rows deleted some of them first
 		count.Rows = max(count.Rows, roots)
 	}
-	for _, t := range w.cascaded {
-		count.Rows += t.Rows
+	included := c.m.cascades == cascadesCounted && count.Rows > affected
+	if !included {
+		for _, t := range w.cascaded {
+			count.Rows += t.Rows
+		}
 	}
-	if len(count.Tables) == 0 {
+	switch {
+	case len(count.Tables) == 0:
 		count.Tables = w.tableRows(direct)
-	} else {
+	case included:
+	default:
 		count.Tables = append(count.Tables, w.cascaded...)
 	}
 	return count, nil
@@ -166,7 +171,7 @@ func (m *mysql) hasDerivedKey(ctx context.Context, t mysqlTable, keys []foreignK
 			names += ", " + quoteString(sqlscan.MySQL, col)
 		}
 	}
-	n, err := askInts(ctx, m.conn, "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE "+t.condition("")+" AND COLUMN_NAME IN ("+names+") AND (EXTRA LIKE '%GENERATED%' OR EXTRA LIKE '%on update%')")
+	n, err := askInts(ctx, m.conn, "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE "+t.condition("")+" AND COLUMN_NAME IN ("+names+") AND (EXTRA LIKE _utf8mb4'%GENERATED%' OR EXTRA LIKE _utf8mb4'%on update%')")
 	if err != nil {
 		return false, err
 	}

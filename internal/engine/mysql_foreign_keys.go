@@ -57,9 +57,9 @@ func (m *mysql) isReferenced(ctx context.Context, tables []mysqlTable) (some boo
 func standardReferenceQuery(tables []mysqlTable) string {
 	names := make([]string, len(tables))
 	for i, t := range tables {
-		names[i] = quoteString(sqlscan.MySQL, t.name)
+		names[i] = "(" + quoteString(sqlscan.MySQL, t.schema) + ", " + quoteString(sqlscan.MySQL, t.name) + ")"
 	}
-	return "SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE REFERENCED_TABLE_NAME IN (" + strings.Join(names, ", ") + ") LIMIT 1"
+	return "SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE (UNIQUE_CONSTRAINT_SCHEMA, REFERENCED_TABLE_NAME) IN (" + strings.Join(names, ", ") + ") LIMIT 1"
 }
 
 // dictionaryDenied reports that the account lacks PROCESS (1227), or that the server

@@ -102,6 +102,13 @@ func TestModes(t *testing.T) {
 		text    string
 		want    string
 	}{
+		{"a version that MySQL 8 runs", MySQL, MySQL80, "DELETE FROM t /*!80000 WHERE id = 1 */", "Delete t where id = 1; mode"},
+		{"a version that MySQL 8.0 may not run", MySQL, MySQL80, "DELETE FROM t /*!80016 WHERE id = 1 */", "Unreadable; mode"},
+		{"a version that MySQL 8.4 runs", MySQL, MySQL80 | MySQL84, "DELETE FROM t /*!80016 WHERE id = 1 */", "Delete t where id = 1; mode"},
+		{"a version that only later servers run", MySQL, MySQL80 | MySQL84, "DELETE FROM t /*!90500 WHERE id = 1 */", "Unreadable; mode"},
+		{"a version of six digits", MySQL, MySQL80 | MySQL84, "DELETE FROM t /*!050700 WHERE id = 1 */", "Unreadable; mode"},
+		{"MariaDB's own, on MySQL", MySQL, MySQL80, "DELETE FROM t WHERE id = 1 /*M! OR 1 */", "Delete t where id = 1; mode"},
+		{"MariaDB's own, on MySQL, and a comment in it", MySQL, MySQL80, "DELETE FROM t /*M! /* */ WHERE id = 1", "Delete t where id = 1; mode"},
 		{"double quotes name a table", MySQL, ANSIQuotes | BackslashEscapes, `DELETE FROM "t" WHERE a = 1`, "Delete t where a = 1; mode"},
 		{"double quotes are a string", MySQL, BackslashEscapes, `DELETE FROM "t" WHERE a = 1`, "Unreadable; mode"},
 		{"no backslash escapes", MySQL, 0, `SELECT '\'; DELETE FROM t; -- '`, "Delete t; mode"},

@@ -46,6 +46,10 @@ const (
 	// latin1, cp866 and others).
 	SpaceA0
 	SpaceFF
+	// MySQL80 and MySQL84 say that the server is MySQL of at least that version. It runs
+	// executable comments for versions up to its own, and none of MariaDB's.
+	MySQL80
+	MySQL84
 )
 
 // DefaultMode is the state in which a server of this dialect starts a session.

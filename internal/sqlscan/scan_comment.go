@@ -96,7 +96,7 @@ func (s *Scanner) nesting(i int) int {
 	switch {
 	case s.traits.nestedComments:
 		return len(s.src)
-	case s.traits.execComments && (s.followedBy(i+1, '!') || strings.HasPrefix(s.src[i+2:], "M!")):
+	case s.traits.execComments && (s.followedBy(i+1, '!') || s.mode&(MySQL80|MySQL84) == 0 && strings.HasPrefix(s.src[i+2:], "M!")):
 		return 2
 	}
 	return 1
@@ -121,6 +121,10 @@ func (s *Scanner) executable(start int) (body int, run bool) {
 	} else if !s.followedBy(start+1, '!') {
 		return 0, false
 	}
+	if mariaOnly && s.mode&(MySQL80|MySQL84) != 0 {
+		s.modeMatters = true
+		return 0, false
+	}
 	version, digits := 0, 0
 	for digits < 6 && body+digits < len(s.src) && s.src[body+digits]-'0' <= 9 {
 		if digits < 5 {
@@ -136,11 +140,26 @@ func (s *Scanner) executable(start int) (body int, run bool) {
 	case version == neverVersion && (!mariaOnly || digits == 6 && s.src[body+5] == '9'):
 		return 0, false
 	}
+	s.modeMatters = true
+	if digits == 5 && !mariaOnly && version <= s.runsUpTo() {
+		return body + digits, true
+	}
 	s.countUncertain(body, s.src[start+2:body+digits])
 	if digits >= 5 {
 		body += digits
 	}
 	return body, !s.skipExec
+}
+
+// runsUpTo is the latest version for which the server is known to run comments.
+func (s *Scanner) runsUpTo() int {
+	switch {
+	case s.mode&MySQL84 != 0:
+		return 80400
+	case s.mode&MySQL80 != 0:
+		return 80000
+	}
+	return 0
 }
 
 // countUncertain counts an executable comment that only some servers run. Comments

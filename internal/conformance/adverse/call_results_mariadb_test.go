@@ -11,7 +11,7 @@ import (
 
 // The rows of a CALL end with the verdict, for callers that do not check Close.
 func TestRowsOfCallEndWithVerdict(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		f.execBare(t, "CREATE PROCEDURE one() BEGIN DELETE FROM child WHERE r = 1; SELECT id FROM t WHERE id < 3; END",
 			"CREATE PROCEDURE two() BEGIN SELECT id FROM t WHERE id < 3; DELETE FROM child WHERE r = 1; SELECT 7 AS a, 8 AS b; END")
 		read := func(text string, limit int64) (cols [][]string, n int, err error) {

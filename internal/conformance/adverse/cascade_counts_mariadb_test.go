@@ -9,8 +9,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/snapshot"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
 const (
@@ -50,7 +53,7 @@ var exactCounts = []struct {
 		"INSERT INTO s (id, a) VALUES (6, 0), (8, 1) ON DUPLICATE KEY UPDATE u = u + 100", 3, 0,
 	},
 	{"REPLACE that only adds", []string{selfReferencing + "ON DELETE CASCADE)", selfReferencingRows}, "REPLACE INTO s (id, a) VALUES (10, 1), (11, 2)", 0, 0},
-	{"REPLACE of a row with children", []string{selfReferencing + "ON DELETE CASCADE)", selfReferencingRows}, "REPLACE INTO s (id, a) VALUES (1, 1), (10, 2)", 4, 0},
+	{"REPLACE of a row with children", []string{selfReferencing + "ON DELETE CASCADE)", selfReferencingRows}, "REPLACE INTO s (id, a) VALUES (1, 9), (10, 2)", 4, 0},
 	{"REPLACE by two keys", []string{selfReferencing + "ON DELETE CASCADE)", selfReferencingRows, "UPDATE s SET u = id"}, "REPLACE INTO s (id, u) VALUES (3, 8)", 3, 0},
 	{"REPLACE … SELECT", []string{selfReferencing + "ON DELETE CASCADE)", selfReferencingRows}, "REPLACE INTO s (id, a) SELECT id + 6, a FROM s WHERE id < 4", 1, 0},
 	{"keys that nobody refers to", []string{selfReferencing + "ON UPDATE CASCADE)", selfReferencingRows, "INSERT INTO s (id) VALUES (20), (21), (22)"}, "UPDATE s SET id = id + 1000 WHERE id BETWEEN 20 AND 22", 3, 0},
@@ -236,8 +239,8 @@ const plainParent = "CREATE TABLE s (id INT PRIMARY KEY)"
 func TestCascadedRowsAreCountedExactly(t *testing.T) {
 	for _, tt := range exactCounts {
 		t.Run(tt.name, func(t *testing.T) {
-			each(t, onMariaDB, func(t *testing.T, f *fixture) {
-				if strings.Contains(strings.Join(tt.setup, ""), "MEMORY") && f.Engine.Major(t) >= 11 {
+			each(t, onMySQL, func(t *testing.T, f *fixture) {
+				if strings.Contains(strings.Join(tt.setup, ""), "MEMORY") && f.Engine == target.MariaDB && f.Engine.Major(t) >= 11 {
 					t.Skip("information_schema lists temporary tables: one that cannot be rolled back is refused")
 				}
 				c := f.conn(t)
@@ -248,16 +251,45 @@ func TestCascadedRowsAreCountedExactly(t *testing.T) {
 					}
 					f.execBare(t, text)
 				}
+				f.skipMariaDBs(t, tt.text)
+				hits := tt.hits
+				if f.Engine == target.MySQL {
+					hits = f.rowsHit(t, tt.text)
+				}
 				for _, way := range []string{"Exec", "Query"} {
-					for n := range tt.hits {
+					for n := range hits {
 						assert.ErrorIs(t, sendBy(dbguard.AtMost(t.Context(), n), c, way, tt.text), dbguard.ErrRefused, "%s, at most %d", way, n)
 					}
 				}
 				way := []string{"Exec", "Query"}[rand.N(2)]
-				assert.NoError(t, sendBy(dbguard.AtMost(t.Context(), tt.hits+tt.over), c, way, tt.text), way)
+				assert.NoError(t, sendBy(dbguard.AtMost(t.Context(), hits+tt.over), c, way, tt.text), way)
 			})
 		})
 	}
+}
+
+// rowsHit is the number of existing rows that a text changes, found out in a transaction that
+// is rolled back. It skips the test if the server does not run it: MySQL follows foreign keys
+// over 30 tables, and from a REPLACE only if the key is another one afterwards.
+func (f *fixture) rowsHit(t *testing.T, text string) int64 {
+	t.Helper()
+	defer f.execBare(t, "ROLLBACK")
+	var hits [2]int
+	for i := range hits {
+		f.execBare(t, "ROLLBACK", "BEGIN")
+		before, err := f.Snapshot(t.Context(), f.bare)
+		require.NoError(t, err)
+		if _, err := f.bare.ExecContext(t.Context(), text); err != nil {
+			t.Skip(err)
+		}
+		after, err := f.Snapshot(t.Context(), f.bare)
+		require.NoError(t, err)
+		hits[i] = snapshot.Between(before, after).RowsHit()
+	}
+	if hits[0] != hits[1] {
+		t.Skip("a function deletes along a key to its own table only the first time")
+	}
+	return int64(hits[0])
 }
 
 // sendBy runs a text by a method of database/sql.
@@ -278,7 +310,7 @@ func sendBy(ctx context.Context, c *sql.Conn, way, text string) error {
 // An UPDATE whose condition selects other rows each time it is evaluated is not counted
 // by evaluating it beforehand.
 func TestUpdateWithVolatileCondition(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		f.execBare(t, plainParent, "INSERT INTO s VALUES (1), (2), (3), (5), (8)", childTable+"ON UPDATE CASCADE)", "INSERT INTO kid VALUES (1, 1), (2, 1)")
 		c := f.conn(t)
 		for _, where := range []string{

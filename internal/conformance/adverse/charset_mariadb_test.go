@@ -14,7 +14,7 @@ import (
 // The server returns names in the session's character set. Names that it cannot
 // represent cannot be looked up.
 func TestNamesOutsideSessionCharset(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		f.execBare(t,
 			"CREATE TABLE `таблица` AS SELECT * FROM t",
 			"CREATE TRIGGER g AFTER UPDATE ON `таблица` FOR EACH ROW DELETE FROM child",
@@ -39,7 +39,7 @@ func TestNamesOutsideSessionCharset(t *testing.T) {
 
 // A name with a question mark is like any other.
 func TestNameWithQuestionMark(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		f.execBare(t, "RENAME TABLE t TO `t?`", "CREATE VIEW t AS SELECT * FROM `t?`")
 		exec(t, f.db, "UPDATE t SET n = 5 WHERE id = 1")
 		assert.Equal(t, 1, f.count(t, "`t?` WHERE n = 5"))
@@ -48,7 +48,7 @@ func TestNameWithQuestionMark(t *testing.T) {
 
 // The guard cannot read results in multibyte character sets: it says so, and what to do.
 func TestMultibyteResultCharset(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		f.execBare(t, "CREATE FUNCTION f() RETURNS INT "+wipeBody, "CREATE VIEW w AS SELECT f() AS a")
 		for _, charset := range []string{"utf16", "ucs2", "utf32", "utf16le"} {
 			fresh := f.openGuarded(t, f.DSN+"&character_set_results="+charset)

@@ -16,7 +16,7 @@ func TestWhatFailsBeforeItRuns(t *testing.T) {
 	firsts := map[string]string{
 		"INSERT INTO t VALUES (10, 0)": "t WHERE id = 10", "UPDATE t SET n = 7 WHERE id = 1": "t WHERE n = 7", "DELETE FROM child WHERE id = 1": "child HAVING count(*) = 4",
 	}
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		f.execBare(t, "CREATE TABLE hidden (id INT PRIMARY KEY)")
 		name := strings.Split(strings.Split(f.DSN, "/")[1], "?")[0]
 		in := f.openGuarded(t, f.createUser(t, "ALL ON "+name+".t", "ALL ON "+name+".child", "DELETE ON "+name+".hidden", "TRIGGER ON *.*"))
@@ -40,7 +40,7 @@ func TestWhatFailsBeforeItRuns(t *testing.T) {
 // What the guard says in one packet is longer than what the caller says: where that is
 // all that fits, it says it otherwise.
 func TestATextThatFillsThePacket(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		f.execBare(t, "ALTER TABLE t ADD s TEXT")
 		long := strings.Repeat("x", 9900)
 		db := f.openGuarded(t, f.DSN+"&maxAllowedPacket=10000")

@@ -109,7 +109,7 @@ type execQuerier interface {
 func TestInsertsBehaveAsBare(t *testing.T) {
 	for _, way := range []string{"autocommit", "in a transaction"} {
 		t.Run(way, func(t *testing.T) {
-			each(t, onMariaDB, func(t *testing.T, f *fixture) {
+			each(t, onMySQL, func(t *testing.T, f *fixture) {
 				bare := newFixture(t, f.Target)
 				bare.execBare(t, insertTables...)
 				f.execBare(t, insertTables...)
@@ -151,7 +151,7 @@ func TestInsertsThatChangeRows(t *testing.T) {
 	}
 	for _, tt := range texts {
 		t.Run(tt.name, func(t *testing.T) {
-			each(t, onMariaDB, func(t *testing.T, f *fixture) {
+			each(t, onMySQL, func(t *testing.T, f *fixture) {
 				f.execBare(t, "CREATE TABLE item (id INT, n INT)",
 					"CREATE FUNCTION f() RETURNS INT MODIFIES SQL DATA BEGIN DELETE FROM child WHERE r = 1; RETURN 0; END",
 					"CREATE VIEW view_of_f AS SELECT f() AS f", "CREATE VIEW view_of_t AS SELECT * FROM t",

@@ -49,11 +49,11 @@ func TestTableCreatedAfterLookup(t *testing.T) {
 		"a table with a trigger":        {"CREATE TRIGGER trg AFTER DELETE ON y FOR EACH ROW DELETE FROM child WHERE r = 1", "RENAME TABLE y TO x"},
 		"a view of one with a trigger":  {"CREATE TRIGGER trg AFTER DELETE ON y FOR EACH ROW DELETE FROM child WHERE r = 1", "CREATE VIEW x AS SELECT * FROM y"},
 		"a table with a foreign key":    {"ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES y (id) ON DELETE CASCADE", "RENAME TABLE y TO x"},
-		"a table without transactions":  {"ALTER TABLE y ENGINE = Aria", "RENAME TABLE y TO x"},
+		"a table without transactions":  {"ALTER TABLE y ENGINE = MyISAM", "RENAME TABLE y TO x"},
 		"a table of which all would go": {"RENAME TABLE y TO x"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			each(t, onMariaDB, func(t *testing.T, f *fixture) {
+			each(t, onMySQL, func(t *testing.T, f *fixture) {
 				f.execBare(t, "CREATE TABLE y LIKE t", "INSERT INTO y SELECT * FROM t")
 				text := "DELETE FROM x WHERE id = 1"
 				if len(appears) < 2 {
@@ -90,11 +90,11 @@ func TestTableCreatedAfterLookup(t *testing.T) {
 // A table that a trigger changes is locked, too, so that it stays one that can be rolled
 // back.
 func TestTableOfTriggerIsLocked(t *testing.T) {
-	for name, change := range map[string]string{"engine": "ALTER TABLE child ENGINE = Aria", "another": "RENAME TABLE child TO old, other TO child"} {
+	for name, change := range map[string]string{"engine": "ALTER TABLE child ENGINE = MyISAM", "another": "RENAME TABLE child TO old, other TO child"} {
 		t.Run(name, func(t *testing.T) {
-			each(t, onMariaDB, func(t *testing.T, f *fixture) {
+			each(t, onMySQL, func(t *testing.T, f *fixture) {
 				f.execBare(t, "CREATE TRIGGER trg AFTER DELETE ON t FOR EACH ROW DELETE FROM child WHERE r = 1",
-					"CREATE TABLE other LIKE child", "INSERT INTO other SELECT * FROM child", "ALTER TABLE other ENGINE = Aria", "SET lock_wait_timeout = 1")
+					"CREATE TABLE other LIKE child", "INSERT INTO other SELECT * FROM child", "ALTER TABLE other ENGINE = MyISAM", "SET lock_wait_timeout = 1")
 				base, err := f.bare.Driver().(driver.DriverContext).OpenConnector(f.DSN)
 				require.NoError(t, err)
 				guard, err := dbguard.New(dbguard.Policy{})

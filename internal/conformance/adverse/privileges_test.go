@@ -42,7 +42,7 @@ func TestAccountWithoutCataloguePrivileges(t *testing.T) {
 		}},
 		{"trigger", "DELETE FROM t WHERE id = 1", []string{"CREATE TRIGGER trg AFTER DELETE ON t FOR EACH ROW DELETE FROM child WHERE r = OLD.id"}},
 	}
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		for _, a := range accounts {
 			for _, h := range hidden {
 				t.Run(a.name+"/"+h.name, func(t *testing.T) {
@@ -83,7 +83,7 @@ const dmlOn = "SELECT, INSERT, UPDATE, DELETE ON "
 // The server shows an account no foreign keys of tables on which it has no privilege,
 // and enforces them all the same.
 func TestAccountThatCannotSeeForeignKeys(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		far := f.childInOtherDatabase(t)
 		f.execBare(t, "CREATE TABLE lone (id INT PRIMARY KEY, n INT NOT NULL)", "INSERT INTO lone SELECT * FROM t",
 			"CREATE TABLE parent (id INT PRIMARY KEY, n INT NOT NULL)", "INSERT INTO parent SELECT * FROM t",
@@ -92,8 +92,8 @@ func TestAccountThatCannotSeeForeignKeys(t *testing.T) {
 			t.Run(a.name, func(t *testing.T) {
 				db := f.openGuarded(t, f.createUser(t, a.rights...))
 				for range 3 { // cold, then with what is cached
-					assertUnseenKeysCount(t, inAutocommit(t, db))
-					assertUnseenKeysCount(t, inRolledBackTx(t, db))
+					assertUnseenKeysCount(t, f.Engine, inAutocommit(t, db))
+					assertUnseenKeysCount(t, f.Engine, inRolledBackTx(t, db))
 					f.execBare(t, "INSERT IGNORE INTO parent VALUES (2, 0)")
 				}
 				assert.Equal(t, 3, f.count(t, far+" WHERE r = 1"))
@@ -137,13 +137,15 @@ func inRolledBackTx(t *testing.T, db *sql.DB) sendFunc {
 	}
 }
 
-func assertUnseenKeysCount(t *testing.T, send sendFunc) {
+func assertUnseenKeysCount(t *testing.T, e target.Engine, send sendFunc) {
 	t.Helper()
+	if e == target.MariaDB { // MySQL does not follow keys that are the same afterwards
+		require.ErrorIs(t, send("REPLACE INTO t VALUES (?, 5)", 1), dbguard.ErrRefused)
+	}
 	require.ErrorIs(t, send("DELETE FROM t WHERE id = 1"), dbguard.ErrRefused)
 	require.ErrorIs(t, send("DELETE FROM t WHERE id = ?", 1), dbguard.ErrRefused)
 	require.ErrorIs(t, send("UPDATE t SET id = id + 100 WHERE id = ?", 1), dbguard.ErrRefused)
 	require.ErrorIs(t, send("DELETE x FROM t x JOIN lone l ON x.id = l.id WHERE l.id = 1"), dbguard.ErrRefused)
-	require.ErrorIs(t, send("REPLACE INTO t VALUES (?, 5)", 1), dbguard.ErrRefused)
 	require.ErrorIs(t, send("INSERT INTO t VALUES (1, 0) ON DUPLICATE KEY UPDATE id = 200"), dbguard.ErrRefused)
 	require.ErrorIs(t, send("DELETE FROM parent WHERE id = 1"), dbguard.OverLimit)
 	require.NoError(t, send("REPLACE INTO lone VALUES (?, 5)", 1))
@@ -171,7 +173,7 @@ func TestAccountWithFewPrivileges(t *testing.T) {
 					f := newFixture(t, f.Target)
 					all := []string{granted + " ON t"}
 					if sees {
-						all = append(all, "TRIGGER ON "+map[target.Engine]string{target.Postgres: "t", target.MariaDB: "*"}[f.Engine])
+						all = append(all, "TRIGGER ON "+target.Of(map[target.Engine]string{target.Postgres: "t", target.MariaDB: "*"}, f.Engine))
 					}
 					dsn := f.createUser(t, all...)
 					bare, err := sql.Open(f.Driver, dsn)

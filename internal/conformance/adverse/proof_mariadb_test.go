@@ -102,7 +102,7 @@ func TestSchemaChangeInvalidatesProof(t *testing.T) {
 	for way, send := range deleteWays {
 		for _, d := range invalidatingChanges {
 			t.Run(d.name+", "+way, func(t *testing.T) {
-				each(t, onMariaDB, func(t *testing.T, f *fixture) {
+				each(t, onMySQL, func(t *testing.T, f *fixture) {
 					c := f.conn(t)
 					untilTrusted(t, c, send)
 					f.execBare(t, d.texts...)
@@ -126,7 +126,7 @@ func TestProofIsRestored(t *testing.T) {
 			"CREATE TRIGGER other BEFORE UPDATE ON t FOR EACH ROW DELETE FROM child",
 		} {
 			t.Run(fmt.Sprintf("%d %s", i, way), func(t *testing.T) {
-				each(t, onMariaDB, func(t *testing.T, f *fixture) {
+				each(t, onMySQL, func(t *testing.T, f *fixture) {
 					c := f.conn(t)
 					untilTrusted(t, c, send)
 					f.execBare(t, change)
@@ -144,7 +144,7 @@ func TestProofIsRestored(t *testing.T) {
 
 // A temporary table is another table, and so is the one that its DROP uncovers.
 func TestTemporaryTableShadowsProvedTable(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		c, send := f.conn(t), deleteWays["autocommit"]
 		untilTrusted(t, c, send)
 		exec(t, c, "CREATE TEMPORARY TABLE t AS SELECT 1 AS id")
@@ -160,7 +160,7 @@ func TestTemporaryTableShadowsProvedTable(t *testing.T) {
 // A CREATE TRIGGER that waits for the caller's transaction has an older timestamp than
 // what that transaction prepares.
 func TestTriggerThatWaitedForTransaction(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		c, ctx := f.conn(t), dbguard.AtMost(t.Context(), 1)
 		tx, err := c.BeginTx(ctx, nil)
 		require.NoError(t, err)
@@ -192,7 +192,7 @@ func TestTriggerThatWaitedForTransaction(t *testing.T) {
 
 // A trigger with a false, older timestamp goes unnoticed for a moment, and not for longer.
 func TestTriggerWithOldTimestamp(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		c, send := f.conn(t), deleteWays["autocommit"]
 		untilTrusted(t, c, send)
 		f.execBare(t, "SET timestamp = 1", destructiveTrigger("t"))

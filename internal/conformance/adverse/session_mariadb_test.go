@@ -34,7 +34,7 @@ func TestGeneratedKeyUnderEmptyStringIsNull(t *testing.T) {
 
 // In some character sets the second byte of a character may be a backslash or a backtick.
 func TestCharactersThatEndInBackslash(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		f.execBare(t, "CREATE FUNCTION f() RETURNS INT "+wipeBody)
 		texts := []string{"SELECT '\x95\x5c', f() -- '", "SELECT '\x95\x5c'; DELETE FROM t -- '", "SELECT 1 AS `\x95\x60`, f() -- `"}
 		for _, charset := range []string{"gbk", "sjis", "cp932"} {
@@ -56,7 +56,7 @@ func TestCharactersThatEndInBackslash(t *testing.T) {
 
 // In some character sets, a byte that is a letter elsewhere is white space.
 func TestCharsetWhiteSpace(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		f.execBare(t, "CREATE FUNCTION f() RETURNS INT "+wipeBody, "CREATE VIEW w AS SELECT f() AS a")
 		for charset, space := range map[string]string{"latin1": "\xa0", "latin2": "\xa0", "cp866": "\xff"} {
 			in := f.openGuarded(t, f.DSN+"&charset="+charset)
@@ -101,7 +101,7 @@ func TestFunctionNamedLikeBuiltin(t *testing.T) {
 
 // A text of several statements may drop a temporary table that shadows another table.
 func TestTextThatDropsTemporaryTable(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		c := f.conn(t)
 		exec(t, c, "CREATE TEMPORARY TABLE t (id INT)", "CREATE TEMPORARY TABLE mine (id INT)")
 		for _, text := range []string{
@@ -121,7 +121,7 @@ func TestTextThatDropsTemporaryTable(t *testing.T) {
 // Which triggers an account sees may depend on its role.
 func TestSetRoleHidesTriggers(t *testing.T) {
 	for fires, text := range map[string]string{"DELETE": "DELETE FROM t WHERE id = 1", "INSERT": "INSERT INTO t VALUES (50, 0)"} {
-		each(t, onMariaDB, func(t *testing.T, f *fixture) {
+		each(t, onMySQL, func(t *testing.T, f *fixture) {
 			f.execBare(t, "CREATE ROLE seer", "GRANT TRIGGER ON *.* TO seer")
 			defer f.execBare(t, "DROP ROLE seer")
 			f.execBare(t, "CREATE TRIGGER trg AFTER "+fires+" ON t FOR EACH ROW DELETE FROM child WHERE r = 1")
@@ -139,7 +139,7 @@ func TestSetRoleHidesTriggers(t *testing.T) {
 
 // A user variable keeps its value when the rest is rolled back.
 func TestUserVariablesAreSetOnce(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		f.execBare(t, "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON UPDATE CASCADE ON DELETE CASCADE")
 		c, ctx := f.conn(t), dbguard.AtMost(t.Context(), 9)
 		exec(t, c, "SET @i = 0")
@@ -151,7 +151,7 @@ func TestUserVariablesAreSetOnce(t *testing.T) {
 
 // || is OR, or concatenates.
 func TestPipesAsConcat(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		exec(t, f.db, "SET sql_mode = PIPES_AS_CONCAT", "DELETE FROM t WHERE id = 1||2 OR id = 1")
 		assert.Equal(t, 8, f.count(t, "t"))
 	})
@@ -159,7 +159,7 @@ func TestPipesAsConcat(t *testing.T) {
 
 // The server counts nowhere what a function does within SHOW STATUS.
 func TestShowStatusWithFunction(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		const where = " WHERE f() = 0 AND Variable_name = 'Uptime'"
 		f.execBare(t, "CREATE FUNCTION f() RETURNS INT "+wipeBody, "CREATE PROCEDURE p() BEGIN SHOW STATUS"+where+"; END")
 		for _, text := range []string{"/* x */ SHOW STATUS" + where, "SHOW/**/STATUS" + where, "SHOW SESSION STATUS" + where, "CALL p()"} {
@@ -172,7 +172,7 @@ func TestShowStatusWithFunction(t *testing.T) {
 
 // LOCK TABLES ends the transaction, as COMMIT does: a later ROLLBACK refunds nothing.
 func TestLockTablesCommitsBudget(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		c, ctx := f.conn(t), dbguard.Budget(t.Context(), 2)
 		exec(t, c, "START TRANSACTION")
 		_, err := c.ExecContext(ctx, "DELETE FROM t WHERE id = 1")

@@ -27,7 +27,7 @@ func TestSQLSelectLimit(t *testing.T) {
 	} {
 		for _, set := range []string{"SET sql_select_limit = 1", "SET sql_select_limit = 3", "SET sql_select_limit = 5"} {
 			t.Run(name+", "+set, func(t *testing.T) {
-				each(t, onMariaDB, func(t *testing.T, f *fixture) {
+				each(t, onMySQL, func(t *testing.T, f *fixture) {
 					f.execBare(t, setup...)
 					c, ctx := f.conn(t), dbguard.AtMost(t.Context(), 1)
 					exec(t, c, set)
@@ -62,7 +62,7 @@ func TestOracleMode(t *testing.T) {
 
 // Under NO_BACKSLASH_ESCAPES a string ends before what a backslash would hide.
 func TestNoBackslashEscapes(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		f.execBare(t, "ALTER TABLE t ADD s VARCHAR(9)", "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON UPDATE CASCADE")
 		c, ctx := f.conn(t), dbguard.AtMost(t.Context(), 1)
 		exec(t, c, "SET sql_mode = NO_BACKSLASH_ESCAPES")
@@ -80,7 +80,7 @@ func TestNoBackslashEscapes(t *testing.T) {
 
 // A column may be named like a clause, behind a dot even without quotes.
 func TestColumnNamedLikeClause(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		f.linkChildToN(t)
 		f.execBare(t, "ALTER TABLE t ADD `order` INT, ADD `limit` INT", addIndex, addForeignKey)
 		c, ctx := f.conn(t), dbguard.AtMost(t.Context(), 1)
@@ -98,7 +98,7 @@ func TestColumnNamedLikeClause(t *testing.T) {
 
 // In connection character sets of two and four bytes the server's literals are other bytes.
 func TestWideConnectionCharset(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		f.execBare(t, "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON DELETE CASCADE ON UPDATE CASCADE")
 		c := f.conn(t)
 		for _, set := range []string{"ucs2", "utf16", "utf16le", "utf32"} {

@@ -7,13 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
-	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
 // A temporary table may shadow another of the same name: once a text has dropped it,
 // the name means the other table.
 func TestDropOfShadowedTable(t *testing.T) {
-	engines := []target.Engine{target.Postgres, target.SQLite, target.MariaDB}
+	engines := everywhere
 	for text, front := range map[string]string{
 		"DROP TABLE t; DROP TABLE t":                                   "CREATE TEMPORARY TABLE t (id INT)",
 		"DROP TABLE IF EXISTS t; DROP TABLE IF EXISTS t":               "CREATE TEMPORARY TABLE t (id INT)",

@@ -13,7 +13,7 @@ import (
 
 // Rows that the server counts although they did not change are not held against the caller.
 func TestUnchangedRowsAreNotCounted(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		f.execBare(t,
 			"CREATE TABLE log (id INT AUTO_INCREMENT PRIMARY KEY)",
 			"CREATE TABLE logged (id INT PRIMARY KEY, n INT)", "INSERT INTO logged SELECT * FROM t",
@@ -52,7 +52,7 @@ func TestUnchangedRowsAreNotCounted(t *testing.T) {
 
 // The guard's prepared compound statements run in the database they were prepared in.
 func TestPreparedCompoundsAndUse(t *testing.T) {
-	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
 		other := newFixture(t, f.Target)
 		c := f.conn(t)
 		var here, there string

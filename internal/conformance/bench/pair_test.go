@@ -63,7 +63,7 @@ func newHandle(b *testing.B, tg target.Target, at place, g *dbguard.Guard) *hand
 	h := &handle{d: tg.Database(b)}
 	dsn := h.d.DSN
 	switch {
-	case tg.Engine == target.MariaDB:
+	case tg.Engine.InMySQLFamily():
 		dsn += "&interpolateParams=true" // one trip bare, and not prepare, execute, close
 	case at == durable:
 		dsn = strings.NewReplacer("synchronous(0)", "synchronous(2)", "_synchronous=0", "_synchronous=2").Replace(dsn)
@@ -110,10 +110,16 @@ func fill(e target.Engine, table string, n int) []string {
 		target.Postgres: "SELECT i, 0, 'some text that a row has' FROM generate_series(1, %d) i",
 		target.MariaDB:  "SELECT seq, 0, 'some text that a row has' FROM seq_1_to_%d",
 	}[e]
-	if e == target.SQLite {
+	before := "SELECT 1"
+	switch e {
+	case target.SQLite:
 		numbers = "SELECT * FROM (" + numbers + ") WHERE true"
+	case target.MySQL:
+		numbers = "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < %d) SELECT i, 0, 'some text that a row has' FROM s"
+		before = fmt.Sprintf("SET cte_max_recursion_depth = %d", n)
 	}
 	return []string{
+		before,
 		"DROP TABLE IF EXISTS " + table,
 		"CREATE TABLE " + table + " (id INT PRIMARY KEY, n INT NOT NULL, s VARCHAR(250))",
 		"INSERT INTO " + table + " " + fmt.Sprintf(numbers, n),

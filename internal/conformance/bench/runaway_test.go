@@ -110,8 +110,8 @@ func (h *handle) logBytes(b *testing.B, look *sql.DB) (n int64) {
 	switch h.d.Engine {
 	case target.Postgres:
 		require.NoError(b, look.QueryRowContext(b.Context(), "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn").Scan(&n))
-	case target.MariaDB:
-		require.NoError(b, look.QueryRowContext(b.Context(), "SHOW GLOBAL STATUS LIKE 'Innodb_lsn_current'").Scan(&name, &n))
+	case target.MariaDB, target.MySQL:
+		require.NoError(b, look.QueryRowContext(b.Context(), "SHOW GLOBAL STATUS WHERE Variable_name IN ('Innodb_lsn_current', 'Innodb_redo_log_current_lsn')").Scan(&name, &n))
 	}
 	return n
 }

@@ -45,7 +45,7 @@ const (
 const commit = `[^o]commit\b`
 
 // commitPattern matches the message that makes the script's changes final. A bounded
-// statement outside of a transaction is one message on PostgreSQL.
+// statement outside of a transaction is one message on PostgreSQL and MariaDB.
 func commitPattern(s *stage.Stage, script string) string {
 	if commitsInOneMessage(s, script) {
 		return "delete from (only )?item"
@@ -54,7 +54,7 @@ func commitPattern(s *stage.Stage, script string) string {
 }
 
 func commitsInOneMessage(s *stage.Stage, script string) bool {
-	return s.Engine != target.SQLite && script == "autocommit"
+	return (s.Engine == target.Postgres || s.Engine == target.MariaDB) && script == "autocommit"
 }
 
 // scripts are what a client does.

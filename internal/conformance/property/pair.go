@@ -115,11 +115,11 @@ func (s *side) prepare(ctx context.Context, setup []string) error {
 	if err != nil {
 		return err
 	}
-	reset := map[target.Engine][2]string{
+	reset := target.Of(map[target.Engine][2]string{
 		target.SQLite:   {"BEGIN; ", "; COMMIT"},
 		target.Postgres: {"DROP SCHEMA public CASCADE; CREATE SCHEMA public; SET search_path TO public; ", ""},
 		target.MariaDB:  {"SET foreign_key_checks = 0; " + drop + "SET foreign_key_checks = 1; ", ""},
-	}[s.Engine]
+	}, s.Engine)
 	if _, err := s.admin.ExecContext(ctx, reset[0]+strings.Join(setup, ";\n")+reset[1]); err != nil {
 		return errors.Join(err, s.close())
 	}
@@ -156,10 +156,10 @@ func (s *side) openRunner() (*sql.DB, error) {
 	return sql.Open(s.Driver, s.dsn)
 }
 
-// dropAll returns statements that empty a MariaDB database: DROP DATABASE takes three times
+// dropAll returns statements that empty a database of MariaDB or MySQL: DROP DATABASE takes three times
 // as long, and the connection then has no current database.
 func (s *side) dropAll(ctx context.Context) (text string, err error) {
-	if s.Engine != target.MariaDB {
+	if !s.Engine.InMySQLFamily() {
 		return "", nil
 	}
 	rows, err := s.admin.QueryContext(ctx, `SELECT CONCAT('DROP ', IF(table_type = 'VIEW', 'VIEW', 'TABLE'), ' ', table_name) FROM information_schema.tables WHERE table_schema = DATABASE()
@@ -180,11 +180,11 @@ UNION ALL SELECT CONCAT('DROP ', routine_type, ' ', routine_name) FROM informati
 
 // connectionID also shows that the connection works.
 func (s *side) connectionID(ctx context.Context, conn *sql.Conn) (id string, err error) {
-	err = conn.QueryRowContext(ctx, map[target.Engine]string{
+	err = conn.QueryRowContext(ctx, target.Of(map[target.Engine]string{
 		target.SQLite:   "SELECT 1",
 		target.Postgres: "SELECT pg_backend_pid()",
 		target.MariaDB:  "SELECT connection_id()",
-	}[s.Engine]).Scan(&id)
+	}, s.Engine)).Scan(&id)
 	return id, err
 }
 
@@ -212,7 +212,7 @@ func (s *side) readRows(ctx context.Context, h handle, failed *error) *snapshot.
 
 // buildReadQuery returns one query for all rows of all tables, each as a text.
 func (s *side) buildReadQuery(ctx context.Context) (text string, err error) {
-	ask := map[target.Engine]string{
+	ask := target.Of(map[target.Engine]string{
 		target.SQLite: `SELECT group_concat(t, ' UNION ALL ') FROM (SELECT format('SELECT %Q, %s FROM "%w"', s.name,
 (SELECT group_concat(format('quote("%w")', c.name), '||'',''||') FROM pragma_table_xinfo(s.name) c), s.name) AS t
 FROM sqlite_schema s WHERE s.type = 'table' AND s.name NOT LIKE 'sqlite%')`,
@@ -222,7 +222,7 @@ FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespac
 GROUP_CONCAT(CONCAT('IFNULL(', column_name, ', ''NULL'')') ORDER BY ordinal_position), ') FROM ', table_name) AS t
 FROM information_schema.columns c JOIN information_schema.tables USING (table_schema, table_name)
 WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' GROUP BY table_name) x`,
-	}[s.Engine]
+	}, s.Engine)
 	err = s.admin.QueryRowContext(ctx, ask).Scan(&text)
 	return text, err
 }

@@ -48,7 +48,10 @@ func (s *schema) add(format string, args ...any) {
 	s.script = append(s.script, fmt.Sprintf(format, args...))
 }
 
-func (s *schema) is(e target.Engine) bool { return s.engine == e }
+// is reports the engine. MySQL is MariaDB, except where a statement differs.
+func (s *schema) is(e target.Engine) bool {
+	return s.engine == e || e == target.MariaDB && s.engine == target.MySQL
+}
 
 // newSchema makes a schema. Foreign keys and triggers lead from tables to later ones or to
 // themselves, so that their chains end.

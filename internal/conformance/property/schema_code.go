@@ -21,7 +21,7 @@ func (s *schema) trigger() {
 	switch s.engine {
 	case target.SQLite:
 		s.sqliteTrigger(name, t, event, row, body)
-	case target.MariaDB:
+	case target.MariaDB, target.MySQL:
 		timing := s.word("BEFORE AFTER")
 		if timing == "BEFORE" && event == "UPDATE" && s.percent(30) {
 			body = "SET NEW.s = 'changed'"

@@ -38,9 +38,10 @@ type kind struct {
 const (
 	pg     = string(target.Postgres)
 	maria  = string(target.MariaDB)
+	my     = maria + string(target.MySQL)
 	lite   = string(target.SQLite)
-	all    = pg + maria + lite
-	server = pg + maria
+	all    = pg + my + lite
+	server = pg + my
 )
 
 var kinds = []kind{
@@ -52,10 +53,10 @@ var kinds = []kind{
 	{"in a CTE", 8, pg + lite, (*schema).inCTE},
 	{"merge", 6, pg, (*schema).merge},
 	{"upsert", 8, all, (*schema).upsert},
-	{"replace", 6, maria + lite, (*schema).replace},
+	{"replace", 6, my + lite, (*schema).replace},
 	{"insert", 20, all, (*schema).insert},
 	{"insert inside", 6, all, (*schema).insertInside},
-	{"limited", 5, maria, (*schema).limited},
+	{"limited", 5, my, (*schema).limited},
 	{"function in SELECT", 4, server, (*schema).selectCall},
 	{"call", 4, server, (*schema).call},
 	{"block", 4, pg, (*schema).block},
@@ -145,9 +146,10 @@ func (s *schema) set(r relation) string {
 	return pick(s.random, some)
 }
 
-// returning adds RETURNING where the engine has it; mariaDB says whether MariaDB does.
+// returning adds RETURNING where the engine has it, as MySQL has not; mariaDB says whether MariaDB
+// does.
 func (s *schema) returning(st *statement, r relation, mariaDB bool) *statement {
-	if st == nil || s.is(target.MariaDB) && (!mariaDB || r.view) || !s.percent(20) {
+	if st == nil || s.is(target.MariaDB) && (!mariaDB || r.view) || s.is(target.MySQL) || !s.percent(20) {
 		return st
 	}
 	st.Text += " RETURNING id"

@@ -138,7 +138,10 @@ func (s *schema) preparedByText() *statement {
 
 func (s *schema) explain() *statement {
 	text := s.plain()
-	if s.is(target.MariaDB) {
+	switch {
+	case s.is(target.MySQL): // which only plans a DELETE or UPDATE
+		return &statement{Text: "EXPLAIN FORMAT=TREE " + text, Fixed: true}
+	case s.is(target.MariaDB):
 		return &statement{Text: "ANALYZE " + text, Fixed: true}
 	}
 	return &statement{Text: pick(s.random, []string{"EXPLAIN ANALYZE ", "EXPLAIN (ANALYZE, COSTS OFF) ", "EXPLAIN (COSTS OFF) "}) + text, Fixed: true}

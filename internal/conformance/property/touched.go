@@ -62,7 +62,7 @@ func execAll(ctx context.Context, conn *sql.Conn, texts []string) error {
 // that.
 func (s *side) watch(ctx context.Context, conn *sql.Conn) (texts []string, err error) {
 	kind, ask, each, begin := "TEMP ", "SELECT name FROM sqlite_schema WHERE type = 'table'", "", "BEGIN "
-	if s.Engine == target.MariaDB {
+	if s.Engine.InMySQLFamily() {
 		kind, each = "", " FOR EACH ROW"
 		ask = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
 	}

@@ -52,6 +52,6 @@ func initMySQL(ctx context.Context, in *instance) error {
 }
 
 func mysqlArgs(in *instance) []string {
-	return append(mariadbCommon(in), append(mariadbListen(in), "--mysqlx=OFF", "--secure-file-priv=",
+	return append(mariadbCommon(in), append(mariadbListen(in), "--mysqlx=OFF", "--secure-file-priv=", "--local-infile=ON",
 		"--plugin-dir="+filepath.Join(usrOf(in.binary), "lib/mysql/plugin"))...)
 }
