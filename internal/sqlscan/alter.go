@@ -41,12 +41,24 @@ func (p *parser) alterObject(class keyword, at Token, flags Flags) {
 	switch {
 	case p.s.dialect == MySQL && (class == kwEvent || class == kwProcedure || class == kwFunction):
 		body{op: i, header: true, start: true, loop: class == kwEvent}.read(p)
+	case class == kwEvent && (p.kw == kwEnable || p.kw == kwDisable):
+		p.alterEventTrigger(i, at)
 	case class == kwTrigger || class == kwRule || class == kwPolicy:
 		p.onTable(i, kwOn)
 		p.alterOther(i)
 	default:
 		p.alterOther(i)
 	}
+}
+
+// alterEventTrigger reads ENABLE and DISABLE of an event trigger, which may be there to refuse
+// a DROP.
+func (p *parser) alterEventTrigger(i int, at Token) {
+	enabled := p.accept(kwEnable)
+	if !enabled || p.kw == kwReplica {
+		p.addOn(GuardOff, at, p.t.Ops[i].Object, View)
+	}
+	p.rest()
 }
 
 // alterOther reads the rest of an ALTER of anything but a table.
@@ -192,6 +204,10 @@ func (p *parser) action(i int, at Token) Kind {
 		}
 		return Define
 	case kwAlter:
+		if p.kw == kwConstraint || p.kw == kwCheck {
+			p.alterConstraint(i, at)
+			return Define
+		}
 		return p.alterColumn()
 	}
 	return p.partitionAction(kw)
@@ -242,10 +258,23 @@ func (p *parser) enableOrDisable(kw keyword, i int, at Token) {
 	}
 }
 
+// alterConstraint reads ALTER CONSTRAINT c …. One that is not enforced protects nothing, and a
+// foreign key no longer cascades.
+func (p *parser) alterConstraint(i int, at Token) {
+	p.next()
+	p.name()
+	for !p.failed && !p.atEnd() && !p.is(',') {
+		if p.prevKw == kwNot && p.kw == kwEnforced {
+			p.addOn(GuardOff, at, p.t.Ops[i].Object, 0)
+		}
+		p.next()
+	}
+}
+
 // alterColumn reads ALTER [COLUMN] c …: only a new type or expression loses
 // anything.
 func (p *parser) alterColumn() Kind {
-	if p.kw == kwConstraint || p.kw == kwIndex || p.kw == kwCheck || p.kw == kwKey {
+	if p.kw == kwIndex || p.kw == kwKey {
 		return Define
 	}
 	if p.kw == kwColumn || p.kw == kwAttribute {
