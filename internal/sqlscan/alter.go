@@ -41,12 +41,24 @@ func (p *parser) alterObject(class keyword, at Token, flags Flags) {
 	switch {
 	case p.s.dialect == MySQL && (class == kwEvent || class == kwProcedure || class == kwFunction):
 		body{op: i, header: true, start: true, loop: class == kwEvent}.read(p)
+	case class == kwEvent && (p.kw == kwEnable || p.kw == kwDisable):
+		p.alterEventTrigger(i, at)
 	case class == kwTrigger || class == kwRule || class == kwPolicy:
 		p.onTable(i, kwOn)
 		p.alterOther(i)
 	default:
 		p.alterOther(i)
 	}
+}
+
+// alterEventTrigger reads ENABLE and DISABLE of an event trigger, which may be there to refuse
+// a DROP.
+func (p *parser) alterEventTrigger(i int, at Token) {
+	enabled := p.accept(kwEnable)
+	if !enabled || p.kw == kwReplica {
+		p.addOn(GuardOff, at, p.t.Ops[i].Object, View)
+	}
+	p.rest()
 }
 
 // alterOther reads the rest of an ALTER of anything but a table.
@@ -192,6 +204,10 @@ func (p *parser) action(i int, at Token) Kind {
 		}
 		return Define
 	case kwAlter:
+		if p.kw == kwConstraint || p.kw == kwCheck {
+			p.alterConstraint(i, at)
+			return Define
+		}
 		return p.alterColumn()
 	}
 	return p.partitionAction(kw)
@@ -242,23 +258,24 @@ func (p *parser) enableOrDisable(kw keyword, i int, at Token) {
 	}
 }
 
-// alterConstraint reads ALTER CONSTRAINT and the like: one that is not enforced protects
-// nothing.
-func (p *parser) alterConstraint() Kind {
+// alterConstraint reads ALTER CONSTRAINT c …. One that is not enforced protects nothing, and a
+// foreign key no longer cascades.
+func (p *parser) alterConstraint(i int, at Token) {
 	p.next()
-	p.kw = 0 // its name, which may be any word
-	p.next()
-	if t, _ := p.peek(); p.kw == kwNot && equalFold(p.s.Text(t), "enforced") {
-		return Alter
+	p.name()
+	for !p.failed && !p.atEnd() && !p.is(',') {
+		if p.prevKw == kwNot && p.kw == kwEnforced {
+			p.addOn(GuardOff, at, p.t.Ops[i].Object, 0)
+		}
+		p.next()
 	}
-	return Define
 }
 
 // alterColumn reads ALTER [COLUMN] c …: a new type or expression loses something, and so
 // does SELECT * if the column becomes invisible.
 func (p *parser) alterColumn() Kind {
-	if p.kw == kwConstraint || p.kw == kwIndex || p.kw == kwCheck || p.kw == kwKey {
-		return p.alterConstraint()
+	if p.kw == kwIndex || p.kw == kwKey {
+		return Define
 	}
 	if p.kw == kwColumn || p.kw == kwAttribute {
 		p.next()

@@ -22,6 +22,11 @@ var guards = [...]guard{
 	{"session_replication_role", isReplica},
 	{"track_counts", isNotOn},
 	{"safeupdate.enabled", isNotOn},
+	{"event_triggers", isNotOn},
+	{"allow_system_table_mods", isNotOff},
+	{"zero_damaged_pages", isNotOff},
+	{"ignore_checksum_failure", isNotOff},
+	{"restrict_nonsystem_relation_kind", func(v string) bool { return v == "" }},
 	// SQLite
 	{"foreign_keys", isNotOn},
 	{"ignore_check_constraints", isNotOff},

@@ -145,6 +145,7 @@ const (
 	kwEmpty
 	kwEnable
 	kwEnd
+	kwEnforced
 	kwEngine
 	kwEscape
 	kwEstimate

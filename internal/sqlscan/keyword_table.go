@@ -102,6 +102,7 @@ var keywords = [keywordCount]struct {
 	kwEmpty:           {"empty", 0},
 	kwEnable:          {"enable", 0},
 	kwEnd:             {"end", sOperator | sStatement | sNoCall},
+	kwEnforced:        {"enforced", 0},
 	kwEngine:          {"engine", sEngine},
 	kwEscape:          {"escape", sOperator | sNoCall},
 	kwEstimate:        {"estimate", 0},
