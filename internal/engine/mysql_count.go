@@ -15,7 +15,7 @@ import (
 // rows whose values an UPDATE does not change and, on MariaDB, rows of partitioned tables
 // twice; on MySQL, those of its own temporary tables (mysql_affected.go).
 // Neither includes InnoDB's cascades: these are counted before, under locks
-// (cascadeWalk), or by the length of the transaction's undo log.
+// (cascadeWalk), or by the length of the transaction's undo log. Since MySQL 9.6 they do.
 //
 // Only tables of a transactional engine can be undone. The query for a table's engine
 // also opens the table: that takes a metadata lock, which keeps out ALTER TABLE and
@@ -262,11 +262,9 @@ func (c *mysqlCounter) viewTables(ctx context.Context, view []string) ([][]strin
 
 func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count, error) {
 	if c.changesNothing {
-		if c.reach == nil {
-			if unseen, err := c.firedUnseen(ctx); err != nil || unseen {
-				_ = c.f.op.Uncountable(unseenTriggersNote) // reported by End
-				return dbguard.Count{Rows: -1}, err
-			}
+		if unseen, err := c.firedUnseen(ctx); err != nil || unseen {
+			_ = c.f.op.Uncountable(unseenTriggersNote) // reported by End
+			return dbguard.Count{Rows: -1}, err
 		}
 		if c.cacheable {
 			c.m.cacheInsert(&c.f.st.targets[0])

@@ -91,8 +91,10 @@ var changes = map[target.Engine][]change{
 		{"CREATE DATABASE elsewhere; CREATE TABLE elsewhere.a (b INT)", "new column elsewhere a b, new table elsewhere a, created database elsewhere"},
 		{"CREATE PROCEDURE p() DELETE FROM t", "new PROCEDURE p"},
 		{"CREATE TEMPORARY TABLE z AS SELECT * FROM t", ""},
-		{"SET sql_generate_invisible_primary_key = 1; CREATE TABLE g (a INT); INSERT INTO g VALUES (1)",
-			"added 1 of `g`, new column g a, new column g my_row_id, new index g PRIMARY, new table g"},
+		{
+			"SET sql_generate_invisible_primary_key = 1; CREATE TABLE g (a INT); INSERT INTO g VALUES (1)",
+			"added 1 of `g`, new column g a, new column g my_row_id, new index g PRIMARY, new table g",
+		},
 	},
 }
 
