@@ -330,16 +330,21 @@ func (c *mysqlCounter) countVisible(ctx context.Context, did handlerStatus, affe
 	if hidden > 0 {
 		count.Tables = []dbguard.TableRows{
 			{Table: c.f.st.op.Acts[0].Object, Rows: affected},
-			{Table: c.reach.hiddenNames(), Rows: hidden, Via: "trigger"},
-		}
-		switch {
-		case (c.cascadesCounted || c.keysUncertain) && !c.reach.changesHiddenRows():
-			count.Tables[1].Via = "foreign key"
-		case x.op.Kind == sqlscan.Update && !c.reach.codeWrites:
-			count.Tables[1].Via = "trigger, or rows that stay as they are"
+			{Table: c.reach.hiddenNames(), Rows: hidden, Via: c.viaOf(x)},
 		}
 	}
 	return count, nil
+}
+
+// viaOf says how rows of other tables were changed, or seem to have been.
+func (c *mysqlCounter) viaOf(x *target) string {
+	switch {
+	case (c.cascadesCounted || c.keysUncertain) && !c.reach.changesHiddenRows():
+		return "foreign key"
+	case x.op.Kind == sqlscan.Update && !c.reach.codeWrites:
+		return "trigger, or rows that stay as they are"
+	}
+	return "trigger"
 }
 
 // expectsTriggers reports that what handlerStatus.fired counts was foreseen. MySQL counts the
