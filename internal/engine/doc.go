@@ -67,8 +67,9 @@
 //
 // The server reports too little of what a statement did. So what it will do is looked
 // up beforehand: triggers and routines (mysql_reach.go), foreign keys
-// (mysql_foreign_keys.go). Rows that cascades change are counted by walking the keys or
-// by the undo log (mysql_cascade.go). On MariaDB a statement on one table without
+// (mysql_foreign_keys.go, mysql_dictionary.go). Rows that cascades change are counted by
+// walking the keys or by the undo log (mysql_cascade.go); MySQL has counted them itself
+// since 9.6. On MariaDB a statement on one table without
 // triggers and cascades takes one round trip (mysql_fastpath.go): a prepared compound
 // statement wraps it, checks that the table is still such a one, and rolls back what is
 // too much (mysql_fastpath_wrapper.go). What it need not look up again is known by a

@@ -21,7 +21,7 @@ import (
 // unnoticed, or crash (MariaDB 10.11.19, measured).
 
 // prepareCascades chooses how to count the rows that foreign keys will change: by
-// walking the keys beforehand, or by the undo log.
+// walking the keys beforehand, by the undo log, or not at all where the server counts them.
 func (c *mysqlCounter) prepareCascades(ctx context.Context, bases []mysqlTable) (note string, err error) {
 	if c.baseTables = bases; len(c.reach.tables) == 1 && !c.throughView && !c.reach.codeWrites {
 		c.assignments, _ = c.f.assignmentText()
@@ -51,6 +51,11 @@ func (c *mysqlCounter) prepareCascades(ctx context.Context, bases []mysqlTable) 
 			return "", err
 		}
 	}
+	return c.chooseCascadeCount(ctx, bases)
+}
+
+// chooseCascadeCount is prepareCascades for the keys that were found.
+func (c *mysqlCounter) chooseCascadeCount(ctx context.Context, bases []mysqlTable) (note string, err error) {
 	active, direct := c.cascading(c.foreignKeys, bases)
 	if !active {
 		return "", nil

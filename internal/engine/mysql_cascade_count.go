@@ -120,20 +120,22 @@ func (c *mysqlCounter) countWalked(ctx context.Context, count dbguard.Count, han
 		direct = max(direct, roots) // cascades of other rows deleted some of them first
 		count.Rows = max(count.Rows, roots)
 	}
-	included := c.m.cascades == cascadesCounted && count.Rows > affected
-	if !included {
-		for _, t := range w.cascaded {
-			count.Rows += t.Rows
-		}
+	if c.m.cascades == cascadesCounted && count.Rows > affected { // they are among the hidden rows
+		return count, nil
 	}
-	switch {
-	case len(count.Tables) == 0:
+	return w.addCascaded(count, direct), nil
+}
+
+func (w *cascadeWalk) addCascaded(count dbguard.Count, direct int64) dbguard.Count {
+	for _, t := range w.cascaded {
+		count.Rows += t.Rows
+	}
+	if len(count.Tables) == 0 {
 		count.Tables = w.tableRows(direct)
-	case included:
-	default:
+	} else {
 		count.Tables = append(count.Tables, w.cascaded...)
 	}
-	return count, nil
+	return count
 }
 
 // keyValuesUnchanged reports that an UPDATE left the key values of all its rows as

@@ -15,7 +15,7 @@ import (
 // rows whose values an UPDATE does not change and, on MariaDB, rows of partitioned tables
 // twice; on MySQL, those of its own temporary tables (mysql_affected.go).
 // Neither includes InnoDB's cascades: these are counted before, under locks
-// (cascadeWalk), or by the length of the transaction's undo log.
+// (cascadeWalk), or by the length of the transaction's undo log. Since MySQL 9.6 they do.
 //
 // Only tables of a transactional engine can be undone. The query for a table's engine
 // also opens the table: that takes a metadata lock, which keeps out ALTER TABLE and
@@ -262,11 +262,9 @@ func (c *mysqlCounter) viewTables(ctx context.Context, view []string) ([][]strin
 
 func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count, error) {
 	if c.changesNothing {
-		if c.reach == nil {
-			if unseen, err := c.firedUnseen(ctx); err != nil || unseen {
-				_ = c.f.op.Uncountable(unseenTriggersNote) // reported by End
-				return dbguard.Count{Rows: -1}, err
-			}
+		if unseen, err := c.firedUnseen(ctx); err != nil || unseen {
+			_ = c.f.op.Uncountable(unseenTriggersNote) // reported by End
+			return dbguard.Count{Rows: -1}, err
 		}
 		if c.cacheable {
 			c.m.cacheInsert(&c.f.st.targets[0])
@@ -332,16 +330,21 @@ func (c *mysqlCounter) countVisible(ctx context.Context, did handlerStatus, affe
 	if hidden > 0 {
 		count.Tables = []dbguard.TableRows{
 			{Table: c.f.st.op.Acts[0].Object, Rows: affected},
-			{Table: c.reach.hiddenNames(), Rows: hidden, Via: "trigger"},
-		}
-		switch {
-		case (c.cascadesCounted || c.keysUncertain) && !c.reach.changesHiddenRows():
-			count.Tables[1].Via = "foreign key"
-		case x.op.Kind == sqlscan.Update && !c.reach.codeWrites:
-			count.Tables[1].Via = "trigger, or rows that stay as they are"
+			{Table: c.reach.hiddenNames(), Rows: hidden, Via: c.viaOf(x)},
 		}
 	}
 	return count, nil
+}
+
+// viaOf says how rows of other tables were changed, or seem to have been.
+func (c *mysqlCounter) viaOf(x *target) string {
+	switch {
+	case (c.cascadesCounted || c.keysUncertain) && !c.reach.changesHiddenRows():
+		return "foreign key"
+	case x.op.Kind == sqlscan.Update && !c.reach.codeWrites:
+		return "trigger, or rows that stay as they are"
+	}
+	return "trigger"
 }
 
 // expectsTriggers reports that what handlerStatus.fired counts was foreseen. MySQL counts the

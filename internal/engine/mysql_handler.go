@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// handlerStatus holds the session's Handler_* counters: its calls to storage engines.
+// handlerStatus holds the session's Handler_* counters: its calls to storage engines. MySQL has
+// no counter of triggers that fire.
 type handlerStatus struct {
 	changes int64 // Handler_update, Handler_delete
 	writes  int64 // Handler_write: attempts, also those that met a duplicate

@@ -11,6 +11,9 @@ func Classify(t *Text, text string, d Dialect, m Mode) {
 	if p.s.uncertain > 0 {
 		p.bothReadings(text, d, m)
 	}
+	if p.s.hinted {
+		p.hints()
+	}
 	t.ModeMatters = p.s.modeMatters && (d == MySQL || d == PostgreSQL)
 	if len(t.Ops) > 1 {
 		p.markTemporary()

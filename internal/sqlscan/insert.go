@@ -93,6 +93,12 @@ func (p *parser) insertInto(i int) {
 	case p.kw == kwSet:
 		p.next()
 		p.t.Ops[i].Rows = 1
+	case p.kw == kwWith && p.s.dialect != ClickHouse:
+		p.next()
+		p.commonTables()
+		if keywords[p.kw].sets&sQuery == 0 && !p.is('(') {
+			p.fail("no query behind WITH")
+		}
 	case p.kw == kwWith:
 		p.with()
 	case p.s.dialect == ClickHouse: // INFILE, SETTINGS, FORMAT, SELECT, all in one walk

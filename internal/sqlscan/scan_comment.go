@@ -52,6 +52,9 @@ func (s *Scanner) skipBlock(start int) Token {
 		}
 	}
 	end := s.blockEnd(start+2, s.nesting(start))
+	if end > 0 && s.dialect == MySQL && s.followedBy(start+1, '+') {
+		s.hinted = true
+	}
 	switch {
 	case end > 0 && strings.IndexByte(s.src[start:end], 0) < 0:
 		s.pos = end

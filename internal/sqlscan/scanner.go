@@ -23,6 +23,7 @@ type Scanner struct {
 	uncertainMark string // of the last one
 	uncertainEnd  int    // where it ends for servers that do not run it
 	modeMatters   bool   // another mode would split this text differently
+	hinted        bool   // it has comments that may be optimizer hints
 	strayNUL      int    // where a NUL is that no lexer accepts, or len(src)
 }
 

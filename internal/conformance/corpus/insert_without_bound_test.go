@@ -11,11 +11,11 @@ import (
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
-// inserting matches a text that begins with INSERT; upserting matches an upsert, a REPLACE
-// or a text of several statements.
+// inserting matches a text that begins with INSERT; upserting matches an upsert, a REPLACE,
+// a text of several statements, or one that changes a setting.
 var (
 	inserting = regexp.MustCompile(`(?i)^INSERT\s`)
-	upserting = regexp.MustCompile(`(?i)DUPLICATE KEY|DO UPDATE|OR REPLACE|;.*\S`)
+	upserting = regexp.MustCompile(`(?i)DUPLICATE KEY|DO UPDATE|OR REPLACE|;.*\S|SET_VAR`)
 )
 
 // overcounted are INSERTs that change no existing row and are counted as if they did: what
