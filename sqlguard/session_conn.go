@@ -12,7 +12,7 @@ import (
 // sessionConn runs the session's own statements on the connection that it guards.
 type sessionConn struct{ *bare }
 
-var _ engine.Conn = sessionConn{}
+var _ engine.Preparer = sessionConn{}
 
 // noArgs is what database/sql passes for a call without arguments.
 var noArgs = []driver.NamedValue{}
@@ -25,6 +25,22 @@ func (h sessionConn) Exec(ctx context.Context, text string) (int64, error) {
 		return -1, err
 	}
 	return affected(res), nil
+}
+
+// Prepare prepares a statement of the session's.
+func (h sessionConn) Prepare(ctx context.Context, text string) (engine.Prepared, error) {
+	s, err := h.prepare(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return sessionStmt{newStatement(s)}, nil
+}
+
+// sessionStmt is a statement that the session has prepared.
+type sessionStmt struct{ statement }
+
+func (s sessionStmt) Exec(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	return s.exec(ctx, args)
 }
 
 func (h sessionConn) execOrPrepare(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {

@@ -36,6 +36,7 @@ type mysql struct {
 
 	wrappers     map[wrapperKey]*preparedWrapper
 	wrapperCount int // prepared so far
+	texts        guardedTexts
 	endedTxs     int // transactions of the caller's that have ended
 	txCache          // what is known within the caller's transaction
 }
@@ -91,6 +92,7 @@ func (m *mysql) forget() {
 	m.charsetStale = true
 	m.autocommit, m.tablesLocked, m.sessionKnown = false, false, false
 	m.wrappers, m.maybeSerializable, m.mayBeElsewhere = nil, true, true
+	m.texts.forget()
 	m.dropTxCache()
 }
 

@@ -48,7 +48,7 @@ func (s *Session) Exec(ctx context.Context, text string, args []driver.NamedValu
 	}
 	f := &Flight{s: s, st: e.st, op: op, ctx: op.Context(), strategy: s.chooseStrategy(e.st, op)}
 	counted := op.Limit() >= 0 && op.Limit() < maxProbe && !op.Shares()
-	if f.strategy < ownTx || !counted && e.kind != sqlscan.Insert {
+	if f.strategy < ownTx || e.kind != sqlscan.Insert && (!counted || e.m.system() == "mysql" && op.AtLeast() > 1) {
 		op.Abandon()
 		return ExecResult{}, false, nil
 	}
@@ -82,6 +82,12 @@ func (s *Session) fastPathFor(ctx context.Context, text string, args []driver.Na
 	if err := s.addInsertActs(ctx, t, st); err != nil || len(st.op.Acts) != 1 {
 		return nil
 	}
+	if m.system() == "mysql" {
+		if !s.readyToPrepare(ctx, m) {
+			return nil
+		}
+		return m.newFastPath(ctx, st, text, args, s.modes.mode)
+	}
 	return m.newFastPath(ctx, st, text, s.formatTimes(args), s.modes.mode)
 }
 
@@ -103,7 +109,9 @@ type fastPath struct {
 func (m *mysql) newFastPath(ctx context.Context, st *statement, text string, args []driver.NamedValue, mode sqlscan.Mode) *fastPath {
 	x := &st.targets[0]
 	switch {
-	case m.tablesLocked, m.noFastPath, !containsFold(m.version, "mariadb"), st.op.Statements != 1, !embeddable(text, x):
+	case m.tablesLocked, m.noFastPath, st.op.Statements != 1:
+		return nil
+	case m.system() == "mysql" && !canBePrepared(text, x, args), m.system() != "mysql" && !embeddable(text, x):
 		return nil
 	case len(x.name) == 0, len(x.name) > 2, x.op.Kind != sqlscan.Insert && mentionsPortion(text):
 		return nil
@@ -237,6 +245,9 @@ type reply struct {
 
 // run sends the wrapper and settles the operation.
 func (e *fastPath) run(f *Flight) (_ ExecResult, done bool, err error) {
+	if e.m.system() == "mysql" {
+		return e.runPrepared(f)
+	}
 	if f.frame = startTransaction; f.strategy == inCallerTx {
 		f.frame = e.m.savepointFrame()
 	}

@@ -76,6 +76,12 @@ func (s *Session) formatTimes(args []driver.NamedValue) []driver.NamedValue {
 // inlineArgs is a part of a text with its arguments as literals. skip is the number
 // of arguments that belong to the text before it.
 func inlineArgs(t *sqlscan.Text, from, to int32, args []driver.NamedValue, skip int) (text string, ok bool) {
+	return replaceParams(t, from, to, args, skip, mysqlLiteral)
+}
+
+// replaceParams is a part of a text with each parameter replaced according to its
+// argument.
+func replaceParams(t *sqlscan.Text, from, to int32, args []driver.NamedValue, skip int, by func(driver.Value) (string, bool)) (text string, ok bool) {
 	var b strings.Builder
 	at := from
 	for tok := range tokens(t, from, to) {
@@ -85,7 +91,7 @@ func inlineArgs(t *sqlscan.Text, from, to int32, args []driver.NamedValue, skip 
 		if skip >= len(args) || args[skip].Name != "" {
 			return "", false
 		}
-		value, ok := mysqlLiteral(args[skip].Value)
+		value, ok := by(args[skip].Value)
 		if !ok {
 			return "", false
 		}

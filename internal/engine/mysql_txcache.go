@@ -65,6 +65,7 @@ func (m *mysql) invalidate(st *statement) {
 			m.savepointSet = false // rolling back to ours would remove the caller's
 		case sqlscan.Session, sqlscan.GuardOff, sqlscan.Opaque, sqlscan.Unreadable:
 			m.wrappers = nil // they were parsed under other settings
+			m.texts.forget()
 			m.maybeSerializable = true
 			m.charsetStale = m.charsetStale || st.sets.charset
 			m.mayBeElsewhere = m.mayBeElsewhere || st.sets.database

@@ -1,0 +1,387 @@
+package engine
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// The fast path of MySQL, which has no compound statements outside of routines, is a
+// prepared statement of the adapter's: the caller's, in a text that cannot do more than
+// it may. It takes one round trip, needs neither a transaction nor a savepoint, and
+// returns what the driver returns for the caller's own.
+//
+// The bound is a part of its condition, which counts the rows that it finds and raises an
+// error at the first one too many. InnoDB undoes what a failed statement has changed, and
+// keeps the transaction. The count is a user variable. It needs no reset, since it
+// continues from a number that is larger each time.
+//
+// The definition check is its table's name, quoted as "t": that is a name only under
+// ANSI_QUOTES, which is on for nothing but PREPARE. If the table was replaced, altered,
+// evicted from the server's cache, given a trigger or referenced by another foreign key
+// since PREPARE, the server parses the text again before it executes it, now under the
+// session's sql_mode, where it is a syntax error. (Every load of a definition gets a number
+// of its own, and a prepared statement remembers it: TABLE_SHARE::table_map_id in the
+// server's source. DDL on a child table has its parents' definitions loaded again:
+// Foreign_key_parents_invalidator.) The manual says that the sql_mode of PREPARE is used
+// again; so each session tries that once, with a text that is parsed again for the type of
+// its parameter.
+//
+// What the catalogue says after PREPARE thus holds as long as the text can be executed, and
+// the metadata lock that it then takes keeps the definition as it is. Since MySQL 8 that
+// includes foreign keys in child tables, for which DDL locks the parents, too. But the
+// catalogue is read like any table, so that it may be as old as the snapshot of the
+// caller's transaction: it is trusted outside of one, or if PREPARE was before its start.
+
+// Preparer is a Conn whose adapter can prepare statements.
+type Preparer interface {
+	Conn
+	Prepare(ctx context.Context, text string) (Prepared, error)
+}
+
+// Prepared is a statement that an adapter has prepared.
+type Prepared interface {
+	Exec(ctx context.Context, args []driver.NamedValue) (driver.Result, error)
+	Close() error
+}
+
+// guardedText is a text that the session has prepared.
+type guardedText struct {
+	text         string
+	stmt         Prepared
+	preparedInTx int  // value of mysql.endedTxs at PREPARE
+	plain        bool // the catalogue had no objection, after PREPARE
+	ran          bool // it has been executed without an error
+}
+
+// guardedTexts are those of a session, the latest used last.
+type guardedTexts struct {
+	list    []*guardedText
+	stale   bool  // settings may have changed since they were prepared
+	counter int64 // the largest value that the counter may have
+	parses  parsing
+}
+
+// parsing says how the server parses a prepared text again.
+type parsing uint8
+
+const (
+	parsingNotTried parsing = iota
+	parsingByNow            // under the sql_mode of the session
+	parsingByThen           // otherwise, or never
+)
+
+// maxGuardedTexts is the number that a session keeps prepared.
+const maxGuardedTexts = 32
+
+// forget has the texts prepared again.
+func (g *guardedTexts) forget() { g.stale = true }
+
+func (g *guardedTexts) close() {
+	for _, p := range g.list {
+		_ = p.stmt.Close() // the server forgets it with the session
+	}
+	g.list, g.stale = nil, false
+}
+
+func (g *guardedTexts) drop(p *guardedText) {
+	if i := slices.Index(g.list, p); i >= 0 {
+		g.list = slices.Delete(g.list, i, i+1)
+		_ = p.stmt.Close()
+	}
+}
+
+// find is the text as it was prepared, or nil.
+func (g *guardedTexts) find(text string) *guardedText {
+	i := slices.IndexFunc(g.list, func(p *guardedText) bool { return p.text == text })
+	if i < 0 {
+		return nil
+	}
+	p := g.list[i]
+	g.list = append(slices.Delete(g.list, i, i+1), p)
+	return p
+}
+
+func (g *guardedTexts) add(p *guardedText) {
+	if len(g.list) >= maxGuardedTexts {
+		g.drop(g.list[0])
+	}
+	g.list = append(g.list, p)
+}
+
+// readyToPrepare finds out what the texts of a MySQL session depend on. It reports that
+// one can be prepared.
+func (s *Session) readyToPrepare(ctx context.Context, m *mysql) bool {
+	if _, ok := m.conn.(Preparer); !ok || m.texts.parses == parsingByThen {
+		return false
+	}
+	if m.texts.stale || !s.modes.known {
+		m.texts.close()
+		m.sessionKnown = false // its database, for one
+	}
+	if !s.modes.known {
+		mode, err := m.mode(ctx)
+		if err != nil {
+			return false
+		}
+		s.modes = modes{mode: mode, known: true}
+	}
+	return s.modes.mode&sqlscan.ANSIQuotes == 0
+}
+
+// canBePrepared reports a statement on one table that does the same if that is quoted,
+// and under ANSI_QUOTES.
+func canBePrepared(text string, x *target, args []driver.NamedValue) bool {
+	return x.op.Path == sqlscan.Top && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.Returning) == 0 &&
+		len(args) > 0 && len(text) < 1<<12 && !strings.Contains(text, `"`) &&
+		!containsFold(text, "select") && !containsFold(text[:x.op.Object.Start], "ignore")
+}
+
+// raiseDBGuard fails with an error that has no other cause.
+const raiseDBGuard = "UUID_TO_BIN(CONCAT('dbguard ', @dbguard))"
+
+// preparedText is the text to prepare. A number is cast to the type that it has, since the
+// server parses a text again if a parameter's is another one than it expects.
+func (e *fastPath) preparedText() string {
+	t, object, w := e.text, e.target.op.Object, e.target.op.Where
+	names := make([]string, len(e.target.name))
+	for i, name := range e.target.name {
+		names[i] = quoteName(name)
+	}
+	text := t.Source[:object.Start] + strings.Join(names, ".")
+	if e.kind == sqlscan.Insert {
+		values, _ := replaceParams(t, object.End, e.clauses.end, e.args, 0, typedParam)
+		return text + values
+	}
+	before := countParams(t, object.End, w.Start)
+	head, _ := replaceParams(t, object.End, w.Start, e.args, 0, typedParam)
+	condition, _ := replaceParams(t, w.Start, w.End, e.args, before, typedParam)
+	return text + head + "(" + condition + ") AND IF((@dbguard := CAST(GREATEST(@dbguard, ?) AS SIGNED) + 1) <= ?, 1, " + raiseDBGuard + ")" +
+		t.Source[w.End:e.clauses.end]
+}
+
+// typedParam is a parameter of just the type that the value has.
+func typedParam(v driver.Value) (text string, ok bool) {
+	switch v.(type) {
+	case int64, bool:
+		return "CAST(? AS SIGNED)", true
+	case uint64:
+		return "CAST(? AS UNSIGNED)", true
+	case float64:
+		return "CAST(? AS DOUBLE)", true
+	}
+	return "?", true
+}
+
+// preparedArgs are the caller's arguments, and those of the condition that counts.
+func (e *fastPath) preparedArgs(limit int64) []driver.NamedValue {
+	if e.kind == sqlscan.Insert {
+		return e.args
+	}
+	count := &e.m.texts.counter
+	bounds := []driver.NamedValue{{Value: *count}, {Value: *count + limit}}
+	*count += limit + 2
+	args := slices.Insert(slices.Clone(e.args), countParams(e.text, 0, e.target.op.Where.End), bounds...)
+	for i := range args {
+		args[i].Ordinal = i + 1
+	}
+	return args
+}
+
+// runPrepared is run for MySQL. A text whose table has changed since is prepared again,
+// once.
+func (e *fastPath) runPrepared(f *Flight) (_ ExecResult, done bool, err error) {
+	m, text := e.m, e.preparedText()
+	for {
+		p, err := e.learned(f, text)
+		switch {
+		case err != nil:
+			f.s.broken = f.s.broken || f.s.connectionLost(err)
+			return ExecResult{}, true, f.endUnsent(f.ctx, err)
+		case p == nil:
+			f.op.Abandon()
+			return ExecResult{}, false, nil
+		}
+		res, err := p.stmt.Exec(f.ctx, e.preparedArgs(f.op.Limit()))
+		switch {
+		case err == nil:
+			p.ran = true
+			return e.endPrepared(f, res)
+		case !mysqlError(err, "1064") && !mysqlError(err, "1243"): // parsed again, or unknown: the session is another one
+			return e.refusedOrFailed(f, err)
+		}
+		if m.texts.drop(p); !p.ran { // it would fail again, perhaps for the type of a parameter
+			m.backOff(e.target, false)
+		}
+		if !p.ran || f.strategy == inCallerTx {
+			f.op.Abandon()
+			return ExecResult{}, false, nil
+		}
+	}
+}
+
+// endPrepared ends an operation that the server has found within its bound.
+func (e *fastPath) endPrepared(f *Flight, res driver.Result) (r ExecResult, done bool, err error) {
+	if r.RowsAffected, err = res.RowsAffected(); err == nil {
+		r.LastInsertID, err = res.LastInsertId()
+	}
+	if err != nil {
+		return ExecResult{}, true, f.op.End(dbguard.EffectUnknown, err)
+	}
+	e.m.noteChanges(f.st, f.strategy == ownTx)
+	count := dbguard.Count{Rows: r.RowsAffected}
+	if e.kind == sqlscan.Insert {
+		count.Rows = 0
+	}
+	if f.op.Settle(count) != nil { // no row at all, where one was expected
+		return ExecResult{}, true, f.op.End(dbguard.EffectUndone, nil)
+	}
+	return r, true, f.op.End(dbguard.EffectApplied, nil)
+}
+
+// refusedOrFailed ends an operation whose statement the server has undone. A DELETE finds
+// as many rows as it would delete, unless it has a LIMIT; an UPDATE need not change those
+// that it finds.
+func (e *fastPath) refusedOrFailed(f *Flight, err error) (_ ExecResult, done bool, _ error) {
+	if !mysqlError(err, "1411") || !strings.Contains(err.Error(), "'dbguard ") {
+		return e.failed(f, err)
+	}
+	if e.kind == sqlscan.Delete && strings.TrimSpace(e.text.Source[e.target.op.Where.End:e.clauses.end]) == "" &&
+		f.op.Settle(dbguard.Count{Rows: f.op.Limit() + 1}) != nil {
+		return ExecResult{}, true, f.op.End(dbguard.EffectUndone, nil)
+	}
+	f.op.Abandon()
+	return ExecResult{}, false, nil
+}
+
+// learned is the prepared text, if it is known to do no more than it says.
+func (e *fastPath) learned(f *Flight, text string) (*guardedText, error) {
+	m := e.m
+	p := m.texts.find(text)
+	if p == nil {
+		var err error
+		if p, err = m.prepare(f, text); p == nil || err != nil {
+			if err == nil {
+				m.backOff(e.target, false)
+			}
+			return nil, err
+		}
+	}
+	if p.plain {
+		return p, nil
+	}
+	if f.strategy == inCallerTx && p.preparedInTx == m.endedTxs {
+		return nil, nil
+	}
+	plain, err := e.isPlain(f.ctx)
+	if p.plain = plain; !plain {
+		m.texts.drop(p)
+		m.backOff(e.target, false)
+		return nil, err
+	}
+	return p, nil
+}
+
+// prepare prepares a text under ANSI_QUOTES. It returns nil if the server rejects it: the
+// caller's own will tell why.
+func (m *mysql) prepare(f *Flight, text string) (*guardedText, error) {
+	const (
+		enter = "SET @dbguard = 0, @dbguard_mode = @@sql_mode, sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')"
+		leave = "SET sql_mode = @dbguard_mode"
+		trial = `SELECT "a" FROM (SELECT 1 AS "a") "b" WHERE "a" = ?`
+	)
+	if _, err := m.conn.Exec(f.ctx, enter); err != nil {
+		return nil, err
+	}
+	stmt, err := m.conn.(Preparer).Prepare(f.ctx, text)
+	var tried Prepared
+	if err == nil && m.texts.parses == parsingNotTried {
+		tried, err = m.conn.(Preparer).Prepare(f.ctx, trial)
+	}
+	ctx, cancel := outlive(f.ctx)
+	defer cancel()
+	if _, lost := m.conn.Exec(ctx, leave); lost != nil {
+		f.s.broken = true
+		return nil, fmt.Errorf("dbguard: sql_mode could not be restored: %w", hideBadConn(lost))
+	}
+	if err == nil && tried != nil {
+		_, again := tried.Exec(f.ctx, []driver.NamedValue{{Ordinal: 1, Value: 1.5}})
+		m.texts.parses = parsingByThen
+		if again != nil && mysqlError(again, "1064") {
+			m.texts.parses = parsingByNow
+		}
+		_ = tried.Close()
+	}
+	if err == nil && m.texts.parses == parsingByNow {
+		p := &guardedText{text: text, stmt: stmt, preparedInTx: m.endedTxs}
+		m.texts.add(p)
+		return p, nil
+	}
+	if stmt != nil {
+		_ = stmt.Close()
+	}
+	return nil, fatalError(err)
+}
+
+// isPlain asks the catalogue whether the statement changes nothing but rows of its table:
+// that is InnoDB's, has no trigger for the event and, except for an INSERT, no foreign key
+// that leads from it to other rows. An account without PROCESS sees all keys if it sees all
+// tables; where the session's counters include what keys change, it can do without.
+func (e *fastPath) isPlain(ctx context.Context) (bool, error) {
+	m, t := e.m, e.table()
+	fires := map[sqlscan.Kind]string{sqlscan.Insert: "INSERT", sqlscan.Update: "UPDATE", sqlscan.Delete: "DELETE"}[e.kind]
+	text := "SELECT NOT FIND_IN_SET('ANSI_QUOTES', @@sql_mode) AND @@completion_type = 'NO_CHAIN' AND @@partial_revokes = 0 AND DATABASE() <=> " + nullableString(m.database) +
+		" AND EXISTS (SELECT 1 FROM information_schema.TABLES WHERE " + t.condition("") + " AND TABLE_TYPE = 'BASE TABLE' AND ENGINE = 'InnoDB')" +
+		" AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = " + quoteString(sqlscan.MySQL, t.schema) +
+		" AND EVENT_OBJECT_TABLE = " + quoteString(sqlscan.MySQL, t.name) + " AND EVENT_MANIPULATION = '" + fires + "')"
+	if e.kind != sqlscan.Insert {
+		keys, err := e.leadingKeys(ctx)
+		if keys == "" || err != nil {
+			return false, err
+		}
+		text += " AND (NOT EXISTS (" + keys + ")"
+		if e.kind == sqlscan.Update {
+			text += " OR " + e.unindexedCondition()
+		}
+		text += ")"
+	}
+	plain, err := askInts(ctx, m.conn, text)
+	switch {
+	case err != nil && dictionaryDenied(err) && !m.noDictionary:
+		m.noDictionary = true
+		return e.isPlain(ctx)
+	case err != nil:
+		return false, fatalError(err)
+	}
+	return plain[0] != 0, nil
+}
+
+// leadingKeys selects the foreign keys that lead from the table to other rows; "" if the
+// account may not see all.
+func (e *fastPath) leadingKeys(ctx context.Context) (string, error) {
+	m, t := e.m, e.table()
+	bits, rule := deleteCascade|deleteSetNull, "DELETE_RULE"
+	if e.kind == sqlscan.Update {
+		bits, rule = updateCascade|updateSetNull, "UPDATE_RULE"
+	}
+	if !m.noDictionary {
+		return fmt.Sprintf("SELECT 1 FROM %s WHERE %s AND TYPE & %d", m.innodbForeign(), m.referencesAny([]mysqlTable{t}), bits), nil
+	}
+	if counted, err := m.countsCascades(ctx); err != nil || counted && m.visibility != allTriggersVisible {
+		return "", err
+	}
+	return "SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE UNIQUE_CONSTRAINT_SCHEMA = " + quoteString(sqlscan.MySQL, t.schema) +
+		" AND REFERENCED_TABLE_NAME = " + quoteString(sqlscan.MySQL, t.name) + " AND " + rule + " IN ('CASCADE', 'SET NULL')", nil
+}
+
+func nullableString(s string) string {
+	if s == "" {
+		return "NULL"
+	}
+	return quoteString(sqlscan.MySQL, s)
+}
