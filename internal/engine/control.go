@@ -180,7 +180,7 @@ func dependsOnState(t *sqlscan.Text) bool {
 func (s *Session) TxBegan(isolated bool) {
 	s.dropTxCaches()
 	s.endLedger(context.Background(), s.backend.txBegan(isolated), nil)
-	s.tx, s.txLost = txCaller, false
+	s.tx, s.txLost, s.txBegins = txCaller, false, true
 	s.ledger = s.guard.NewLedger()
 }
 

@@ -38,7 +38,9 @@ type ExecResult struct{ RowsAffected, LastInsertID int64 }
 // Exec runs a statement in one round trip, if the engine can. If not done, nothing
 // has happened, and the statement goes through Start.
 func (s *Session) Exec(ctx context.Context, text string, args []driver.NamedValue) (_ ExecResult, done bool, err error) {
-	e := s.fastPathFor(ctx, text, args)
+	first := s.txBegins
+	s.txBegins = false
+	e := s.fastPathFor(ctx, text, args, first)
 	if e == nil {
 		return ExecResult{}, false, nil
 	}
@@ -56,8 +58,8 @@ func (s *Session) Exec(ctx context.Context, text string, args []driver.NamedValu
 }
 
 // fastPathFor is the fast path of a text, or nil. Start reports what keeps it off
-// that.
-func (s *Session) fastPathFor(ctx context.Context, text string, args []driver.NamedValue) *fastPath {
+// that. first says that nothing was sent since BEGIN.
+func (s *Session) fastPathFor(ctx context.Context, text string, args []driver.NamedValue, first bool) *fastPath {
 	m, ok := s.backend.(*mysql)
 	if !ok || s.flight != nil || s.broken || s.preparedElsewhere || s.guard.Check() != nil || s.guard.Observing() ||
 		len(text) > maxFastPathText || s.gate.Refuses(false) != nil {
@@ -67,12 +69,15 @@ func (s *Session) fastPathFor(ctx context.Context, text string, args []driver.Na
 	if err != nil || len(t.Ops) != 1 || t.Calls {
 		return nil
 	}
-	if hides, err := s.findsHiddenCode(ctx, t); hides || err != nil {
-		return nil
-	}
 	switch t.Ops[0].Kind {
 	case sqlscan.Delete, sqlscan.Update, sqlscan.Insert:
 	default:
+		return nil
+	}
+	if first {
+		s.prepareFirst(ctx, m, t, text, args)
+	}
+	if hides, err := s.findsHiddenCode(ctx, t); hides || err != nil {
 		return nil
 	}
 	if s.findState(ctx, t, false) != nil {
@@ -107,6 +112,15 @@ type fastPath struct {
 
 // newFastPath returns nil if the statement cannot take the fast path.
 func (m *mysql) newFastPath(ctx context.Context, st *statement, text string, args []driver.NamedValue, mode sqlscan.Mode) *fastPath {
+	e := m.fastPathOf(st, text, args, mode)
+	if e == nil || m.backsOff(e.target) || !m.seesTriggers(ctx) || !m.seesTriggersOf([]mysqlTable{e.table()}) {
+		return nil
+	}
+	return e
+}
+
+// fastPathOf is newFastPath as far as the text tells.
+func (m *mysql) fastPathOf(st *statement, text string, args []driver.NamedValue, mode sqlscan.Mode) *fastPath {
 	x := &st.targets[0]
 	switch {
 	case m.tablesLocked, m.noFastPath, st.op.Statements != 1:
@@ -116,8 +130,6 @@ func (m *mysql) newFastPath(ctx context.Context, st *statement, text string, arg
 	case len(x.name) == 0, len(x.name) > 2, x.op.Kind != sqlscan.Insert && mentionsPortion(text):
 		return nil
 	case containsFold(text, "last_insert_id"), strings.Contains(text, "@") && containsFold(text, "dbguard"): // the wrapper uses these itself
-		return nil
-	case m.backsOff(x):
 		return nil
 	}
 	e := &fastPath{
@@ -130,7 +142,7 @@ func (m *mysql) newFastPath(ctx context.Context, st *statement, text string, arg
 		e.clauses = clausesOf(e.text, x)
 		e.clauses.unsupported = e.clauses.unsupported || x.op.Where.Start >= x.op.Where.End
 	}
-	if !e.clauses.isComplete(text, args) || !m.seesTriggers(ctx) || !m.seesTriggersOf([]mysqlTable{e.table()}) {
+	if !e.clauses.isComplete(text, args) {
 		return nil
 	}
 	return e

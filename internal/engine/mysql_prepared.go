@@ -55,6 +55,7 @@ type guardedText struct {
 	text         string
 	stmt         Prepared
 	preparedInTx int  // value of mysql.endedTxs at PREPARE
+	first        bool // and PREPARE came before anything that takes a snapshot
 	plain        bool // the catalogue had no objection, after PREPARE
 	ran          bool // it has been executed without an error
 }
@@ -265,7 +266,7 @@ func (e *fastPath) learned(f *Flight, text string) (*guardedText, error) {
 	p := m.texts.find(text)
 	if p == nil {
 		var err error
-		if p, err = m.prepare(f, text); p == nil || err != nil {
+		if p, err = m.prepare(f.ctx, f.s, text); p == nil || err != nil {
 			if err == nil {
 				m.backOff(e.target, false)
 			}
@@ -275,7 +276,7 @@ func (e *fastPath) learned(f *Flight, text string) (*guardedText, error) {
 	if p.plain {
 		return p, nil
 	}
-	if f.strategy == inCallerTx && p.preparedInTx == m.endedTxs {
+	if f.strategy == inCallerTx && p.preparedInTx == m.endedTxs && !p.first {
 		return nil, nil
 	}
 	plain, err := e.isPlain(f.ctx)
@@ -287,30 +288,48 @@ func (e *fastPath) learned(f *Flight, text string) (*guardedText, error) {
 	return p, nil
 }
 
+// prepareFirst prepares the first text of the caller's transaction before the guard's own
+// queries take its snapshot: so the catalogue may be asked within the transaction. An error
+// shows up again.
+func (s *Session) prepareFirst(ctx context.Context, m *mysql, t *sqlscan.Text, text string, args []driver.NamedValue) {
+	if m.detectServer(ctx) != nil || m.system() != "mysql" || !s.readyToPrepare(ctx, m) {
+		return
+	}
+	st := s.understand(t)
+	if len(st.targets) != 1 {
+		return
+	}
+	if e := m.fastPathOf(st, text, args, s.modes.mode); e != nil && m.texts.find(e.preparedText()) == nil {
+		if p, err := m.prepare(ctx, s, e.preparedText()); err == nil && p != nil {
+			p.first = true
+		}
+	}
+}
+
 // prepare prepares a text under ANSI_QUOTES. It returns nil if the server rejects it: the
 // caller's own will tell why.
-func (m *mysql) prepare(f *Flight, text string) (*guardedText, error) {
+func (m *mysql) prepare(ctx context.Context, s *Session, text string) (*guardedText, error) {
 	const (
 		enter = "SET @dbguard = 0, @dbguard_mode = @@sql_mode, sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')"
 		leave = "SET sql_mode = @dbguard_mode"
 		trial = `SELECT "a" FROM (SELECT 1 AS "a") "b" WHERE "a" = ?`
 	)
-	if _, err := m.conn.Exec(f.ctx, enter); err != nil {
+	if _, err := m.conn.Exec(ctx, enter); err != nil {
 		return nil, err
 	}
-	stmt, err := m.conn.(Preparer).Prepare(f.ctx, text)
+	stmt, err := m.conn.(Preparer).Prepare(ctx, text)
 	var tried Prepared
 	if err == nil && m.texts.parses == parsingNotTried {
-		tried, err = m.conn.(Preparer).Prepare(f.ctx, trial)
+		tried, err = m.conn.(Preparer).Prepare(ctx, trial)
 	}
-	ctx, cancel := outlive(f.ctx)
+	lasting, cancel := outlive(ctx)
 	defer cancel()
-	if _, lost := m.conn.Exec(ctx, leave); lost != nil {
-		f.s.broken = true
+	if _, lost := m.conn.Exec(lasting, leave); lost != nil {
+		s.broken = true
 		return nil, fmt.Errorf("dbguard: sql_mode could not be restored: %w", hideBadConn(lost))
 	}
 	if err == nil && tried != nil {
-		_, again := tried.Exec(f.ctx, []driver.NamedValue{{Ordinal: 1, Value: 1.5}})
+		_, again := tried.Exec(ctx, []driver.NamedValue{{Ordinal: 1, Value: 1.5}})
 		m.texts.parses = parsingByThen
 		if again != nil && mysqlError(again, "1064") {
 			m.texts.parses = parsingByNow

@@ -64,6 +64,7 @@ type Session struct {
 	tx        txState
 	ledger    *dbguard.Ledger // of the caller's transaction
 	txLost    bool            // the caller's transaction is gone, and the caller does not know
+	txBegins  bool            // BeginTx was the last thing that the caller did
 	flight    *Flight         // the open one
 	broken    bool
 	lastReply time.Time // to a judged statement
@@ -130,6 +131,7 @@ type readListener interface {
 }
 
 func (s *Session) noteRead(text string) {
+	s.txBegins = false
 	if b, ok := s.backend.(readListener); ok {
 		b.noteRead(text)
 	}
@@ -171,6 +173,7 @@ func (s *Session) Start(ctx context.Context, text string, form Form, args ...dri
 	if s.flight != nil {
 		return nil, errUnfinished
 	}
+	s.txBegins = false
 	if s.pipeline != nil {
 		s.pipeline.clear()
 	}
@@ -316,6 +319,6 @@ func (s *Session) forgetModes() {
 func (s *Session) forget() {
 	s.forgetModes()
 	s.dropTxCaches()
-	s.tx = txUnknown
+	s.tx, s.txBegins = txUnknown, false
 	s.backend.forget()
 }

@@ -214,6 +214,7 @@ func (s *Session) noteTxOutcome(ctx context.Context, st *statement, err error) e
 	case st.control == controlBegin && err == nil:
 		if s.tx != txCaller || s.dialect == sqlscan.MySQL || s.dialect == sqlscan.SQLite && st.kinds[0] == sqlscan.Begin {
 			s.TxBegan(false)
+			s.txBegins = false // it may be WITH CONSISTENT SNAPSHOT
 		}
 	case st.control == controlBegin && s.tx == txCaller && s.dialect != sqlscan.MySQL:
 		// The open transaction stays open.
