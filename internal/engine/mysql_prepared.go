@@ -38,103 +38,6 @@ import (
 // catalogue is read like any table, so that it may be as old as the snapshot of the
 // caller's transaction: it is trusted outside of one, or if PREPARE was before its start.
 
-// Preparer is a Conn whose adapter can prepare statements.
-type Preparer interface {
-	Conn
-	Prepare(ctx context.Context, text string) (Prepared, error)
-}
-
-// Prepared is a statement that an adapter has prepared.
-type Prepared interface {
-	Exec(ctx context.Context, args []driver.NamedValue) (driver.Result, error)
-	Close() error
-}
-
-// guardedText is a text that the session has prepared.
-type guardedText struct {
-	text         string
-	stmt         Prepared
-	preparedInTx int  // value of mysql.endedTxs at PREPARE
-	first        bool // and PREPARE came before anything that takes a snapshot
-	plain        bool // the catalogue had no objection, after PREPARE
-	ran          bool // it has been executed without an error
-}
-
-// guardedTexts are those of a session, the latest used last.
-type guardedTexts struct {
-	list    []*guardedText
-	stale   bool  // settings may have changed since they were prepared
-	counter int64 // the largest value that the counter may have
-	parses  parsing
-}
-
-// parsing says how the server parses a prepared text again.
-type parsing uint8
-
-const (
-	parsingNotTried parsing = iota
-	parsingByNow            // under the sql_mode of the session
-	parsingByThen           // otherwise, or never
-)
-
-// maxGuardedTexts is the number that a session keeps prepared.
-const maxGuardedTexts = 32
-
-// forget has the texts prepared again.
-func (g *guardedTexts) forget() { g.stale = true }
-
-func (g *guardedTexts) close() {
-	for _, p := range g.list {
-		_ = p.stmt.Close() // the server forgets it with the session
-	}
-	g.list, g.stale = nil, false
-}
-
-func (g *guardedTexts) drop(p *guardedText) {
-	if i := slices.Index(g.list, p); i >= 0 {
-		g.list = slices.Delete(g.list, i, i+1)
-		_ = p.stmt.Close()
-	}
-}
-
-// find is the text as it was prepared, or nil.
-func (g *guardedTexts) find(text string) *guardedText {
-	i := slices.IndexFunc(g.list, func(p *guardedText) bool { return p.text == text })
-	if i < 0 {
-		return nil
-	}
-	p := g.list[i]
-	g.list = append(slices.Delete(g.list, i, i+1), p)
-	return p
-}
-
-func (g *guardedTexts) add(p *guardedText) {
-	if len(g.list) >= maxGuardedTexts {
-		g.drop(g.list[0])
-	}
-	g.list = append(g.list, p)
-}
-
-// readyToPrepare finds out what the texts of a MySQL session depend on. It reports that
-// one can be prepared.
-func (s *Session) readyToPrepare(ctx context.Context, m *mysql) bool {
-	if _, ok := m.conn.(Preparer); !ok || m.texts.parses == parsingByThen {
-		return false
-	}
-	if m.texts.stale || !s.modes.known {
-		m.texts.close()
-		m.sessionKnown = false // its database, for one
-	}
-	if !s.modes.known {
-		mode, err := m.mode(ctx)
-		if err != nil {
-			return false
-		}
-		s.modes = modes{mode: mode, known: true}
-	}
-	return s.modes.mode&sqlscan.ANSIQuotes == 0
-}
-
 // canBePrepared reports a statement on one table that does the same if that is quoted,
 // and under ANSI_QUOTES.
 func canBePrepared(text string, x *target, args []driver.NamedValue) bool {
@@ -146,9 +49,15 @@ func canBePrepared(text string, x *target, args []driver.NamedValue) bool {
 // raiseDBGuard fails with an error that has no other cause.
 const raiseDBGuard = "UUID_TO_BIN(CONCAT('dbguard ', @dbguard))"
 
-// preparedText is the text to prepare. A number is cast to the type that it has, since the
-// server parses a text again if a parameter's is another one than it expects.
+// preparedText is the text to prepare, typed if that is known to be needed.
 func (e *fastPath) preparedText() string {
+	if e.m.texts.typed[e.text.Source] {
+		return e.preparedWith(typedParam)
+	}
+	return e.preparedWith(untypedParam)
+}
+
+func (e *fastPath) preparedWith(param func(driver.Value) (string, bool)) string {
 	t, object, w := e.text, e.target.op.Object, e.target.op.Where
 	names := make([]string, len(e.target.name))
 	for i, name := range e.target.name {
@@ -156,17 +65,23 @@ func (e *fastPath) preparedText() string {
 	}
 	text := t.Source[:object.Start] + strings.Join(names, ".")
 	if e.kind == sqlscan.Insert {
-		values, _ := replaceParams(t, object.End, e.clauses.end, e.args, 0, typedParam)
+		values, _ := replaceParams(t, object.End, e.clauses.end, e.args, 0, param)
 		return text + values
 	}
 	before := countParams(t, object.End, w.Start)
-	head, _ := replaceParams(t, object.End, w.Start, e.args, 0, typedParam)
-	condition, _ := replaceParams(t, w.Start, w.End, e.args, before, typedParam)
+	head, _ := replaceParams(t, object.End, w.Start, e.args, 0, param)
+	condition, _ := replaceParams(t, w.Start, w.End, e.args, before, param)
 	return text + head + "(" + condition + ") AND IF((@dbguard := CAST(GREATEST(@dbguard, ?) AS SIGNED) + 1) <= ?, 1, " + raiseDBGuard + ")" +
 		t.Source[w.End:e.clauses.end]
 }
 
-// typedParam is a parameter of just the type that the value has.
+func untypedParam(driver.Value) (string, bool) { return "?", true }
+
+// typedParam is a parameter of the type that the value has, if that is a number. The server
+// derives a parameter's type from what it is compared with or assigned to, and if the value
+// has another one it parses the text again, and takes that. In the caller's text both are
+// right; but a cast does not compare with YEAR and the like as a number does. So it is used
+// only where the text would be parsed again each time, and not with such a condition.
 func typedParam(v driver.Value) (text string, ok bool) {
 	switch v.(type) {
 	case int64, bool:
@@ -197,9 +112,9 @@ func (e *fastPath) preparedArgs(limit int64) []driver.NamedValue {
 // runPrepared is run for MySQL. A text whose table has changed since is prepared again,
 // once.
 func (e *fastPath) runPrepared(f *Flight) (_ ExecResult, done bool, err error) {
-	m, text := e.m, e.preparedText()
+	m := e.m
 	for {
-		p, err := e.learned(f, text)
+		p, err := e.learned(f, e.preparedText())
 		switch {
 		case err != nil:
 			f.s.broken = f.s.broken || f.s.connectionLost(err)
@@ -216,10 +131,8 @@ func (e *fastPath) runPrepared(f *Flight) (_ ExecResult, done bool, err error) {
 		case !mysqlError(err, "1064") && !mysqlError(err, "1243"): // parsed again, or unknown: the session is another one
 			return e.refusedOrFailed(f, err)
 		}
-		if m.texts.drop(p); !p.ran { // it would fail again, perhaps for the type of a parameter
+		if m.texts.drop(p); !p.ran && !m.texts.noteTyped(e.text.Source) { // it would fail again
 			m.backOff(e.target, false)
-		}
-		if !p.ran || f.strategy == inCallerTx {
 			f.op.Abandon()
 			return ExecResult{}, false, nil
 		}
@@ -249,10 +162,11 @@ func (e *fastPath) endPrepared(f *Flight, res driver.Result) (r ExecResult, done
 // as many rows as it would delete, unless it has a LIMIT; an UPDATE need not change those
 // that it finds.
 func (e *fastPath) refusedOrFailed(f *Flight, err error) (_ ExecResult, done bool, _ error) {
-	if !mysqlError(err, "1411") || !strings.Contains(err.Error(), "'dbguard ") {
+	over := mysqlError(err, "1411") && strings.Contains(err.Error(), "'dbguard ")
+	if !over && !quotesCast(err) {
 		return e.failed(f, err)
 	}
-	if e.kind == sqlscan.Delete && strings.TrimSpace(e.text.Source[e.target.op.Where.End:e.clauses.end]) == "" &&
+	if over && e.kind == sqlscan.Delete && strings.TrimSpace(e.text.Source[e.target.op.Where.End:e.clauses.end]) == "" &&
 		f.op.Settle(dbguard.Count{Rows: f.op.Limit() + 1}) != nil {
 		return ExecResult{}, true, f.op.End(dbguard.EffectUndone, nil)
 	}
@@ -260,17 +174,21 @@ func (e *fastPath) refusedOrFailed(f *Flight, err error) (_ ExecResult, done boo
 	return ExecResult{}, false, nil
 }
 
+// quotesCast reports an error that shows the caller an expression with a cast of ours.
+func quotesCast(err error) bool { return strings.Contains(err.Error(), "cast(? as ") }
+
 // learned is the prepared text, if it is known to do no more than it says.
 func (e *fastPath) learned(f *Flight, text string) (*guardedText, error) {
 	m := e.m
 	p := m.texts.find(text)
 	if p == nil {
 		var err error
-		if p, err = m.prepare(f.ctx, f.s, text); p == nil || err != nil {
-			if err == nil {
-				m.backOff(e.target, false)
-			}
+		if err = m.prepare(f.ctx, f.s, text); err != nil {
 			return nil, err
+		}
+		if p = m.texts.find(text); p == nil {
+			m.backOff(e.target, false)
+			return nil, nil
 		}
 	}
 	if p.plain {
@@ -288,65 +206,6 @@ func (e *fastPath) learned(f *Flight, text string) (*guardedText, error) {
 	return p, nil
 }
 
-// prepareFirst prepares the first text of the caller's transaction before the guard's own
-// queries take its snapshot: so the catalogue may be asked within the transaction. An error
-// shows up again.
-func (s *Session) prepareFirst(ctx context.Context, m *mysql, t *sqlscan.Text, text string, args []driver.NamedValue) {
-	if m.detectServer(ctx) != nil || m.system() != "mysql" || !s.readyToPrepare(ctx, m) {
-		return
-	}
-	st := s.understand(t)
-	if len(st.targets) != 1 {
-		return
-	}
-	if e := m.fastPathOf(st, text, args, s.modes.mode); e != nil && m.texts.find(e.preparedText()) == nil {
-		if p, err := m.prepare(ctx, s, e.preparedText()); err == nil && p != nil {
-			p.first = true
-		}
-	}
-}
-
-// prepare prepares a text under ANSI_QUOTES. It returns nil if the server rejects it: the
-// caller's own will tell why.
-func (m *mysql) prepare(ctx context.Context, s *Session, text string) (*guardedText, error) {
-	const (
-		enter = "SET @dbguard = 0, @dbguard_mode = @@sql_mode, sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')"
-		leave = "SET sql_mode = @dbguard_mode"
-		trial = `SELECT "a" FROM (SELECT 1 AS "a") "b" WHERE "a" = ?`
-	)
-	if _, err := m.conn.Exec(ctx, enter); err != nil {
-		return nil, err
-	}
-	stmt, err := m.conn.(Preparer).Prepare(ctx, text)
-	var tried Prepared
-	if err == nil && m.texts.parses == parsingNotTried {
-		tried, err = m.conn.(Preparer).Prepare(ctx, trial)
-	}
-	lasting, cancel := outlive(ctx)
-	defer cancel()
-	if _, lost := m.conn.Exec(lasting, leave); lost != nil {
-		s.broken = true
-		return nil, fmt.Errorf("dbguard: sql_mode could not be restored: %w", hideBadConn(lost))
-	}
-	if err == nil && tried != nil {
-		_, again := tried.Exec(ctx, []driver.NamedValue{{Ordinal: 1, Value: 1.5}})
-		m.texts.parses = parsingByThen
-		if again != nil && mysqlError(again, "1064") {
-			m.texts.parses = parsingByNow
-		}
-		_ = tried.Close()
-	}
-	if err == nil && m.texts.parses == parsingByNow {
-		p := &guardedText{text: text, stmt: stmt, preparedInTx: m.endedTxs}
-		m.texts.add(p)
-		return p, nil
-	}
-	if stmt != nil {
-		_ = stmt.Close()
-	}
-	return nil, fatalError(err)
-}
-
 // isPlain asks the catalogue whether the statement changes nothing but rows of its table:
 // that is InnoDB's, has no trigger for the event and, except for an INSERT, no foreign key
 // that leads from it to other rows. An account without PROCESS sees all keys if it sees all
@@ -359,6 +218,9 @@ func (e *fastPath) isPlain(ctx context.Context) (bool, error) {
 		" AND NOT EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = " + quoteString(sqlscan.MySQL, t.schema) +
 		" AND EVENT_OBJECT_TABLE = " + quoteString(sqlscan.MySQL, t.name) + " AND EVENT_MANIPULATION = '" + fires + "')"
 	if e.kind != sqlscan.Insert {
+		if m.texts.typed[e.text.Source] {
+			text += " AND NOT " + e.comparesTimes()
+		}
 		keys, err := e.leadingKeys(ctx)
 		if keys == "" || err != nil {
 			return false, err
@@ -378,6 +240,16 @@ func (e *fastPath) isPlain(ctx context.Context) (bool, error) {
 		return false, fatalError(err)
 	}
 	return plain[0] != 0, nil
+}
+
+// comparesTimes holds if the condition may name a column of a type for dates or times.
+func (e *fastPath) comparesTimes() string {
+	names := []string{"''"}
+	for name := range identifiers(e.text.Source[e.target.op.Where.Start:e.target.op.Where.End]) {
+		names = append(names, quoteString(sqlscan.MySQL, name))
+	}
+	return "EXISTS (SELECT 1 FROM information_schema.COLUMNS WHERE " + e.table().condition("") + " AND COLUMN_NAME IN (" + strings.Join(names, ", ") +
+		") AND DATA_TYPE IN ('year', 'date', 'time', 'datetime', 'timestamp'))"
 }
 
 // leadingKeys selects the foreign keys that lead from the table to other rows; "" if the

@@ -1,0 +1,226 @@
+package adverse
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/network"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
+)
+
+// On MySQL a session that has met a text sends it as a prepared statement that bounds
+// itself, and that fails if its table has changed since.
+
+var onOnlyMySQL = []target.Engine{target.MySQL}
+
+// learnedTexts are on rows of t, whose id is the last argument.
+var learnedTexts = []string{"DELETE FROM t WHERE id = ?", "UPDATE t SET n = n + 1 WHERE id = ?", "INSERT INTO t (n, id) VALUES (0, ?)"}
+
+// learn runs the texts outside of a transaction, on no row, and deletes what is inserted.
+func learn(t *testing.T, c *sql.Conn, texts ...string) {
+	t.Helper()
+	for _, text := range append(texts, "DELETE FROM t WHERE id = ?") {
+		_, err := c.ExecContext(dbguard.AtMost(t.Context(), 1), text, -1)
+		require.NoError(t, err, text)
+	}
+}
+
+func TestLearnedTextsTakeOneRoundTrip(t *testing.T) {
+	for _, params := range []string{"", "&interpolateParams=true", "&multiStatements=true&clientFoundRows=true"} {
+		t.Run(params, func(t *testing.T) {
+			each(t, onOnlyMySQL, func(t *testing.T, f *fixture) {
+				p, dsn := network.Through(t, f.DSN+params, time.Millisecond)
+				db := f.openGuarded(t, dsn)
+				for way, on := range map[string]func(ctx context.Context, text string, id int) error{
+					"autocommit": func(ctx context.Context, text string, id int) error {
+						_, err := db.ExecContext(ctx, text, id)
+						return err
+					},
+					"in a transaction": func(ctx context.Context, text string, id int) error {
+						tx, err := db.BeginTx(ctx, nil)
+						require.NoError(t, err)
+						_, err = tx.ExecContext(ctx, text, id)
+						return errors.Join(err, tx.Commit())
+					},
+				} {
+					for _, text := range learnedTexts {
+						require.NoError(t, on(dbguard.AtMost(t.Context(), 1), text, 1001), way)
+						_, err := f.bare.ExecContext(t.Context(), "DELETE FROM t WHERE id = 1001")
+						require.NoError(t, err)
+						before := p.Trips()
+						require.NoError(t, on(dbguard.Exactly(t.Context(), 1), strings.Replace(text, "1001", "1", 1), 1), text)
+						want := int64(1)
+						if way != "autocommit" {
+							want = 3
+						}
+						assert.Equal(t, want, p.Trips()-before, "%s %s", text, way)
+						f.execBare(t, "REPLACE INTO t VALUES (1, 0)", "DELETE FROM t WHERE id = IF(LEFT('"+text[:6]+"', 6) = 'UPDATE', 1, -1)", "INSERT IGNORE INTO t VALUES (1, 0)")
+						if strings.HasPrefix(text, "UPDATE") {
+							f.execBare(t, "DELETE FROM t WHERE id = 1") // for the INSERT
+						}
+					}
+					f.execBare(t, "REPLACE INTO t VALUES (1, 0)")
+				}
+			})
+		})
+	}
+}
+
+// A transaction reads the catalogue as of its snapshot, which may be older than a trigger.
+func TestTriggerNewerThanSnapshot(t *testing.T) {
+	for _, learned := range []bool{true, false} {
+		t.Run(fmt.Sprint(learned), func(t *testing.T) {
+			each(t, onOnlyMySQL, func(t *testing.T, f *fixture) {
+				for event, text := range map[string]string{"DELETE": learnedTexts[0], "UPDATE": learnedTexts[1], "INSERT": learnedTexts[2]} {
+					c := f.conn(t)
+					if learned {
+						learn(t, c, text)
+					}
+					tx, err := c.BeginTx(t.Context(), nil)
+					require.NoError(t, err)
+					var n int
+					require.NoError(t, tx.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM child").Scan(&n))
+					f.execBare(t, "CREATE TRIGGER trg AFTER "+event+" ON t FOR EACH ROW DELETE FROM child")
+					id := map[string]int{"DELETE": 1, "UPDATE": 1, "INSERT": 100}[event]
+					for range 3 {
+						_, err = tx.ExecContext(dbguard.AtMost(t.Context(), 1), text, id)
+						require.ErrorIs(t, err, dbguard.ErrRefused, event)
+					}
+					_, err = tx.ExecContext(dbguard.AtMost(t.Context(), 1), "INSERT INTO child VALUES (?, 2)", 10+len(event)+id)
+					require.NoError(t, err, "the transaction is of use")
+					require.NoError(t, tx.Commit())
+					f.execBare(t, "DROP TRIGGER trg", "DELETE FROM child WHERE r = 2")
+					assert.Equal(t, 5, f.count(t, "child"), event)
+					assert.Equal(t, 9, f.count(t, "t"), event)
+					require.NoError(t, c.Close())
+				}
+			})
+		})
+	}
+}
+
+// The first text of a transaction is learned within it; what is sent next has a snapshot.
+func TestTriggerBetweenTwoTextsOfATransaction(t *testing.T) {
+	each(t, onOnlyMySQL, func(t *testing.T, f *fixture) {
+		f.execBare(t, "CREATE TABLE u LIKE t")
+		tx, err := f.db.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		one := dbguard.AtMost(t.Context(), 1)
+		_, err = tx.ExecContext(one, "DELETE FROM u WHERE id = ?", 1)
+		require.NoError(t, err)
+		f.execBare(t, destructiveTrigger("t"))
+		for range 3 {
+			_, err = tx.ExecContext(one, learnedTexts[0], 1)
+			require.ErrorIs(t, err, dbguard.ErrRefused)
+		}
+		require.NoError(t, tx.Commit())
+		_, err = f.db.ExecContext(one, learnedTexts[0], 1)
+		require.ErrorIs(t, err, dbguard.ErrRefused)
+		assert.Equal(t, 5, f.count(t, "child"))
+		assert.Equal(t, 9, f.count(t, "t"))
+	})
+}
+
+// boundCases are on a table whose id 3 has n = 1, and all others 0.
+var boundCases = []struct {
+	text    string
+	args    []any
+	bound   int64
+	changed int // -1: refused
+}{
+	{"DELETE FROM t WHERE id <= ?", []any{2}, 2, 2},
+	{"DELETE FROM t WHERE id <= ?", []any{3}, 2, -1},
+	{"DELETE FROM t WHERE id <= ?", []any{9}, 0, -1},
+	{"DELETE FROM t WHERE id > ?", []any{99}, 0, 0},
+	{"DELETE FROM t WHERE id > ? ORDER BY id LIMIT 2", []any{0}, 2, 2},
+	{"DELETE FROM t WHERE id > ? ORDER BY n DESC, id LIMIT 3", []any{0}, 2, -1},
+	{"DELETE FROM t WHERE id > ? LIMIT ?", []any{0, 2}, 2, 2},
+	{"DELETE FROM t WHERE id = ? OR n = ?", []any{1, 1}, 2, 2},
+	{"DELETE FROM t WHERE id = ? OR n = ?", []any{1, 1}, 1, -1},
+	{"UPDATE t SET n = ? WHERE id < ?", []any{1, 4}, 2, 2}, // finds three
+	{"UPDATE t SET n = ? WHERE id < ?", []any{1, 5}, 2, -1},
+	{"UPDATE t SET n = ? WHERE id = ?", []any{1, 3}, 0, 0},
+	{"UPDATE t SET n = n + ? WHERE id IN (?, ?)", []any{2, 1, 2}, 2, 2},
+	{"UPDATE t AS x SET x.n = x.n + ? WHERE x.id IN (?, ?)", []any{2, 1, 2}, 1, -1},
+	{"UPDATE t SET n = n + ? WHERE id > ? ORDER BY id DESC LIMIT ?", []any{2, 0, 1}, 1, 1},
+	{"UPDATE t SET id = id + ? WHERE id > ? ORDER BY id DESC", []any{1, 7}, 2, 2},
+	{"UPDATE `t` SET n = ? WHERE `id` = ? -- only one", []any{7, 1}, 1, 1},
+	{"DELETE FROM t WHERE id = ? /* one */;", []any{1}, 1, 1},
+}
+
+func TestBoundsOfLearnedTexts(t *testing.T) {
+	for _, setting := range []string{"sql_mode = DEFAULT", "sql_mode = ''", "sql_mode = 'ANSI_QUOTES'", "sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES'", "autocommit = 0", "sql_safe_updates = 1", "SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", "NAMES latin1"} {
+		t.Run(setting, func(t *testing.T) {
+			each(t, onOnlyMySQL, func(t *testing.T, f *fixture) {
+				c := f.conn(t)
+				exec(t, c, "SET "+setting)
+				var mode, now string
+				require.NoError(t, c.QueryRowContext(t.Context(), "SELECT @@sql_mode").Scan(&mode))
+				for range 2 {
+					for _, b := range boundCases {
+						f.execBare(t, "DELETE FROM t", baseSchema[1], "UPDATE t SET n = 1 WHERE id = 3")
+						res, err := c.ExecContext(dbguard.AtMost(t.Context(), b.bound), b.text, b.args...)
+						if err == nil {
+							n, err := res.RowsAffected()
+							require.NoError(t, err)
+							assert.EqualValues(t, b.changed, n, b.text)
+						} else if setting != "sql_safe_updates = 1" || !strings.Contains(err.Error(), "1175") {
+							require.ErrorIs(t, err, dbguard.OverLimit, b.text)
+							assert.Equal(t, -1, b.changed, b.text)
+						}
+						exec(t, c, "COMMIT")
+						if err != nil {
+							assert.Equal(t, 9, f.count(t, "t WHERE id < 10 AND n = (id = 3)"), b.text)
+						}
+					}
+				}
+				require.NoError(t, c.QueryRowContext(t.Context(), "SELECT @@sql_mode").Scan(&now))
+				assert.Equal(t, mode, now)
+			})
+		})
+	}
+}
+
+// Arguments of all types do what they do without a guard.
+func TestArgumentsOfLearnedTexts(t *testing.T) {
+	each(t, onOnlyMySQL, func(t *testing.T, f *fixture) {
+		types := []string{"INT", "BIGINT", "BIGINT UNSIGNED", "BOOL", "DECIMAL(10,2)", "DOUBLE", "VARCHAR(50)", "VARCHAR(50) COLLATE utf8mb4_bin", "BLOB", "JSON", "DATETIME(6)", "TIMESTAMP", "DATE", "TIME", "ENUM('a', 'b')", "BIT(8)", "YEAR"}
+		values := []any{int64(1), int64(-1), int64(20200102), uint64(1) << 63, 1.5, 1e300, "12", "12.50", "a", "A ", "日本", "it's", `\`, []byte("a"), []byte{0xff, 0}, true, moment, moment.Truncate(24 * time.Hour), "2020-01-02 03:04:05", `{"a": 1}`, nil}
+		texts := []string{"INSERT INTO kinds (id, c) VALUES (1, ?)", "UPDATE kinds SET c = ? WHERE id = 1", "UPDATE kinds SET n = n + 1 WHERE c = ?", "UPDATE kinds SET c = c + ? WHERE id = 1", "DELETE FROM kinds WHERE c = ?"}
+		for _, is := range types {
+			f.execBare(t, "DROP TABLE IF EXISTS kinds, kinds_bare", "CREATE TABLE kinds (id INT PRIMARY KEY, n INT DEFAULT 0, c "+is+") CHARACTER SET utf8mb4", "CREATE TABLE kinds_bare LIKE kinds")
+			for _, v := range values {
+				for _, text := range texts {
+					got := f.kindsOutcome(t, f.db, text, "kinds", v)
+					want := f.kindsOutcome(t, f.bare, strings.Replace(text, "kinds", "kinds_bare", 1), "kinds_bare", v)
+					assert.Equal(t, want, got, "%s, %s, %T %v", is, text, v, v)
+				}
+				f.execBare(t, "DELETE FROM kinds", "DELETE FROM kinds_bare")
+			}
+		}
+	})
+}
+
+func (f *fixture) kindsOutcome(t *testing.T, db *sql.DB, text, table string, v any) string {
+	t.Helper()
+	said := ""
+	if res, err := db.ExecContext(dbguard.AtMost(t.Context(), 1), text, v); err != nil {
+		said = strings.ReplaceAll(err.Error(), "kinds_bare", "kinds")
+	} else {
+		n, err := res.RowsAffected()
+		require.NoError(t, err)
+		said = fmt.Sprint(n)
+	}
+	var holds sql.NullString
+	require.NoError(t, f.bare.QueryRowContext(t.Context(), "SELECT GROUP_CONCAT(CONCAT_WS(' ', id, n, HEX(c), c)) FROM "+table).Scan(&holds))
+	return said + ": " + holds.String
+}
