@@ -29,8 +29,8 @@
 // what another connection creates later.
 //
 // There are other entry points: for several texts in one batch (batch.go), for a text
-// that bypasses the adapter (bypass.go), and for MariaDB's single round trip
-// (mysql_fastpath.go). If the adapter can pipeline, the texts around a statement are
+// that bypasses the adapter (bypass.go), and for the single round trip of
+// MariaDB and MySQL (mysql_fastpath.go). If the adapter can pipeline, the texts around a statement are
 // sent with it (pipeline.go).
 //
 // # The engines
@@ -74,7 +74,8 @@
 // statement wraps it, checks that the table is still such a one, and rolls back what is
 // too much (mysql_fastpath_wrapper.go). What it need not look up again is known by a
 // check of the table's definition (mysql_definition.go) or, in the caller's transaction,
-// from an earlier statement (mysql_txcache.go).
+// from an earlier statement (mysql_txcache.go). On MySQL it is sent as a prepared statement
+// that bounds itself, and fails if its table has changed (mysql_prepared.go).
 //
 // # SQLite
 //

@@ -32,6 +32,9 @@ import (
 // from treating that condition as constant, which it would evaluate once. If it
 // evaluates it too often, the ordinary way decides.
 
+// MySQL has no such statements: its fast path is in mysql_prepared.go. Which statements
+// may take it, and how it ends, they share.
+
 // ExecResult is what a driver would have returned.
 type ExecResult struct{ RowsAffected, LastInsertID int64 }
 

@@ -26,7 +26,7 @@ var onOnlyMySQL = []target.Engine{target.MySQL}
 var learnedTexts = []string{"DELETE FROM t WHERE id = ?", "UPDATE t SET n = n + 1 WHERE id = ?", "INSERT INTO t (n, id) VALUES (0, ?)"}
 
 // learn runs the texts outside of a transaction, on no row, and deletes what is inserted.
-func learn(t *testing.T, c *sql.Conn, texts ...string) {
+func learn(t *testing.T, c execQuerier, texts ...string) {
 	t.Helper()
 	for _, text := range append(texts, "DELETE FROM t WHERE id = ?") {
 		_, err := c.ExecContext(dbguard.AtMost(t.Context(), 1), text, -1)
