@@ -29,9 +29,9 @@
 // what another connection creates later.
 //
 // There are other entry points: for several texts in one batch (batch.go), for a text
-// that bypasses the adapter (bypass.go), and for the single round trip of
-// MariaDB and MySQL (mysql_fastpath.go). If the adapter can pipeline, the texts around a statement are
-// sent with it (pipeline.go).
+// that bypasses the adapter (bypass.go), and for the single round trip of MariaDB and
+// MySQL (mysql_fastpath.go). If the adapter can pipeline, the texts around a statement
+// are sent with it (pipeline.go).
 //
 // # The engines
 //
@@ -69,13 +69,15 @@
 // up beforehand: triggers and routines (mysql_reach.go), foreign keys
 // (mysql_foreign_keys.go, mysql_dictionary.go). Rows that cascades change are counted by
 // walking the keys or by the undo log (mysql_cascade.go); MySQL has counted them itself
-// since 9.6. On MariaDB a statement on one table without
-// triggers and cascades takes one round trip (mysql_fastpath.go): a prepared compound
-// statement wraps it, checks that the table is still such a one, and rolls back what is
-// too much (mysql_fastpath_wrapper.go). What it need not look up again is known by a
-// check of the table's definition (mysql_definition.go) or, in the caller's transaction,
-// from an earlier statement (mysql_txcache.go). On MySQL it is sent as a prepared statement
-// that bounds itself, and fails if its table has changed (mysql_prepared.go).
+// since 9.6.
+//
+// A statement on one table without triggers and cascades takes one round trip
+// (mysql_fastpath.go). On MariaDB a prepared compound statement wraps it, checks that the
+// table is still such a one, and rolls back what is too much (mysql_fastpath_wrapper.go).
+// What it need not look up again is known by a check of the table's definition
+// (mysql_definition.go) or, in the caller's transaction, from an earlier statement
+// (mysql_txcache.go). On MySQL it is sent as a prepared statement that bounds itself, and
+// fails if its table has changed (mysql_prepared.go).
 //
 // # SQLite
 //
