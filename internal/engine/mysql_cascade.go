@@ -81,16 +81,22 @@ func (c *mysqlCounter) chooseCascadeCount(ctx context.Context, bases []mysqlTabl
 	return "", err
 }
 
-// doubtKeys finds out whether there may be keys that are not seen, on a server that counts what
-// they change: without PROCESS the catalogue shows those of tables on which the account has a
-// privilege, as of the transaction's snapshot.
+// doubtKeys prepares for keys that MySQL does not show: its catalogue is as old as the snapshot of
+// the caller's transaction and, without PROCESS, has keys only of tables on which the account has
+// a privilege. What such a key changes shows in the session's counters since 9.6, and before that
+// in the undo log.
 func (c *mysqlCounter) doubtKeys(ctx context.Context, bases []mysqlTable) error {
 	m := c.m
-	if !m.noDictionary {
-		return nil
-	}
-	if counted, err := m.countsCascades(ctx); err != nil || !counted {
+	counted, err := m.countsCascades(ctx)
+	switch {
+	case err != nil || m.system() == "mariadb":
 		return err
+	case !counted && !m.noDictionary && c.f.strategy == inCallerTx:
+		c.staleBefore, err = m.undoEntries(ctx)
+		c.keysStale = err == nil
+		return fatalError(err) // an account without PROCESS
+	case !counted || !m.noDictionary:
+		return nil
 	}
 	if m.seesTriggers(ctx); m.visibility == allTriggersVisible && c.f.strategy != inCallerTx {
 		return nil

@@ -33,6 +33,7 @@ type mysqlCounter struct {
 	derivedKey                   bool // a referenced column changes without being named (hasDerivedKey)
 	cascadesCounted              bool // the session's counters include what foreign keys change
 	keysUncertain                bool // counted are also keys that the account may not see
+	keysStale                    bool // the catalogue may be older than keys that change rows
 	changesNothing               bool // an INSERT without triggers that update or delete
 	cacheable                    bool // and nothing will change that in the caller's transaction
 
@@ -46,6 +47,7 @@ type mysqlCounter struct {
 	assignments string
 	walk        *cascadeWalk
 	undoBefore  int64 // undo log length before the statement; -1: not needed
+	staleBefore int64 // the same, where keysStale
 }
 
 func (c *mysqlCounter) survey(context.Context) (string, error) {
@@ -292,11 +294,14 @@ func (c *mysqlCounter) count(ctx context.Context, affected int64) (dbguard.Count
 	case err != nil:
 		return dbguard.Count{}, err
 	case c.walk != nil:
-		return c.countWalked(ctx, count, did.changes, affected)
+		count, err = c.countWalked(ctx, count, did.changes, affected)
 	case c.undoBefore >= 0:
-		return c.countUndoLog(ctx, count, did, affected)
+		count, err = c.countUndoLog(ctx, count, did, affected)
 	}
-	return count, nil
+	if err == nil && c.keysStale {
+		err = c.addUnseenCascades(ctx, &count, did)
+	}
+	return count, err
 }
 
 // countVisible counts what the server reports: everything but cascades.

@@ -7,8 +7,8 @@ import (
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
 
-// InnoDB's dictionary, as information_schema shows it to accounts with PROCESS. It has
-// the foreign keys as they are, whatever the transaction's snapshot.
+// InnoDB's dictionary, as information_schema shows it to accounts with PROCESS. MariaDB's has
+// the foreign keys as they are; MySQL's, those of the transaction's snapshot.
 
 // innodbForeign is the view of foreign keys. That of their columns is named after it.
 func (m *mysql) innodbForeign() string {

@@ -20,6 +20,7 @@ func TestSchemaChangesAfterTheSnapshot(t *testing.T) {
 		{"a joined DELETE", "CREATE TRIGGER g AFTER DELETE ON t FOR EACH ROW DELETE FROM child", "DELETE x FROM t x JOIN t y ON x.id = y.id WHERE y.id = 9"},
 		{"an upsert", "CREATE TRIGGER g AFTER UPDATE ON t FOR EACH ROW DELETE FROM child", "INSERT INTO t VALUES (9, 1) ON DUPLICATE KEY UPDATE n = 7"},
 		{"a key", "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON DELETE CASCADE", "DELETE FROM t WHERE id = 1"},
+		{"a key in place", "SET foreign_key_checks = 0; ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON DELETE CASCADE, ALGORITHM = INPLACE; SET foreign_key_checks = 1", "DELETE FROM t WHERE id = 1"},
 		{"a key that an UPDATE follows", "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES t (id) ON UPDATE CASCADE", "UPDATE t SET id = 100 WHERE id = 1"},
 	} {
 		for account, rights := range map[string]string{"root": "", "of few rights": dmlOn + "*"} {
