@@ -22,7 +22,7 @@ WITHSERVERS = DBGUARD_MYSQL_BINARY="$${DBGUARD_MYSQL_BINARY:-$$(ls $(CURDIR)/bin
 .PHONY: test test-versions test-short lint tidy fuzz bench soak generate results servers
 
 test: test-short servers bin/withservers
-	$(WITHSERVERS) bash -uc 'for m in $(filter-out .,$(MODULES)); do go test -C $$m $(RACE) -count=1 -timeout 30m ./... || failed=1; done; exit $${failed:-0}'
+	$(WITHSERVERS) bash -uc 'for m in $(filter-out .,$(MODULES)); do go test -C $$m $(RACE) -count=1 -timeout 60m ./... || failed=1; done; exit $${failed:-0}'
 	@echo; sed -n '/^## /,$$p' internal/conformance/RESULTS.md
 
 test-versions: servers bin/withservers
@@ -70,4 +70,4 @@ generate:
 	for m in $(MODULES); do go generate -C $$m ./...; done
 
 results: servers bin/withservers
-	$(WITHSERVERS) go test -count=1 -timeout 30m ./internal/conformance/corpus -update
+	$(WITHSERVERS) go test -count=1 -timeout 60m ./internal/conformance/corpus -update
