@@ -1,6 +1,9 @@
 package sqlscan
 
-import "sort"
+import (
+	"sort"
+	"strings"
+)
 
 // callCheck sets Calls if the parenthesis here belongs to a function that is not
 // known to be harmless.
@@ -15,6 +18,9 @@ func (p *parser) callCheck() {
 			return
 		}
 	case QuotedIdent:
+	case String: // U&"…" UESCAPE '!' is a name
+		p.t.Calls = p.t.Calls || p.s.dialect == PostgreSQL && strings.Contains(strings.ToLower(p.s.src), "uescape")
+		return
 	default:
 		return
 	}
@@ -22,11 +28,11 @@ func (p *parser) callCheck() {
 		return
 	}
 	name := p.s.src[p.prev.Pos:p.prev.End]
+	if p.prev.Kind == QuotedIdent {
+		name = p.t.Name(Span{p.prev.Pos, p.prev.End})
+	}
 	if equalFold(name, "set_config") {
 		p.setConfig()
-	}
-	if p.prev.Kind == QuotedIdent {
-		name = Unquote(name)
 	}
 	if p.prevAfterDot && !p.catalog() || p.mayBeStored() || !isHarmless(name, p.s.dialect) {
 		p.t.Calls = true
@@ -59,6 +65,10 @@ func (p *parser) setConfig() {
 	s, at := p.s, p.prev
 	name, comma, value := s.Scan(), s.Scan(), s.Scan()
 	if name.Kind != String || comma.Kind != Punct || comma.Byte != ',' {
+		return
+	}
+	if s.Text(name)[0] != '\'' { // E'…', U&'…', $$…$$: a plain name needs none of these
+		p.addOn(GuardOff, at, Span{name.Pos, name.End}, 0)
 		return
 	}
 	setting := ""

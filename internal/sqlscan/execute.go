@@ -69,7 +69,9 @@ func (p *parser) declare() {
 		p.fail("FOR is missing behind DECLARE")
 		return
 	}
-	p.add(Session, at)
+	if p.path != Executed { // EXPLAIN ANALYZE runs the query, and declares nothing
+		p.add(Session, at)
+	}
 	outer := p.enter(Executed)
 	p.statementWith()
 	p.leave(outer)

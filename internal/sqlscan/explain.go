@@ -40,7 +40,7 @@ func (p *parser) explainOptions() (run bool) {
 			p.fail("a parenthesis is not closed")
 			return true
 		}
-		analyze := p.kw == kwAnalyze || p.kw == kwAnalyse
+		analyze := p.kw == kwAnalyze || p.kw == kwAnalyse || p.tok.Kind == QuotedIdent && p.quotedAnalyze()
 		p.next()
 		if analyze {
 			run = p.is(',') || p.is(')') || !isOff(p.valueText())
@@ -54,6 +54,13 @@ func (p *parser) explainOptions() (run bool) {
 	}
 	p.next()
 	return run
+}
+
+// quotedAnalyze reports the option "analyze": PostgreSQL takes the name of an option in
+// quotes, too. One with escapes, U&"…", may be it.
+func (p *parser) quotedAnalyze() bool {
+	text := p.s.Text(p.tok)
+	return text[0] != '"' || Unquote(text) == "analyze"
 }
 
 // explainWords reads the words between EXPLAIN and the statement.

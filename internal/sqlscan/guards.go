@@ -12,8 +12,8 @@ type guard struct {
 // is taken for the worst.
 var guards = [...]guard{
 	// MySQL and MariaDB
-	{"foreign_key_checks", isNotOn},
-	{"unique_checks", isNotOn},
+	{"foreign_key_checks", isNotPlainOn},
+	{"unique_checks", isNotPlainOn},
 	{"sql_safe_updates", isNotOn},
 	{"safe_updates", isNotOn},
 	{"check_constraint_checks", isNotOn},
@@ -73,6 +73,10 @@ func isOn(v string) bool {
 }
 
 func isNotOn(v string) bool { return !isOn(v) }
+
+// isNotPlainOn is isNotOn without DEFAULT, which MySQL 9.7 takes for 0 in settings that it
+// keeps inverted, whatever the global value is.
+func isNotPlainOn(v string) bool { return !isOn(v) || equalFold(v, "default") }
 
 func isNotOff(v string) bool { return !isOff(v) && !equalFold(v, "default") }
 

@@ -79,8 +79,10 @@ func (p *parser) queryInside() bool {
 
 // insertInto reads where the rows come from and what happens on conflict.
 func (p *parser) insertInto(i int) {
-	if p.kw == kwOverriding {
-		p.walk(sQuery | sSet)
+	if p.accept(kwOverriding) { // SYSTEM VALUE, USER VALUE
+		p.next()
+		p.accept(kwValue)
+		p.noCall = p.is('(')
 	}
 	switch {
 	case p.kw == kwValues || p.kw == kwValue:

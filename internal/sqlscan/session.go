@@ -12,22 +12,14 @@ func (p *parser) set() {
 		return
 	case kwPassword, kwDefault, kwResource:
 		p.add(Maintain, at)
+		p.toComma(0)
+		if p.is(',') && p.s.dialect == MySQL { // MariaDB: SET PASSWORD = 'x', a = 1
+			p.next()
+			p.assignments(at)
+		}
 		p.rest()
 		return
 	case kwTransaction, kwConstraints:
-		p.add(Session, at)
-		p.rest()
-		return
-	case kwNames:
-		p.next()
-		p.charset()
-		p.add(Session, at)
-		p.rest()
-		return
-	case kwCharacter, kwCharset:
-		p.next()
-		p.accept(kwSet)
-		p.charset()
 		p.add(Session, at)
 		p.rest()
 		return
@@ -109,6 +101,14 @@ func (p *parser) assignments(at Token) {
 	for !p.failed {
 		global := p.kw == kwGlobal || p.kw == kwPersist || p.kw == kwPersistOnly
 		p.skipAny(kwGlobal, kwSession, kwLocal, kwPersist, kwPersistOnly)
+		if p.charsetItem() {
+			p.toComma(0)
+			if !p.is(',') {
+				return
+			}
+			p.next()
+			continue
+		}
 		name, sp := p.setting()
 		const prefix = "@@global."
 		if written := p.s.src[sp.Start:sp.End]; len(written) > len(prefix) {
@@ -140,32 +140,59 @@ func (p *parser) assignments(at Token) {
 // setting steps over the name of a setting and returns it, without @@global. and
 // quotes, and its place.
 func (p *parser) setting() (string, Span) {
-	start := p.tok.Pos
-	if p.tok.Kind == Var {
+	start, last := p.tok.Pos, p.tok
+	switch p.tok.Kind {
+	case Var, Word:
 		p.next()
-	} else if p.tok.Kind == Word || p.tok.Kind == QuotedIdent {
-		p.next()
-	} else {
+	case QuotedIdent:
+		p.namePart()
+	default:
 		return "", Span{}
 	}
 	for p.is('.') {
 		p.next()
+		last = p.tok
 		p.next()
 	}
 	sp := Span{start, p.prev.End}
 	name := p.s.src[sp.Start:sp.End]
-	if strings.HasPrefix(name, "@@") {
-		name = name[2:]
+	if strings.HasPrefix(name, "@@") { // there may be white space around the dot
+		name = strings.TrimPrefix(p.s.Text(last), "@@")
 		if i := strings.LastIndexByte(name, '.'); i >= 0 {
 			name = name[i+1:]
 		}
 	}
+	if p.s.dialect == PostgreSQL && strings.IndexByte(name, '"') >= 0 {
+		return p.t.Name(sp), sp
+	}
 	return Unquote(name), sp
+}
+
+// charsetItem reads NAMES or CHARACTER SET with its value, which in MySQL may stand
+// anywhere in a list of assignments.
+func (p *parser) charsetItem() bool {
+	if p.s.dialect != MySQL {
+		return false
+	}
+	_, kw := p.peek()
+	switch {
+	case p.kw == kwNames || p.kw == kwCharset:
+	case kw == kwSet: // CHARACTER SET, CHAR SET
+		p.next()
+	default:
+		return false
+	}
+	p.next()
+	p.charset()
+	return true
 }
 
 // assign notes what setting the name to the value here does.
 func (p *parser) assign(name string, sp Span, at Token) {
 	value := p.valueText()
+	if p.s.dialect == MySQL && !p.plainValue() { // an expression: 1 - 1
+		value = ""
+	}
 	switch {
 	case equalFold(name, "autocommit") && p.s.dialect == MySQL:
 		switch {
