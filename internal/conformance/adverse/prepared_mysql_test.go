@@ -153,6 +153,8 @@ var boundCases = []struct {
 	{"UPDATE t AS x SET x.n = x.n + ? WHERE x.id IN (?, ?)", []any{2, 1, 2}, 1, -1},
 	{"UPDATE t SET n = n + ? WHERE id > ? ORDER BY id DESC LIMIT ?", []any{2, 0, 1}, 1, 1},
 	{"UPDATE t SET id = id + ? WHERE id > ? ORDER BY id DESC", []any{1, 7}, 2, 2},
+	{"DELETE FROM t WHERE id IN (VALUES ROW(1), ROW(?), ROW(77))", []any{2}, 2, 2},
+	{"DELETE FROM t WHERE id IN (VALUES ROW(1), ROW(?), ROW(3))", []any{2}, 2, -1},
 	{"UPDATE `t` SET n = ? WHERE `id` = ? -- only one", []any{7, 1}, 1, 1},
 	{"DELETE FROM t WHERE id = ? /* one */;", []any{1}, 1, 1},
 }
