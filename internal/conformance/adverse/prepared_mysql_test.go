@@ -226,3 +226,17 @@ func (f *fixture) kindsOutcome(t *testing.T, db *sql.DB, text, table string, v a
 	require.NoError(t, f.bare.QueryRowContext(t.Context(), "SELECT GROUP_CONCAT(CONCAT_WS(' ', id, n, HEX(c), c)) FROM "+table).Scan(&holds))
 	return said + ": " + holds.String
 }
+
+// A condition that becomes a join counts rows that the join then drops.
+func TestSubqueriesWithoutSelect(t *testing.T) {
+	each(t, onOnlyMySQL, func(t *testing.T, f *fixture) {
+		f.execBare(t, "CREATE TABLE few AS SELECT 3 AS i UNION SELECT 4")
+		for _, text := range []string{"DELETE FROM t WHERE id IN (TABLE few) AND id < ?", "DELETE FROM t WHERE id IN (VALUES ROW(5), ROW(6)) AND id < ?"} {
+			_, err := f.db.ExecContext(dbguard.AtMost(t.Context(), 1), text, 10)
+			require.ErrorIs(t, err, dbguard.OverLimit)
+			_, err = f.db.ExecContext(dbguard.AtMost(t.Context(), 2), text, 10)
+			require.NoError(t, err, text)
+		}
+		assert.Equal(t, 5, f.count(t, "t"))
+	})
+}
