@@ -39,7 +39,7 @@ func TestLearnedTextsTakeOneRoundTrip(t *testing.T) {
 		t.Run(params, func(t *testing.T) {
 			each(t, onOnlyMySQL, func(t *testing.T, f *fixture) {
 				p, dsn := network.Through(t, f.DSN+params, time.Millisecond)
-				db := f.openGuarded(t, dsn)
+				var db *sql.DB
 				for way, on := range map[string]func(ctx context.Context, text string, id int) error{
 					"autocommit": func(ctx context.Context, text string, id int) error {
 						_, err := db.ExecContext(ctx, text, id)
@@ -52,6 +52,7 @@ func TestLearnedTextsTakeOneRoundTrip(t *testing.T) {
 						return errors.Join(err, tx.Commit())
 					},
 				} {
+					db = f.openGuarded(t, dsn)
 					for _, text := range learnedTexts {
 						require.NoError(t, on(dbguard.AtMost(t.Context(), 1), text, 1001), way)
 						_, err := f.bare.ExecContext(t.Context(), "DELETE FROM t WHERE id = 1001")
