@@ -179,15 +179,21 @@ const (
 	allTriggersVisible
 )
 
+// granteeIsUser is for tables of privileges, which show an account that may read the
+// database mysql those of all accounts. Names of users are told apart by case.
+const granteeIsUser = "CAST(CONVERT(GRANTEE USING utf8mb4) AS BINARY) = CAST(CONVERT(CONCAT('''', SUBSTRING(CURRENT_USER(), 1, CHAR_LENGTH(CURRENT_USER())" +
+	" - CHAR_LENGTH(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)) - 1), '''@''', SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''') USING utf8mb4) AS BINARY)"
+
 // seesTriggers asks, once, for the account's privilege TRIGGER, the current database,
 // whether the server is a node of a cluster, and whether definition checks work. It
-// reports that some triggers are visible.
+// reports that some triggers are visible. Of the grants on patterns that match a database
+// only one applies, so all must have the privilege.
 func (m *mysql) seesTriggers(ctx context.Context) bool {
 	if m.sessionKnown {
 		return m.visibility != noTriggersVisible
 	}
-	text := "SELECT DATABASE(), (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'TRIGGER')," +
-		" (SELECT COUNT(*) FROM information_schema.SCHEMA_PRIVILEGES WHERE PRIVILEGE_TYPE = 'TRIGGER' AND DATABASE() LIKE TABLE_SCHEMA), "
+	text := "SELECT DATABASE(), (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'TRIGGER' AND " + granteeIsUser + ")," +
+		" (SELECT COALESCE(SUM(PRIVILEGE_TYPE = 'TRIGGER') = COUNT(DISTINCT TABLE_SCHEMA), 0) FROM information_schema.SCHEMA_PRIVILEGES WHERE DATABASE() LIKE TABLE_SCHEMA AND " + granteeIsUser + "), "
 	if m.system() == "mariadb" {
 		text += "(SELECT COUNT(*) FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'wsrep_connected' AND VARIABLE_VALUE = 'ON')," +
 			" @@old_mode = '" + oldMode + "' AND @@gtid_slave_pos = ''"

@@ -127,7 +127,7 @@ func (s *Session) prepareFirst(ctx context.Context, m *mysql, t *sqlscan.Text, t
 		return
 	}
 	st := s.understand(t)
-	if len(st.targets) != 1 {
+	if s.addInsertActs(ctx, t, st) != nil || len(st.targets) != 1 {
 		return
 	}
 	e := m.fastPathOf(st, text, args, s.modes.mode)

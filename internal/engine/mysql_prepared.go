@@ -43,7 +43,24 @@ import (
 func canBePrepared(text string, x *target, args []driver.NamedValue) bool {
 	return x.op.Path == sqlscan.Top && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.Returning) == 0 &&
 		len(args) > 0 && len(text) < 1<<12 && !strings.Contains(text, `"`) &&
-		!containsFold(text, "select") && !containsFold(text[:x.op.Object.Start], "ignore")
+		!mayHaveSubquery(text, x) && !containsFold(text[:x.op.Object.Start], "ignore")
+}
+
+// mayHaveSubquery reports a text that the server may run as a join, where it counts rows that
+// the join then drops: (VALUES ROW(1)) and (TABLE t) are subqueries, too.
+func mayHaveSubquery(text string, x *target) bool {
+	if containsFold(text, "select") {
+		return true
+	}
+	if x.op.Kind == sqlscan.Insert || !containsFold(text, "values") && !containsFold(text, "table") {
+		return false
+	}
+	for word := range identifiers(text) {
+		if strings.EqualFold(word, "values") || strings.EqualFold(word, "table") {
+			return true
+		}
+	}
+	return false
 }
 
 // raiseDBGuard fails with an error that has no other cause.

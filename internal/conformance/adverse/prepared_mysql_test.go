@@ -39,7 +39,7 @@ func TestLearnedTextsTakeOneRoundTrip(t *testing.T) {
 		t.Run(params, func(t *testing.T) {
 			each(t, onOnlyMySQL, func(t *testing.T, f *fixture) {
 				p, dsn := network.Through(t, f.DSN+params, time.Millisecond)
-				db := f.openGuarded(t, dsn)
+				var db *sql.DB
 				for way, on := range map[string]func(ctx context.Context, text string, id int) error{
 					"autocommit": func(ctx context.Context, text string, id int) error {
 						_, err := db.ExecContext(ctx, text, id)
@@ -52,6 +52,7 @@ func TestLearnedTextsTakeOneRoundTrip(t *testing.T) {
 						return errors.Join(err, tx.Commit())
 					},
 				} {
+					db = f.openGuarded(t, dsn)
 					for _, text := range learnedTexts {
 						require.NoError(t, on(dbguard.AtMost(t.Context(), 1), text, 1001), way)
 						_, err := f.bare.ExecContext(t.Context(), "DELETE FROM t WHERE id = 1001")
@@ -153,6 +154,8 @@ var boundCases = []struct {
 	{"UPDATE t AS x SET x.n = x.n + ? WHERE x.id IN (?, ?)", []any{2, 1, 2}, 1, -1},
 	{"UPDATE t SET n = n + ? WHERE id > ? ORDER BY id DESC LIMIT ?", []any{2, 0, 1}, 1, 1},
 	{"UPDATE t SET id = id + ? WHERE id > ? ORDER BY id DESC", []any{1, 7}, 2, 2},
+	{"DELETE FROM t WHERE id IN (VALUES ROW(1), ROW(?), ROW(77))", []any{2}, 2, 2},
+	{"DELETE FROM t WHERE id IN (VALUES ROW(1), ROW(?), ROW(3))", []any{2}, 2, -1},
 	{"UPDATE `t` SET n = ? WHERE `id` = ? -- only one", []any{7, 1}, 1, 1},
 	{"DELETE FROM t WHERE id = ? /* one */;", []any{1}, 1, 1},
 }
@@ -223,4 +226,18 @@ func (f *fixture) kindsOutcome(t *testing.T, db *sql.DB, text, table string, v a
 	var holds sql.NullString
 	require.NoError(t, f.bare.QueryRowContext(t.Context(), "SELECT GROUP_CONCAT(CONCAT_WS(' ', id, n, HEX(c), c)) FROM "+table).Scan(&holds))
 	return said + ": " + holds.String
+}
+
+// A condition that becomes a join counts rows that the join then drops.
+func TestSubqueriesWithoutSelect(t *testing.T) {
+	each(t, onOnlyMySQL, func(t *testing.T, f *fixture) {
+		f.execBare(t, "CREATE TABLE few AS SELECT 3 AS i UNION SELECT 4")
+		for _, text := range []string{"DELETE FROM t WHERE id IN (TABLE few) AND id < ?", "DELETE FROM t WHERE id IN (VALUES ROW(5), ROW(6)) AND id < ?"} {
+			_, err := f.db.ExecContext(dbguard.AtMost(t.Context(), 1), text, 10)
+			require.ErrorIs(t, err, dbguard.OverLimit)
+			_, err = f.db.ExecContext(dbguard.AtMost(t.Context(), 2), text, 10)
+			require.NoError(t, err, text)
+		}
+		assert.Equal(t, 5, f.count(t, "t"))
+	})
 }

@@ -207,3 +207,32 @@ func (f *fixture) runEveryWay(t *testing.T, db *sql.DB, text string) (outcome st
 	f.execBare(t, "DELETE FROM t", baseSchema[1])
 	return outcome
 }
+
+// An account that may read the database mysql is shown the privileges of all accounts, and of
+// the grants whose patterns match a database only one applies.
+func TestPrivilegesThatAreNotInForce(t *testing.T) {
+	for name, rights := range map[string][]string{
+		"of others":            {"SELECT, INSERT, UPDATE, DELETE ON *.*"},
+		"of others, with keys": {"SELECT, INSERT, UPDATE, DELETE ON *.*", "PROCESS ON *.*"},
+		"of a wider pattern":   {dmlOn + "*", "TRIGGER ON `%`.*", "PROCESS ON *.*"},
+	} {
+		for _, text := range []string{"DELETE FROM t WHERE id = ?", "UPDATE t SET n = n + 1 WHERE id = ?", "INSERT INTO t (n, id) VALUES (0, ?)"} {
+			t.Run(name+" "+text, func(t *testing.T) {
+				each(t, onMySQL, func(t *testing.T, f *fixture) {
+					f.execBare(t, "CREATE TRIGGER trg AFTER "+text[:6]+" ON t FOR EACH ROW DELETE FROM child")
+					id := 1
+					if text[:6] == "INSERT" {
+						id = 100
+					}
+					db := f.openGuarded(t, f.createUser(t, rights...))
+					for range 2 {
+						_, err := db.ExecContext(dbguard.AtMost(t.Context(), 1), text, id)
+						require.ErrorIs(t, err, dbguard.ErrRefused)
+					}
+					assert.Equal(t, 5, f.count(t, "child"))
+					assert.Equal(t, 9, f.count(t, "t WHERE n = 0"))
+				})
+			})
+		}
+	}
+}
