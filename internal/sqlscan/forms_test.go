@@ -28,6 +28,7 @@ func TestRowForms(t *testing.T) {
 		{"DEFAULT VALUES", SQLite, "INSERT INTO t DEFAULT VALUES", "Insert t rows 1"},
 		{"OVERRIDING and an alias", PostgreSQL, "INSERT INTO t AS x (a) OVERRIDING SYSTEM VALUE VALUES (f(1)), (2)", "Insert t rows 2; calls"},
 		{"a query in parentheses", PostgreSQL, "INSERT INTO t ((SELECT 1))", "Insert t"},
+		{"TABLE in parentheses", MySQL, "INSERT INTO t (TABLE u) ON DUPLICATE KEY UPDATE a = 1", "Upsert t"},
 		{"OVERRIDING and a query in parentheses", PostgreSQL, "INSERT INTO t OVERRIDING USER VALUE (SELECT 1) ON CONFLICT (a) DO UPDATE SET a = 1", "Upsert t"},
 		{"WITH in INSERT", PostgreSQL, "INSERT INTO t WITH d AS (DELETE FROM u RETURNING *) SELECT * FROM d", "Insert t; Delete/cte u returning"},
 		{"WITH in an upsert", MySQL, "INSERT INTO t (id) WITH n AS (SELECT 1 AS i) SELECT i FROM n ON DUPLICATE KEY UPDATE id = 2", "Upsert t"},

@@ -74,7 +74,7 @@ func (p *parser) insertTarget(kind Kind, at Token, flags Flags) int {
 // queryInside reports that the parenthesis here holds a query, not a list of columns.
 func (p *parser) queryInside() bool {
 	t, kw := p.peek()
-	return t.Kind == Punct && t.Byte == '(' || kw == kwSelect || kw == kwWith || kw == kwValues
+	return t.Kind == Punct && t.Byte == '(' || kw == kwSelect || kw == kwWith || kw == kwValues || kw == kwTable && p.s.dialect != ClickHouse
 }
 
 // insertInto reads where the rows come from and what happens on conflict.

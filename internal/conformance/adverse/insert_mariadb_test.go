@@ -41,6 +41,8 @@ var plainInserts = []struct {
 	{"a time out of range", "INSERT INTO kinds (s) VALUES (?)", []any{moment.AddDate(8000, 0, 0)}},
 	{"IGNORE", "INSERT IGNORE INTO made (k) VALUES (?), ('l')", []any{"a"}},
 	{"a query", "INSERT INTO made (k) SELECT CONCAT('m', id) FROM t WHERE id < ?", []any{4}},
+	{"a window function", "INSERT INTO made (k) SELECT CONCAT('w', ROW_NUMBER() OVER (ORDER BY id)) FROM t", nil},
+	{"a window function, and a trigger that only adds", "INSERT INTO logged SELECT COUNT(*) OVER w FROM t WINDOW w AS ()", nil},
 	{"SET", "INSERT INTO made SET k = ?", []any{"n"}},
 	{"an expression with the last id", "INSERT INTO made (k) VALUES (CONCAT('o', LAST_INSERT_ID()))", nil},
 	{"too long for its column", "INSERT INTO made (k) VALUES (REPEAT('x', 99))", nil},
