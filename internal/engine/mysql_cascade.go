@@ -83,15 +83,15 @@ func (c *mysqlCounter) chooseCascadeCount(ctx context.Context, bases []mysqlTabl
 
 // doubtKeys prepares for keys that MySQL does not show: its catalogue is as old as the snapshot of
 // the caller's transaction and, without PROCESS, has keys only of tables on which the account has
-// a privilege. What such a key changes shows in the session's counters since 9.6, and before that
-// in the undo log.
+// a privilege. What such a key changes shows in the undo log, which takes PROCESS, and since 9.6 in
+// the session's counters.
 func (c *mysqlCounter) doubtKeys(ctx context.Context, bases []mysqlTable) error {
 	m := c.m
 	counted, err := m.countsCascades(ctx)
 	switch {
 	case err != nil || m.system() == "mariadb":
 		return err
-	case !counted && !m.noDictionary && c.f.strategy == inCallerTx:
+	case !m.noDictionary && c.f.strategy == inCallerTx:
 		c.staleBefore, err = m.undoEntries(ctx)
 		c.keysStale = err == nil
 		return fatalError(err) // an account without PROCESS

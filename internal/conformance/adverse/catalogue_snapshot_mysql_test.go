@@ -30,7 +30,7 @@ func TestSchemaChangesAfterTheSnapshot(t *testing.T) {
 					if rights != "" {
 						db = f.openGuarded(t, f.createUser(t, rights))
 					}
-					f.execBare(t, "CREATE TABLE other (id INT)", "INSERT INTO other VALUES (1)")
+					f.execBare(t, "CREATE TABLE other (id INT)", "INSERT INTO other VALUES (1)", "CREATE INDEX by_r ON child (r)")
 					tx, err := db.BeginTx(t.Context(), nil)
 					require.NoError(t, err)
 					defer tx.Rollback()
