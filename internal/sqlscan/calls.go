@@ -67,16 +67,25 @@ func (p *parser) setConfig() {
 	if name.Kind != String || comma.Kind != Punct || comma.Byte != ',' {
 		return
 	}
-	if s.Text(name)[0] != '\'' { // E'…', U&'…', $$…$$: a plain name needs none of these
-		p.addOn(GuardOff, at, Span{name.Pos, name.End}, 0)
-		return
-	}
 	setting := ""
 	if value.Kind == String {
 		setting = Unquote(s.Text(value))
 	}
-	if turnsGuardOff(Unquote(s.Text(name)), setting) {
+	plain, ok := withoutEscapes(s.Text(name))
+	if !ok || turnsGuardOff(plain, setting) { // a plain name needs no escapes
 		p.addOn(GuardOff, at, Span{name.Pos, name.End}, 0)
+	}
+}
+
+// withoutEscapes is the content of a string, if that has none that must be decoded.
+func withoutEscapes(text string) (content string, ok bool) {
+	switch quote := strings.IndexAny(text, "'$"); {
+	case text[0] == '$':
+		return strings.Trim(text, "$"), strings.HasPrefix(text, "$$")
+	case quote > 1 || quote == 1 && strings.Contains(text, `\`): // U&'…', E'…'
+		return "", false
+	default:
+		return Unquote(text[max(quote, 0):]), true
 	}
 }
 

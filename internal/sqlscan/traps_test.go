@@ -65,6 +65,8 @@ func TestPostgreSQLTraps(t *testing.T) {
 		{"a function whose name has escapes", PostgreSQL, `SELECT U&"!0066" UESCAPE '!' ()`, "read; calls"},
 		{"a setting whose name has escapes", PostgreSQL, `SET U&"session!005freplication_role" UESCAPE '!' = replica`, "GuardOff session_replication_role"},
 		{"a setting in quotes", PostgreSQL, `SET safeupdate."enabled" = off`, "GuardOff safeupdate.enabled"},
+		{"set_config of a name in dollars", PostgreSQL, `SELECT set_config($$session_replication_role$$, 'replica', false)`, "GuardOff $$session_replication_role$$; calls"},
+		{"set_config of another name in dollars, or as E", PostgreSQL, `SELECT set_config($$work_mem$$, '1MB', false), set_config(E'work_mem', '1MB', false)`, "read; calls"},
 		{"set_config of anything else", PostgreSQL, "SELECT set_config('search_path', '', false); SELECT 1", "read; calls"},
 		{"columns of a table that are keywords", PostgreSQL, "CREATE TABLE a (update int, delete text, insert numeric(3, 2), truncate bool)", "Define a"},
 		{"a column that is a keyword, last", SQLite, "CREATE TABLE a (b INT, UPDATE)", "Define a"},

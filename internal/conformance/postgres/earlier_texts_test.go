@@ -30,15 +30,15 @@ var sideEffects = map[string]struct {
 	setup string
 	texts []string
 }{
-	"SET CONSTRAINTS":              {deferredTrigger, []string{"INSERT INTO t VALUES (100, 1)", "SET CONSTRAINTS ALL IMMEDIATE"}},
-	"SET CONSTRAINTS of one":       {deferredTrigger, []string{"INSERT INTO t VALUES (100, 1)", "SET CONSTRAINTS late IMMEDIATE"}},
-	"COMMIT AND CHAIN":             {deferredTrigger, []string{"INSERT INTO t VALUES (100, 1)", "COMMIT AND CHAIN"}},
-	"a cursor of a function":       {`CREATE FUNCTION f() RETURNS REFCURSOR LANGUAGE plpgsql AS $$ ` + openCursor + `RETURN c; END $$`, []string{"SELECT f()", "FETCH ALL FROM c"}},
-	"a cursor of a DO":             {"", []string{`DO $$ ` + openCursor + `END $$`, "MOVE ALL FROM c"}},
-	"a cursor of a procedure":      {`CREATE PROCEDURE f() LANGUAGE plpgsql AS $$ ` + openCursor + `END $$`, []string{"CALL f()", "FETCH ALL FROM c"}},
-	"a cursor of a trigger":        {`CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ ` + openCursor + `RETURN NULL; END $$; CREATE TRIGGER g AFTER INSERT ON t EXECUTE FUNCTION f()`, []string{"INSERT INTO t VALUES (100, 1)", "FETCH ALL FROM c"}},
-	"a setting by a name made up":  {otherSchema, []string{deleteFirst, deleteSecond, "SELECT set_config('search' || '_path', 's, public', true)", deleteThird}},
-	"a setting by an escaped name": {otherSchema, []string{deleteFirst, deleteSecond, `SELECT pg_catalog . "set_config" (E'search\x5fpath', 's, public', true)`, deleteThird}},
+	"SET CONSTRAINTS":             {deferredTrigger, []string{"INSERT INTO t VALUES (100, 1)", "SET CONSTRAINTS ALL IMMEDIATE"}},
+	"SET CONSTRAINTS of one":      {deferredTrigger, []string{"INSERT INTO t VALUES (100, 1)", "SET CONSTRAINTS late IMMEDIATE"}},
+	"COMMIT AND CHAIN":            {deferredTrigger, []string{"INSERT INTO t VALUES (100, 1)", "COMMIT AND CHAIN"}},
+	"a cursor of a function":      {`CREATE FUNCTION f() RETURNS REFCURSOR LANGUAGE plpgsql AS $$ ` + openCursor + `RETURN c; END $$`, []string{"SELECT f()", "FETCH ALL FROM c"}},
+	"a cursor of a DO":            {"", []string{`DO $$ ` + openCursor + `END $$`, "MOVE ALL FROM c"}},
+	"a cursor of a procedure":     {`CREATE PROCEDURE f() LANGUAGE plpgsql AS $$ ` + openCursor + `END $$`, []string{"CALL f()", "FETCH ALL FROM c"}},
+	"a cursor of a trigger":       {`CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ ` + openCursor + `RETURN NULL; END $$; CREATE TRIGGER g AFTER INSERT ON t EXECUTE FUNCTION f()`, []string{"INSERT INTO t VALUES (100, 1)", "FETCH ALL FROM c"}},
+	"a setting by a name made up": {otherSchema, []string{deleteFirst, deleteSecond, "SELECT set_config('search' || '_path', 's, public', true)", deleteThird}},
+	"a setting by a quoted name":  {otherSchema, []string{deleteFirst, deleteSecond, `SELECT pg_catalog . "set_config" ($$search_path$$, 's, public', true)`, deleteThird}},
 	"a setting that was set before": {otherSchema, []string{
 		"SELECT set_config('search_path', 's, public', true)", "SELECT set_config('search_path', 'public', true)", deleteFirst, deleteSecond,
 		"SELECT set_config('search_path', 's, public', true)", deleteThird,

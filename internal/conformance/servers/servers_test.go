@@ -96,7 +96,7 @@ func startAndWait(engine string) {
 
 func TestServersDieWithTheirStarter(t *testing.T) {
 	each(t, func(t *testing.T, e Engine) {
-		if _, err := e.ops().find(); err != nil {
+		if _, err := e.findBinary(); err != nil {
 			skipOrFail(t, e, errNotInstalled{err})
 		}
 		cmd := exec.Command(os.Args[0])
