@@ -86,28 +86,26 @@ func (c *mysqlCounter) chooseCascadeCount(ctx context.Context, bases []mysqlTabl
 // a privilege. What such a key changes shows in the undo log, which takes PROCESS, and since 9.6 in
 // the session's counters.
 func (c *mysqlCounter) doubtKeys(ctx context.Context, bases []mysqlTable) error {
-	m := c.m
+	m, inTx := c.m, c.f.strategy == inCallerTx
 	counted, err := m.countsCascades(ctx)
-	switch {
-	case err != nil || m.system() == "mariadb":
+	if err != nil || m.system() == "mariadb" {
 		return err
-	case !m.noDictionary && c.f.strategy == inCallerTx:
-		c.staleBefore, err = m.undoEntries(ctx)
-		c.keysStale = err == nil
-		return fatalError(err) // an account without PROCESS
-	case !counted || !m.noDictionary:
+	}
+	if m.seesTriggers(ctx); !inTx && (!m.noDictionary || m.visibility == allTriggersVisible) || m.noDictionary && !counted {
 		return nil
 	}
-	if m.seesTriggers(ctx); m.visibility == allTriggersVisible && c.f.strategy != inCallerTx {
+	if c.assignments != "" && len(bases) == 1 {
+		keyless, err := askInts(ctx, m.conn, "SELECT "+unindexedCondition(bases[0], c.assignments))
+		if fatalError(err) != nil || err == nil && keyless[0] != 0 {
+			return fatalError(err)
+		}
+	}
+	if c.keysUncertain = m.noDictionary; c.keysUncertain {
 		return nil
 	}
-	c.keysUncertain = true
-	if c.assignments == "" || len(bases) != 1 {
-		return nil
-	}
-	keyless, err := askInts(ctx, m.conn, "SELECT "+unindexedCondition(bases[0], c.assignments))
-	c.keysUncertain = err != nil || keyless[0] == 0
-	return fatalError(err)
+	c.staleBefore, err = m.undoEntries(ctx)
+	c.keysStale = err == nil
+	return fatalError(err) // an account without PROCESS
 }
 
 // sameForeignKeys reports that the foreign keys are still those by which rows were

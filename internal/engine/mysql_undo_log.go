@@ -157,10 +157,10 @@ func (c *mysqlCounter) countUndoLog(ctx context.Context, count dbguard.Count, di
 	return count, nil
 }
 
-// addUnseenCascades adds what the undo log has beyond the rows counted and those that may have
-// been inserted: changes by foreign keys that are newer than the catalogue, and the second entry
-// of each changed primary key. The session's counters, where they include cascades, have no such
-// entry, but the rows that an UPDATE leaves as they are: the smaller number is exact.
+// addUnseenCascades adds what the undo log of MySQL has beyond the rows counted and those that may
+// have been inserted: changes by foreign keys that are newer than the catalogue, rows that an UPDATE
+// leaves as they are, and the second entry of each changed primary key. The session's counters,
+// where they include cascades, have no such second entry: the smaller number is nearer.
 func (c *mysqlCounter) addUnseenCascades(ctx context.Context, count *dbguard.Count, did handlerStatus) error {
 	after, err := c.m.undoEntries(ctx)
 	if err != nil {
