@@ -18,20 +18,23 @@ import (
 )
 
 // onOwnServer runs the test on every driver, on a server that it may kill.
-func onOwnServer(outer *testing.T, test func(t *testing.T, s *stage.Stage, server *servers.Server)) {
-	running := map[servers.Engine]*servers.Server{}
+func onOwnServer(t *testing.T, test func(t *testing.T, s *stage.Stage, server *servers.Server)) {
+	targets := map[servers.Engine][]target.Target{}
 	for _, tg := range target.All() {
-		engine, ok := tg.ServerEngine()
-		if !ok {
-			continue
+		if engine, ok := tg.ServerEngine(); ok {
+			targets[engine] = append(targets[engine], tg)
 		}
-		outer.Run(tg.String(), func(t *testing.T) {
-			if running[engine] == nil {
-				running[engine] = servers.Start(outer, engine)
+	}
+	for engine, targets := range targets {
+		t.Run(engine.String(), func(t *testing.T) {
+			server := servers.Start(t, engine)
+			for _, tg := range targets {
+				t.Run(tg.String(), func(t *testing.T) {
+					s := stage.On(t, tg.DatabaseOn(t, server))
+					s.Bare.SetMaxIdleConns(-1) // none that died with the server
+					test(t, s, server)
+				})
 			}
-			s := stage.On(t, tg.DatabaseOn(t, running[engine]))
-			s.Bare.SetMaxIdleConns(-1) // none that died with the server
-			test(t, s, running[engine])
 		})
 	}
 }
