@@ -43,10 +43,21 @@ type preparedWrapper struct {
 	number       int    // of its name, which is reused
 	id           string // unique in the process and, by the nonce, beyond
 	hasCheck     bool   // it has a definition check
-	preparedAt   time.Time
-	preparedInTx int       // value of mysql.endedTxs at PREPARE
-	readAt       time.Time // when the catalogue last gave an answer that can be trusted
-	unindexed    bool      // its answer to unindexedCondition
+	preparedInTx int    // value of mysql.endedTxs at PREPARE
+	trust
+}
+
+// trust is what the catalogue has said of a prepared text.
+type trust struct {
+	preparedAt time.Time
+	readAt     time.Time // when it last gave an answer that can be trusted
+	unindexed  bool      // its answer to unindexedCondition
+}
+
+// settled reports that an answer at that time can be trusted. later says that PREPARE was in
+// an earlier transaction.
+func (t *trust) settled(at time.Time, later bool) bool {
+	return later && !t.preparedAt.IsZero() && at.Sub(t.preparedAt) >= settlePeriod
 }
 
 func (w *preparedWrapper) name() string { return fmt.Sprintf("dbguard_%d", w.number) }
@@ -58,13 +69,14 @@ func (w *preparedWrapper) checkName() string { return fmt.Sprintf("dbguard_proof
 type catalogueCheck struct {
 	at              time.Time
 	skip, cacheable bool
+	alone           *guardedText // for which it is trusted, too
 }
 
 // planCatalogueCheck decides. later says that PREPARE was in an earlier transaction.
 func (m *mysql) planCatalogueCheck(w *preparedWrapper, later bool) catalogueCheck {
 	l := catalogueCheck{at: time.Now()}
 	l.skip = w.hasCheck && m.checksDefinitions() && l.at.Sub(w.readAt) < trustPeriod
-	l.cacheable = w.hasCheck && !l.skip && later && !w.preparedAt.IsZero() && l.at.Sub(w.preparedAt) >= settlePeriod
+	l.cacheable = w.hasCheck && !l.skip && w.settled(l.at, later)
 	return l
 }
 
@@ -78,6 +90,9 @@ func (w *preparedWrapper) noteAnswer(l catalogueCheck, fresh bool, r reply) {
 		w.readAt = time.Time{}
 	case l.cacheable:
 		w.readAt, w.unindexed = l.at, r.id != 0
+	}
+	if l.alone != nil {
+		l.alone.noteAnswer(l, r)
 	}
 }
 

@@ -196,9 +196,9 @@ func (m *mysql) seesTriggers(ctx context.Context) bool {
 		" (SELECT COALESCE(SUM(PRIVILEGE_TYPE = 'TRIGGER') = COUNT(DISTINCT TABLE_SCHEMA), 0) FROM information_schema.SCHEMA_PRIVILEGES WHERE DATABASE() LIKE TABLE_SCHEMA AND " + granteeIsUser + "), "
 	if m.system() == "mariadb" {
 		text += "(SELECT COUNT(*) FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'wsrep_connected' AND VARIABLE_VALUE = 'ON')," +
-			" @@old_mode = '" + oldMode + "' AND @@gtid_slave_pos = ''"
+			" @@old_mode = '" + oldMode + "' AND @@gtid_slave_pos = '', @@log_bin = 0 OR @@binlog_format <> 'STATEMENT'"
 	} else {
-		text += "0, 0" // MySQL has these elsewhere; readHandlerStatus finds out about clusters
+		text += "0, 0, 0" // MySQL has these elsewhere; readHandlerStatus finds out about clusters
 	}
 	err := m.conn.Query(ctx, text, func(v []any) error {
 		m.database, m.sessionKnown, m.visibility = strings.Clone(AsText(v[0])), true, noTriggersVisible
@@ -209,7 +209,7 @@ func (m *mysql) seesTriggers(ctx context.Context) bool {
 			m.visibility = databaseTriggersVisible
 		}
 		m.replicated = m.replicated || AsText(v[3]) != "0"
-		m.canCheckDefinitions = AsText(v[4]) == "1"
+		m.canCheckDefinitions, m.logsRows = AsText(v[4]) == "1", AsText(v[5]) == "1"
 		return nil
 	})
 	return err == nil && m.sessionKnown && m.visibility != noTriggersVisible
@@ -268,6 +268,9 @@ type reply struct {
 func (e *fastPath) run(f *Flight) (_ ExecResult, done bool, err error) {
 	if e.m.system() == "mysql" {
 		return e.runPrepared(f)
+	}
+	if r, done, abandoned, err := e.runAlone(f); done || abandoned {
+		return r, done, err
 	}
 	if f.frame = startTransaction; f.strategy == inCallerTx {
 		f.frame = e.m.savepointFrame()

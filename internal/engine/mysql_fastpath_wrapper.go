@@ -92,6 +92,9 @@ func (e *fastPath) execute(f *Flight, key wrapperKey) (r reply, err error) {
 	}
 	w, fresh := m.wrapper(key)
 	look := m.planCatalogueCheck(w, f.strategy == ownTx || m.endedTxs != w.preparedInTx)
+	if look.alone = e.planAlone(f, w, look.at); look.alone != nil {
+		look.skip = false
+	}
 	using, ok := e.usingClause(f, key, w, look)
 	if !ok {
 		if fresh {

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
@@ -24,11 +25,18 @@ type Prepared interface {
 // guardedText is a text that the session has prepared.
 type guardedText struct {
 	text         string
-	stmt         Prepared
-	preparedInTx int  // value of mysql.endedTxs at PREPARE
-	first        bool // and PREPARE came before anything that takes a snapshot
-	plain        bool // the catalogue had no objection, after PREPARE
-	ran          bool // it has been executed without an error
+	stmt         Prepared // nil if the server has rejected the text
+	preparedInTx int      // value of mysql.endedTxs at PREPARE
+
+	// MySQL
+	first bool // and PREPARE came before anything that takes a snapshot
+	plain bool // the catalogue had no objection, after PREPARE
+	ran   bool // it has been executed without an error
+
+	// MariaDB
+	trust
+	readInTx     int  // 1 + value of mysql.endedTxs, if that was in a transaction of the caller's
+	serializable bool // its isolation level was SERIALIZABLE
 }
 
 // guardedTexts are those of a session, the latest used last.
@@ -57,7 +65,7 @@ func (g *guardedTexts) forget() { g.stale = true }
 
 func (g *guardedTexts) close() {
 	for _, p := range g.list {
-		_ = p.stmt.Close() // the server forgets it with the session
+		p.close()
 	}
 	g.list, g.typed, g.stale = nil, nil, false
 }
@@ -65,7 +73,13 @@ func (g *guardedTexts) close() {
 func (g *guardedTexts) drop(p *guardedText) {
 	if i := slices.Index(g.list, p); i >= 0 {
 		g.list = slices.Delete(g.list, i, i+1)
-		_ = p.stmt.Close()
+		p.close()
+	}
+}
+
+func (p *guardedText) close() {
+	if p.stmt != nil {
+		_ = p.stmt.Close() // the server forgets it with the session
 	}
 }
 
@@ -143,19 +157,20 @@ func (s *Session) prepareFirst(ctx context.Context, m *mysql, t *sqlscan.Text, t
 	}
 }
 
-// prepare prepares texts under ANSI_QUOTES, except those that the server rejects: the
-// caller's own will tell why.
+// prepare prepares texts under a setting that is on for nothing else, except those that the
+// server rejects: the caller's own will tell why.
 func (m *mysql) prepare(ctx context.Context, s *Session, texts ...string) error {
-	const (
-		enter = "SET @dbguard = 0, @dbguard_mode = @@sql_mode, sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')"
-		leave = "SET sql_mode = @dbguard_mode"
-		trial = `SELECT "a" FROM (SELECT 1 AS "a") "b" WHERE "a" = ?`
-	)
+	const trial = `SELECT "a" FROM (SELECT 1 AS "a") "b" WHERE "a" = ?`
+	enter := "SET @dbguard = 0, @dbguard_mode = @@sql_mode, sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')"
+	leave := "SET sql_mode = @dbguard_mode"
+	switch {
+	case m.system() == "mariadb":
+		enter, leave = "SET @dbguard = 0, @dbguard_mode = @@old_mode, old_mode = ''", "SET old_mode = @dbguard_mode"
+	case m.texts.parses == parsingNotTried:
+		texts = append(texts, trial)
+	}
 	if _, err := m.conn.Exec(ctx, enter); err != nil {
 		return err
-	}
-	if m.texts.parses == parsingNotTried {
-		texts = append(texts, trial)
 	}
 	stmts := make([]Prepared, len(texts))
 	var err error
@@ -168,7 +183,7 @@ func (m *mysql) prepare(ctx context.Context, s *Session, texts ...string) error 
 	defer cancel()
 	if _, lost := m.conn.Exec(lasting, leave); lost != nil {
 		s.broken = true
-		return fmt.Errorf("dbguard: sql_mode could not be restored: %w", hideBadConn(lost))
+		return fmt.Errorf("dbguard: sql_mode or old_mode could not be restored: %w", hideBadConn(lost))
 	}
 	for i, stmt := range stmts {
 		switch {
@@ -176,10 +191,10 @@ func (m *mysql) prepare(ctx context.Context, s *Session, texts ...string) error 
 		case texts[i] == trial:
 			m.tryParsing(ctx, stmt)
 		default:
-			m.texts.add(&guardedText{text: texts[i], stmt: stmt, preparedInTx: m.endedTxs})
+			m.texts.add(&guardedText{text: texts[i], stmt: stmt, preparedInTx: m.endedTxs, trust: trust{preparedAt: time.Now()}})
 		}
 	}
-	if m.texts.parses != parsingByNow {
+	if m.system() == "mysql" && m.texts.parses != parsingByNow {
 		m.texts.close()
 	}
 	return fatalError(err)

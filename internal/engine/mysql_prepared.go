@@ -63,8 +63,8 @@ func mayHaveSubquery(text string, x *target) bool {
 	return false
 }
 
-// raiseDBGuard fails with an error that has no other cause.
-const raiseDBGuard = "UUID_TO_BIN(CONCAT('dbguard ', @dbguard))"
+// mysqlBound is the condition that counts. It fails with an error that has no other cause.
+const mysqlBound = "IF((@dbguard := CAST(GREATEST(@dbguard, ?) AS SIGNED) + 1) <= ?, 1, UUID_TO_BIN(CONCAT('dbguard ', @dbguard)))"
 
 // preparedText is the text to prepare, typed if that is known to be needed.
 func (e *fastPath) preparedText() string {
@@ -76,11 +76,14 @@ func (e *fastPath) preparedText() string {
 
 func (e *fastPath) preparedWith(param func(driver.Value) (string, bool)) string {
 	t, object, w := e.text, e.target.op.Object, e.target.op.Where
-	names := make([]string, len(e.target.name))
-	for i, name := range e.target.name {
-		names[i] = quoteName(name)
+	text, bound := mariaMarker+t.Source[:object.End], mariaBound
+	if e.m.system() == "mysql" {
+		names := make([]string, len(e.target.name))
+		for i, name := range e.target.name {
+			names[i] = quoteName(name)
+		}
+		text, bound = t.Source[:object.Start]+strings.Join(names, "."), mysqlBound
 	}
-	text := t.Source[:object.Start] + strings.Join(names, ".")
 	if e.kind == sqlscan.Insert {
 		values, _ := replaceParams(t, object.End, e.clauses.end, e.args, 0, param)
 		return text + values
@@ -88,8 +91,7 @@ func (e *fastPath) preparedWith(param func(driver.Value) (string, bool)) string 
 	before := countParams(t, object.End, w.Start)
 	head, _ := replaceParams(t, object.End, w.Start, e.args, 0, param)
 	condition, _ := replaceParams(t, w.Start, w.End, e.args, before, param)
-	return text + head + "(" + condition + ") AND IF((@dbguard := CAST(GREATEST(@dbguard, ?) AS SIGNED) + 1) <= ?, 1, " + raiseDBGuard + ")" +
-		t.Source[w.End:e.clauses.end]
+	return text + head + "(" + condition + ") AND " + bound + t.Source[w.End:e.clauses.end]
 }
 
 func untypedParam(driver.Value) (string, bool) { return "?", true }

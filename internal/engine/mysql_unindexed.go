@@ -72,7 +72,7 @@ func (m *mysql) isUnindexed(key wrapperKey, w *preparedWrapper, l catalogueCheck
 
 // asksUnindexed reports that it is time to ask.
 func (m *mysql) asksUnindexed(key wrapperKey, l catalogueCheck) bool {
-	return l.cacheable || key.tableKnown && m.unindexed[key.text] == askUnindexedAfter
+	return l.cacheable || l.alone != nil || key.tableKnown && m.unindexed[key.text] == askUnindexedAfter
 }
 
 // cacheUpdate notes the result of an execution, until the caller's transaction ends.

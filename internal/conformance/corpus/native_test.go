@@ -31,7 +31,7 @@ func TestNativePgx(t *testing.T) {
 		t.Run(e.ID, func(t *testing.T) {
 			f.use(t, e)
 			for k, m := range nativeModes {
-				if !e.runsOn(k, 3) {
+				if !e.runsOn(k, 5) {
 					continue
 				}
 				t.Run(m.Name, func(t *testing.T) {

@@ -58,8 +58,10 @@ func (r *Report) row(file, driver, mode string) *tally {
 			return row
 		}
 	}
-	r.rows = append(r.rows, &tally{file: file, driver: driver, mode: mode, found: map[Kind]int{}})
-	return r.rows[len(r.rows)-1]
+	for _, m := range Modes { // in their order, whichever comes first
+		r.rows = append(r.rows, &tally{file: file, driver: driver, mode: m.Name, found: map[Kind]int{}})
+	}
+	return r.row(file, driver, mode)
 }
 
 // Unexplained lists findings without an explanation, and explanations without a finding:
@@ -86,7 +88,7 @@ func (r *Report) Markdown(x Explanations) string {
 	for _, file := range r.files() {
 		fmt.Fprintf(&b, "`%s`\n\n%s", file, tableHead)
 		for _, row := range r.rows {
-			if row.file == file {
+			if row.file == file && row.entries > 0 {
 				b.WriteString(row.markdown())
 			}
 		}

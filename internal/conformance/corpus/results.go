@@ -13,6 +13,16 @@ import (
 // Explanations hold the reasons of known findings.
 type Explanations map[target.Engine]map[findingKey]string
 
+// name reports whether something is explained of the entry.
+func (x Explanations) name(engine target.Engine, entry string) bool {
+	for key := range x[engine] {
+		if key.entry == entry {
+			return true
+		}
+	}
+	return false
+}
+
 // LoadExplanations reads lines of the form
 //
 //	engine kind entry …: explanation
@@ -59,8 +69,8 @@ const sectionMark = "## "
 const resultsHead = `# The statement corpus, guarded
 
 Every entry of ` + "`testdata/*.jsonl`" + ` with a bound of one row (` + "`AtMost(ctx, 1)`" + `), in each mode of database/sql,
-on a fresh database that is compared as a whole afterwards; in ` + "`more.jsonl`" + ` the drivers of an engine take turns. *dangerous* entries escape when they run bare, which a test
-proves. *escapes*: more than one existing row lost or changed, or structure, or a database, without a grant. *false
+on a fresh database that is compared as a whole afterwards; in ` + "`more.jsonl`" + ` the drivers of an engine take turns, and so do
+the three modes of Query and Prepare. *dangerous* entries escape when they run bare, which a test proves. *escapes*: more than one existing row lost or changed, or structure, or a database, without a grant. *false
 refusals*: refused although one row is the most that it changes. *other*: a refusal that left something behind or lost
 the connection or the caller's transaction; an allowed statement that did not do what the bare driver does; a goroutine
 left over. Written by ` + "`go test ./internal/conformance/corpus -update`" + `; ` + "`explanations.txt`" + ` holds the last column.

@@ -1,0 +1,120 @@
+package engine
+
+import (
+	"strings"
+	"time"
+
+	"github.com/dbguard/dbguard-go/internal/sqlscan"
+)
+
+// MariaDB's wrapper costs as much as the statement that it wraps. An INSERT, and an UPDATE
+// of unindexed columns, can do without once their text comes again: they need nothing looked
+// up after they ran. Then they are prepared as on MySQL, in a text that bounds itself. What
+// has to hold besides is what a wrapper with a definition check needs that does not read the
+// catalogue (mysql_definition.go), and such a text is its own check: it begins with an
+// expression that fails to be parsed again. A wrapper goes before it as often as the
+// catalogue must be read.
+//
+// SET STATEMENT … FOR is a place for an expression that any statement has. To read a
+// variable has the server take the statement for one that is unsafe to be logged as a text,
+// which would fail on a replica: it logs rows, if binlog_format is not STATEMENT.
+
+// mariaMarker leaves a variable as it is.
+const mariaMarker = "SET STATEMENT div_precision_increment = @@div_precision_increment + (_utf8'' COLLATE utf8mb4_general_ci IS NULL) FOR "
+
+// mariaBound is the condition that counts. RAND() keeps the server from taking it for
+// constant. It fails with an error that shows the counter.
+const (
+	mariaBound     = "IF((@dbguard := GREATEST(@dbguard, ?) + 1 + 0 * RAND()) <= ?, 1, POW(9999 + @dbguard, 9999))"
+	overBoundError = "9999 + @`dbguard`"
+)
+
+// mayStandAlone reports a statement that may run without a wrapper.
+func (e *fastPath) mayStandAlone(f *Flight) bool {
+	m := e.m
+	_, ok := m.conn.(Preparer)
+	return ok && m.checksDefinitions() && m.logsRows && e.kind != sqlscan.Delete && f.op.AtLeast() <= 1 &&
+		e.isReusable() && !mayHaveSubquery(e.text.Source, e.target)
+}
+
+// runAlone runs a statement without a wrapper. If not done, nothing has happened.
+func (e *fastPath) runAlone(f *Flight) (_ ExecResult, done, abandoned bool, err error) {
+	p, err := e.trustedText(f)
+	switch {
+	case err != nil:
+		f.s.broken = f.s.broken || f.s.connectionLost(err)
+		return ExecResult{}, true, false, f.endUnsent(f.ctx, err)
+	case p == nil:
+		return ExecResult{}, false, false, nil
+	}
+	res, err := p.stmt.Exec(f.ctx, e.preparedArgs(f.op.Limit()))
+	switch {
+	case err == nil:
+		if f.strategy == inCallerTx && e.kind == sqlscan.Insert && !p.serializable {
+			e.m.cacheTable(e.target, false)
+		}
+		r, done, err := e.endPrepared(f, res)
+		return r, done, !done, err
+	case mysqlError(err, definitionChanged), mysqlError(err, "1243"), mysqlError(err, "1615"): // parsed again, or unknown
+		e.m.texts.drop(p)
+		return ExecResult{}, false, false, nil
+	case mysqlError(err, "1690") && strings.Contains(err.Error(), overBoundError): // a wrapper finds out how many rows change
+		return ExecResult{}, false, false, nil
+	}
+	r, done, err := e.failed(f, err)
+	return r, done, !done, err
+}
+
+// trustedText is the statement's guarded text, if it can be trusted. It is prepared when a
+// text comes for the second time.
+func (e *fastPath) trustedText(f *Flight) (*guardedText, error) {
+	m := e.m
+	if !e.mayStandAlone(f) {
+		return nil, nil
+	}
+	if m.texts.stale {
+		m.texts.close()
+	}
+	text := e.preparedText()
+	p := m.texts.find(text)
+	if p == nil && m.wrappers[e.chooseWrapper(f)] != nil {
+		if err := m.prepare(f.ctx, f.s, text); err != nil {
+			return nil, err
+		}
+		if m.texts.find(text) == nil {
+			m.texts.add(&guardedText{text: text}) // the server rejects it
+		}
+	}
+	if p == nil || p.stmt == nil || e.kind == sqlscan.Update && !p.unindexed {
+		return nil, nil
+	}
+	sameTx := f.strategy == inCallerTx && p.readInTx == m.endedTxs+1
+	if p.readAt.IsZero() || !sameTx && time.Since(p.readAt) >= trustPeriod {
+		return nil, nil
+	}
+	return p, nil
+}
+
+// planAlone is the statement's guarded text, if it can be trusted once w has read the
+// catalogue.
+func (e *fastPath) planAlone(f *Flight, w *preparedWrapper, at time.Time) *guardedText {
+	m := e.m
+	if !w.hasCheck || m.texts.stale || !e.mayStandAlone(f) {
+		return nil
+	}
+	p := m.texts.find(e.preparedText())
+	if p == nil || p.stmt == nil || at.Sub(p.readAt) < trustPeriod || !p.settled(at, f.strategy == ownTx || m.endedTxs != p.preparedInTx) {
+		return nil
+	}
+	if p.readInTx = 0; f.strategy == inCallerTx {
+		p.readInTx = m.endedTxs + 1
+	}
+	return p
+}
+
+// noteAnswer notes what the reply of a wrapper says about the catalogue.
+func (p *guardedText) noteAnswer(l catalogueCheck, r reply) {
+	if p.readAt = (time.Time{}); r.answer == answerKept {
+		p.readAt, p.unindexed, p.serializable = l.at, r.id != 0, r.serializable
+	}
+}
