@@ -33,7 +33,8 @@ import (
 // evaluates it too often, the ordinary way decides.
 
 // MySQL has no such statements: its fast path is in mysql_prepared.go. Which statements
-// may take it, and how it ends, they share.
+// may take it, and how it ends, they share. Some that come again take it on MariaDB, too
+// (mysql_prepared_mariadb.go).
 
 // ExecResult is what a driver would have returned.
 type ExecResult struct{ RowsAffected, LastInsertID int64 }

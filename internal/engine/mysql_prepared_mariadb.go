@@ -22,6 +22,13 @@ import (
 // mariaMarker leaves a variable as it is.
 const mariaMarker = "SET STATEMENT div_precision_increment = @@div_precision_increment + (_utf8'' COLLATE utf8mb4_general_ci IS NULL) FOR "
 
+// mariaTxMarker is for an UPDATE in the transaction in which a wrapper has checked the table,
+// which stays as it is until that ends. It fails if that has ended unnoticed.
+const (
+	mariaTxMarker = "SET STATEMENT div_precision_increment = @@div_precision_increment + IF(@@in_transaction, 0, 18446744073709551615 + 1) FOR "
+	txEndedError  = "'18446744073709551615 + 1'"
+)
+
 // mariaBound is the condition that counts. RAND() keeps the server from taking it for
 // constant. It fails with an error that shows the counter.
 const (
@@ -58,6 +65,9 @@ func (e *fastPath) runAlone(f *Flight) (_ ExecResult, done, abandoned bool, err 
 	case mysqlError(err, definitionChanged), mysqlError(err, "1243"), mysqlError(err, "1615"): // parsed again, or unknown
 		e.m.texts.drop(p)
 		return ExecResult{}, false, false, nil
+	case mysqlError(err, "1690") && strings.Contains(err.Error(), txEndedError):
+		e.m.dropTxCache()
+		return ExecResult{}, false, false, nil
 	case mysqlError(err, "1690") && strings.Contains(err.Error(), overBoundError): // a wrapper finds out how many rows change
 		return ExecResult{}, false, false, nil
 	}
@@ -75,24 +85,44 @@ func (e *fastPath) trustedText(f *Flight) (*guardedText, error) {
 	if m.texts.stale {
 		m.texts.close()
 	}
-	text := e.preparedText()
+	text, key := e.preparedText(), e.chooseWrapper(f)
 	p := m.texts.find(text)
-	if p == nil && m.wrappers[e.chooseWrapper(f)] != nil {
-		if err := m.prepare(f.ctx, f.s, text); err != nil {
+	if p != nil && e.trusts(f, p) {
+		return p, nil
+	}
+	switch {
+	case !key.tableKnown && p == nil && m.wrappers[key] != nil:
+		_, err := e.prepareAlone(f, text)
+		return nil, err
+	case key.tableKnown && m.unindexed[key.text] == knownUnindexed:
+		return e.prepareAlone(f, mariaTxMarker+strings.TrimPrefix(text, mariaMarker))
+	}
+	return nil, nil
+}
+
+// trusts reports that the catalogue was read a moment ago, or in this transaction.
+func (e *fastPath) trusts(f *Flight, p *guardedText) bool {
+	if p.stmt == nil || p.readAt.IsZero() || e.kind == sqlscan.Update && !p.unindexed {
+		return false
+	}
+	return time.Since(p.readAt) < trustPeriod || f.strategy == inCallerTx && p.readInTx == e.m.endedTxs+1
+}
+
+// prepareAlone prepares a text, unless that is done; nil if the server rejects it.
+func (e *fastPath) prepareAlone(f *Flight, text string) (*guardedText, error) {
+	texts := &e.m.texts
+	if texts.find(text) == nil {
+		if err := e.m.prepare(f.ctx, f.s, text); err != nil {
 			return nil, err
 		}
-		if m.texts.find(text) == nil {
-			m.texts.add(&guardedText{text: text}) // the server rejects it
+		if texts.find(text) == nil {
+			texts.add(&guardedText{text: text})
 		}
 	}
-	if p == nil || p.stmt == nil || e.kind == sqlscan.Update && !p.unindexed {
-		return nil, nil
+	if p := texts.find(text); p.stmt != nil {
+		return p, nil
 	}
-	sameTx := f.strategy == inCallerTx && p.readInTx == m.endedTxs+1
-	if p.readAt.IsZero() || !sameTx && time.Since(p.readAt) >= trustPeriod {
-		return nil, nil
-	}
-	return p, nil
+	return nil, nil
 }
 
 // planAlone is the statement's guarded text, if it can be trusted once w has read the

@@ -329,3 +329,44 @@ func TestIndexedUpdateIsNotAlone(t *testing.T) {
 		require.ErrorIs(t, err, dbguard.OverLimit)
 	})
 }
+
+// A locking read that ends in a deadlock ends the transaction in which an UPDATE relies on its
+// table being open.
+func TestLearnedTextInATransactionThatHasEnded(t *testing.T) {
+	each(t, onMariaDB, func(t *testing.T, f *fixture) {
+		c, one := f.conn(t), dbguard.AtMost(t.Context(), 1)
+		tx, err := c.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		update := func() error {
+			_, err := tx.ExecContext(one, learnedTexts[1], 1)
+			return err
+		}
+		for range 8 {
+			require.NoError(t, update())
+		}
+		f.requireAlone(t, c, func() { require.NoError(t, update()) })
+		other, err := f.bare.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		for n := range 50 { // the heavier one survives
+			_, err = other.ExecContext(t.Context(), "UPDATE t SET n = ? WHERE id = ?", 5+n, 2+n%7)
+			require.NoError(t, err)
+		}
+		blocked := make(chan error, 1)
+		go func() {
+			_, err := other.ExecContext(t.Context(), "UPDATE t SET n = 6 WHERE id = ?", 1)
+			blocked <- err
+		}()
+		time.Sleep(200 * time.Millisecond)
+		var id int
+		requireNumber(t, 1213, tx.QueryRowContext(t.Context(), "SELECT id FROM t WHERE id = 2 FOR UPDATE").Scan(&id))
+		require.NoError(t, <-blocked)
+		require.NoError(t, other.Commit())
+		f.execBare(t, "CREATE TRIGGER trg AFTER UPDATE ON t FOR EACH ROW DELETE FROM child")
+		for range 3 {
+			require.Error(t, update())
+		}
+		_ = tx.Rollback()
+		assert.Equal(t, 5, f.count(t, "child"))
+		assert.Equal(t, 1, f.count(t, "t WHERE id = 1 AND n = 6"))
+	})
+}
