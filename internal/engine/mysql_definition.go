@@ -44,6 +44,7 @@ type preparedWrapper struct {
 	id           string // unique in the process and, by the nonce, beyond
 	hasCheck     bool   // it has a definition check
 	preparedInTx int    // value of mysql.endedTxs at PREPARE
+	uses         int
 	trust
 }
 

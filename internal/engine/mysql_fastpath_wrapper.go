@@ -112,6 +112,7 @@ func (e *fastPath) execute(f *Flight, key wrapperKey) (r reply, err error) {
 	}
 	switch r, err = e.queryReply(f.ctx, text); {
 	case err == nil:
+		w.uses++
 		m.savepointSet = key.opening != beginsTransaction
 		w.noteAnswer(look, fresh, r)
 		if e.kind == sqlscan.Update {

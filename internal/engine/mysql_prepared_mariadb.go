@@ -8,7 +8,7 @@ import (
 )
 
 // MariaDB's wrapper costs as much as the statement that it wraps. An INSERT, and an UPDATE
-// of unindexed columns, can do without once their text comes again: they need nothing looked
+// of unindexed columns, can do without once their text has come often: they need nothing looked
 // up after they ran. Then they are prepared as on MySQL, in a text that bounds itself. What
 // has to hold besides is what a wrapper with a definition check needs that does not read the
 // catalogue (mysql_definition.go), and such a text is its own check: it begins with an
@@ -75,8 +75,11 @@ func (e *fastPath) runAlone(f *Flight) (_ ExecResult, done, abandoned bool, err 
 	return r, done, !done, err
 }
 
-// trustedText is the statement's guarded text, if it can be trusted. It is prepared when a
-// text comes for the second time.
+// aloneAfter is how often a wrapper is used before its statement is prepared to run without:
+// that takes three round trips, as much as some twenty wrappers cost.
+const aloneAfter = 10
+
+// trustedText is the statement's guarded text, if it can be trusted.
 func (e *fastPath) trustedText(f *Flight) (*guardedText, error) {
 	m := e.m
 	if !e.mayStandAlone(f) {
@@ -90,8 +93,10 @@ func (e *fastPath) trustedText(f *Flight) (*guardedText, error) {
 	if p != nil && e.trusts(f, p) {
 		return p, nil
 	}
+	w := m.wrappers[key]
 	switch {
-	case !key.tableKnown && p == nil && m.wrappers[key] != nil:
+	case w == nil, w.uses < aloneAfter:
+	case !key.tableKnown && p == nil:
 		_, err := e.prepareAlone(f, text)
 		return nil, err
 	case key.tableKnown && m.unindexed[key.text] == knownUnindexed:
