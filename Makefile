@@ -64,7 +64,7 @@ bench: servers bin/withservers
 	mv bin/BENCH.md internal/conformance/BENCH.md
 
 soak: servers bin/withservers
-	DBGUARD_SOAK=$(SOAK) $(WITHSERVERS) go test -C internal/conformance -count=1 -timeout 0 -v -run TestSoak ./property
+	DBGUARD_SOAK=$(SOAK) $(WITHSERVERS) go test -C internal/conformance -count=1 -timeout 0 -p 1 -v -run 'TestSoak|TestLearnedTextsLikeBare' ./property ./adverse
 
 generate:
 	for m in $(MODULES); do go generate -C $$m ./...; done

@@ -182,7 +182,7 @@ func (e *fastPath) endPrepared(f *Flight, res driver.Result) (r ExecResult, done
 // that it finds.
 func (e *fastPath) refusedOrFailed(f *Flight, err error) (_ ExecResult, done bool, _ error) {
 	over := mysqlError(err, "1411") && strings.Contains(err.Error(), "'dbguard ")
-	if !over && !quotesCast(err) {
+	if !over && !e.castFailed(err) {
 		return e.failed(f, err)
 	}
 	if over && e.kind == sqlscan.Delete && strings.TrimSpace(e.text.Source[e.target.op.Where.End:e.clauses.end]) == "" &&
@@ -193,8 +193,11 @@ func (e *fastPath) refusedOrFailed(f *Flight, err error) (_ ExecResult, done boo
 	return ExecResult{}, false, nil
 }
 
-// quotesCast reports an error that shows the caller an expression with a cast of ours.
-func quotesCast(err error) bool { return strings.Contains(err.Error(), "cast(? as ") }
+// castFailed reports an error that shows the caller an expression with a cast of ours, or one
+// of a text that is no number, which may be compared otherwise beside numbers that are not cast.
+func (e *fastPath) castFailed(err error) bool {
+	return strings.Contains(err.Error(), "cast(? as ") || e.kind != sqlscan.Insert && mysqlError(err, "1292") && e.m.texts.typed[e.text.Source]
+}
 
 // learned is the prepared text, if it is known to do no more than it says.
 func (e *fastPath) learned(f *Flight, text string) (*guardedText, error) {
