@@ -64,6 +64,10 @@ func (e Engine) BinaryEnv() string { return "DBGUARD_" + strings.ToUpper(e.Strin
 // findBinary is the one named in the environment, or the installed one.
 func (e Engine) findBinary() (string, error) {
 	if path := os.Getenv(e.BinaryEnv()); path != "" {
+		path, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			return "", err
+		}
 		return path, executableByOthers(path)
 	}
 	return e.ops().find()
