@@ -196,7 +196,7 @@ func (m *mysql) seesTriggers(ctx context.Context) bool {
 		" (SELECT COALESCE(SUM(PRIVILEGE_TYPE = 'TRIGGER') = COUNT(DISTINCT TABLE_SCHEMA), 0) FROM information_schema.SCHEMA_PRIVILEGES WHERE DATABASE() LIKE TABLE_SCHEMA AND " + granteeIsUser + "), "
 	if m.system() == "mariadb" {
 		text += "(SELECT COUNT(*) FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'wsrep_connected' AND VARIABLE_VALUE = 'ON')," +
-			" @@old_mode = '" + oldMode + "' AND @@gtid_slave_pos = ''"
+			" " + definitionCheckWorks
 	} else {
 		text += "0, 0" // MySQL has these elsewhere; readHandlerStatus finds out about clusters
 	}
