@@ -26,10 +26,11 @@ type mysql struct {
 	noFastPath   bool
 	backoffs     map[tableUse]backoff // tables that skip the fast path for a while
 
-	sessionKnown        bool              // the three fields below are current (see seesTriggers)
+	sessionKnown        bool              // the four fields below are current (see seesTriggers)
 	database            string            // the session's current one
 	visibility          triggerVisibility // of triggers to this account
 	canCheckDefinitions bool              // definition checks work here (mysql_definition.go)
+	logsRows            bool              // there is no binary log, or what only runs here is logged as rows
 
 	views          map[string]map[string]hiddenView // views that call stored functions, by name and schema
 	mayBeElsewhere bool                             // a statement may have been prepared in another database (mysql_database.go)
