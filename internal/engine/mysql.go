@@ -30,7 +30,7 @@ type mysql struct {
 	database            string            // the session's current one
 	visibility          triggerVisibility // of triggers to this account
 	canCheckDefinitions bool              // definition checks work here (mysql_definition.go)
-	logsRows            bool              // there is no binary log, or unsafe statements are logged as rows
+	logsRows            bool              // there is no binary log, or what only runs here is logged as rows
 
 	views          map[string]map[string]hiddenView // views that call stored functions, by name and schema
 	mayBeElsewhere bool                             // a statement may have been prepared in another database (mysql_database.go)

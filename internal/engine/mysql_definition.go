@@ -24,11 +24,11 @@ import (
 // read some time after PREPARE, and not in the same transaction, whose locks may have
 // kept a CREATE TRIGGER waiting. It is read again now and then, in case somebody set
 // a clock (SET timestamp). A replica's triggers have another machine's time: there is
-// no definition check there.
+// no definition check there, nor on a server that has become one.
 
-// oldMode is the session's old_mode for which definition checks fail to parse again.
-// It is the default since MariaDB 10.6.
-const oldMode = "UTF8_IS_UTF8MB3"
+// definitionCheckWorks holds under the old_mode for which definition checks fail to parse
+// again, the default since MariaDB 10.6, on a server that has never been a replica.
+const definitionCheckWorks = "@@old_mode = 'UTF8_IS_UTF8MB3' AND @@gtid_slave_pos = ''"
 
 // definitionChanged is the error of a definition check that was parsed again.
 const definitionChanged = "1253" // ER_COLLATION_CHARSET_MISMATCH

@@ -117,7 +117,7 @@ type fastPath struct {
 // newFastPath returns nil if the statement cannot take the fast path.
 func (m *mysql) newFastPath(ctx context.Context, st *statement, text string, args []driver.NamedValue, mode sqlscan.Mode) *fastPath {
 	e := m.fastPathOf(st, text, args, mode)
-	if e == nil || m.backsOff(e.target) || !m.seesTriggers(ctx) || !m.seesTriggersOf([]mysqlTable{e.table()}) {
+	if e == nil || m.backsOff(e.target) || !m.seesTriggers(ctx) || !m.seesTriggersOf([]mysqlTable{e.table()}) || m.system() == "mysql" && !m.logsRows {
 		return nil
 	}
 	return e
@@ -197,9 +197,9 @@ func (m *mysql) seesTriggers(ctx context.Context) bool {
 		" (SELECT COALESCE(SUM(PRIVILEGE_TYPE = 'TRIGGER') = COUNT(DISTINCT TABLE_SCHEMA), 0) FROM information_schema.SCHEMA_PRIVILEGES WHERE DATABASE() LIKE TABLE_SCHEMA AND " + granteeIsUser + "), "
 	if m.system() == "mariadb" {
 		text += "(SELECT COUNT(*) FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'wsrep_connected' AND VARIABLE_VALUE = 'ON')," +
-			" @@old_mode = '" + oldMode + "' AND @@gtid_slave_pos = '', @@log_bin = 0 OR @@binlog_format <> 'STATEMENT'"
+			" " + definitionCheckWorks + ", @@log_bin = 0 OR @@binlog_format <> 'STATEMENT'"
 	} else {
-		text += "0, 0, 0" // MySQL has these elsewhere; readHandlerStatus finds out about clusters
+		text += "0, 0, @@log_bin = 0 OR @@binlog_format = 'ROW'" // MySQL has these elsewhere; readHandlerStatus finds out about clusters
 	}
 	err := m.conn.Query(ctx, text, func(v []any) error {
 		m.database, m.sessionKnown, m.visibility = strings.Clone(AsText(v[0])), true, noTriggersVisible

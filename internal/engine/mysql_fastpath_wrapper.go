@@ -229,7 +229,7 @@ func (e *fastPath) wrapperText(key wrapperKey, w *preparedWrapper) string {
 	if !key.tableKnown {
 		declare, looks, plain = "DECLARE dbguard_plain BOOL DEFAULT TRUE; ", e.tableCheck(w), " AND dbguard_plain"
 		if w.hasCheck {
-			plain += " AND @@old_mode = '" + oldMode + "'"
+			plain += " AND " + definitionCheckWorks
 		}
 	}
 	keep, undo := keepTexts[key.opening], undoTexts[key.opening]

@@ -137,7 +137,7 @@ func (s *Session) readyToPrepare(ctx context.Context, m *mysql) bool {
 // queries take its snapshot: so the catalogue may be asked within the transaction. An error
 // shows up again.
 func (s *Session) prepareFirst(ctx context.Context, m *mysql, t *sqlscan.Text, text string, args []driver.NamedValue) {
-	if m.detectServer(ctx) != nil || m.system() != "mysql" || !s.readyToPrepare(ctx, m) {
+	if m.detectServer(ctx) != nil || m.system() != "mysql" || !s.readyToPrepare(ctx, m) || m.sessionKnown && !m.logsRows {
 		return
 	}
 	st := s.understand(t)

@@ -32,6 +32,9 @@ import (
 // again; so each session tries that once, with a text that is parsed again for the type of
 // its parameter.
 //
+// A replica would run the text, too, under the sql_mode of the session, if the binary log had
+// it: so the log must have rows.
+//
 // What the catalogue says after PREPARE thus holds as long as the text can be executed, and
 // the metadata lock that it then takes keeps the definition as it is. Since MySQL 8 that
 // includes foreign keys in child tables, for which DDL locks the parents, too. But the

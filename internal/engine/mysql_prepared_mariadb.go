@@ -19,14 +19,14 @@ import (
 // variable has the server take the statement for one that is unsafe to be logged as a text,
 // which would fail on a replica: it logs rows, if binlog_format is not STATEMENT.
 
-// mariaMarker leaves a variable as it is.
-const mariaMarker = "SET STATEMENT div_precision_increment = @@div_precision_increment + (_utf8'' COLLATE utf8mb4_general_ci IS NULL) FOR "
+// mariaMarker leaves a variable as it is, and fails if the server has become a replica.
+const mariaMarker = "SET STATEMENT div_precision_increment = @@div_precision_increment + (_utf8'' COLLATE utf8mb4_general_ci IS NULL) + IF(@@gtid_slave_pos = '', 0, 18446744073709551615 + 1) FOR "
 
 // mariaTxMarker is for an UPDATE in the transaction in which a wrapper has checked the table,
 // which stays as it is until that ends. It fails if that has ended unnoticed.
 const (
 	mariaTxMarker = "SET STATEMENT div_precision_increment = @@div_precision_increment + IF(@@in_transaction, 0, 18446744073709551615 + 1) FOR "
-	txEndedError  = "'18446744073709551615 + 1'"
+	markerError   = "'18446744073709551615 + 1'"
 )
 
 // mariaBound is the condition that counts. RAND() keeps the server from taking it for
@@ -65,7 +65,7 @@ func (e *fastPath) runAlone(f *Flight) (_ ExecResult, done, abandoned bool, err 
 	case mysqlError(err, definitionChanged), mysqlError(err, "1243"), mysqlError(err, "1615"): // parsed again, or unknown
 		e.m.texts.drop(p)
 		return ExecResult{}, false, false, nil
-	case mysqlError(err, "1690") && strings.Contains(err.Error(), txEndedError):
+	case mysqlError(err, "1690") && strings.Contains(err.Error(), markerError):
 		e.m.dropTxCache()
 		return ExecResult{}, false, false, nil
 	case mysqlError(err, "1690") && strings.Contains(err.Error(), overBoundError): // a wrapper finds out how many rows change

@@ -8,14 +8,17 @@ import (
 
 // mysqlSettings says which session state a text may change.
 type mysqlSettings struct {
-	role     bool // the active role
-	charset  bool // character_set_results
-	database bool // the current database, where the caller has prepared statements
-	locks    lockChange
+	role      bool // the active role
+	charset   bool // character_set_results
+	logFormat bool // that of the binary log
+	database  bool // the current database, where the caller has prepared statements
+	locks     lockChange
 }
 
 func settingsOf(t *sqlscan.Text) mysqlSettings {
-	sets := mysqlSettings{role: containsFold(t.Source, "role"), charset: containsFold(t.Source, "character_set_results")}
+	sets := mysqlSettings{
+		role: containsFold(t.Source, "role"), charset: containsFold(t.Source, "character_set_results"), logFormat: containsFold(t.Source, "binlog_format"),
+	}
 	for i := range t.Ops {
 		if now := lockChangeOf(t, &t.Ops[i]); now != locksUnchanged {
 			sets.locks = now

@@ -69,7 +69,7 @@ func (m *mysql) invalidate(st *statement) {
 			m.maybeSerializable = true
 			m.charsetStale = m.charsetStale || st.sets.charset
 			m.mayBeElsewhere = m.mayBeElsewhere || st.sets.database
-			m.sessionKnown = m.sessionKnown && !st.sets.role && kind != sqlscan.Opaque // another role may see less
+			m.sessionKnown = m.sessionKnown && !st.sets.role && !st.sets.logFormat && kind != sqlscan.Opaque // another role may see less, for one
 			m.dropTxCache()
 		default:
 			m.dropTxCache()

@@ -1,5 +1,5 @@
 // Package cluster tests the guard where the database is more than one server: three Galera
-// nodes, and PgBouncer in front of PostgreSQL.
+// nodes, a primary with its replica, and PgBouncer in front of PostgreSQL.
 package cluster
 
 import (
