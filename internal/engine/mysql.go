@@ -31,6 +31,8 @@ type mysql struct {
 	visibility          triggerVisibility // of triggers to this account
 	canCheckDefinitions bool              // definition checks work here (mysql_definition.go)
 
+	argsAsked, argsWritten bool // whether the driver writes arguments into texts
+
 	views          map[string]map[string]hiddenView // views that call stored functions, by name and schema
 	mayBeElsewhere bool                             // a statement may have been prepared in another database (mysql_database.go)
 

@@ -13,6 +13,8 @@ import (
 type Preparer interface {
 	Conn
 	Prepare(ctx context.Context, text string) (Prepared, error)
+	// WritesArgs reports that the driver writes arguments into texts.
+	WritesArgs(ctx context.Context) bool
 }
 
 // Prepared is a statement that an adapter has prepared.
