@@ -47,6 +47,9 @@ func (c *conn) PrepareContext(ctx context.Context, text string) (driver.Stmt, er
 		return nil, err
 	}
 	s, err := c.bare.prepare(ctx, text)
+	if c.session.FreePrepared(err) {
+		s, err = c.bare.prepare(ctx, text)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,16 @@ func (h sessionConn) Prepare(ctx context.Context, text string) (engine.Prepared,
 	return sessionStmt{newStatement(s)}, nil
 }
 
+// WritesArgs has the driver execute a text with an argument, which one that does not write
+// it declines.
+func (h sessionConn) WritesArgs(ctx context.Context) bool {
+	if !h.canExec() {
+		return false
+	}
+	_, err := h.exec(ctx, "DO ?", []driver.NamedValue{{Ordinal: 1, Value: int64(0)}})
+	return err != driver.ErrSkip
+}
+
 // sessionStmt is a statement that the session has prepared.
 type sessionStmt struct{ statement }
 

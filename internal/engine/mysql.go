@@ -32,6 +32,8 @@ type mysql struct {
 	canCheckDefinitions bool              // definition checks work here (mysql_definition.go)
 	logsRows            bool              // there is no binary log, or what only runs here is logged as rows
 
+	argsAsked, argsWritten bool // whether the driver writes arguments into texts
+
 	views          map[string]map[string]hiddenView // views that call stored functions, by name and schema
 	mayBeElsewhere bool                             // a statement may have been prepared in another database (mysql_database.go)
 

@@ -78,6 +78,9 @@ func (s *Session) fastPathFor(ctx context.Context, text string, args []driver.Na
 	default:
 		return nil
 	}
+	if m.writesFloats(ctx, args) {
+		return nil
+	}
 	if first {
 		s.prepareFirst(ctx, m, t, text, args)
 	}

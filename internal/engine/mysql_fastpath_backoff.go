@@ -47,7 +47,7 @@ func (m *mysql) limitedDelete(f *Flight) string {
 	t := f.reading()
 	c := clausesOf(t, x)
 	text, ok := inlineArgs(t, 0, c.end, f.args, 0)
-	if !ok || !c.isComplete(f.callerText, f.args) {
+	if !ok || m.writesFloats(f.ctx, f.args) || !c.isComplete(f.callerText, f.args) {
 		return ""
 	}
 	return fmt.Sprintf("%s LIMIT %d", text, limit+1)

@@ -14,6 +14,8 @@ import (
 type Preparer interface {
 	Conn
 	Prepare(ctx context.Context, text string) (Prepared, error)
+	// WritesArgs reports that the driver writes arguments into texts.
+	WritesArgs(ctx context.Context) bool
 }
 
 // Prepared is a statement that an adapter has prepared.
@@ -178,12 +180,19 @@ func (m *mysql) prepare(ctx context.Context, s *Session, texts ...string) error 
 		if stmts[i], err = m.conn.(Preparer).Prepare(ctx, texts[i]); fatalError(err) != nil {
 			break
 		}
+		s.FreePrepared(err)
 	}
 	lasting, cancel := outlive(ctx)
 	defer cancel()
 	if _, lost := m.conn.Exec(lasting, leave); lost != nil {
 		s.broken = true
-		return fmt.Errorf("dbguard: sql_mode or old_mode could not be restored: %w", hideBadConn(lost))
+		switch {
+		case fatalError(err) != nil:
+			return err
+		case s.connectionLost(lost): // the caller's statement was not sent
+			return lost
+		}
+		return fmt.Errorf("dbguard: sql_mode or old_mode could not be restored: %w", lost)
 	}
 	for i, stmt := range stmts {
 		switch {
@@ -194,10 +203,24 @@ func (m *mysql) prepare(ctx context.Context, s *Session, texts ...string) error 
 			m.texts.add(&guardedText{text: texts[i], stmt: stmt, preparedInTx: m.endedTxs, trust: trust{preparedAt: time.Now()}})
 		}
 	}
-	if m.system() == "mysql" && m.texts.parses != parsingByNow {
+	if m.noFastPath || m.system() == "mysql" && m.texts.parses != parsingByNow {
 		m.texts.close()
 	}
 	return fatalError(err)
+}
+
+// FreePrepared closes what the session has prepared on its own, and prepares no more, if err
+// is the server's that there are too many statements: they are the caller's to use. It reports
+// that there were some.
+func (s *Session) FreePrepared(err error) bool {
+	m, ok := s.backend.(*mysql)
+	if !ok || err == nil || !mysqlError(err, "1461") {
+		return false
+	}
+	m.noFastPath = true
+	freed := len(m.texts.list) > 0
+	m.texts.close()
+	return freed
 }
 
 // tryParsing finds out how the server parses a text again.

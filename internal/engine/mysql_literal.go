@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"database/sql/driver"
 	"math"
 	"slices"
@@ -43,6 +44,19 @@ func mysqlLiteral(v driver.Value) (text string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// writesFloats reports that the driver writes a float64 among these as a literal: that is a
+// DECIMAL, where a parameter is a DOUBLE.
+func (m *mysql) writesFloats(ctx context.Context, args []driver.NamedValue) bool {
+	p, ok := m.conn.(Preparer)
+	if !ok || !slices.ContainsFunc(args, func(a driver.NamedValue) bool { _, is := a.Value.(float64); return is }) {
+		return false
+	}
+	if !m.argsAsked {
+		m.argsAsked, m.argsWritten = true, p.WritesArgs(ctx)
+	}
+	return m.argsWritten
 }
 
 // quotedLiteral is a string in quotes; not ok, if its bytes are not the same in every

@@ -185,7 +185,7 @@ func (e *fastPath) endPrepared(f *Flight, res driver.Result) (r ExecResult, done
 // that it finds.
 func (e *fastPath) refusedOrFailed(f *Flight, err error) (_ ExecResult, done bool, _ error) {
 	over := mysqlError(err, "1411") && strings.Contains(err.Error(), "'dbguard ")
-	if !over && !e.castFailed(err) {
+	if !over && !e.fromTyped(err) {
 		return e.failed(f, err)
 	}
 	if over && e.kind == sqlscan.Delete && strings.TrimSpace(e.text.Source[e.target.op.Where.End:e.clauses.end]) == "" &&
@@ -196,10 +196,11 @@ func (e *fastPath) refusedOrFailed(f *Flight, err error) (_ ExecResult, done boo
 	return ExecResult{}, false, nil
 }
 
-// castFailed reports an error that shows the caller an expression with a cast of ours, or one
-// of a text that is no number, which may be compared otherwise beside numbers that are not cast.
-func (e *fastPath) castFailed(err error) bool {
-	return strings.Contains(err.Error(), "cast(? as ") || e.kind != sqlscan.Insert && mysqlError(err, "1292") && e.m.texts.typed[e.text.Source]
+// fromTyped reports an error that may be typedParam's: it shows an expression of its, a
+// string that is to be a number is none (1292), which the server does not check if it takes
+// the types of all values, or sql_safe_updates misses a key (1175).
+func (e *fastPath) fromTyped(err error) bool {
+	return e.m.texts.typed[e.text.Source] && (e.kind != sqlscan.Insert && mysqlError(err, "1292") || mysqlError(err, "1175") || strings.Contains(err.Error(), "cast(? as "))
 }
 
 // learned is the prepared text, if it is known to do no more than it says.
@@ -267,11 +268,21 @@ func (e *fastPath) isPlain(ctx context.Context) (bool, error) {
 	return plain[0] != 0, nil
 }
 
-// comparesTimes holds if the condition may name a column of a type for dates or times.
+// comparesTimes holds if the statement may compare a column of a type for dates or times.
 func (e *fastPath) comparesTimes() string {
 	names := []string{"''"}
 	for name := range identifiers(e.text.Source[e.target.op.Where.Start:e.target.op.Where.End]) {
 		names = append(names, quoteString(sqlscan.MySQL, name))
+	}
+	assigned, depth := true, 0 // what follows is a column that SET changes
+	for tok := range tokens(e.text, e.clauses.set+int32(len("SET")), e.clauses.tail) {
+		switch {
+		case tok.Kind == sqlscan.Punct:
+			depth += depthChange(tok.Byte)
+			assigned = tok.Byte != '=' && (assigned || depth == 0 && tok.Byte == ',')
+		case isName(tok) && !assigned:
+			names = append(names, quoteString(sqlscan.MySQL, nameAt(e.text, tok)))
+		}
 	}
 	return "EXISTS (SELECT 1 FROM information_schema.COLUMNS WHERE " + e.table().condition("") + " AND COLUMN_NAME IN (" + strings.Join(names, ", ") +
 		") AND DATA_TYPE IN ('year', 'date', 'time', 'datetime', 'timestamp'))"
