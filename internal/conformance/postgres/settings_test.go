@@ -72,3 +72,28 @@ func TestSettingsByArgumentsNatively(t *testing.T) {
 		}
 	})
 }
+
+// A count that fails aborts the transaction, so that nothing can be kept: the caller is told, even
+// if changes that cannot be counted are allowed.
+func TestCountsThatFail(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		const role = "dbguard_test_uncounted"
+		f.execBare("DROP ROLE IF EXISTS " + role + "; CREATE ROLE " + role + "; REVOKE SELECT ON pg_catalog.pg_locks FROM PUBLIC; GRANT ALL ON t TO " + role)
+		defer f.execBare("DROP OWNED BY " + role + "; DROP ROLE " + role)
+		ctx := dbguard.Allow(atMost(t, 1), "a test", dbguard.Opaque())
+		const text = "SET LOCAL ROLE " + role + "; DELETE FROM t WHERE id = 1"
+		_, err := f.db.ExecContext(ctx, text)
+		require.ErrorContains(t, err, "permission denied")
+		assert.Equal(t, 20, f.count("t"))
+
+		tx, err := f.db.Begin()
+		require.NoError(t, err)
+		defer tx.Rollback()
+		_, err = tx.ExecContext(atMost(t, 1), "DELETE FROM t WHERE id = 2")
+		require.NoError(t, err)
+		_, err = tx.ExecContext(ctx, text)
+		require.ErrorContains(t, err, "permission denied")
+		require.NoError(t, tx.Commit())
+		assert.Equal(t, 19, f.count("t"))
+	})
+}
