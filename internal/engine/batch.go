@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -30,7 +31,9 @@ type batching interface {
 //
 // Outside of a transaction an error must undo the whole batch; inside one, each
 // statement with a Flight runs under a savepoint of its own.
-func (s *Session) StartInBatch(ctx context.Context, text string) (*Flight, error) {
+func (s *Session) StartInBatch(ctx context.Context, text string, args ...driver.NamedValue) (*Flight, error) {
+	s.args = args
+	defer func() { s.args = nil }()
 	st, op, err := s.judge(ctx, text)
 	switch {
 	case err != nil || st == nil:

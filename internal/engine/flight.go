@@ -250,7 +250,7 @@ func (f *Flight) settle(ctx context.Context, affected int64) error {
 	case err != nil:
 		count = dbguard.Count{Rows: -1}
 	}
-	if f.op.Settle(count) != nil {
+	if f.op.Settle(count) != nil || err != nil && f.s.dialect == sqlscan.PostgreSQL { // the error aborts the transaction: a COMMIT would roll back, and succeed
 		return f.undoStatement(ctx, err)
 	}
 	return f.keep(ctx)

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"database/sql/driver"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -84,6 +86,21 @@ func (s *Session) attachArgument(x *target) (file string, ok bool) {
 	return file, ok && isText
 }
 
+// setsOther reports a set_config whose name is an argument, and not that of a protection. The
+// value is taken for the worst.
+func (s *Session) setsOther(x *target) bool {
+	n, err := strconv.Atoi(strings.TrimPrefix(x.raw, "$"))
+	if x.op.Flags&sqlscan.Parameterised == 0 || err != nil {
+		return false
+	}
+	at := slices.IndexFunc(s.args, func(arg driver.NamedValue) bool { return arg.Ordinal == n })
+	if at < 0 {
+		return false
+	}
+	name, ok := s.args[at].Value.(string)
+	return ok && !sqlscan.IsProtection(name)
+}
+
 // textArguments are the arguments that are texts. known is false if the type of some
 // argument is not known.
 func textArguments(args []driver.NamedValue) (texts []string, known bool) {
@@ -105,6 +122,9 @@ func textArguments(args []driver.NamedValue) (texts []string, known bool) {
 // existing object or, for an act that creates, one that does not exist yet.
 func (s *Session) resolveTarget(ctx context.Context, verb dbguard.Verb, x *target) (existence, error) {
 	if file, ok := s.attachArgument(x); ok && opensExisting(file) {
+		return temporary, nil
+	}
+	if x.op.Kind == sqlscan.GuardOff && s.setsOther(x) {
 		return temporary, nil
 	}
 	if x.op.Flags&sqlscan.Parameterised != 0 || len(x.name) == 0 {

@@ -64,5 +64,9 @@ func (f *Flight) probeText() string {
 	if strings.ContainsAny(x.raw, "\x00;") || f.s.dialect == sqlscan.MySQL && containsFold(f.st.op.Text, "partition") {
 		return ""
 	}
-	return fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s%s LIMIT %d) AS dbguard", only, x.raw, limit+1)
+	text := fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s%s LIMIT %d) AS dbguard", only, x.raw, limit+1)
+	if f.s.dialect == sqlscan.PostgreSQL && isRegclassName(x) { // rows of a temporary table do not count
+		text += " WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = " + regclass(x) + " AND c.relpersistence = 't')"
+	}
+	return text
 }

@@ -60,21 +60,35 @@ var calledWithoutSpace = [...]string{
 	"substr", "substrb", "substring", "sum", "sysdate", "system_user", "trim", "var_pop", "var_samp", "variance",
 }
 
-// setConfig reads the arguments of PostgreSQL's set_config, the function form of SET.
+// setConfig reads the arguments of PostgreSQL's set_config, the function form of SET. A name
+// that is not in the text, but a placeholder or an expression, may be that of a protection,
+// unless it begins like an extension's.
 func (p *parser) setConfig() {
 	s, at := p.s, p.prev
-	name, comma, value := s.Scan(), s.Scan(), s.Scan()
-	if name.Kind != String || comma.Kind != Punct || comma.Byte != ',' {
+	name, next, value := s.Scan(), s.Scan(), s.Scan()
+	if name.Kind == Punct && name.Byte == ')' || name.Kind == Word && equalFold(s.Text(name), "text") { // REVOKE … ON FUNCTION set_config(text, …)
 		return
 	}
-	setting := ""
-	if value.Kind == String {
-		setting = Unquote(s.Text(value))
+	object := Span{name.Pos, name.End}
+	literal := name.Kind == String && next.Kind == Punct && strings.IndexByte(",:|", next.Byte) >= 0
+	plain, decoded := "", false
+	if literal {
+		plain, decoded = withoutEscapes(s.Text(name)) // a plain name needs no escapes
 	}
-	plain, ok := withoutEscapes(s.Text(name))
-	if !ok || turnsGuardOff(plain, setting) { // a plain name needs no escapes
-		p.addOn(GuardOff, at, Span{name.Pos, name.End}, 0)
+	switch {
+	case !literal, next.Byte == '|' && !strings.Contains(plain, "."):
+		p.addOn(GuardOff, at, object, Parameterised)
+	case !decoded, next.Byte != '|' && turnsGuardOff(plain, p.settingText(next, value)):
+		p.addOn(GuardOff, at, object, 0)
 	}
+}
+
+// settingText is the second argument of set_config, if it is a literal behind the comma.
+func (p *parser) settingText(comma, value Token) string {
+	if comma.Byte != ',' || value.Kind != String {
+		return ""
+	}
+	return Unquote(p.s.Text(value))
 }
 
 // withoutEscapes is the content of a string, if that has none that must be decoded.

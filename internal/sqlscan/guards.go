@@ -63,6 +63,9 @@ func turnsGuardOff(name, value string) bool {
 	return false
 }
 
+// IsProtection reports a setting that some value turns a protection off with.
+func IsProtection(setting string) bool { return turnsGuardOff(setting, "") }
+
 func isOff(v string) bool {
 	return v == "0" || equalFold(v, "off") || equalFold(v, "false") || equalFold(v, "no")
 }

@@ -1,5 +1,7 @@
 package sqlscan
 
+import "strings"
+
 // update reads UPDATE in all its forms, the joined ones of MySQL included.
 func (p *parser) update() {
 	at := p.tok
@@ -34,6 +36,28 @@ func (p *parser) update() {
 		p.next()
 	}
 	p.conditions(i, p.clauses())
+	if p.s.dialect == PostgreSQL {
+		p.updatesSettings(i, at)
+	}
+}
+
+// updatesSettings adds GuardOff to an UPDATE of the view pg_settings, whose rule calls set_config
+// for each row, unless the only one has the name of another setting.
+func (p *parser) updatesSettings(i int, at Token) {
+	op := p.t.Ops[i]
+	table := p.s.src[op.Object.Start:op.Object.End]
+	table = table[strings.LastIndexByte(table, '.')+1:]
+	if !equalFold(strings.Trim(table, " \""), "pg_settings") {
+		return
+	}
+	column, name, _ := strings.Cut(p.s.src[op.Where.Start:op.Where.End], "=")
+	plain, decoded := "", false
+	if name = strings.TrimSpace(name); equalFold(strings.TrimSpace(column), "name") && strings.Count(name, "'") == 2 && name[len(name)-1] == '\'' {
+		plain, decoded = withoutEscapes(name)
+	}
+	if !decoded || turnsGuardOff(plain, "") {
+		p.addOn(GuardOff, at, op.Object, 0)
+	}
 }
 
 // portion steps over FOR PORTION OF p FROM a TO b.

@@ -2,6 +2,7 @@ package pgxguard
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"slices"
 
@@ -25,6 +26,18 @@ func (r *request) rewrittenArgs(g *connGuard) []any {
 	args := slices.Concat(r.modes, r.values)
 	if r.byName && !g.caches {
 		return append([]any{pgx.QueryExecModeDescribeExec}, args...)
+	}
+	return args
+}
+
+// arguments are the values as the session takes them.
+func (r *request) arguments() []driver.NamedValue {
+	if len(r.values) == 0 {
+		return nil
+	}
+	args := make([]driver.NamedValue, len(r.values))
+	for i, v := range r.values {
+		args[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
 	}
 	return args
 }

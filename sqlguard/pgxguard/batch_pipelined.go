@@ -84,7 +84,7 @@ func (c *pipelinedBatch) plan() (fits bool, refusal error) {
 		}
 		st := batchStatement{sql: r.sql, args: r.args}
 		if !g.session.IsRead(r.text) {
-			st.flight, err = g.session.StartInBatch(c.ctx, r.text)
+			st.flight, err = g.session.StartInBatch(c.ctx, r.text, r.arguments()...)
 		}
 		switch {
 		case errors.Is(err, engine.ErrNotInBatch):

@@ -100,7 +100,7 @@ func (g *connGuard) launch(ctx context.Context, takes options, form engine.Form,
 		return r, nil, err
 	}
 	f, err = g.start(ctx, r.text, func(ctx context.Context, text string) (*engine.Flight, error) {
-		return g.session.Start(ctx, text, form)
+		return g.session.Start(ctx, text, form, r.arguments()...)
 	})
 	return r, f, err
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
 // A temporary table may shadow another of the same name: once a text has dropped it,
@@ -43,5 +44,25 @@ func TestDropOfShadowedTable(t *testing.T) {
 			require.NoError(t, err, text)
 		}
 		assert.Equal(t, 9, f.count(t, "t"))
+	})
+}
+
+// Rows of a temporary table do not count on PostgreSQL, nor where a statement names them all.
+func TestAllRowsOfATemporaryTable(t *testing.T) {
+	each(t, []target.Engine{target.Postgres}, func(t *testing.T, f *fixture) {
+		ctx := dbguard.Allow(dbguard.AtMost(t.Context(), 1), "a test", dbguard.AllRows("stage"))
+		c := f.conn(t)
+		for _, text := range []string{"CREATE TEMPORARY TABLE stage (id INT)", "INSERT INTO stage SELECT id FROM t", "DELETE FROM stage", "INSERT INTO stage SELECT id FROM t"} {
+			_, err := c.ExecContext(ctx, text)
+			require.NoError(t, err, text)
+		}
+		tx, err := c.BeginTx(ctx, nil)
+		require.NoError(t, err)
+		defer tx.Rollback()
+		for _, text := range []string{"UPDATE stage SET id = id + 100", "DELETE FROM stage"} {
+			_, err := tx.ExecContext(ctx, text)
+			require.NoError(t, err, text)
+		}
+		require.NoError(t, tx.Commit())
 	})
 }

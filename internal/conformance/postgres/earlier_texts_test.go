@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -63,7 +64,11 @@ func TestSideEffectsOfEarlierTexts(t *testing.T) {
 					require.NoError(t, err)
 					last := len(tc.texts) - 1
 					for _, text := range tc.texts[:last] {
-						_, err = tx.ExecContext(atMost(t, bound), text)
+						ctx := atMost(t, bound)
+						if strings.Contains(text, "||") { // might be a protection
+							ctx = dbguard.Allow(ctx, "a test", dbguard.Opaque())
+						}
+						_, err = tx.ExecContext(ctx, text)
 						require.NoError(t, err, text)
 					}
 					_, err = tx.ExecContext(atMost(t, bound), tc.texts[last])
