@@ -268,14 +268,24 @@ type reply struct {
 	serializable     bool // the isolation level is SERIALIZABLE, where reads take locks
 }
 
-// run sends the wrapper and settles the operation.
+// run sends the statement the cheapest way, and settles the operation.
 func (e *fastPath) run(f *Flight) (_ ExecResult, done bool, err error) {
 	if e.m.system() == "mysql" {
 		return e.runPrepared(f)
 	}
-	if r, done, abandoned, err := e.runAlone(f); done || abandoned {
-		return r, done, err
+	p, err := e.trustedText(f)
+	switch {
+	case err != nil:
+		f.s.broken = f.s.broken || f.s.connectionLost(err)
+		return ExecResult{}, true, f.endUnsent(f.ctx, err)
+	case p == nil:
+		return e.runWrapped(f)
 	}
+	return e.runAlone(f, p)
+}
+
+// runWrapped sends the wrapper.
+func (e *fastPath) runWrapped(f *Flight) (_ ExecResult, done bool, err error) {
 	if f.frame = startTransaction; f.strategy == inCallerTx {
 		f.frame = e.m.savepointFrame()
 	}

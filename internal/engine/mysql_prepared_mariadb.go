@@ -44,35 +44,24 @@ func (e *fastPath) mayStandAlone(f *Flight) bool {
 		e.isReusable() && !mayHaveSubquery(e.text.Source, e.target)
 }
 
-// runAlone runs a statement without a wrapper. If not done, nothing has happened.
-func (e *fastPath) runAlone(f *Flight) (_ ExecResult, done, abandoned bool, err error) {
-	p, err := e.trustedText(f)
-	switch {
-	case err != nil:
-		f.s.broken = f.s.broken || f.s.connectionLost(err)
-		return ExecResult{}, true, false, f.endUnsent(f.ctx, err)
-	case p == nil:
-		return ExecResult{}, false, false, nil
-	}
+// runAlone runs a statement without a wrapper, unless its text says that it needs one.
+func (e *fastPath) runAlone(f *Flight, p *guardedText) (_ ExecResult, done bool, err error) {
 	res, err := p.stmt.Exec(f.ctx, e.preparedArgs(f.op.Limit()))
 	switch {
 	case err == nil:
 		if f.strategy == inCallerTx && e.kind == sqlscan.Insert && !p.serializable {
 			e.m.cacheTable(e.target, false)
 		}
-		r, done, err := e.endPrepared(f, res)
-		return r, done, !done, err
+		return e.endPrepared(f, res)
 	case mysqlError(err, definitionChanged), mysqlError(err, "1243"), mysqlError(err, "1615"): // parsed again, or unknown
 		e.m.texts.drop(p)
-		return ExecResult{}, false, false, nil
 	case mysqlError(err, "1690") && strings.Contains(err.Error(), markerError):
 		e.m.dropTxCache()
-		return ExecResult{}, false, false, nil
-	case mysqlError(err, "1690") && strings.Contains(err.Error(), overBoundError): // a wrapper finds out how many rows change
-		return ExecResult{}, false, false, nil
+	case mysqlError(err, "1690") && strings.Contains(err.Error(), overBoundError): // the wrapper finds out how many rows change
+	default:
+		return e.failed(f, err)
 	}
-	r, done, err := e.failed(f, err)
-	return r, done, !done, err
+	return e.runWrapped(f)
 }
 
 // aloneAfter is how often a wrapper is used before its statement is prepared to run without:
