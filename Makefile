@@ -21,12 +21,12 @@ WITHSERVERS = DBGUARD_MYSQL_BINARY="$${DBGUARD_MYSQL_BINARY:-$$(ls $(CURDIR)/bin
 
 .PHONY: test test-versions test-short lint tidy fuzz bench soak generate results servers
 
-# The corpus is one statement after the other, and takes longest.
+# The corpus is one statement after the other, and takes as long as all others.
 CORPUS = go test -C internal/conformance -count=1 -timeout 60m ./corpus
 
 test: test-short servers bin/withservers
 	$(WITHSERVERS) bash -uc '$(CORPUS) & corpus=$$!; \
-		for m in $(filter-out .,$(MODULES)); do go test -C $$m $(RACE) -count=1 -timeout 60m $$(go list -C $$m ./... | grep -v /conformance/corpus$$) || failed=1; done; \
+		for m in $(filter-out .,$(MODULES)); do go test -C $$m $(RACE) -count=1 -p 1 -timeout 60m $$(go list -C $$m ./... | grep -v /conformance/corpus$$) || failed=1; done; \
 		wait $$corpus || failed=1; exit $${failed:-0}'
 	@echo; sed -n '/^## /,$$p' internal/conformance/RESULTS.md
 

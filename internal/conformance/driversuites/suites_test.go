@@ -67,6 +67,9 @@ func TestSuites(t *testing.T) {
 				t.Skipf("takes minutes: set %s", slowEnv)
 			}
 			bare := s.run(t, s.checkout(t, false))
+			if slices.Contains(slices.Collect(maps.Values(bare.results)), "unfinished") { // one that fails by chance may end them all
+				bare = s.run(t, s.checkout(t, false))
+			}
 			wrapped := s.run(t, s.checkout(t, true))
 			same, other := 0, ""
 			for _, test := range slices.Sorted(maps.Keys(bare.results)) {
