@@ -77,7 +77,8 @@
 // What it need not look up again is known by a check of the table's definition
 // (mysql_definition.go) or, in the caller's transaction, from an earlier statement
 // (mysql_txcache.go). On MySQL it is sent as a prepared statement that bounds itself, and
-// fails if its table has changed (mysql_prepared.go).
+// fails if its table has changed (mysql_prepared.go); on MariaDB, too, if it is an INSERT,
+// or an UPDATE of unindexed columns, that comes often (mysql_prepared_mariadb.go).
 //
 // # SQLite
 //

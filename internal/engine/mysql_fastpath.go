@@ -115,6 +115,7 @@ type fastPath struct {
 	text    *sqlscan.Text
 	clauses clauses
 	args    []driver.NamedValue
+	alone   *guardedText // its text that needs no wrapper, if that is prepared
 }
 
 // newFastPath returns nil if the statement cannot take the fast path.
@@ -276,8 +277,7 @@ func (e *fastPath) run(f *Flight) (_ ExecResult, done bool, err error) {
 	p, err := e.trustedText(f)
 	switch {
 	case err != nil:
-		f.s.broken = f.s.broken || f.s.connectionLost(err)
-		return ExecResult{}, true, f.endUnsent(f.ctx, err)
+		return f.endUnprepared(err)
 	case p == nil:
 		return e.runWrapped(f)
 	}

@@ -139,8 +139,7 @@ func (e *fastPath) runPrepared(f *Flight) (_ ExecResult, done bool, err error) {
 		p, err := e.learned(f, e.preparedText())
 		switch {
 		case err != nil:
-			f.s.broken = f.s.broken || f.s.connectionLost(err)
-			return ExecResult{}, true, f.endUnsent(f.ctx, err)
+			return f.endUnprepared(err)
 		case p == nil:
 			f.op.Abandon()
 			return ExecResult{}, false, nil
@@ -159,6 +158,12 @@ func (e *fastPath) runPrepared(f *Flight) (_ ExecResult, done bool, err error) {
 			return ExecResult{}, false, nil
 		}
 	}
+}
+
+// endUnprepared ends an operation whose text could not be prepared.
+func (f *Flight) endUnprepared(err error) (_ ExecResult, done bool, _ error) {
+	f.s.broken = f.s.broken || f.s.connectionLost(err)
+	return ExecResult{}, true, f.endUnsent(f.ctx, err)
 }
 
 // endPrepared ends an operation that the server has found within its bound.

@@ -55,6 +55,7 @@ func (e *fastPath) runAlone(f *Flight, p *guardedText) (_ ExecResult, done bool,
 		return e.endPrepared(f, res)
 	case mysqlError(err, definitionChanged), mysqlError(err, "1243"), mysqlError(err, "1615"): // parsed again, or unknown
 		e.m.texts.drop(p)
+		e.alone = nil
 	case mysqlError(err, "1690") && strings.Contains(err.Error(), markerError):
 		e.m.dropTxCache()
 	case mysqlError(err, "1690") && strings.Contains(err.Error(), overBoundError): // the wrapper finds out how many rows change
@@ -77,15 +78,15 @@ func (e *fastPath) trustedText(f *Flight) (*guardedText, error) {
 	if m.texts.stale {
 		m.texts.close()
 	}
-	text, key := e.preparedText(), e.chooseWrapper(f)
-	p := m.texts.find(text)
-	if p != nil && e.trusts(f, p) {
-		return p, nil
+	text := e.preparedText()
+	if e.alone = m.texts.find(text); e.alone != nil && e.trusts(f, e.alone) {
+		return e.alone, nil
 	}
+	key := e.chooseWrapper(f)
 	w := m.wrappers[key]
 	switch {
 	case w == nil, w.uses < aloneAfter:
-	case !key.tableKnown && p == nil:
+	case !key.tableKnown && e.alone == nil:
 		_, err := e.prepareAlone(f, text)
 		return nil, err
 	case key.tableKnown && m.unindexed[key.text] == knownUnindexed:
@@ -105,29 +106,27 @@ func (e *fastPath) trusts(f *Flight, p *guardedText) bool {
 // prepareAlone prepares a text, unless that is done; nil if the server rejects it.
 func (e *fastPath) prepareAlone(f *Flight, text string) (*guardedText, error) {
 	texts := &e.m.texts
-	if texts.find(text) == nil {
+	p := texts.find(text)
+	if p == nil {
 		if err := e.m.prepare(f.ctx, f.s, text); err != nil {
 			return nil, err
 		}
-		if texts.find(text) == nil {
+		if p = texts.find(text); p == nil {
 			texts.add(&guardedText{text: text})
+			return nil, nil
 		}
 	}
-	if p := texts.find(text); p.stmt != nil {
-		return p, nil
+	if p.stmt == nil {
+		return nil, nil
 	}
-	return nil, nil
+	return p, nil
 }
 
 // planAlone is the statement's guarded text, if it can be trusted once w has read the
 // catalogue.
 func (e *fastPath) planAlone(f *Flight, w *preparedWrapper, at time.Time) *guardedText {
-	m := e.m
-	if !w.hasCheck || m.texts.stale || !e.mayStandAlone(f) {
-		return nil
-	}
-	p := m.texts.find(e.preparedText())
-	if p == nil || p.stmt == nil || at.Sub(p.readAt) < trustPeriod || !p.settled(at, f.strategy == ownTx || m.endedTxs != p.preparedInTx) {
+	m, p := e.m, e.alone
+	if !w.hasCheck || m.texts.stale || p == nil || p.stmt == nil || at.Sub(p.readAt) < trustPeriod || !p.settled(at, f.strategy == ownTx || m.endedTxs != p.preparedInTx) {
 		return nil
 	}
 	if p.readInTx = 0; f.strategy == inCallerTx {

@@ -19,25 +19,17 @@ import (
 // A server with max_prepared_stmt_count: the caller's own statements come first.
 func TestTooManyPreparedStatements(t *testing.T) {
 	each(t, onOnlyMySQL, func(t *testing.T, f *fixture) {
-		cfg, err := mysql.ParseDSN(f.DSN)
-		require.NoError(t, err)
-		connector, err := mysql.NewConnector(cfg)
-		require.NoError(t, err)
-		guard, err := dbguard.New(dbguard.Policy{})
-		require.NoError(t, err)
 		open := 0
-		db := sql.OpenDB(sqlguard.WrapConnector(fewStatements{connector, &open}, guard))
-		defer db.Close()
-		db.SetMaxOpenConns(1)
+		db := f.openWrapped(t, func(c mysqlConn) driver.Conn { return connOfFew{c, &open} })
 		for k := range 3 {
-			_, err = db.ExecContext(dbguard.AtMost(t.Context(), 1), fmt.Sprintf("DELETE FROM t WHERE id = ? AND n <> %d", k+5), k+1)
+			_, err := db.ExecContext(dbguard.AtMost(t.Context(), 1), fmt.Sprintf("DELETE FROM t WHERE id = ? AND n <> %d", k+5), k+1)
 			require.NoError(t, err)
 		}
 		assert.Equal(t, 3, open, "these are the guard's")
 		for range 3 {
 			var n int
 			require.NoError(t, db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM t WHERE id > ?", 0).Scan(&n))
-			_, err = db.ExecContext(dbguard.AtMost(t.Context(), 0), "DELETE FROM t WHERE n = ? AND id > 3", 0)
+			_, err := db.ExecContext(dbguard.AtMost(t.Context(), 0), "DELETE FROM t WHERE n = ? AND id > 3", 0)
 			require.ErrorIs(t, err, dbguard.OverLimit)
 		}
 		assert.Zero(t, open)
@@ -45,10 +37,32 @@ func TestTooManyPreparedStatements(t *testing.T) {
 	})
 }
 
-// fewStatements are connections that have at most three prepared statements together.
-type fewStatements struct {
+// openWrapped opens the database with one guarded connection, wrapped below the guard.
+func (f *fixture) openWrapped(t *testing.T, wrap func(mysqlConn) driver.Conn) *sql.DB {
+	t.Helper()
+	cfg, err := mysql.ParseDSN(f.DSN)
+	require.NoError(t, err)
+	connector, err := mysql.NewConnector(cfg)
+	require.NoError(t, err)
+	guard, err := dbguard.New(dbguard.Policy{})
+	require.NoError(t, err)
+	db := sql.OpenDB(sqlguard.WrapConnector(wrapping{connector, wrap}, guard))
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() { assert.NoError(t, db.Close()) })
+	return db
+}
+
+type wrapping struct {
 	driver.Connector
-	open *int
+	wrap func(mysqlConn) driver.Conn
+}
+
+func (w wrapping) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := w.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return w.wrap(c.(mysqlConn)), nil
 }
 
 type mysqlConn interface {
@@ -60,17 +74,10 @@ type mysqlConn interface {
 	driver.NamedValueChecker
 }
 
+// connOfFew is a connection of a server that has at most three prepared statements.
 type connOfFew struct {
 	mysqlConn
 	open *int
-}
-
-func (f fewStatements) Connect(ctx context.Context) (driver.Conn, error) {
-	c, err := f.Connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return connOfFew{c.(mysqlConn), f.open}, nil
 }
 
 type mysqlStmt interface {
@@ -108,15 +115,8 @@ func TestConnectionLostWhileLearning(t *testing.T) {
 	for _, at := range []string{"SET @dbguard =", "SET sql_mode = @dbguard_mode", "SELECT NOT FIND_IN_SET('ANSI_QUOTES'"} {
 		t.Run(at, func(t *testing.T) {
 			each(t, onOnlyMySQL, func(t *testing.T, f *fixture) {
-				cfg, err := mysql.ParseDSN(f.DSN)
-				require.NoError(t, err)
-				connector, err := mysql.NewConnector(cfg)
-				require.NoError(t, err)
-				guard, err := dbguard.New(dbguard.Policy{})
-				require.NoError(t, err)
-				db := sql.OpenDB(sqlguard.WrapConnector(hangingUp{connector, &at}, guard))
-				defer db.Close()
-				_, err = db.ExecContext(dbguard.AtMost(t.Context(), 1), "DELETE FROM t WHERE id = ?", 1)
+				db := f.openWrapped(t, func(c mysqlConn) driver.Conn { return connHangingUp{c, &at} })
+				_, err := db.ExecContext(dbguard.AtMost(t.Context(), 1), "DELETE FROM t WHERE id = ?", 1)
 				require.NoError(t, err)
 				assert.Empty(t, at, "it was lost")
 				assert.Equal(t, 8, f.count(t, "t"))
@@ -125,23 +125,10 @@ func TestConnectionLostWhileLearning(t *testing.T) {
 	}
 }
 
-// hangingUp are connections, one of which is closed when it is to send this.
-type hangingUp struct {
-	driver.Connector
-	at *string
-}
-
+// connHangingUp is a connection that is closed when it is to send this.
 type connHangingUp struct {
 	mysqlConn
 	at *string
-}
-
-func (h hangingUp) Connect(ctx context.Context) (driver.Conn, error) {
-	c, err := h.Connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return connHangingUp{c.(mysqlConn), h.at}, nil
 }
 
 func (c connHangingUp) hangUp(text string) {

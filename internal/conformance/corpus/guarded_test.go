@@ -24,7 +24,7 @@ var (
 	allModes = flag.Bool("modes", false, "run every entry in every mode, which takes half as long again; "+resultsFile+" is then not compared")
 )
 
-// TestGuarded runs every entry in every mode behind a guard. Each shortcoming is listed in
+// TestGuarded runs the entries in the modes behind a guard. Each shortcoming is listed in
 // RESULTS.md with an explanation, or the test fails.
 func TestGuarded(t *testing.T) {
 	entries := load(t)
