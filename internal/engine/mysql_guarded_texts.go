@@ -44,6 +44,7 @@ type guardedText struct {
 // guardedTexts are those of a session, the latest used last.
 type guardedTexts struct {
 	list    []*guardedText
+	literal textSet         // texts without arguments that have come once
 	typed   map[string]bool // texts whose parameters have a type of their own, see typedParam
 	stale   bool            // settings may have changed since they were prepared
 	counter int64           // the largest value that the counter may have

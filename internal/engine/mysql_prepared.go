@@ -42,10 +42,11 @@ import (
 // caller's transaction: it is trusted outside of one, or if PREPARE was before its start.
 
 // canBePrepared reports a statement on one table that does the same if that is quoted,
-// and under ANSI_QUOTES.
+// and under ANSI_QUOTES. An INSERT without arguments is not worth it: the ordinary way
+// takes four round trips.
 func canBePrepared(text string, x *target, args []driver.NamedValue) bool {
 	return x.op.Path == sqlscan.Top && x.op.Flags&(sqlscan.Multi|sqlscan.Parameterised|sqlscan.Returning) == 0 &&
-		len(args) > 0 && len(text) < 1<<12 && !strings.Contains(text, `"`) &&
+		(len(args) > 0 || x.op.Kind != sqlscan.Insert) && len(text) < 1<<12 && !strings.ContainsAny(text, `"\`) &&
 		!mayHaveSubquery(text, x) && !containsFold(text[:x.op.Object.Start], "ignore")
 }
 
@@ -132,11 +133,16 @@ func (e *fastPath) preparedArgs(limit int64) []driver.NamedValue {
 }
 
 // runPrepared is run for MySQL. A text whose table has changed since is prepared again,
-// once.
+// once. One without arguments, which may be another one every time, is kept from the second
+// time on.
 func (e *fastPath) runPrepared(f *Flight) (_ ExecResult, done bool, err error) {
 	m := e.m
+	once := len(e.args) == 0 && !m.texts.literal.has(e.text.Source)
+	if once {
+		m.texts.literal.add(e.text.Source)
+	}
 	for {
-		p, err := e.learned(f, e.preparedText())
+		p, err := e.learned(f, e.preparedText(), once)
 		switch {
 		case err != nil:
 			return f.endUnprepared(err)
@@ -145,6 +151,9 @@ func (e *fastPath) runPrepared(f *Flight) (_ ExecResult, done bool, err error) {
 			return ExecResult{}, false, nil
 		}
 		res, err := p.stmt.Exec(f.ctx, e.preparedArgs(f.op.Limit()))
+		if once {
+			m.texts.drop(p)
+		}
 		switch {
 		case err == nil:
 			p.ran = true
@@ -209,9 +218,12 @@ func (e *fastPath) fromTyped(err error) bool {
 }
 
 // learned is the prepared text, if it is known to do no more than it says.
-func (e *fastPath) learned(f *Flight, text string) (*guardedText, error) {
+func (e *fastPath) learned(f *Flight, text string, once bool) (*guardedText, error) {
 	m := e.m
 	p := m.texts.find(text)
+	if p == nil && once && f.strategy == inCallerTx {
+		return nil, nil // it would be of use only after this transaction
+	}
 	if p == nil {
 		var err error
 		if err = m.prepare(f.ctx, f.s, text); err != nil {

@@ -75,6 +75,9 @@ func TestNoBackslashEscapes(t *testing.T) {
 			require.ErrorIs(t, err, dbguard.ErrRefused, text)
 			assert.Equal(t, 5, f.count(t, "child WHERE r = 1"))
 		}
+		_, err := c.ExecContext(ctx, `UPDATE t SET s = '\', id = 100 WHERE id = ? -- '`, 1)
+		require.ErrorIs(t, err, dbguard.ErrRefused)
+		assert.Equal(t, 5, f.count(t, "child WHERE r = 1"))
 	})
 }
 
