@@ -28,7 +28,7 @@ var guards = [...]guard{
 	{"ignore_checksum_failure", isNotOff},
 	{"restrict_nonsystem_relation_kind", func(v string) bool { return v == "" }},
 	// SQLite
-	{"foreign_keys", isNotOn},
+	{"foreign_keys", isNotPlainOn},
 	{"ignore_check_constraints", isNotOff},
 	{"writable_schema", isNotOff},
 	{"journal_mode", func(v string) bool { return equalFold(v, "off") }},
@@ -78,7 +78,8 @@ func isOn(v string) bool {
 func isNotOn(v string) bool { return !isOn(v) }
 
 // isNotPlainOn is isNotOn without DEFAULT, which MySQL 9.7 takes for 0 in settings that it
-// keeps inverted, whatever the global value is.
+// keeps inverted, whatever the global value is. SQLite takes it for 0, as any word that it
+// does not know.
 func isNotPlainOn(v string) bool { return !isOn(v) || equalFold(v, "default") }
 
 func isNotOff(v string) bool { return !isOff(v) && !equalFold(v, "default") }

@@ -231,6 +231,7 @@ func TestSQLiteTraps(t *testing.T) {
 		{"a limit with a comma", SQLite, "DELETE FROM t LIMIT 1, 20", "Delete t limit -1"},
 		{"BEGIN EXCLUSIVE", SQLite, "BEGIN EXCLUSIVE TRANSACTION", "Begin"},
 		{"PRAGMA with a value", SQLite, "PRAGMA main.foreign_keys = 0", "GuardOff main.foreign_keys"},
+		{"PRAGMA with a word that means off", SQLite, "PRAGMA foreign_keys = DEFAULT", "GuardOff foreign_keys"},
 		{"PRAGMA in call form", SQLite, "PRAGMA writable_schema(on)", "GuardOff writable_schema"},
 		{"PRAGMA behind EXPLAIN", SQLite, "EXPLAIN PRAGMA foreign_keys = off", "GuardOff/run foreign_keys"},
 		{"PRAGMA that asks", SQLite, "PRAGMA foreign_keys; PRAGMA table_info(t)", "Session foreign_keys; Session table_info"},
