@@ -87,7 +87,7 @@ func mayRedirectNames(t *sqlscan.Text) bool {
 		}
 		last = [2]string{last[1], word}
 	}
-	return containsFold(t.Source, "set_config") && setsUnknown(t)
+	return containsFold(t.Source, "set_config") && setsUnknown(t) || containsFold(t.Source, escapedName)
 }
 
 // nothingToJudge reports a text that only reads or is empty.

@@ -11,7 +11,7 @@ import (
 // is counted or undone: unless the text for that connection is known, as a literal or an
 // argument, and only reads.
 func dblinkMayWrite(t *sqlscan.Text, args []driver.NamedValue) bool {
-	if !containsFold(t.Source, "dblink") {
+	if !containsFold(t.Source, "dblink") && !containsFold(t.Source, escapedName) {
 		return false
 	}
 	runs, last := false, ""
@@ -26,7 +26,9 @@ func dblinkMayWrite(t *sqlscan.Text, args []driver.NamedValue) bool {
 		case text == "(" && (last == "dblink" || last == "dblink_open"):
 			runs = true
 		}
-		last = strings.ToLower(sqlscan.Unquote(text))
+		if last = text; isName(tok) {
+			last = nameAt(t, tok)
+		}
 	}
 	return runs && !(known && allRead(texts))
 }

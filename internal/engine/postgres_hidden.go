@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
@@ -100,7 +99,7 @@ func (p *postgres) mayRunHidden(h *hiddenCode, t *sqlscan.Text, _ string) bool {
 		case tok.Kind == sqlscan.QuotedIdent && t.Source[tok.Pos]|0x20 == 'u':
 			return true // U&"…": UESCAPE may follow
 		case isName(tok):
-			name = truncateName(nameAt(t, tok))
+			name = nameAt(t, tok)
 			if h.names[name] || dot && h.fields[name] || ddl && h.inDDL[name] {
 				return true
 			}
@@ -121,20 +120,6 @@ func maintainsUnnamed(t *sqlscan.Text) bool {
 		how := keyword(t, &op)
 		return op.Kind == sqlscan.Maintain && (how == "ANALYZE" || how == "ANALYSE" || how == "REINDEX")
 	})
-}
-
-// truncateName shortens a name as the server does: to NAMEDATALEN - 1 bytes, in whole
-// characters.
-func truncateName(name string) string {
-	const most = 63
-	if len(name) <= most {
-		return name
-	}
-	end := most
-	for end > 0 && !utf8.RuneStart(name[end]) {
-		end--
-	}
-	return name[:end]
 }
 
 func isOperatorChar(tok sqlscan.Token) bool {

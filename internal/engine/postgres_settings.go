@@ -13,7 +13,7 @@ import (
 func (p *postgres) refineReading(_ context.Context, t *sqlscan.Text, _ Form) error {
 	p.textCount++
 	config := containsFold(t.Source, "set_config")
-	mayChange, unknown := t.Calls || config, config && setsUnknown(t) || updatesPgSettings(t)
+	mayChange, unknown := t.Calls || config, config && setsUnknown(t) || updatesPgSettings(t) || containsFold(t.Source, escapedName)
 	for i := range t.Ops {
 		switch t.Ops[i].Kind {
 		case sqlscan.Begin, sqlscan.Session, sqlscan.Opaque, sqlscan.Unreadable:

@@ -34,7 +34,7 @@ func wordsOfChanges(t *sqlscan.Text) []string {
 		case isPunct(tok, ';'):
 			all, one = appendIfChange(all, one), nil
 		case isName(tok):
-			one = append(one, strings.Clone(truncateName(nameAt(t, tok))))
+			one = append(one, strings.Clone(nameAt(t, tok)))
 		}
 	}
 	return appendIfChange(all, one)

@@ -110,10 +110,13 @@ func mayChangeSettings(op sqlscan.Op) bool {
 	return op.Kind == sqlscan.Session || op.Kind == sqlscan.Opaque || op.Kind == sqlscan.Unreadable
 }
 
+// escapedName is how a name of PostgreSQL's begins that may be any word, and contain none.
+const escapedName = `u&"`
+
 // modeWords are in every text that changes a mode directly; charsetWords, in every
 // session statement that sets a character set.
 var (
-	modeWords    = []string{"sql_mode", "standard_conforming_strings", "reset", "discard", "set_config"}
+	modeWords    = []string{"sql_mode", "standard_conforming_strings", "reset", "discard", "set_config", "pg_settings", escapedName}
 	charsetWords = []string{"names", "charset", "character"}
 )
 

@@ -18,9 +18,6 @@ func (p *parser) callCheck() {
 			return
 		}
 	case QuotedIdent:
-	case String: // U&"…" UESCAPE '!' is a name
-		p.t.Calls = p.t.Calls || p.s.dialect == PostgreSQL && strings.Contains(strings.ToLower(p.s.src), "uescape")
-		return
 	default:
 		return
 	}
@@ -94,6 +91,8 @@ func (p *parser) settingText(comma, value Token) string {
 // withoutEscapes is the content of a string, if that has none that must be decoded.
 func withoutEscapes(text string) (content string, ok bool) {
 	switch quote := strings.IndexAny(text, "'$"); {
+	case strings.ContainsAny(text, "\r\n"): // it may continue on the next line
+		return "", false
 	case text[0] == '$':
 		return strings.Trim(text, "$"), strings.HasPrefix(text, "$$")
 	case quote > 1 || quote == 1 && strings.Contains(text, `\`): // U&'…', E'…'

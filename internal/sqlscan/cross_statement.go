@@ -41,7 +41,7 @@ func (p *parser) markTemporary() {
 // one.
 func mayChangeSearchPath(text string) bool {
 	text = lower(text)
-	return strings.Contains(text, "search_path") || strings.Contains(text, "set_config")
+	return strings.Contains(text, "search_path") || strings.Contains(text, "set_config") || strings.Contains(text, `u&"`) // which may be either
 }
 
 // keepsTemporaries reports that after an operation of this kind names still mean the

@@ -3,6 +3,7 @@ package sqlscan
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // name reads the name of an object, qualified or not. Where the text has a
@@ -32,14 +33,7 @@ func (p *parser) namePart() bool {
 		if keywords[p.kw].sets&sReserved != 0 && (p.kw != kwTable || p.s.dialect != ClickHouse) {
 			return false
 		}
-	case QuotedIdent:
-		p.next()
-		if p.kw == kwUescape {
-			p.next()
-			p.next()
-		}
-		return true
-	case Param:
+	case QuotedIdent, Param:
 	case String:
 		if p.s.dialect != SQLite {
 			return false
@@ -99,9 +93,11 @@ func (t *Text) Name(sp Span) string {
 		part := s.Text(tok)
 		switch {
 		case tok.Kind == Word && t.Dialect == PostgreSQL:
-			b.WriteString(lower(part))
+			b.WriteString(truncate(lower(part)))
 		case tok.Kind == QuotedIdent && part[0]|0x20 == 'u':
-			b.WriteString(unicodeName(part, uescape(&s)))
+			b.WriteString(truncate(unicodeName(part)))
+		case tok.Kind == QuotedIdent && t.Dialect == PostgreSQL:
+			b.WriteString(truncate(Unquote(part)))
 		default:
 			b.WriteString(Unquote(part))
 		}
@@ -150,22 +146,30 @@ func Unquote(text string) string {
 	return text
 }
 
-// uescape steps over UESCAPE 'x' if it is next and returns its character.
-func uescape(s *Scanner) byte {
-	ahead := *s
-	if t := ahead.Scan(); t.Kind == Word && strings.EqualFold(ahead.Text(t), "uescape") {
-		if c := Unquote(ahead.Text(ahead.Scan())); len(c) == 1 {
-			*s = ahead
-			return c[0]
-		}
+// truncate shortens a name as PostgreSQL does: to NAMEDATALEN - 1 bytes, in whole
+// characters.
+func truncate(name string) string {
+	const most = 63
+	if len(name) <= most {
+		return name
 	}
-	return '\\'
+	end := most
+	for end > 0 && !utf8.RuneStart(name[end]) {
+		end--
+	}
+	return name[:end]
 }
 
-// unicodeName decodes U&"…" with its escapes \0061 and \+000061. What is no
+// unicodeName decodes U&"…" UESCAPE '\' with its escapes \0061 and \+000061. What is no
 // escape stays as it is; the server rejects it.
-func unicodeName(text string, escape byte) string {
-	body := Unquote(text[2:])
+func unicodeName(text string) string {
+	var s Scanner
+	s.Init(text, PostgreSQL, 0)
+	end, escape := s.quoteEnd(3, '"', false), byte('\\')
+	if end < len(text) {
+		escape = text[len(text)-2]
+	}
+	body := Unquote(text[2:end])
 	var b strings.Builder
 	for i := 0; i < len(body); i++ {
 		if body[i] != escape {

@@ -154,11 +154,27 @@ func (s *Scanner) scanPrefixed(start int) Token {
 		return s.scanString(start, start+3, false)
 	case next == '&' && c == 'u' && s.followedBy(start+1, '"'):
 		if end := s.quoteEnd(start+3, '"', false); end >= 0 {
-			return s.token(QuotedIdent, start, end)
+			return s.withUescape(s.token(QuotedIdent, start, end))
 		}
 		return s.illegal(start, len(s.src))
 	}
 	return s.scanWord(start)
+}
+
+// withUescape adds UESCAPE 'c' to the name before it, as the server's lexer does: a name
+// means nothing without its escape. The server also takes E'c' and $$c$$.
+func (s *Scanner) withUescape(name Token) Token {
+	ahead := *s
+	if t := ahead.Scan(); t.Kind != Word || !equalFold(ahead.Text(t), "uescape") {
+		return name
+	}
+	c := ahead.Scan()
+	if text := ahead.Text(c); c.Kind != String || len(text) != 3 || text[0] != '\'' {
+		return s.illegal(int(name.Pos), len(s.src))
+	}
+	*s = ahead
+	name.End = c.End
+	return name
 }
 
 // scanDollar reads what begins with $: a dollar-quoted string, a parameter or

@@ -1,6 +1,9 @@
 package sqlscan
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // Every row was seen to be misread by some reader of SQL, and is read here as
 // the server reads it.
@@ -64,6 +67,10 @@ func TestPostgreSQLTraps(t *testing.T) {
 		{"set_config of a name with escapes", PostgreSQL, `SELECT set_config(E'session\x5freplication_role', 'replica', false)`, `GuardOff E'session\x5freplication_role'; calls`},
 		{"a function whose name has escapes", PostgreSQL, `SELECT U&"!0066" UESCAPE '!' ()`, "read; calls"},
 		{"a setting whose name has escapes", PostgreSQL, `SET U&"session!005freplication_role" UESCAPE '!' = replica`, "GuardOff session_replication_role"},
+		{"set_config whose name has escapes", PostgreSQL, `SELECT U&"set!005fconfig" UESCAPE '!' ('session_replication_role', 'replica', false)`, "GuardOff session_replication_role; calls"},
+		{"set_config of a name on two lines", PostgreSQL, "SELECT set_config('session_replication'\n'_role', 'replica', false)", "GuardOff session_replication'\n'_role; calls"},
+		{"a name that the server shortens", PostgreSQL, `DELETE FROM s.` + strings.Repeat("T", 70) + `; DELETE FROM "` + strings.Repeat("t", 62) + `ä"`, "Delete s." + strings.Repeat("t", 63) + "; Delete " + strings.Repeat("t", 62)},
+		{"a path whose name has escapes", PostgreSQL, `CREATE TEMP TABLE x (a int); SET U&"search\005fpath" = public, pg_temp; DELETE FROM x`, "Define x temporary; Session; Delete x"},
 		{"a setting in quotes", PostgreSQL, `SET safeupdate."enabled" = off`, "GuardOff safeupdate.enabled"},
 		{"set_config of a name in dollars", PostgreSQL, `SELECT set_config($$session_replication_role$$, 'replica', false)`, "GuardOff $$session_replication_role$$; calls"},
 		{"set_config of another name in dollars, or as E", PostgreSQL, `SELECT set_config($$work_mem$$, '1MB', false), set_config(E'work_mem', '1MB', false)`, "read; calls"},

@@ -1,0 +1,72 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+)
+
+// wipe deletes five rows of t.
+const wipe = "DELETE FROM public.t WHERE id IN (SELECT id FROM public.t LIMIT 5);"
+
+func (f *fixture) session() (*sql.Conn, func(ctx context.Context, text string, args ...any)) {
+	f.t.Helper()
+	conn, err := f.db.Conn(f.t.Context())
+	require.NoError(f.t, err)
+	f.t.Cleanup(func() { conn.Close() })
+	return conn, func(ctx context.Context, text string, args ...any) {
+		f.t.Helper()
+		_, err := conn.ExecContext(ctx, text, args...)
+		require.NoError(f.t, err, text)
+	}
+}
+
+// The server decodes and shortens a name before it looks for the function.
+func TestNamesOfFunctions(t *testing.T) {
+	long := strings.Repeat("f", 63)
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		for _, name := range []string{"w", "größe", long} {
+			f.execBare("CREATE FUNCTION " + name + "(int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN " + wipe + " RETURN 1; END $$")
+		}
+		for _, call := range []string{
+			"w(1)", `U&"\0077" (1)`, `U&"!0077" UESCAPE '!' (1)`, `public.U&"!0077"/**/uescape '!'(1)`, `U&"!0077" UESCAPE E'!' (1)`, `U&"!0077" UESCAPE $$!$$ (1)`,
+			`U&"gr\00f6\00dfe"(1)`, long + "(1)", long + "ff(1)", `"` + long + `ä"(1)`,
+		} {
+			for range 2 { // the second time it is known
+				_, err := f.db.ExecContext(t.Context(), "SELECT "+call)
+				require.ErrorIs(t, err, dbguard.ErrRefused, call)
+			}
+		}
+		require.Equal(t, 20, f.count("t"))
+	})
+}
+
+// A setting is one by any spelling of its name.
+func TestNamesOfSettings(t *testing.T) {
+	const allRows = `SELECT '\'' ; DELETE FROM t; --'` // if a backslash escapes
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		conn, run := f.session()
+		for _, text := range []string{
+			"SET standard_conforming_strings = off", `SET U&"standard\005fconforming_strings" = off`, `SET U&"standard!005fconforming_strings" UESCAPE '!' = off`,
+			`SELECT U&"set\005fconfig"('standard_conforming_'` + "\n" + `'strings', 'off', false)`, "UPDATE pg_settings SET setting = 'off' WHERE name LIKE 'standard_conforming%'",
+		} {
+			run(t.Context(), "SET standard_conforming_strings = on")
+			run(t.Context(), `SELECT '\'`)
+			run(dbguard.Allow(atMost(t, 1), "a test", dbguard.Opaque()), text)
+			_, err := conn.ExecContext(t.Context(), allRows)
+			require.ErrorIs(t, err, dbguard.Unbounded, text)
+		}
+		for _, text := range []string{
+			"SELECT set_config('session_replication'\n'_role', 'replica', false)", `SELECT U&"set!005fconfig" UESCAPE '!' ('session_replication_role', 'replica', false)`,
+		} {
+			_, err := conn.ExecContext(t.Context(), text)
+			require.ErrorIs(t, err, dbguard.GuardOff, text)
+		}
+		require.Equal(t, 20, f.count("t"))
+	})
+}
