@@ -64,6 +64,9 @@ type postgres struct {
 	// tablesInDoubt says not to rely on what is known of tables until the transaction
 	// ends: it keeps its snapshot, one of them has changed, or the account has.
 	tablesInDoubt bool
+	// pathChanged says that the open transaction may have changed the search_path, which its
+	// end, or a ROLLBACK TO, may change back.
+	pathChanged bool
 	// functions are the names asked about, and whether a function of that name may write.
 	functions map[string]bool
 	// countersOff says that a function may turn the counters off while it runs,
@@ -86,7 +89,7 @@ func (p *postgres) noteChanges(st *statement, outside bool) {
 		p.verified = nil
 	}
 	if st.opaque || st.calls { // user code may have done anything
-		p.tables, p.insertTables, p.writingCursors = nil, nil, true
+		p.tables, p.insertTables, p.writingCursors, p.pathChanged = nil, nil, true, true
 	}
 	switch {
 	case outside:
@@ -95,9 +98,11 @@ func (p *postgres) noteChanges(st *statement, outside bool) {
 		// The counters keep what was undone, also of relations that are no longer
 		// locked: read all of them again.
 		p.stale, p.pending = true, nil
+		p.restorePath()
 	case st.control == controlRollbackAndChain, st.control == controlUnknown:
 		// AND CHAIN opens another transaction at once, and the server flushes nothing in between.
 		p.stale, p.pending, p.flushing = true, nil, false
+		p.restorePath()
 	}
 }
 
@@ -171,6 +176,8 @@ func (p *postgres) txEnded() txState {
 	p.flushing, p.pending, p.invisible, p.pendingOutdated, p.verified, p.tablesInDoubt = false, nil, nil, false, nil, false
 	p.savedAfter = 0
 	p.deferred, p.writingCursors = deferredTriggers{}, false
+	p.restorePath()
+	p.pathChanged = false
 	if p.isolationLocal {
 		p.isolation, p.isolationLocal = "", false
 	}

@@ -35,9 +35,16 @@ func (p *postgres) refineReading(_ context.Context, t *sqlscan.Text, _ Form) err
 		p.tablesInDoubt = true // counting rows needs the privilege to read them
 	}
 	if changesRole || containsFold(t.Source, "search_path") || containsFold(t.Source, "schema") { // a path may begin with "$user"
-		p.tables, p.insertTables, p.verified = nil, nil, nil
+		p.tables, p.insertTables, p.verified, p.pathChanged = nil, nil, nil, true
 	}
 	return nil
+}
+
+// restorePath notes that the search_path may be again what it was.
+func (p *postgres) restorePath() {
+	if p.pathChanged {
+		p.tables, p.insertTables = nil, nil
+	}
 }
 
 // updatesPgSettings reports a text that may change any setting through the view pg_settings.

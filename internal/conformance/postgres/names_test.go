@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
@@ -68,5 +69,40 @@ func TestNamesOfSettings(t *testing.T) {
 			require.ErrorIs(t, err, dbguard.GuardOff, text)
 		}
 		require.Equal(t, 20, f.count("t"))
+	})
+}
+
+// aAndB are two tables of one name, of which that in schema a runs code that writes if it is
+// given a 1.
+const aAndB = `CREATE SCHEMA a; CREATE SCHEMA b;
+CREATE FUNCTION w(int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN IF $1 > 0 THEN ` + wipe + ` END IF; RETURN 1; END $$;
+CREATE TABLE b.x (id INT PRIMARY KEY, v INT CHECK (abs(v) >= 0)); INSERT INTO b.x SELECT i, 0 FROM generate_series(1, 20) i;
+CREATE TABLE a.x (id INT PRIMARY KEY, v INT CHECK (public.w(v) = 1)); INSERT INTO a.x SELECT i, 0 FROM generate_series(1, 20) i`
+
+// What ends a transaction, or a part of it, restores the search_path, and so the table that a
+// name means.
+func TestSearchPathIsRestored(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		f.execBare(aAndB)
+		conn, run := f.session()
+		run(t.Context(), "SET search_path = a")
+		id := 0
+		for _, text := range []string{"UPDATE x SET v = 1 WHERE id = $1", "INSERT INTO x VALUES ($1 + 100, 1)"} {
+			for _, set := range []string{"SET LOCAL search_path = b", "SELECT set_config('search_path', 'b', true)", `SET LOCAL U&"search\005fpath" = b`} {
+				for _, ends := range []string{"COMMIT; BEGIN", "ROLLBACK; BEGIN", "ROLLBACK TO s", "COMMIT AND CHAIN"} {
+					run(t.Context(), "BEGIN")
+					run(t.Context(), "SAVEPOINT s")
+					run(t.Context(), set)
+					id++
+					run(atMost(t, 1), text, id)
+					for end := range strings.SplitSeq(ends, "; ") {
+						run(t.Context(), end)
+					}
+					_, err := conn.ExecContext(atMost(t, 1), text, id)
+					assert.ErrorIs(t, err, dbguard.OverLimit, "%s, %s, %s", text, set, ends)
+					run(t.Context(), "ROLLBACK")
+				}
+			}
+		}
 	})
 }
