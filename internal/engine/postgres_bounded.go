@@ -150,7 +150,7 @@ func (p *postgres) boundText(f *Flight, j checks) string {
 	switch {
 	case p.mayRaiseAmbiguously(f):
 	case isRegclassName(x): // the file path shows a temporary table, whose rows do not count
-		over = raiseWith(raisedOver, "pg_catalog.pg_relation_filepath("+regclass(x)+"), pg_catalog.random()")
+		over = raiseWith(raisedOver, "pg_catalog.pg_relation_filepath("+plannedRegclass(x)+"), pg_catalog.random()")
 	default:
 		over = raise(raisedOver)
 	}

@@ -39,8 +39,8 @@ func nothingDeferred(x *target, w strategy) string {
 		late = ` AND g.tginitdeferred)`
 	}
 	return `
- AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND c.relkind IN ('r', 'p'))
- AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ` + regclass(x) + late + `
+ AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + plannedRegclass(x) + ` AND c.relkind IN ('r', 'p'))
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = ` + plannedRegclass(x) + late + `
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_trigger g ON g.tgrelid = i.inhrelid` + late
 }
 

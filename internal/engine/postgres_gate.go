@@ -131,7 +131,7 @@ type plainTable struct {
 // unchangedCond is the condition that the table is as it was when it was looked up, and so are
 // its keys, if they matter: those take the server longest to plan.
 func (known plainTable) unchangedCond(x *target, keys bool) string {
-	text := `pg_catalog.current_setting('transaction_isolation') = 'read committed'
+	text := `pg_catalog.current_setting('transaction_isolation') = 'read committed' AND ` + sameTable(x) + `
  AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE ` + isOrdinary(x) + ` AND c.relchecks = ` + strconv.FormatInt(known.checks, 10)
 	if keys {
 		text += "\n AND " + uniqueKeys + ` = ` + quoteString(sqlscan.PostgreSQL, known.keys)
@@ -332,6 +332,7 @@ func (p *postgres) gateError(f *Flight, err error) error {
 	p.tables, p.insertTables = nil, nil // a new rule may have caused the error
 	switch word, _ := raised(err); {
 	case word == raisedUnverified, f.onlyAdds && sqlState(err) == "0A000":
+		p.unrewritable.add(f.st.op.Text) // the name may mean another table than the server's plan for as long as that is kept
 		return fmt.Errorf("%w: %w", errTableChanged, err)
 	case word == raisedOver:
 		p.unrewritable.add(f.st.op.Text)

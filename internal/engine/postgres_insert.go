@@ -176,6 +176,16 @@ func regclass(x *target) string {
 	return "pg_catalog.to_regclass(" + quoteString(sqlscan.PostgreSQL, x.raw) + ")"
 }
 
+// sameTable is the condition that regclass is the table of the statement that it is part of. The
+// server keeps the plan of a prepared one, and the constant with it, although the name may mean
+// another table since: one that was created in a schema further ahead in the search_path.
+func sameTable(x *target) string { return regclass(x) + " = " + plannedRegclass(x) }
+
+// plannedRegclass raises if there is no such table.
+func plannedRegclass(x *target) string {
+	return quoteString(sqlscan.PostgreSQL, x.raw) + "::pg_catalog.regclass"
+}
+
 // Parts of the query, on c, a pg_class. Most changes of a table rewrite its row there. A
 // further trigger does not, nor does a default, which is a row of pg_attrdef.
 const (
@@ -246,7 +256,7 @@ func (known insertTable) unchangedCond(x *target, way strategy) string {
 	if way == inCallerTx && !known.callsFunctions {
 		same = `EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND ` + addsOnlyRows + ` AND ` + noCallsInDefaults + `)`
 	}
-	return `pg_catalog.current_setting('transaction_isolation') = 'read committed' AND ` + same
+	return `pg_catalog.current_setting('transaction_isolation') = 'read committed' AND ` + sameTable(x) + ` AND ` + same
 }
 
 // insertable reports one INSERT that can be a CTE, and be answered in the form that the adapter

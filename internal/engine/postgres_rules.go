@@ -19,11 +19,11 @@ func (p *postgres) canShowRules(f *Flight) bool {
 func noRuleCond(f *Flight, shows bool) string {
 	x := &f.st.targets[0]
 	if shows {
-		return `pg_catalog.pg_relation_filenode(` + quoteString(sqlscan.PostgreSQL, x.raw) + `::pg_catalog.regclass) IS NOT NULL` // views have none
+		return `pg_catalog.pg_relation_filenode(` + plannedRegclass(x) + `) IS NOT NULL` // views have none
 	}
 	none := `NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_type <> '1')`
 	if isRegclassName(x) {
-		none = `(EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + regclass(x) + ` AND c.relkind IN ('r', 'p') AND NOT c.relhasrules)
+		none = `(EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = ` + plannedRegclass(x) + ` AND c.relkind IN ('r', 'p') AND NOT c.relhasrules)
  OR ` + none + `)` // in this order: the first is an index look-up
 	}
 	// A snapshot older than the lock may not show a rule.

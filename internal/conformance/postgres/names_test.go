@@ -106,3 +106,47 @@ func TestSearchPathIsRestored(t *testing.T) {
 		}
 	})
 }
+
+// The server keeps the plan of a prepared statement if another table takes its table's name.
+func TestTableIsHiddenFromPreparedStatement(t *testing.T) {
+	texts := map[string]string{"DELETE FROM x WHERE v = $1": "BEFORE DELETE", "INSERT INTO x VALUES ($1 + 100, 0)": "BEFORE INSERT"}
+	hide := map[string]string{"temporary": "CREATE TEMP TABLE x (id INT PRIMARY KEY, v INT)", "in the path": "CREATE TABLE a.x (id INT PRIMARY KEY, v INT)"}
+	for text, when := range texts {
+		for how, hide := range hide {
+			t.Run(when+", "+how, func(t *testing.T) {
+				onEachDriver(t, func(t *testing.T, f *fixture) { testHidden(t, f, text, when, hide) })
+			})
+		}
+	}
+}
+
+func testHidden(t *testing.T, f *fixture, text, when, hide string) {
+	f.execBare("CREATE SCHEMA a; CREATE SCHEMA b; CREATE TABLE b.x (id INT PRIMARY KEY, v INT); INSERT INTO b.x SELECT i, i FROM generate_series(1, 20) i")
+	conn, run := f.session()
+	run(t.Context(), "SET search_path = a, b, public")
+	run(t.Context(), "CREATE TEMP TABLE first (i INT)") // adds its schema to the path, which the server notices
+	stmt, err := conn.PrepareContext(t.Context(), text)
+	require.NoError(t, err)
+	id := 0
+	inTx := func() (err error) {
+		run(t.Context(), "BEGIN")
+		for range 2 {
+			if id++; err == nil {
+				_, err = stmt.ExecContext(atMost(t, 1), id)
+			}
+		}
+		run(t.Context(), "COMMIT")
+		return err
+	}
+	for range 2 {
+		require.NoError(t, inTx())
+	}
+	f.execBare("CREATE FUNCTION wipe() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " + wipe + " RETURN COALESCE(NEW, OLD); END $$")
+	f.execBare("CREATE TRIGGER wipe " + when + " ON b.x FOR EACH ROW EXECUTE FUNCTION wipe()")
+	require.Error(t, inTx(), "the plan is made anew")
+	run(t.Context(), hide)
+	for range 2 {
+		_ = inTx() // in whichever of the two tables
+		require.Equal(t, 20, f.count("t"))
+	}
+}
