@@ -65,9 +65,12 @@ func ignoreAborted(p *postgres, err error) error {
 
 const writersText = `SELECT DISTINCT p.proname::text FROM pg_catalog.pg_proc p WHERE ` + mayWrite + ` AND p.proname IN (`
 
+// builtinMayWrite is the condition that a built-in function, p, may change rows.
+const builtinMayWrite = `p.proname ~ '_to_xml|^ts_(stat|rewrite)$|^lo_|^lowrite$|^brin_summarize_|^(domain|array|record|range|multirange)_(in|recv)$|^pg_(input_(is_valid|error_info)|restore_attribute_stats)$'`
+
 // mayWrite is the condition that a function, p, may change rows. 12 and 13 are the languages
 // internal and C.
-const mayWrite = `CASE WHEN p.oid < 16384 THEN p.proname ~ '_to_xml|^ts_(stat|rewrite)$|^lo_|^lowrite$|^brin_summarize_|^(domain|array|record|range|multirange)_(in|recv)$|^pg_(input_(is_valid|error_info)|restore_attribute_stats)$'
+const mayWrite = `CASE WHEN p.oid < 16384 THEN ` + builtinMayWrite + `
  WHEN p.prolang NOT IN (12, 13) OR p.oid IN (` + extensionFunctions + ` ('dblink', 'tablefunc', 'xml2', 'adminpack')) THEN true
  WHEN p.pronargdefaults > 0 AND EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 1255 AND d.objid = p.oid AND d.refclassid = 1255 AND d.refobjid >= 16384) THEN true
  WHEN p.provolatile = 'v' OR p.prokind NOT IN ('f', 'w') THEN p.oid NOT IN (` + extensionFunctions + ` ('uuid-ossp', 'pgcrypto', 'citext', 'hstore', 'pg_trgm', 'postgis'))

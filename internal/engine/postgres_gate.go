@@ -184,7 +184,9 @@ const noHiddenCalls = `
  AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast k JOIN pg_catalog.pg_proc p ON p.oid = k.castfunc JOIN pg_catalog.pg_language l ON l.oid = p.prolang
   WHERE k.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))
  AND NOT (c.relispartition AND EXISTS (SELECT FROM pg_catalog.pg_partitioned_table k JOIN pg_catalog.pg_depend d ON d.classid = 1259 AND d.objid = k.partrelid
-  WHERE d.refclassid IN (1255, 2616, 2617) AND d.refobjid >= 16384))`
+  WHERE d.refclassid IN (1255, 2616, 2617) AND d.refobjid >= 16384))
+ AND NOT EXISTS (SELECT FROM (SELECT k.conbin FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid
+  UNION ALL SELECT d.adbin FROM pg_catalog.pg_attrdef d WHERE d.adrelid = c.oid) t (tree) WHERE ` + callsBuiltinWriter + `)`
 
 // maySelect is the privilege that counting rows needs, and a condition without columns does not.
 const maySelect = `

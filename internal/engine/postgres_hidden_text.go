@@ -8,9 +8,10 @@ import "strings"
 // an operator takes the place of a built-in one (search_path may put its schema first), and
 // whether a function's text names large objects, or cursors WITH HOLD. A \ reads the
 // same by any standard_conforming_strings where an E is before the quote.
-const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prorettype <> 2279 AND (` + mayWrite + `))
+var mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prorettype <> 2279 AND (` + mayWrite + `))
  OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384 AND r.ev_action::pg_catalog.text ~ (
   ` + builtinCalls + `(` + mayWrite + `)))
+ OR EXISTS (` + builtinUsers(builtinCalls+notLargeObject+` AND `+builtinMayWrite) + `)
  OR CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) THEN EXISTS (` + largeObjectUsers + `) ELSE false END,
  EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384 AND p.prolang NOT IN (12, 13)
   AND (p.proconfig::pg_catalog.text ~ 'track_counts=' OR p.prosrc ~* E'(set_config|\\mset)\\M[^;]*\\mtrack_counts|\\mheap_force_kill\\M')
@@ -24,6 +25,22 @@ const mayHideText = `SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.oid
 // builtinCalls is an expression that finds calls of built-in functions in the tree of an
 // expression or rule: pg_depend has no entries for those. A condition on p, a pg_proc, follows.
 const builtinCalls = `SELECT ':funcid (' || pg_catalog.string_agg(p.oid::pg_catalog.text, '|') || E')\\M' FROM pg_catalog.pg_proc p WHERE p.oid < 16384 AND `
+
+// builtinUsers selects the tables of which a policy, and the domains of which a check, calls a
+// built-in function, as found by a pattern. The expressions of a table itself are looked at with it.
+func builtinUsers(pattern string) string {
+	return `SELECT t.rel, t.type FROM (SELECT 0::pg_catalog.oid, k.contypid, k.conbin FROM pg_catalog.pg_constraint k WHERE k.contypid <> 0 AND k.oid >= 16384
+  UNION ALL SELECT o.polrelid, 0, o.polqual FROM pg_catalog.pg_policy o UNION ALL SELECT o.polrelid, 0, o.polwithcheck FROM pg_catalog.pg_policy o) t (rel, type, tree)
+ WHERE t.tree::pg_catalog.text ~ (` + pattern + `)`
+}
+
+// notLargeObject excludes functions for large objects: those write only where there are some.
+const notLargeObject = `p.proname !~ '^lo'`
+
+// callsBuiltinWriter is the condition that an expression, t.tree, calls a built-in function that may
+// write. For a few expressions this is cheaper than a pattern.
+const callsBuiltinWriter = `EXISTS (SELECT FROM pg_catalog.regexp_matches(t.tree::pg_catalog.text, ':funcid ([0-9]+)', 'g') m
+  JOIN pg_catalog.pg_proc p ON p.oid = m[1]::pg_catalog.oid WHERE p.oid < 16384 AND ` + notLargeObject + ` AND ` + builtinMayWrite + `)`
 
 // largeObjectUsers selects the tables and domains of which a check, a default or the condition
 // of a trigger or policy calls a large object function.
@@ -48,6 +65,8 @@ var hiddenText = catalogOIDs.Replace(`WITH RECURSIVE f AS MATERIALIZED (
 ), r AS MATERIALIZED (
  SELECT r.oid FROM pg_catalog.pg_rewrite r WHERE r.oid >= 16384
   AND r.ev_action::pg_catalog.text ~ (SELECT ':funcid (' || pg_catalog.string_agg(f.oid::pg_catalog.text, '|') || E')\\M' FROM f WHERE f.oid < 16384)
+), e AS MATERIALIZED (
+ ` + builtinUsers(`SELECT ':funcid (' || pg_catalog.string_agg(p.oid::pg_catalog.text, '|') || E')\\M' FROM f p WHERE p.oid < 16384 AND `+notLargeObject) + `
 ), h (class, id) AS (
  SELECT 0::pg_catalog.oid, 0::pg_catalog.oid
  UNION
@@ -56,6 +75,8 @@ var hiddenText = catalogOIDs.Replace(`WITH RECURSIVE f AS MATERIALIZED (
   UNION ALL SELECT {rewrite}, u.id FROM pg_catalog.unnest(ARRAY(SELECT r.oid FROM r)) AS u (id) WHERE h.class = 0
   UNION ALL SELECT CASE o.type WHEN 0 THEN {class} ELSE {type} END, CASE o.type WHEN 0 THEN o.rel ELSE o.type END
    FROM (` + largeObjectUsers + `) o WHERE h.class = 0 AND EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)
+  UNION ALL SELECT {class}, u.id FROM pg_catalog.unnest(ARRAY(SELECT e.rel FROM e WHERE e.rel <> 0)) AS u (id) WHERE h.class = 0
+  UNION ALL SELECT {type}, u.id FROM pg_catalog.unnest(ARRAY(SELECT e.type FROM e WHERE e.type <> 0)) AS u (id) WHERE h.class = 0
   UNION ALL SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
    WHERE d.refclassid = h.class AND d.refobjid = h.id AND d.deptype IN ('n', 'a', 'i') AND CASE
     WHEN d.classid IN ({operator}, {cast}) THEN h.class = {proc}
