@@ -21,10 +21,7 @@ type wireConn struct {
 func (w *wireConn) TxStatus() byte { return w.status }
 
 func (w *wireConn) ParameterStatus(name string) string {
-	if name == "standard_conforming_strings" {
-		return w.conforming
-	}
-	return ""
+	return map[string]string{"standard_conforming_strings": w.conforming, "client_encoding": "UTF8"}[name]
 }
 
 func newWireRig(t *testing.T) (*rig, *wireConn) {

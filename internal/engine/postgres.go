@@ -111,18 +111,24 @@ func (p *postgres) ping(ctx context.Context) error {
 	return err
 }
 
-func (p *postgres) mode(ctx context.Context) (sqlscan.Mode, error) {
-	const setting = "standard_conforming_strings"
-	conforming, err := "", error(nil)
+func (p *postgres) mode(ctx context.Context) (mode sqlscan.Mode, err error) {
+	var conforming, encoding string
 	if wire, ok := p.conn.(Wire); ok {
-		conforming = wire.ParameterStatus(setting)
+		conforming, encoding = wire.ParameterStatus("standard_conforming_strings"), wire.ParameterStatus("client_encoding")
 	}
-	if conforming == "" {
-		conforming, err = askText(ctx, p.conn, "SHOW "+setting)
+	if conforming == "" || encoding == "" {
+		err = p.conn.Query(ctx, "SELECT pg_catalog.current_setting('standard_conforming_strings'), pg_catalog.current_setting('client_encoding')", func(v []any) error {
+			conforming, encoding = strings.Clone(AsText(v[0])), strings.Clone(AsText(v[1]))
+			return nil
+		})
 	}
-	mode := sqlscan.PostgreSQL.DefaultMode()
+	mode = sqlscan.PostgreSQL.DefaultMode()
 	if conforming == "off" {
 		mode |= sqlscan.BackslashEscapes
+	}
+	switch encoding {
+	case "BIG5", "GB18030", "GBK", "JOHAB", "SHIFT_JIS_2004", "SJIS", "UHC": // those that no server stores
+		mode |= sqlscan.WideLetters
 	}
 	return mode, err
 }

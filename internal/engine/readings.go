@@ -116,7 +116,7 @@ const escapedName = `u&"`
 // modeWords are in every text that changes a mode directly; charsetWords, in every
 // session statement that sets a character set.
 var (
-	modeWords    = []string{"sql_mode", "standard_conforming_strings", "reset", "discard", "set_config", "pg_settings", escapedName}
+	modeWords    = []string{"sql_mode", "standard_conforming_strings", "client_encoding", "reset", "discard", "set_config", "pg_settings", escapedName}
 	charsetWords = []string{"names", "charset", "character"}
 )
 

@@ -40,7 +40,7 @@ const (
 	PipesAsConcat
 	// WideLetters makes a backslash or a backtick the second byte of a letter, where
 	// it follows a byte of 0x80 or more (MySQL: character_set_client gbk, sjis,
-	// big5 and others). What holds one cannot be read.
+	// big5 and others; PostgreSQL: client_encoding). What holds one cannot be read.
 	WideLetters
 	// SpaceA0 and SpaceFF make that byte white space (MySQL: character_set_client
 	// latin1, cp866 and others).

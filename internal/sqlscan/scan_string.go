@@ -58,7 +58,7 @@ func (s *Scanner) quoteEnd(i int, quote byte, escapes bool) int {
 
 // isWideLetter reports that the byte may be the second byte of a letter.
 func (s *Scanner) isWideLetter(i int) bool {
-	if s.dialect != MySQL || i == 0 || s.src[i-1] < 0x80 {
+	if s.dialect != MySQL && s.dialect != PostgreSQL || i == 0 || s.src[i-1] < 0x80 {
 		return false
 	}
 	s.modeMatters = true

@@ -202,6 +202,17 @@ func TestLettersOfTwoBytes(t *testing.T) {
 			t.Errorf("%q: it can be read", src)
 		}
 	}
+	for _, src := range []string{"SELECT E'é\\'; DELETE FROM t; --'", `SELECT 'é\' FROM t`} {
+		var x Text
+		Classify(&x, src, PostgreSQL, 0)
+		if !x.ModeMatters || !x.IsRead() {
+			t.Errorf("%q: the mode matters", src)
+		}
+		Classify(&x, src, PostgreSQL, WideLetters)
+		if x.IsRead() || x.Ops[0].Kind != Unreadable {
+			t.Errorf("%q: it can be read", src)
+		}
+	}
 	var x Text
 	Classify(&x, "SELECT 'é', '\\n', `éa` FROM t", MySQL, MySQL.DefaultMode()|WideLetters)
 	if !x.IsRead() || x.ModeMatters {
