@@ -115,14 +115,22 @@ func plainName(text string) bool {
 	return true
 }
 
-// lower folds a bare name as PostgreSQL does: ASCII letters only.
+// lower folds a bare name as PostgreSQL does: ASCII letters only. The others may be in any
+// encoding.
 func lower(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r-'A' < 26 && r >= 'A' {
-			return r | 0x20
+	var folded []byte
+	for i := range len(s) {
+		if c := fold(s[i]); c != s[i] {
+			if folded == nil {
+				folded = []byte(s)
+			}
+			folded[i] = c
 		}
-		return r
-	}, s)
+	}
+	if folded == nil {
+		return s
+	}
+	return string(folded)
 }
 
 // Unquote is the content of a quoted identifier or plain string: without its

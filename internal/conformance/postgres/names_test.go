@@ -43,6 +43,10 @@ func TestNamesOfFunctions(t *testing.T) {
 				require.ErrorIs(t, err, dbguard.ErrRefused, call)
 			}
 		}
+		conn, run := f.session()
+		run(t.Context(), "SET client_encoding = LATIN1")
+		_, err := conn.ExecContext(t.Context(), "SELECT gr\xf6\xdfe(1)")
+		require.ErrorIs(t, err, dbguard.ErrRefused)
 		require.Equal(t, 20, f.count("t"))
 	})
 }
