@@ -169,6 +169,24 @@ func mayChangeHidden(t *sqlscan.Text, op *sqlscan.Op, nothing bool) bool {
 	return op.Kind == sqlscan.CreateDatabase || op.Kind == sqlscan.DropDatabase
 }
 
+// noteEncodingChange notes that a text which changes modes may, on PostgreSQL, also change the
+// encoding that the names are in for all texts after it.
+func (s *Session) noteEncodingChange(t *sqlscan.Text) {
+	_, ok := s.backend.(functions)
+	s.encodingChanged = ok && !(containsFold(t.Source, "set_config") && !containsFold(t.Source, "client_encoding") && !setsUnknown(t))
+}
+
+// forgetNames forgets names that were read in another encoding.
+func (s *Session) forgetNames() {
+	s.encodingChanged = false
+	if s.hidden != nil && s.hidden.isEmpty() { // it is in any encoding
+		s.backend.(functions).forgetFunctions()
+		return
+	}
+	s.txChangedSchema = s.txChangedSchema || s.tx != txIdle
+	s.forgetHidden()
+}
+
 // dropTxCaches notes that a transaction has ended, which may have undone its schema
 // and mode changes.
 func (s *Session) dropTxCaches() {

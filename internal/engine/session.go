@@ -59,6 +59,7 @@ type Session struct {
 	args                []driver.NamedValue // of the statement that is being started
 	currentDB           string              // in which it runs, where names depend on that; "" if not known
 	preparedElsewhere   bool                // it was prepared in another database
+	encodingChanged     bool                // the text before may have changed it
 	schemaChangePending bool                // a text that changes the schema is still to be sent before it
 
 	tx        txState
@@ -263,6 +264,7 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 	}
 	if changesMode(t) {
 		s.noteModeChange()
+		s.noteEncodingChange(t)
 	}
 	s.notePrepared(t)
 	if err := s.leavesDatabase(ctx, t); err != nil {
@@ -272,7 +274,9 @@ func (s *Session) read(ctx context.Context, text string) (*sqlscan.Text, error) 
 }
 
 func (s *Session) classify(text string) *sqlscan.Text {
-	s.currentDB = ""
+	if s.currentDB = ""; s.encodingChanged {
+		s.forgetNames()
+	}
 	s.text = s.readings.read(text, s.dialect, s.modes.mode)
 	return &s.text.Text
 }

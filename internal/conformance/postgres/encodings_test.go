@@ -27,3 +27,29 @@ func TestEncodingsWithBackslashInLetters(t *testing.T) {
 		require.Equal(t, 20, f.count("t"))
 	})
 }
+
+// The names behind which code hides are written differently in another encoding.
+func TestHiddenNamesInAnotherEncoding(t *testing.T) {
+	const view = "SELECT * FROM gr\xf6\xdfe"
+	onEachDriver(t, func(t *testing.T, f *fixture) {
+		f.execBare("CREATE FUNCTION w() RETURNS int LANGUAGE plpgsql AS $$ BEGIN " + wipe + " RETURN 1; END $$")
+		f.execBare("CREATE VIEW größe AS SELECT w()")
+		conn, run := f.session()
+		for _, set := range []string{"SET client_encoding = LATIN1", "SET NAMES 'LATIN1'", "SELECT set_config('client_encoding', 'LATIN1', false)"} {
+			run(t.Context(), "RESET client_encoding")
+			_, err := conn.ExecContext(t.Context(), "SELECT * FROM größe")
+			require.ErrorIs(t, err, dbguard.ErrRefused)
+			run(t.Context(), set)
+			_, err = conn.ExecContext(t.Context(), view)
+			require.ErrorIs(t, err, dbguard.ErrRefused, set)
+		}
+		run(t.Context(), "RESET ALL")
+		run(t.Context(), "BEGIN")
+		run(t.Context(), "SET LOCAL client_encoding = LATIN1")
+		run(t.Context(), "SELECT * FROM t")
+		run(t.Context(), "ROLLBACK")
+		_, err := conn.ExecContext(t.Context(), "SELECT * FROM größe")
+		require.ErrorIs(t, err, dbguard.ErrRefused)
+		require.Equal(t, 20, f.count("t"))
+	})
+}
