@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -117,11 +118,12 @@ func (c *mysqlCounter) explore(ctx context.Context, bases []mysqlTable) (note st
 // generated columns may do so, too, and a view has its own names for columns.
 func (c *mysqlCounter) mayAssign(columns []string) bool {
 	assigned, ok := c.f.assignmentText()
-	if !ok || c.reach.codeWrites || c.reach.hasTriggers || c.derivedKey || c.throughView || strings.Contains(assigned, `\`) { // whether it escapes a quote depends on sql_mode
+	if !ok || c.reach.codeWrites || c.reach.hasTriggers || c.derivedKey || c.throughView {
 		return true
 	}
 	for word := range identifiers(assigned) {
-		if containsName(columns, word) {
+		other := strings.ContainsFunc(word, func(r rune) bool { return r >= utf8.RuneSelf }) // İ is i to MySQL, and in each character set other bytes
+		if other || containsName(columns, word) {
 			return true
 		}
 	}
@@ -142,8 +144,11 @@ func (f *Flight) assignmentText() (text string, ok bool) {
 		c := clausesOf(t, x)
 		return f.callerText[max(c.set, 0):c.tail], !c.unsupported
 	case sqlscan.Upsert:
-		at := strings.Index(strings.ToUpper(f.callerText), "DUPLICATE") // the first: later ones may be in literals
-		return f.callerText[max(at, 0):], at >= 0 && len(strings.ToUpper(f.callerText)) == len(f.callerText)
+		for tok := range tokens(f.reading(), x.op.Object.End, int32(len(f.callerText))) {
+			if tok.Kind == sqlscan.Word && strings.EqualFold(f.callerText[tok.Pos:tok.End], "DUPLICATE") {
+				return f.callerText[tok.Pos:], true
+			}
+		}
 	}
 	return "", false
 }

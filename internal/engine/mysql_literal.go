@@ -118,14 +118,34 @@ func replaceParams(t *sqlscan.Text, from, to int32, args []driver.NamedValue, sk
 	return b.String(), true
 }
 
-// identifiers are the names and bare words of a text.
+// identifiers are the names and bare words that a text has, whatever the session's settings:
+// sql_mode decides whether a backslash hides a quote, and the character set whether two
+// bytes are letters or white space.
 func identifiers(text string) func(yield func(string) bool) {
-	t := &sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: sqlscan.MySQL.DefaultMode() | sqlscan.ANSIQuotes}
 	return func(yield func(string) bool) {
-		for tok := range tokens(t, 0, int32(len(text))) {
-			if isName(tok) && !yield(nameAt(t, tok)) {
-				return
+		for _, mode := range modesThatMatter(text) {
+			t := &sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: mode | sqlscan.ANSIQuotes}
+			for tok := range tokens(t, 0, int32(len(text))) {
+				if isName(tok) && !yield(nameAt(t, tok)) {
+					return
+				}
 			}
 		}
 	}
+}
+
+// modesThatMatter are those in which a text may have different names.
+func modesThatMatter(text string) []sqlscan.Mode {
+	modes := []sqlscan.Mode{sqlscan.BackslashEscapes}
+	for _, x := range []struct {
+		letter string
+		toggle sqlscan.Mode
+	}{{`\`, sqlscan.BackslashEscapes}, {"\xa0", sqlscan.SpaceA0}, {"\xff", sqlscan.SpaceFF}} {
+		if strings.Contains(text, x.letter) {
+			for _, mode := range modes {
+				modes = append(modes, mode^x.toggle)
+			}
+		}
+	}
+	return modes
 }

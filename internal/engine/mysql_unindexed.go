@@ -39,11 +39,21 @@ func (e *fastPath) unindexedCondition() string {
 func unindexedCondition(t mysqlTable, assigned string) string {
 	var names []string
 	for name := range identifiers(assigned) {
+		if hasHiddenIndex(name) {
+			return "FALSE"
+		}
 		names = append(names, quoteString(sqlscan.MySQL, name))
 	}
 	return "NOT EXISTS (SELECT 1 FROM information_schema.STATISTICS s LEFT JOIN information_schema.COLUMNS c ON " + t.condition("c.") +
 		" AND c.COLUMN_NAME = s.COLUMN_NAME WHERE " + t.condition("s.") + " AND (s.COLUMN_NAME IN (" + strings.Join(names, ", ") +
 		") OR CHAR_LENGTH(COALESCE(c.EXTRA, 'unseen')) > 0 AND COALESCE(c.EXTRA, 'unseen') <> 'auto_increment'))" // not <> '', which EMPTY_STRING_IS_NULL reads as NULL
+}
+
+// hasHiddenIndex reports a column of which the catalogue may show no index: InnoDB's key of a
+// full-text index, and the primary key that MySQL adds (sql_generate_invisible_primary_key)
+// and hides (show_gipk_in_create_table_and_information_schema).
+func hasHiddenIndex(column string) bool {
+	return strings.EqualFold(column, "FTS_DOC_ID") || strings.EqualFold(column, "my_row_id")
 }
 
 // firstAssigned is the first column that SET names.
