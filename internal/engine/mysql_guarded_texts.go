@@ -168,7 +168,7 @@ func (m *mysql) prepare(ctx context.Context, s *Session, texts ...string) error 
 	leave := "SET sql_mode = @dbguard_mode"
 	switch {
 	case m.system() == "mariadb":
-		enter, leave = "SET @dbguard = 0, @dbguard_mode = @@old_mode, old_mode = ''", "SET old_mode = @dbguard_mode"
+		enter, leave = "SET @dbguard = 0, @dbguard_mode = @@old_mode, old_mode = ''", "SET old_mode = @dbguard_mode, @dbguard_mode = ''"
 	case m.texts.parses == parsingNotTried:
 		texts = append(texts, trial)
 	}

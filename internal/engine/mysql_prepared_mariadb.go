@@ -19,8 +19,10 @@ import (
 // variable has the server take the statement for one that is unsafe to be logged as a text,
 // which would fail on a replica: it logs rows, if binlog_format is not STATEMENT.
 
-// mariaMarker leaves a variable as it is, and fails if the server has become a replica.
-const mariaMarker = "SET STATEMENT div_precision_increment = @@div_precision_increment + (_utf8'' COLLATE utf8mb4_general_ci IS NULL) + IF(@@gtid_slave_pos = '', 0, 18446744073709551615 + 1) FOR "
+// mariaMarker leaves a variable as it is, and fails if the server has become a replica, or a
+// function or trigger has set old_mode. PREPARE evaluates it, too, under another old_mode, while
+// @dbguard_mode has the session's.
+const mariaMarker = "SET STATEMENT div_precision_increment = @@div_precision_increment + (_utf8'' COLLATE utf8mb4_general_ci IS NULL) + IF(" + definitionCheckWorks + " OR @dbguard_mode = 'UTF8_IS_UTF8MB3', 0, 18446744073709551615 + 1) FOR "
 
 // mariaTxMarker is for an UPDATE in the transaction in which a wrapper has checked the table,
 // which stays as it is until that ends. It fails if that has ended unnoticed.

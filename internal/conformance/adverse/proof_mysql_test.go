@@ -263,3 +263,28 @@ func (f *fixture) loggedText(t *testing.T, like string, work func(db *sql.DB)) (
 	require.NoError(t, f.bare.QueryRowContext(t.Context(), "SELECT argument FROM mysql.general_log WHERE argument LIKE ?", like).Scan(&text))
 	return text
 }
+
+// A function or trigger may set old_mode, under which the check would be parsed again.
+func TestOldModeSetByCode(t *testing.T) {
+	for name, set := range map[string][2]string{
+		"a function": {"CREATE FUNCTION f() RETURNS INT BEGIN SET old_mode = ''; RETURN 1; END", "SELECT f()"},
+		"a trigger":  {"CREATE TRIGGER sets AFTER INSERT ON child FOR EACH ROW SET old_mode = ''", "INSERT INTO child VALUES (6, 6)"},
+	} {
+		for i, event := range []string{"DELETE", "UPDATE", "INSERT"} {
+			t.Run(name+", "+event, func(t *testing.T) {
+				each(t, onMariaDB, func(t *testing.T, f *fixture) {
+					f.execBare(t, set[0])
+					c := f.conn(t)
+					f.learn(t, c, learnedTexts[i])
+					exec(t, c, set[1])
+					f.execBare(t, "DELETE FROM child WHERE id = 6", "CREATE TRIGGER trg AFTER "+event+" ON t FOR EACH ROW DELETE FROM child")
+					for range 3 {
+						_, err := c.ExecContext(dbguard.AtMost(t.Context(), 1), learnedTexts[i], map[string]int{"INSERT": 100}[event]+1)
+						require.ErrorIs(t, err, dbguard.ErrRefused)
+						assert.Equal(t, 5, f.count(t, "child"))
+					}
+				})
+			})
+		}
+	}
+}
