@@ -137,7 +137,7 @@ func (m *mysql) fastPathOf(st *statement, text string, args []driver.NamedValue,
 		return nil
 	case len(x.name) == 0, len(x.name) > 2, x.op.Kind != sqlscan.Insert && mentionsPortion(text):
 		return nil
-	case containsFold(text, "last_insert_id"), strings.Contains(text, "@") && containsFold(text, "dbguard"): // the wrapper uses these itself
+	case containsFold(text, "last_insert_id"), strings.Contains(text, "@@"), strings.Contains(text, "@") && containsFold(text, "dbguard"): // the wrapper changes or uses these itself
 		return nil
 	}
 	e := &fastPath{

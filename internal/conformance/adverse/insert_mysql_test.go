@@ -45,6 +45,7 @@ var plainInserts = []struct {
 	{"a window function, and a trigger that only adds", "INSERT INTO logged SELECT COUNT(*) OVER w FROM t WINDOW w AS ()", nil},
 	{"SET", "INSERT INTO made SET k = ?", []any{"n"}},
 	{"an expression with the last id", "INSERT INTO made (k) VALUES (CONCAT('o', LAST_INSERT_ID()))", nil},
+	{"by its other name", "INSERT INTO kinds (u) VALUES (@@identity)", nil},
 	{"too long for its column", "INSERT INTO made (k) VALUES (REPEAT('x', 99))", nil},
 	{"no such table", "INSERT INTO mysql.missing VALUES (1)", nil},
 	{"no such column", "INSERT INTO t (missing) VALUES (1)", nil},
