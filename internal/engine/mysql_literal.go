@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
 )
@@ -119,14 +120,25 @@ func replaceParams(t *sqlscan.Text, from, to int32, args []driver.NamedValue, sk
 }
 
 // identifiers are the names and bare words that a text has, whatever the session's settings:
-// sql_mode decides whether a backslash hides a quote, and the character set whether two
-// bytes are letters or white space.
+// sql_mode decides whether a backslash hides a quote, and the character set which bytes are
+// letters, and which white space.
 func identifiers(text string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for _, mode := range modesThatMatter(text) {
 			t := &sqlscan.Text{Source: text, Dialect: sqlscan.MySQL, Mode: mode | sqlscan.ANSIQuotes}
+			var joined sqlscan.Token // what is one word if marks are letters
 			for tok := range tokens(t, 0, int32(len(text))) {
 				if isName(tok) && !yield(nameAt(t, tok)) {
+					return
+				}
+				if !mayBeLetters(tok, text) {
+					continue
+				}
+				if joined.End != tok.Pos {
+					joined = tok
+				}
+				joined.End = tok.End
+				if joined.Pos < tok.Pos && !yield(text[joined.Pos:joined.End]) {
 					return
 				}
 			}
@@ -134,18 +146,23 @@ func identifiers(text string) func(yield func(string) bool) {
 	}
 }
 
-// modesThatMatter are those in which a text may have different names.
+// modesThatMatter are those in which a text may have different names. In UTF-8 no white space
+// of another character set is followed by a name: before it would be a letter.
 func modesThatMatter(text string) []sqlscan.Mode {
 	modes := []sqlscan.Mode{sqlscan.BackslashEscapes}
-	for _, x := range []struct {
-		letter string
-		toggle sqlscan.Mode
-	}{{`\`, sqlscan.BackslashEscapes}, {"\xa0", sqlscan.SpaceA0}, {"\xff", sqlscan.SpaceFF}} {
-		if strings.Contains(text, x.letter) {
-			for _, mode := range modes {
-				modes = append(modes, mode^x.toggle)
-			}
+	if strings.Contains(text, `\`) {
+		modes = append(modes, 0)
+	}
+	if !utf8.ValidString(text) {
+		for _, mode := range modes {
+			modes = append(modes, mode|sqlscan.SpaceA0, mode|sqlscan.SpaceFF)
 		}
 	}
 	return modes
+}
+
+// mayBeLetters reports a bare word, or marks that are letters in some character set (swe7), or
+// second bytes of letters (gbk, sjis).
+func mayBeLetters(tok sqlscan.Token, text string) bool {
+	return tok.Kind == sqlscan.Word || tok.Kind == sqlscan.Number || tok.Kind == sqlscan.Var || strings.Trim(text[tok.Pos:tok.End], "@^{|}~") == ""
 }
