@@ -25,9 +25,10 @@ import (
 const mariaMarker = "SET STATEMENT div_precision_increment = @@div_precision_increment + (_utf8'' COLLATE utf8mb4_general_ci IS NULL) + IF(" + definitionCheckWorks + " OR @dbguard_mode = 'UTF8_IS_UTF8MB3', 0, 18446744073709551615 + 1) FOR "
 
 // mariaTxMarker is for an UPDATE in the transaction in which a wrapper has checked the table,
-// which stays as it is until that ends. It fails if that has ended unnoticed.
+// which stays as it is until that ends. It fails if that has ended unnoticed, or where another
+// one may have begun by itself since.
 const (
-	mariaTxMarker = "SET STATEMENT div_precision_increment = @@div_precision_increment + IF(@@in_transaction, 0, 18446744073709551615 + 1) FOR "
+	mariaTxMarker = "SET STATEMENT div_precision_increment = @@div_precision_increment + IF(@@in_transaction AND @@autocommit, 0, 18446744073709551615 + 1) FOR "
 	markerError   = "'18446744073709551615 + 1'"
 )
 
@@ -58,8 +59,10 @@ func (e *fastPath) runAlone(f *Flight, p *guardedText) (_ ExecResult, done bool,
 	case mysqlError(err, definitionChanged), mysqlError(err, "1243"), mysqlError(err, "1615"): // parsed again, or unknown
 		e.m.texts.drop(p)
 		e.alone = nil
-	case mysqlError(err, "1690") && strings.Contains(err.Error(), markerError):
+	case mysqlError(err, "1690") && strings.Contains(err.Error(), markerError): // and would be again
 		e.m.dropTxCache()
+		p.close()
+		p.stmt = nil
 	case mysqlError(err, "1690") && strings.Contains(err.Error(), overBoundError): // the wrapper finds out how many rows change
 	default:
 		return e.failed(f, err)

@@ -216,3 +216,25 @@ func TestBudgetsAndExactlyOfLearnedTexts(t *testing.T) {
 		assert.Equal(t, 4, f.count(t, "t"))
 	})
 }
+
+// Without autocommit another transaction begins by itself, in which the table is not open.
+func TestLearnedTextInAnotherTransaction(t *testing.T) {
+	each(t, onMySQL, func(t *testing.T, f *fixture) {
+		c := f.conn(t)
+		exec(t, c, "SET autocommit = 0")
+		update := func() error {
+			_, err := c.ExecContext(dbguard.AtMost(t.Context(), 1), learnedTexts[1], 1)
+			return err
+		}
+		for range 15 {
+			require.NoError(t, update())
+		}
+		f.loseToDeadlock(t, c)
+		f.execBare(t, "CREATE TRIGGER trg AFTER UPDATE ON t FOR EACH ROW DELETE FROM child")
+		var n int
+		require.NoError(t, c.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM child").Scan(&n))
+		require.ErrorIs(t, update(), dbguard.OverLimit)
+		exec(t, c, "COMMIT")
+		assert.Equal(t, 5, f.count(t, "child"))
+	})
+}

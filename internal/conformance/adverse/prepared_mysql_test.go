@@ -348,22 +348,7 @@ func TestLearnedTextInATransactionThatHasEnded(t *testing.T) {
 			require.NoError(t, update())
 		}
 		f.requireAlone(t, c, func() { require.NoError(t, update()) })
-		other, err := f.bare.BeginTx(t.Context(), nil)
-		require.NoError(t, err)
-		for n := range 70 { // the heavier one survives
-			_, err = other.ExecContext(t.Context(), "UPDATE t SET n = ? WHERE id = ?", 5+n, 2+n%7)
-			require.NoError(t, err)
-		}
-		blocked := make(chan error, 1)
-		go func() {
-			_, err := other.ExecContext(t.Context(), "UPDATE t SET n = 6 WHERE id = ?", 1)
-			blocked <- err
-		}()
-		time.Sleep(200 * time.Millisecond)
-		var id int
-		requireNumber(t, 1213, tx.QueryRowContext(t.Context(), "SELECT id FROM t WHERE id = 2 FOR UPDATE").Scan(&id))
-		require.NoError(t, <-blocked)
-		require.NoError(t, other.Commit())
+		f.loseToDeadlock(t, tx)
 		f.execBare(t, "CREATE TRIGGER trg AFTER UPDATE ON t FOR EACH ROW DELETE FROM child")
 		for range 3 {
 			require.Error(t, update())
@@ -372,4 +357,26 @@ func TestLearnedTextInATransactionThatHasEnded(t *testing.T) {
 		assert.Equal(t, 5, f.count(t, "child"))
 		assert.Equal(t, 1, f.count(t, "t WHERE id = 1 AND n = 6"))
 	})
+}
+
+// loseToDeadlock has a locking read end the transaction, which has changed row 1. The other one
+// sets its n to 6.
+func (f *fixture) loseToDeadlock(t *testing.T, in execQuerier) {
+	t.Helper()
+	other, err := f.bare.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	for n := range 70 { // the heavier one survives
+		_, err = other.ExecContext(t.Context(), "UPDATE t SET n = ? WHERE id = ?", 5+n, 2+n%7)
+		require.NoError(t, err)
+	}
+	blocked := make(chan error, 1)
+	go func() {
+		_, err := other.ExecContext(t.Context(), "UPDATE t SET n = 6 WHERE id = ?", 1)
+		blocked <- err
+	}()
+	time.Sleep(200 * time.Millisecond)
+	var id int
+	requireNumber(t, 1213, in.QueryRowContext(t.Context(), "SELECT id FROM t WHERE id = 2 FOR UPDATE").Scan(&id))
+	require.NoError(t, <-blocked)
+	require.NoError(t, other.Commit())
 }
