@@ -43,3 +43,9 @@ func TestKeysThatComeAndGo(t *testing.T) {
 		})
 	}
 }
+
+// The column's collation depends on lower_case_table_names. Only a literal takes any.
+func TestNamesInTheDictionaryAreLiterals(t *testing.T) {
+	m := &mysql{version: "9.7.0"}
+	assert.Equal(t, `REF_NAME IN ('a/t', 'a/b''c', _utf8mb3 x'612f5c')`, m.referencesAny([]mysqlTable{{"a", "t"}, {"a", "b'c"}, {"a", `\`}}))
+}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -26,12 +27,19 @@ func (m *mysql) referencesAny(tables []mysqlTable) string {
 			names[i] = "CONVERT(CONCAT(" + dictionaryName(t.schema) + ", 0x2F, " + dictionaryName(t.name) + ") USING utf8mb3)"
 			continue
 		}
-		names[i] = "CONCAT(" + asUTF8(quoteString(sqlscan.MySQL, t.schema)) + ", " + asUTF8("0x2F") + ", " + asUTF8(quoteString(sqlscan.MySQL, t.name)) + ")"
+		names[i] = nameLiteral(t.schema + "/" + t.name)
 	}
 	return "REF_NAME IN (" + strings.Join(names, ", ") + ")"
 }
 
-func asUTF8(expr string) string { return "CONVERT(" + expr + " USING utf8mb3)" }
+// nameLiteral is a name as a literal, which unlike the result of a function takes the collation
+// of the column that it is compared with: lower_case_table_names decides that.
+func nameLiteral(name string) string {
+	if strings.Contains(name, `\`) {
+		return fmt.Sprintf("_utf8mb3 x'%x'", name)
+	}
+	return quoteString(sqlscan.MySQL, name)
+}
 
 // splitName is the schema and the name in a column of the dictionary. On MySQL both may hold
 // slashes, see unsplit.
