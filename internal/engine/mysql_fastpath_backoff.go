@@ -20,6 +20,12 @@ func (m *mysql) backsOff(x *target) bool {
 	return true
 }
 
+// willBackOff reports that backsOff would say so.
+func (m *mysql) willBackOff(x *target) bool {
+	_, ok := m.backoffs[x.tableUse()]
+	return ok
+}
+
 // tableUse is a kind of statement on a table, named as written.
 type tableUse struct {
 	table string

@@ -148,7 +148,7 @@ func (s *Session) prepareFirst(ctx context.Context, m *mysql, t *sqlscan.Text, t
 		return
 	}
 	e := m.fastPathOf(st, text, args, s.modes.mode)
-	if e == nil || m.texts.find(e.preparedText()) != nil {
+	if e == nil || m.willBackOff(e.target) || m.texts.find(e.preparedText()) != nil {
 		return
 	}
 	either := []string{e.preparedWith(untypedParam), e.preparedWith(typedParam)}

@@ -62,3 +62,20 @@ func TestTextWithVariable(t *testing.T) {
 		}
 	})
 }
+
+// Where the prepared text is of no use, a transaction does not prepare it either.
+func TestFirstTextOfATransactionOnATableWithATrigger(t *testing.T) {
+	each(t, onOnlyMySQL, func(t *testing.T, f *fixture) {
+		f.execBare(t, "CREATE TRIGGER trg AFTER DELETE ON t FOR EACH ROW SET @a = 1")
+		c, prepared := f.conn(t), 0
+		for i := range 3 {
+			tx, err := c.BeginTx(t.Context(), nil)
+			require.NoError(t, err)
+			exec(t, tx, fmt.Sprintf("DELETE FROM t WHERE id = 10%d", i))
+			require.NoError(t, tx.Commit())
+			before, name := prepared, ""
+			require.NoError(t, c.QueryRowContext(t.Context(), "SHOW SESSION STATUS LIKE 'Com_stmt_prepare'").Scan(&name, &prepared))
+			assert.True(t, i == 0 || prepared == before, "%d, then %d", before, prepared)
+		}
+	})
+}
