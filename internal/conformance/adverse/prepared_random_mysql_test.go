@@ -127,7 +127,7 @@ func (w *twin) episode(t *testing.T, texts []string) {
 			on = guarded
 		}
 		if w.rnd.IntN(3) == 0 {
-			text, args = withLiterals(text, args), nil
+			text, args = target.WithLiterals(text, args), nil
 		}
 		did += fmt.Sprintf("%s %v\n", text, args)
 		w.compare(t, on, bare, text, args, did)
@@ -138,21 +138,6 @@ func (w *twin) episode(t *testing.T, texts []string) {
 		require.NoError(t, errors.Join(commit(), bare.Commit()))
 	}
 	require.Equal(t, w.rows(t, w.bare), w.rows(t, w.fixture.bare), "%s\n%s", w.table, did)
-}
-
-// withLiterals is the text with its arguments written into it.
-func withLiterals(text string, args []any) string {
-	for _, arg := range args {
-		literal := fmt.Sprint(arg)
-		switch s := arg.(type) {
-		case nil:
-			literal = "NULL"
-		case string:
-			literal = "'" + strings.NewReplacer("'", "''", `\`, `\\`).Replace(s) + "'"
-		}
-		text = strings.Replace(text, "?", literal, 1)
-	}
-	return text
 }
 
 // compare runs a text on both.

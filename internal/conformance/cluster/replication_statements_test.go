@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
 
 // A replicatedStatement is one that a primary logs for its replicas. @ begins the names of
@@ -144,7 +145,7 @@ var replicatedWays = []replicatedWay{
 			_, err = stmt.ExecContext(ctx, args...)
 			return errors.Join(err, stmt.Close())
 		}
-		_, err := db.ExecContext(ctx, withLiterals(text, args))
+		_, err := db.ExecContext(ctx, target.WithLiterals(text, args))
 		return err
 	}},
 	{"transactions", true, inTransaction},
@@ -181,23 +182,4 @@ func inTransaction(ctx context.Context, db *sql.DB, text string, args []any, rou
 		return err
 	}
 	return tx.Commit()
-}
-
-// withLiterals is the text with its arguments in it.
-func withLiterals(text string, args []any) string {
-	for _, arg := range args {
-		literal := fmt.Sprint(arg)
-		switch v := arg.(type) {
-		case nil:
-			literal = "NULL"
-		case string:
-			literal = "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(v) + "'"
-		case []byte:
-			literal = fmt.Sprintf("X'%x'", v)
-		case time.Time:
-			literal = v.Format("'2006-01-02 15:04:05.999999'")
-		}
-		text = strings.Replace(text, "?", literal, 1)
-	}
-	return text
 }
