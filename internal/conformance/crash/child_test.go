@@ -44,18 +44,28 @@ const (
 // commit matches the message and not "autocommit" or "read committed".
 const commit = `[^o]commit\b`
 
-// commitPattern matches the message that makes the script's changes final. A bounded
-// statement outside of a transaction is one message on PostgreSQL and MariaDB.
+// execution matches MySQL's message that executes a statement which was prepared with two
+// integers for its bound.
+const execution = `\x17.{4}\x00\x01\x00\x00\x00\x00\x01\x08\x00\x08\x00`
+
+// commitPattern matches the message that makes the script's changes final.
 func commitPattern(s *stage.Stage, script string) string {
-	if commitsInOneMessage(s, script) {
-		return "delete from (only )?item"
+	if commitsInOneMessage(script) {
+		return deletionPattern(s, script)
 	}
 	return commit
 }
 
-func commitsInOneMessage(s *stage.Stage, script string) bool {
-	return (s.Engine == target.Postgres || s.Engine == target.MariaDB) && script == "autocommit"
+// deletionPattern matches the message by which the script deletes.
+func deletionPattern(s *stage.Stage, script string) string {
+	if s.Engine == target.MySQL && commitsInOneMessage(script) {
+		return execution
+	}
+	return "delete from (only )?item"
 }
+
+// commitsInOneMessage reports a bounded statement outside of a transaction.
+func commitsInOneMessage(script string) bool { return script == "autocommit" }
 
 // scripts are what a client does.
 var scripts = map[string]func(ctx context.Context, db *sql.DB) error{

@@ -108,7 +108,7 @@ func TestServerKilledDuringTheStatement(t *testing.T) {
 				proxy := wire.New(t, server.Addr())
 				db := s.Open(t, s.Via(proxy.Addr))
 				defer db.Close()
-				held := proxy.Hold("delete from (only )?item")
+				held := proxy.Hold(deletionPattern(s, script))
 				result := make(chan error)
 				go func() { result <- scripts[script](dbguard.AtMost(t.Context(), 10), db) }()
 				held.Wait(t)
@@ -122,7 +122,7 @@ func TestServerKilledDuringTheStatement(t *testing.T) {
 					assert.NotEqual(t, dbguard.EffectApplied, v.Effect, v)
 				}
 				server.Restart(t)
-				if commitsInOneMessage(s, script) {
+				if commitsInOneMessage(script) {
 					assert.Contains(t, []string{stage.Untouched, done[script]}, s.Item(t))
 					requireUnknownEffect(t, s, err)
 					return
