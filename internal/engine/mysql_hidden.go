@@ -19,8 +19,9 @@ type hiddenView struct {
 // hidden behind that: it is called instead where the name is quoted or has a space
 // before its parenthesis, or where this server lacks the built-in one.
 const (
-	storedFunctionsQuery = "SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_TYPE = 'FUNCTION' AND ROUTINE_SCHEMA NOT IN ('sys', 'mysql')" + noLimit
-	viewsQuery           = "SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ('sys', 'mysql', 'information_schema', 'performance_schema')" + noLimit
+	storedFunctionsQuery = "SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_TYPE = 'FUNCTION' AND " + notOfServer + noLimit
+	viewsQuery           = "SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE " + notOfServer + noLimit
+	notOfServer          = "DEFINER NOT IN ('mysql.sys@localhost', 'mariadb.sys@localhost')" // in sys and mysql there may be others
 )
 
 // findHidden reads the views that call stored functions.

@@ -209,7 +209,7 @@ func (r *mysqlReach) followRoutines(ctx context.Context, schema, who string, nam
 		if len(full) == 1 {
 			full = []string{schema, full[0]}
 		}
-		key := strings.ToLower(class + "." + strings.Join(full, "."))
+		key := class + "." + strings.Join(full, ".")
 		if r.read[key] {
 			continue
 		}
@@ -218,18 +218,18 @@ func (r *mysqlReach) followRoutines(ctx context.Context, schema, who string, nam
 		switch {
 		case err != nil:
 			return err
-		case found == nil && class == "PROCEDURE":
+		case len(found) == 0 && class == "PROCEDURE":
 			r.note = who + " calls a procedure that cannot be read"
 			return nil
-		case found == nil && hasLostLetters(full):
+		case len(found) == 0 && hasLostLetters(full):
 			r.note = who + " calls a routine of which " + lostLettersNote
 			return nil
-		case found == nil:
-			continue // no stored function: a built-in one
 		}
 		who := strings.ToLower(class) + " " + full[1]
-		if err := r.followBody(ctx, found.schema, who, found.body); err != nil || r.note != "" {
-			return err
+		for _, one := range found { // none: a built-in function
+			if err := r.followBody(ctx, one.schema, who, one.body); err != nil || r.note != "" {
+				return err
+			}
 		}
 	}
 	return nil
@@ -241,8 +241,10 @@ type storedRoutine struct {
 	body   *routineBody
 }
 
-// routine looks up a stored routine; nil, if there is none.
-func (m *mysql) routine(ctx context.Context, full []string, class string) (found *storedRoutine, err error) {
+// routine looks up a stored routine. There may be several: MariaDB compares the names of schemas
+// regardless of case and accents, although they are different ones, and a package may have the
+// name of a schema.
+func (m *mysql) routine(ctx context.Context, full []string, class string) (found []*storedRoutine, err error) {
 	schema := "DATABASE()"
 	if full[0] != "" {
 		schema = quoteString(sqlscan.MySQL, full[0])
@@ -254,10 +256,11 @@ func (m *mysql) routine(ctx context.Context, full []string, class string) (found
 		text += " OR ROUTINE_TYPE IN ('PACKAGE', 'PACKAGE BODY') AND ROUTINE_NAME = " + quoteString(sqlscan.MySQL, full[len(full)-2])
 	}
 	err = m.conn.Query(ctx, text+noLimit, func(v []any) error {
-		found = &storedRoutine{schema: strings.Clone(AsText(v[0])), body: &routineBody{opaque: "cannot be read"}}
+		one := &storedRoutine{schema: strings.Clone(AsText(v[0])), body: &routineBody{opaque: "cannot be read"}}
 		if AsText(v[1]) == "SQL" && v[2] != nil {
-			found.body = m.readBody(found.schema, strings.Clone(AsText(v[2])), AsText(v[3]))
+			one.body = m.readBody(one.schema, strings.Clone(AsText(v[2])), AsText(v[3]))
 		}
+		found = append(found, one)
 		return nil
 	})
 	return found, err

@@ -1,0 +1,59 @@
+package adverse
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbguard/dbguard-go/dbguard"
+	"github.com/dbguard/dbguard-go/internal/conformance/target"
+)
+
+const wipes = "() RETURNS INT MODIFIES SQL DATA BEGIN DELETE FROM child WHERE r = 1; RETURN 0; END"
+
+// misread are texts that delete five rows of child, in ways that are hard to see.
+var misread = []struct {
+	name    string
+	engines []target.Engine
+	setup   []string
+	set     string
+	text    string
+}{
+	{"two schemas whose names differ by case", onMySQL, []string{"CREATE DATABASE dbg_k", "CREATE DATABASE dbg_K", "CREATE FUNCTION dbg_k.f() RETURNS INT RETURN 1", "CREATE FUNCTION dbg_K.f() RETURNS INT MODIFIES SQL DATA BEGIN DELETE FROM DBNAME.child; RETURN 1; END"}, "@a = 1", "SELECT dbg_K.f()"},
+	{"two schemas, the other way round", onMySQL, []string{"CREATE DATABASE dbg_k", "CREATE DATABASE dbg_K", "CREATE FUNCTION dbg_K.f() RETURNS INT RETURN 1", "CREATE FUNCTION dbg_k.f() RETURNS INT MODIFIES SQL DATA BEGIN DELETE FROM DBNAME.child; RETURN 1; END"}, "@a = 1", "SELECT dbg_k.f()"},
+	{"a view in the schema mysql", onMySQL, []string{"CREATE FUNCTION f" + wipes, "CREATE OR REPLACE VIEW mysql.dbg_v AS SELECT DBNAME.f() AS a"}, "@a = 1", "SELECT * FROM mysql.dbg_v"},
+}
+
+func TestMisread(t *testing.T) {
+	for _, tt := range misread {
+		t.Run(tt.name, func(t *testing.T) {
+			each(t, tt.engines, func(t *testing.T, f *fixture) {
+				for _, s := range tt.setup {
+					f.execBare(t, f.named(t, s))
+				}
+				t.Cleanup(func() {
+					for _, s := range []string{"DROP DATABASE IF EXISTS dbg_k", "DROP DATABASE IF EXISTS dbg_K", "DROP VIEW IF EXISTS mysql.dbg_v"} {
+						_, _ = f.bare.Exec(s)
+					}
+				})
+				c := f.conn(t)
+				exec(t, c, "SET "+tt.set)
+				_, err := c.ExecContext(dbguard.AtMost(t.Context(), 2), f.named(t, tt.text))
+				require.ErrorIs(t, err, dbguard.OverLimit)
+				assert.Equal(t, 5, f.count(t, "child"))
+			})
+		})
+	}
+}
+
+// named replaces DBNAME with the name of the fixture's database.
+func (f *fixture) named(t *testing.T, text string) string {
+	if !strings.Contains(text, "DBNAME") {
+		return text
+	}
+	var name string
+	require.NoError(t, f.bare.QueryRow("SELECT DATABASE()").Scan(&name))
+	return strings.ReplaceAll(text, "DBNAME", name)
+}
