@@ -119,7 +119,11 @@ func (r *mysqlReach) followTriggers(ctx context.Context, t mysqlTable, ev events
 	}
 	r.hasTriggers = r.hasTriggers || len(found) > 0
 	for _, trg := range found {
-		if err := r.followBody(ctx, t.schema, "trigger "+trg.name, r.c.m.readBody(t.schema, trg.body, trg.mode)); err != nil || r.note != "" {
+		body, err := r.c.m.readStored(ctx, "TRIGGER", mysqlTable{t.schema, trg.name}, trg.body, trg.mode)
+		if err != nil {
+			return err
+		}
+		if err := r.followBody(ctx, t.schema, "trigger "+trg.name, body); err != nil || r.note != "" {
 			return err
 		}
 	}
@@ -237,8 +241,9 @@ func (r *mysqlReach) followRoutines(ctx context.Context, schema, who string, nam
 
 // storedRoutine is a stored function or procedure.
 type storedRoutine struct {
-	schema string
-	body   *routineBody
+	schema     string
+	text, mode string
+	body       *routineBody
 }
 
 // routine looks up a stored routine. There may be several: MariaDB compares the names of schemas
@@ -258,11 +263,16 @@ func (m *mysql) routine(ctx context.Context, full []string, class string) (found
 	err = m.conn.Query(ctx, text+noLimit, func(v []any) error {
 		one := &storedRoutine{schema: strings.Clone(AsText(v[0])), body: &routineBody{opaque: "cannot be read"}}
 		if AsText(v[1]) == "SQL" && v[2] != nil {
-			one.body = m.readBody(one.schema, strings.Clone(AsText(v[2])), AsText(v[3]))
+			one.text, one.mode, one.body = strings.Clone(AsText(v[2])), strings.Clone(AsText(v[3])), nil
 		}
 		found = append(found, one)
 		return nil
 	})
+	for _, one := range found {
+		if one.body == nil && err == nil {
+			one.body, err = m.readStored(ctx, class, mysqlTable{one.schema, full[len(full)-1]}, one.text, one.mode)
+		}
+	}
 	return found, err
 }
 

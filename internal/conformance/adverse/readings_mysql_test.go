@@ -24,6 +24,13 @@ var misread = []struct {
 	{"two schemas whose names differ by case", onMySQL, []string{"CREATE DATABASE dbg_k", "CREATE DATABASE dbg_K", "CREATE FUNCTION dbg_k.f() RETURNS INT RETURN 1", "CREATE FUNCTION dbg_K.f() RETURNS INT MODIFIES SQL DATA BEGIN DELETE FROM DBNAME.child; RETURN 1; END"}, "@a = 1", "SELECT dbg_K.f()"},
 	{"two schemas, the other way round", onMySQL, []string{"CREATE DATABASE dbg_k", "CREATE DATABASE dbg_K", "CREATE FUNCTION dbg_K.f() RETURNS INT RETURN 1", "CREATE FUNCTION dbg_k.f() RETURNS INT MODIFIES SQL DATA BEGIN DELETE FROM DBNAME.child; RETURN 1; END"}, "@a = 1", "SELECT dbg_k.f()"},
 	{"a view in the schema mysql", onMySQL, []string{"CREATE FUNCTION f" + wipes, "CREATE OR REPLACE VIEW mysql.dbg_v AS SELECT DBNAME.f() AS a"}, "@a = 1", "SELECT * FROM mysql.dbg_v"},
+	{"doubled quotes in a function", onMySQL, []string{"CREATE FUNCTION f() RETURNS INT MODIFIES SQL DATA BEGIN SET @a = 'it''s'; DELETE FROM child WHERE r = 1; SET @a = 'it''s'; RETURN 1; END"}, "@a = 1", "SELECT f()"},
+	{"escaped quotes in a function", onMySQL, []string{`CREATE FUNCTION f() RETURNS INT MODIFIES SQL DATA BEGIN SET @a = 'it\'s'; DELETE FROM child WHERE r = 1; SET @a = 'it\'s'; RETURN 1; END`}, "@a = 1", "SELECT f()"},
+	{"doubled quotes in a trigger", onMySQL, []string{"CREATE TRIGGER g AFTER UPDATE ON t FOR EACH ROW BEGIN SET @a = 'it''s'; DELETE FROM child WHERE r = 1; SET @a = 'it''s'; END"}, "@a = 1", "UPDATE t SET n = 5 WHERE id = 1"},
+	{"a name with quotes, in a trigger", onMySQL, []string{"CREATE TABLE `a``b` (id INT)", "CREATE TRIGGER g AFTER UPDATE ON t FOR EACH ROW BEGIN INSERT INTO `a``b` SELECT 1; DELETE FROM child; INSERT INTO `a``b` SELECT 2; END"}, "@a = 1", "UPDATE t SET n = 5 WHERE id = 1"},
+	{"quotes before a comment's mark", onMySQL, []string{"CREATE FUNCTION f() RETURNS INT MODIFIES SQL DATA BEGIN SET @a = 'a''# b'; DELETE FROM child; RETURN 1; END"}, "@a = 1", "SELECT f()"},
+	{"all escapes, and other letters", onMySQL, []string{`CREATE FUNCTION f(a INT) RETURNS INT MODIFIES SQL DATA COMMENT 'it''s' BEGIN /* it's */ SET @a = '\n\t\r\b\0\Z\_\%\a\"é日', @b = "x''""", @it= _latin1 'it''s', @c = N'it''s', @d = x'41'; DELETE FROM child; RETURN 1; END`}, "@a = 1", "SELECT f(1)"},
+	{"quotes in a procedure", onMySQL, []string{`CREATE PROCEDURE p(a INT) BEGIN SET @a = 'it''s'; DELETE FROM child WHERE r = 1; SET @a = 'it''s'; END`}, "@a = 1", "CALL p(1)"},
 }
 
 func TestMisread(t *testing.T) {
