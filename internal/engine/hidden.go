@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -169,9 +170,13 @@ func mayChangeHidden(t *sqlscan.Text, op *sqlscan.Op, nothing bool) bool {
 	return op.Kind == sqlscan.CreateDatabase || op.Kind == sqlscan.DropDatabase
 }
 
-// noteEncodingChange notes that a text which changes modes may, on PostgreSQL, also change the
-// encoding that the names are in for all texts after it.
+// noteEncodingChange notes that a text which changes modes may also change the encoding that the
+// names are in for all texts after it.
 func (s *Session) noteEncodingChange(t *sqlscan.Text) {
+	if t.Dialect == sqlscan.MySQL {
+		s.encodingChanged = s.encodingChanged || slices.ContainsFunc(charsetWords, func(word string) bool { return containsFold(t.Source, word) })
+		return
+	}
 	_, ok := s.backend.(functions)
 	s.encodingChanged = ok && !(containsFold(t.Source, "set_config") && !containsFold(t.Source, "client_encoding") && !setsUnknown(t))
 }
@@ -180,7 +185,9 @@ func (s *Session) noteEncodingChange(t *sqlscan.Text) {
 func (s *Session) forgetNames() {
 	s.encodingChanged = false
 	if s.hidden != nil && s.hidden.isEmpty() { // it is in any encoding
-		s.backend.(functions).forgetFunctions()
+		if b, ok := s.backend.(functions); ok {
+			b.forgetFunctions()
+		}
 		return
 	}
 	s.txChangedSchema = s.txChangedSchema || s.tx != txIdle

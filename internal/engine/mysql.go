@@ -35,6 +35,7 @@ type mysql struct {
 	argsAsked, argsWritten bool // whether the driver writes arguments into texts
 
 	views          map[string]map[string]hiddenView // views that call stored functions, by name and schema
+	viewsMisspelt  bool                             // their names may be others in a text
 	mayBeElsewhere bool                             // a statement may have been prepared in another database (mysql_database.go)
 
 	wrappers     map[wrapperKey]*preparedWrapper

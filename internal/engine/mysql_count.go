@@ -88,6 +88,9 @@ func (c *mysqlCounter) namedTables(ctx context.Context) (bases []mysqlTable, not
 			open += opensTable(x.raw)
 		}
 	}
+	if c.lostName, err = c.m.misspells(ctx, slices.Concat(names...)...); err != nil {
+		return nil, "", err
+	}
 	// A table that is missing now may exist by then, with triggers and keys that were
 	// not looked up, unless an earlier statement of the text creates it.
 	return c.lookUpOpenTables(ctx, names, open, c.f.st.op.Statements > 1)
@@ -234,8 +237,12 @@ func (c *mysqlCounter) lookUpViews(ctx context.Context, views [][]string, depth 
 		}
 		behind = append(behind, tables...)
 	}
+	lost, err := c.m.misspells(ctx, slices.Concat(behind...)...)
+	if err != nil {
+		return nil, "", err
+	}
 	bases, note, err = c.lookUpTables(ctx, behind, "", depth+1)
-	c.lostName = c.lostName || slices.ContainsFunc(behind, func(name []string) bool {
+	c.lostName = lost || c.lostName || slices.ContainsFunc(behind, func(name []string) bool {
 		return hasLostLetters(name) && !slices.Contains(bases, mysqlTable{name[0], name[1]})
 	})
 	return bases, note, err

@@ -63,13 +63,18 @@ type viewText struct{ schema, name, definition string }
 // functions with their schema.
 func (m *mysql) readViews(ctx context.Context) error {
 	var all []viewText
+	var names []string
 	err := m.conn.Query(ctx, viewsQuery, func(v []any) error {
 		if err := checkCharset(AsText(v[2])); err != nil {
 			return err
 		}
+		names = append(names, AsText(v[0]), AsText(v[1]))
 		all = append(all, viewText{strings.Clone(AsText(v[0])), strings.ToLower(AsText(v[1])), strings.Clone(AsText(v[2]))})
 		return nil
 	})
+	if err == nil {
+		m.viewsMisspelt, err = m.misspells(ctx, names...)
+	}
 	if err != nil {
 		return err
 	}
@@ -119,6 +124,13 @@ func (v *hiddenView) add(other hiddenView) {
 
 // routinesOfView is what the view calls; of all schemas, if schema is "".
 func (m *mysql) routinesOfView(schema, name string) (all hiddenView) {
+	if m.viewsMisspelt && !isASCII(schema+name) {
+		for _, views := range m.views {
+			for _, view := range views {
+				all.add(view)
+			}
+		}
+	}
 	for in, view := range m.views[name] {
 		if in == schema || in == "" || schema == "" || strings.Contains(in, "?") { // a ? stands for a lost letter
 			all.add(view)

@@ -104,6 +104,10 @@ func (r *mysqlReach) followChange(ctx context.Context, bases []mysqlTable, ev ev
 // sees none: their changes are counted all the same.
 func (r *mysqlReach) followTriggers(ctx context.Context, t mysqlTable, ev events) error {
 	type trigger struct{ name, body, mode string }
+	if lost, err := r.c.m.misspells(ctx, t.schema, t.name); lost || err != nil {
+		r.note = lostLettersNote
+		return err
+	}
 	var found []trigger
 	text := "SELECT TRIGGER_NAME, EVENT_MANIPULATION, ACTION_STATEMENT, SQL_MODE FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = " +
 		quoteString(sqlscan.MySQL, t.schema) + " AND EVENT_OBJECT_TABLE = " + quoteString(sqlscan.MySQL, t.name) + noLimit
@@ -147,11 +151,9 @@ func (r *mysqlReach) followCode(ctx context.Context, st *statement) error {
 
 // followBody follows the changes and calls of a body. who names it in notes.
 func (r *mysqlReach) followBody(ctx context.Context, schema, who string, b *routineBody) error {
-	if b.opaque != "" {
-		r.note = who + " " + b.opaque
-		return nil
+	if err := r.noteBody(ctx, who, b); err != nil || r.note != "" {
+		return err
 	}
-	r.bodies = append(r.bodies, b.text)
 	if err := r.followRoutines(ctx, schema, who, b.calls, "FUNCTION"); err != nil || r.note != "" {
 		return err
 	}
@@ -189,6 +191,19 @@ func (r *mysqlReach) followBody(ctx context.Context, schema, who string, b *rout
 	return nil
 }
 
+// noteBody collects a body, unless it cannot be read.
+func (r *mysqlReach) noteBody(ctx context.Context, who string, b *routineBody) error {
+	r.bodies = append(r.bodies, b.text)
+	lost, err := r.c.m.misspells(ctx, b.text)
+	switch {
+	case b.opaque != "":
+		r.note = who + " " + b.opaque
+	case lost:
+		r.note = who + " has letters that the session's character sets do not share"
+	}
+	return err
+}
+
 // checkLikeTables notes a CREATE TEMPORARY TABLE … LIKE a sequence, which makes a
 // sequence and commits.
 func (r *mysqlReach) checkLikeTables(ctx context.Context, schema, who string, names [][]string) error {
@@ -218,6 +233,10 @@ func (r *mysqlReach) followRoutines(ctx context.Context, schema, who string, nam
 			continue
 		}
 		r.read[key] = true
+		if lost, err := r.c.m.misspells(ctx, full...); lost || err != nil {
+			r.note = lostLettersNote
+			return err
+		}
 		found, err := r.c.m.routine(ctx, full, class)
 		switch {
 		case err != nil:

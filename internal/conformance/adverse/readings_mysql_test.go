@@ -1,6 +1,7 @@
 package adverse
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -30,7 +31,22 @@ var misread = []struct {
 	{"a name with quotes, in a trigger", onMySQL, []string{"CREATE TABLE `a``b` (id INT)", "CREATE TRIGGER g AFTER UPDATE ON t FOR EACH ROW BEGIN INSERT INTO `a``b` SELECT 1; DELETE FROM child; INSERT INTO `a``b` SELECT 2; END"}, "@a = 1", "UPDATE t SET n = 5 WHERE id = 1"},
 	{"quotes before a comment's mark", onMySQL, []string{"CREATE FUNCTION f() RETURNS INT MODIFIES SQL DATA BEGIN SET @a = 'a''# b'; DELETE FROM child; RETURN 1; END"}, "@a = 1", "SELECT f()"},
 	{"all escapes, and other letters", onMySQL, []string{`CREATE FUNCTION f(a INT) RETURNS INT MODIFIES SQL DATA COMMENT 'it''s' BEGIN /* it's */ SET @a = '\n\t\r\b\0\Z\_\%\a\"é日', @b = "x''""", @it= _latin1 'it''s', @c = N'it''s', @d = x'41'; DELETE FROM child; RETURN 1; END`}, "@a = 1", "SELECT f(1)"},
+	{"quotes in a trigger that follows another", onMySQL, []string{"CREATE TRIGGER h AFTER UPDATE ON t FOR EACH ROW SET @a = \"'\"", "CREATE TRIGGER g AFTER UPDATE ON t FOR EACH ROW FOLLOWS h BEGIN SET @a = 'it''s'; DELETE FROM child; SET @a = 'it''s'; END"}, "@a = 1", "UPDATE t SET n = 5 WHERE id = 1"},
 	{"quotes in a procedure", onMySQL, []string{`CREATE PROCEDURE p(a INT) BEGIN SET @a = 'it''s'; DELETE FROM child WHERE r = 1; SET @a = 'it''s'; END`}, "@a = 1", "CALL p(1)"},
+	{"a view's name in latin1", onMySQL, []string{"CREATE FUNCTION f" + wipes, "CREATE VIEW vé AS SELECT f() AS a"}, "character_set_client = latin1", "SELECT * FROM v\xe9"},
+	{"a quoted view's name in latin1", onMySQL, []string{"CREATE FUNCTION f" + wipes, "CREATE VIEW vé AS SELECT f() AS a"}, "character_set_client = latin1", "SELECT * FROM `v\xe9`"},
+	{"a function's name in latin1, behind a view", onMySQL, []string{"CREATE FUNCTION fé" + wipes, "CREATE VIEW v AS SELECT fé() AS a"}, "character_set_client = latin1", "SELECT * FROM v"},
+	{"a function's name in latin1, in a trigger", onMySQL, []string{"CREATE FUNCTION fé" + wipes, "CREATE TRIGGER g AFTER UPDATE ON t FOR EACH ROW SET @a = fé()"}, "character_set_client = latin1", "UPDATE t SET n = 5 WHERE id = 1"},
+	{"the same, INSERT", onMySQL, []string{"CREATE FUNCTION fé" + wipes, "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW SET @a = fé()"}, "character_set_client = latin1", "INSERT INTO t VALUES (77, 1)"},
+	{"a table's name in latin1, in a trigger", onMySQL, []string{"CREATE TABLE é (id INT PRIMARY KEY)", "INSERT INTO é VALUES (1)", "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES é (id) ON DELETE CASCADE", "CREATE TRIGGER g AFTER UPDATE ON t FOR EACH ROW DELETE FROM é WHERE id = 1"}, "character_set_client = latin1", "UPDATE t SET n = 5 WHERE id = 1"},
+	{"a table's name in latin1, in a view", onMySQL, []string{"CREATE TABLE é (id INT PRIMARY KEY)", "INSERT INTO é VALUES (1)", "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES é (id) ON DELETE CASCADE", "CREATE VIEW v AS SELECT * FROM é"}, "character_set_client = latin1", "DELETE FROM v WHERE id = 1"},
+	{"a function beyond the connection's set", onMySQL, []string{"CREATE FUNCTION f日" + wipes}, "character_set_connection = latin1", "SELECT f日()"},
+	{"a function beyond the connection's set, in a trigger", onMySQL, []string{"CREATE FUNCTION f日" + wipes, "CREATE TRIGGER g AFTER UPDATE ON t FOR EACH ROW SET @a = f日()"}, "character_set_connection = latin1", "UPDATE t SET n = 5 WHERE id = 1"},
+	{"a function beyond the connection's set, in a view", onMySQL, []string{"CREATE FUNCTION f日" + wipes, "CREATE VIEW v AS SELECT f日() AS a"}, "character_set_connection = latin1", "SELECT * FROM v"},
+	{"a table beyond the connection's set", onMySQL, []string{"CREATE TABLE 日 (id INT PRIMARY KEY)", "INSERT INTO 日 VALUES (1)", "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES 日 (id) ON DELETE CASCADE"}, "character_set_connection = latin1", "DELETE FROM 日 WHERE id = 1"},
+	{"a table with triggers beyond the connection's set", onMySQL, []string{"CREATE TABLE 日 (id INT PRIMARY KEY)", "CREATE TRIGGER g AFTER INSERT ON 日 FOR EACH ROW DELETE FROM child"}, "character_set_connection = latin1", "INSERT INTO 日 VALUES (1)"},
+	{"a table beyond the connection's set, in a trigger", onMySQL, []string{"CREATE TABLE 日 (id INT PRIMARY KEY)", "INSERT INTO 日 VALUES (1)", "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES 日 (id) ON DELETE CASCADE", "CREATE TRIGGER g AFTER UPDATE ON t FOR EACH ROW DELETE FROM 日 WHERE id = 1"}, "character_set_connection = latin1", "UPDATE t SET n = 5 WHERE id = 1"},
+	{"a table beyond the connection's set, in a view", onMySQL, []string{"CREATE TABLE 日 (id INT PRIMARY KEY)", "INSERT INTO 日 VALUES (1)", "ALTER TABLE child ADD FOREIGN KEY (r) REFERENCES 日 (id) ON DELETE CASCADE", "CREATE VIEW v AS SELECT * FROM 日"}, "character_set_connection = latin1", "DELETE FROM v WHERE id = 1"},
 }
 
 func TestMisread(t *testing.T) {
@@ -48,7 +64,9 @@ func TestMisread(t *testing.T) {
 				c := f.conn(t)
 				exec(t, c, "SET "+tt.set)
 				_, err := c.ExecContext(dbguard.AtMost(t.Context(), 2), f.named(t, tt.text))
-				require.ErrorIs(t, err, dbguard.OverLimit)
+				if !errors.Is(err, dbguard.Uncountable) { // names that the session cannot spell
+					require.ErrorIs(t, err, dbguard.OverLimit)
+				}
 				assert.Equal(t, 5, f.count(t, "child"))
 			})
 		})
