@@ -195,11 +195,14 @@ func (r *mysqlReach) followBody(ctx context.Context, schema, who string, b *rout
 func (r *mysqlReach) noteBody(ctx context.Context, who string, b *routineBody) error {
 	r.bodies = append(r.bodies, b.text)
 	lost, err := r.c.m.misspells(ctx, b.text)
+	if err == nil && !lost && hasWideBackslash(b.text) {
+		lost, err = r.c.m.sendsWideLetters(ctx)
+	}
 	switch {
 	case b.opaque != "":
 		r.note = who + " " + b.opaque
 	case lost:
-		r.note = who + " has letters that the session's character sets do not share"
+		r.note = who + " has letters that are ambiguous in the session's character set"
 	}
 	return err
 }

@@ -26,6 +26,22 @@ func (m *mysql) misspells(ctx context.Context, names ...string) (bool, error) {
 	return false, nil
 }
 
+// hasWideBackslash reports a backslash or backtick that may be a part of the letter before it.
+func hasWideBackslash(text string) bool {
+	for i := 1; i < len(text); i++ {
+		if text[i-1] >= utf8.RuneSelf && (text[i] == '\\' || text[i] == '`') {
+			return true
+		}
+	}
+	return false
+}
+
+// sendsWideLetters reports that answers are in a character set whose letters may end like that.
+func (m *mysql) sendsWideLetters(ctx context.Context) (bool, error) {
+	wide, err := askInts(ctx, m.conn, "SELECT COUNT(*) FROM (SELECT @@character_set_results a) dbguard WHERE a IN ('big5', 'cp932', 'gb18030', 'gbk', 'sjis')")
+	return err == nil && wide[0] > 0, err
+}
+
 func isASCII(text string) bool {
 	for i := range len(text) {
 		if text[i] >= utf8.RuneSelf {

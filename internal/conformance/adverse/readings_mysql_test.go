@@ -32,6 +32,7 @@ var misread = []struct {
 	{"quotes before a comment's mark", onMySQL, []string{"CREATE FUNCTION f() RETURNS INT MODIFIES SQL DATA BEGIN SET @a = 'a''# b'; DELETE FROM child; RETURN 1; END"}, "@a = 1", "SELECT f()"},
 	{"all escapes, and other letters", onMySQL, []string{`CREATE FUNCTION f(a INT) RETURNS INT MODIFIES SQL DATA COMMENT 'it''s' BEGIN /* it's */ SET @a = '\n\t\r\b\0\Z\_\%\a\"é日', @b = "x''""", @it= _latin1 'it''s', @c = N'it''s', @d = x'41'; DELETE FROM child; RETURN 1; END`}, "@a = 1", "SELECT f(1)"},
 	{"quotes in a trigger that follows another", onMySQL, []string{"CREATE TRIGGER h AFTER UPDATE ON t FOR EACH ROW SET @a = \"'\"", "CREATE TRIGGER g AFTER UPDATE ON t FOR EACH ROW FOLLOWS h BEGIN SET @a = 'it''s'; DELETE FROM child; SET @a = 'it''s'; END"}, "@a = 1", "UPDATE t SET n = 5 WHERE id = 1"},
+	{"a letter that ends in a backslash", onMySQL, []string{"CREATE TRIGGER g AFTER UPDATE ON t FOR EACH ROW BEGIN SET @a = 'ソ'; DELETE FROM child; SET @b = ' -- '\n; END"}, "NAMES sjis", "UPDATE t SET n = 5 WHERE id = 1"},
 	{"quotes in a procedure", onMySQL, []string{`CREATE PROCEDURE p(a INT) BEGIN SET @a = 'it''s'; DELETE FROM child WHERE r = 1; SET @a = 'it''s'; END`}, "@a = 1", "CALL p(1)"},
 	{"a view's name in latin1", onMySQL, []string{"CREATE FUNCTION f" + wipes, "CREATE VIEW vé AS SELECT f() AS a"}, "character_set_client = latin1", "SELECT * FROM v\xe9"},
 	{"a quoted view's name in latin1", onMySQL, []string{"CREATE FUNCTION f" + wipes, "CREATE VIEW vé AS SELECT f() AS a"}, "character_set_client = latin1", "SELECT * FROM `v\xe9`"},
