@@ -110,7 +110,7 @@ func (q *sqlite) settingLosesData(ctx context.Context, t *sqlscan.Text, x *targe
 // name.
 func (q *sqlite) detachLosesData(ctx context.Context, x *target, args []string) (existence, error) {
 	names := x.name
-	if strings.ContainsRune("?:@$", rune(x.raw[0])) {
+	if strings.ContainsRune("?:@$#", rune(x.raw[0])) {
 		names = args
 	}
 	var fileless []string

@@ -18,7 +18,7 @@ func (s *Scanner) scanQuestion(start int) Token {
 	return s.token(Param, start, end)
 }
 
-// scanNamed reads what begins with : @ or $: a parameter, a variable or the
+// scanNamed reads what begins with : @ $ or #: a parameter, a variable or the
 // mark itself.
 func (s *Scanner) scanNamed(start int, first byte) Token {
 	i := start + 1
@@ -60,7 +60,7 @@ func (s *Scanner) scanVariable(start int) Token {
 	return s.token(Var, start, end)
 }
 
-// scanSQLiteParam reads :a, @a and $a::b(c): the parenthesised suffix belongs
+// scanSQLiteParam reads :a, @a, #a and $a::b(c): the parenthesised suffix belongs
 // to the name and may hold anything but white space. Source: CC_DOLLAR and
 // CC_VARALPHA in SQLite's tokenize.c.
 func (s *Scanner) scanSQLiteParam(start int) Token {

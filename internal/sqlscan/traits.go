@@ -129,6 +129,7 @@ func dialectClasses(d Dialect, set func(bytes string, c class)) {
 		set("[]", cIllegal) // quotes of sql_mode MSSQL, and nothing else
 	case SQLite:
 		set("[", cBracket)
+		set("#", cAt) // CC_VARALPHA, too
 		set("\xef", cHigh|wordByte)
 	case ClickHouse:
 		set("{}", cPlain)

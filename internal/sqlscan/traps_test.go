@@ -247,6 +247,8 @@ func TestSQLiteTraps(t *testing.T) {
 		{"VACUUM INTO", SQLite, "VACUUM main INTO 'x.db'", "CreateDatabase x.db"},
 		{"a trigger's body", SQLite, "CREATE TEMP TRIGGER g AFTER DELETE ON t BEGIN DELETE FROM a; SELECT CASE WHEN 1 THEN end END; END; DELETE FROM u", "Define t temporary view; Delete u"},
 		{"a parameter swallows a semicolon", SQLite, "SELECT $a(;DELETE)", "read"},
+		{"a parameter swallows a quote", SQLite, "SELECT #a('); DELETE FROM t --')", "Delete t"},
+		{"a name that is a parameter", SQLite, "DETACH #a", "Session #a"},
 		{"an extension is code", SQLite, "SELECT load_extension('x')", "read; calls"},
 	})
 }

@@ -1,10 +1,13 @@
 package sqlite
 
 import (
+	"database/sql"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
+	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/conformance/stage"
 	"github.com/dbguard/dbguard-go/internal/conformance/target"
 )
@@ -30,6 +33,17 @@ func TestTextsWithoutSpaces(t *testing.T) {
 			for range 3 { // cold, then with what is cached
 				assert.Equal(t, want, columnTypes(t, s.DB, text, false, false), text)
 			}
+		}
+	}, target.SQLite)
+}
+
+// A parameter's name may begin with # and contain a quote: no string begins there.
+func TestQuoteInAParameter(t *testing.T) {
+	stage.Each(t, func(t *testing.T, s *stage.Stage) {
+		for _, args := range [][]any{nil, {sql.Named("a(')", 1)}} {
+			_, err := s.DB.ExecContext(t.Context(), "SELECT #a('); DELETE FROM item --')", args...)
+			require.ErrorIs(t, err, dbguard.Unfiltered)
+			assert.Equal(t, stage.Untouched, s.Item(t))
 		}
 	}, target.SQLite)
 }
