@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/dbguard/dbguard-go/dbguard"
 	"github.com/dbguard/dbguard-go/internal/sqlscan"
@@ -125,8 +124,7 @@ func (c *mysqlCounter) mayAssign(columns []string) bool {
 		return true
 	}
 	for word := range identifiers(assigned) {
-		other := strings.ContainsFunc(word, func(r rune) bool { return r >= utf8.RuneSelf }) // İ is i to MySQL, and in each character set other bytes
-		if other || containsName(columns, word) {
+		if !isASCII(word) || containsName(columns, word) { // İ is i to MySQL, and in each character set other bytes
 			return true
 		}
 	}

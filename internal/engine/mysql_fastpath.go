@@ -166,12 +166,7 @@ func embeddable(text string, x *target) bool {
 // quoteSafe reports a text that reads the same inside and outside of quotes, in every
 // sql_mode and character set.
 func quoteSafe(text string) bool {
-	for i := range len(text) {
-		if b := text[i]; b == '\\' || b == 0 || b >= 0x80 {
-			return false
-		}
-	}
-	return true
+	return isASCII(text) && !strings.ContainsAny(text, "\\\x00")
 }
 
 // triggerVisibility says of which tables the account sees triggers: without the
